@@ -1,0 +1,42 @@
+namespace Orleans.WireGuard;
+
+/// <summary>What a receiver did with an announcement.</summary>
+public enum AnnouncementOutcome
+{
+    /// <summary>It is held, and the receiver's device has it. Also the answer to a repeated delivery.</summary>
+    Applied,
+
+    /// <summary>It is held, but the device could not be written in time; the receiver goes on trying.</summary>
+    Held,
+
+    /// <summary>Refused: the receiver holds a newer one of this node, or another one with the same sequence.</summary>
+    StaleSequence,
+
+    /// <summary>Refused: a public key in it is all-zero.</summary>
+    ZeroKey,
+
+    /// <summary>Refused: a public key in it belongs to another node.</summary>
+    KeyOfAnotherNode,
+
+    /// <summary>Refused: an allowed IP in it overlaps one of another node.</summary>
+    OverlappingAllowedIPs,
+
+    /// <summary>Refused: the signature does not verify.</summary>
+    BadSignature,
+
+    /// <summary>Refused: no such node in the roster.</summary>
+    UnknownNode,
+
+    /// <summary>Refused: a member is missing, empty or over its limit.</summary>
+    Malformed,
+}
+
+/// <summary>A receiver's answer to an announcement.</summary>
+/// <param name="Receiver">The node that answers.</param>
+/// <param name="Outcome">What it did.</param>
+/// <param name="HeldSequence">The sequence it now holds of the announcing node; <see langword="null"/> if none.</param>
+[GenerateSerializer, Immutable, Alias("owg.AnnouncementReceipt")]
+public sealed record AnnouncementReceipt(
+    [property: Id(0)] string Receiver,
+    [property: Id(1)] AnnouncementOutcome Outcome,
+    [property: Id(2)] AnnouncementSequence? HeldSequence);

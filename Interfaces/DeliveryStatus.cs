@@ -1,0 +1,25 @@
+namespace Orleans.WireGuard;
+
+/// <summary>Who holds a node's current announcement.</summary>
+/// <param name="Sequence">The announcement this is about; <see langword="null"/> before the first one.</param>
+/// <param name="PublishedAt">When it was given to the PeerGrain.</param>
+/// <param name="Receivers">Every other active silo, by node name.</param>
+[GenerateSerializer, Immutable, Alias("owg.DeliveryStatus")]
+public sealed record DeliveryStatus(
+    [property: Id(0)] AnnouncementSequence? Sequence,
+    [property: Id(1)] DateTimeOffset? PublishedAt,
+    [property: Id(2)] EquatableArray<ReceiverStatus> Receivers);
+
+/// <summary>One receiver of an announcement.</summary>
+/// <param name="NodeName">The receiving node.</param>
+/// <param name="Outcome">Its last answer; <see langword="null"/> if it has not answered.</param>
+/// <param name="AppliedAfter">Time from publishing until it answered <see cref="AnnouncementOutcome.Applied"/>.</param>
+/// <param name="Attempts">How often it was sent; 0 or more.</param>
+/// <param name="Problem">Why the last attempt failed, or <see langword="null"/>.</param>
+[GenerateSerializer, Immutable, Alias("owg.ReceiverStatus")]
+public sealed record ReceiverStatus(
+    [property: Id(0)] string NodeName,
+    [property: Id(1)] AnnouncementOutcome? Outcome,
+    [property: Id(2)] TimeSpan? AppliedAfter,
+    [property: Id(3)] int Attempts,
+    [property: Id(4)] string? Problem);

@@ -1,0 +1,76 @@
+namespace Orleans.WireGuard;
+
+/// <summary>A node as its own silo sees it.</summary>
+[GenerateSerializer, Immutable, Alias("owg.NodeStatus")]
+public sealed record NodeStatus
+{
+    /// <summary>The node.</summary>
+    [Id(0)]
+    public required string NodeName { get; init; }
+
+    /// <summary>The silo's clock when it answered.</summary>
+    [Id(1)]
+    public required DateTimeOffset TakenAt { get; init; }
+
+    /// <summary>The epoch by that clock.</summary>
+    [Id(2)]
+    public required Epoch Epoch { get; init; }
+
+    /// <summary>Length of an epoch.</summary>
+    [Id(3)]
+    public required TimeSpan RotationPeriod { get; init; }
+
+    /// <summary>When the next rotation is due.</summary>
+    [Id(4)]
+    public required DateTimeOffset NextRotationAt { get; init; }
+
+    /// <summary>Rotations since the silo started, the first key not counted.</summary>
+    [Id(5)]
+    public required long Rotations { get; init; }
+
+    /// <summary>The key of each slot in use, by slot.</summary>
+    [Id(6)]
+    public required EquatableArray<SlotStatus> Slots { get; init; }
+
+    /// <summary>The node's devices as last read back, by slot; empty before the first reconcile.</summary>
+    [Id(7)]
+    public required EquatableArray<DeviceStatus> Devices { get; init; }
+
+    /// <summary>Who holds the node's current announcement.</summary>
+    [Id(8)]
+    public required DeliveryStatus Delivery { get; init; }
+
+    /// <summary>Announcements of other nodes that this node refused since its silo started, by reason.</summary>
+    [Id(9)]
+    public required EquatableArray<RefusalCount> Refusals { get; init; }
+
+    /// <summary>Why this node is not ready, in a sentence; <see langword="null"/> if it is.</summary>
+    [Id(10)]
+    public required string? Problem { get; init; }
+}
+
+/// <summary>The key pair of one slot, without its private half.</summary>
+/// <param name="Slot">The slot.</param>
+/// <param name="PublicKey">The public half.</param>
+/// <param name="KeyEpoch">The epoch for which it was made.</param>
+/// <param name="CreatedAt">When it was made.</param>
+[GenerateSerializer, Immutable, Alias("owg.SlotStatus")]
+public sealed record SlotStatus(
+    [property: Id(0)] Slot Slot,
+    [property: Id(1)] PublicKey PublicKey,
+    [property: Id(2)] Epoch KeyEpoch,
+    [property: Id(3)] DateTimeOffset CreatedAt);
+
+/// <summary>How often a node refused announcements for one reason.</summary>
+/// <param name="Outcome">The reason.</param>
+/// <param name="Count">How often; 1 or more.</param>
+/// <param name="LastNodeName">The node named by the last one refused.</param>
+/// <param name="LastDetail">What was wrong with it, in a sentence.</param>
+/// <param name="LastAt">When.</param>
+[GenerateSerializer, Immutable, Alias("owg.RefusalCount")]
+public sealed record RefusalCount(
+    [property: Id(0)] AnnouncementOutcome Outcome,
+    [property: Id(1)] long Count,
+    [property: Id(2)] string LastNodeName,
+    [property: Id(3)] string LastDetail,
+    [property: Id(4)] DateTimeOffset LastAt);

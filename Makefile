@@ -1,0 +1,1 @@
+# Everything a person or CI calls. `make help` lists it.

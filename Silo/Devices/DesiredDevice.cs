@@ -1,0 +1,29 @@
+using System.Net;
+using Orleans.WireGuard.Grains.Keys;
+
+namespace Orleans.WireGuard.Silo.Devices;
+
+/// <summary>What a device should be: the desired side. What it is, is a <see cref="Device"/>.</summary>
+/// <param name="Name">Interface name.</param>
+/// <param name="KeyPair">The key to use; <see langword="null"/> to leave whatever the device has.</param>
+/// <param name="ListenPort">UDP port.</param>
+/// <param name="Peers">By public key.</param>
+internal sealed record DesiredDevice(
+    string Name,
+    KeyPair? KeyPair,
+    ushort ListenPort,
+    EquatableArray<DesiredPeer> Peers);
+
+/// <summary>A peer that a device should have.</summary>
+/// <param name="PublicKey">Its key.</param>
+/// <param name="Endpoints">
+/// Where it can be reached, in order of preference. Any of them is right once the device uses it: WireGuard follows a peer that roams
+/// between its own addresses.
+/// </param>
+/// <param name="AllowedIPs">Sorted.</param>
+/// <param name="PersistentKeepaliveInterval"><see cref="TimeSpan.Zero"/> if off.</param>
+internal sealed record DesiredPeer(
+    PublicKey PublicKey,
+    EquatableArray<IPEndPoint> Endpoints,
+    EquatableArray<IPPrefix> AllowedIPs,
+    TimeSpan PersistentKeepaliveInterval);

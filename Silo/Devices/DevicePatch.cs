@@ -1,0 +1,51 @@
+using System.Net;
+using Orleans.WireGuard.Grains.Keys;
+
+namespace Orleans.WireGuard.Silo.Devices;
+
+/// <summary>
+/// A change to a device. <see langword="null"/> leaves a member as it is; an empty value clears it. There is deliberately no way to say
+/// "replace all peers": that ends every session (ARCHITECTURE.md, invariant I5).
+/// </summary>
+/// <param name="KeyPair">The key to set. Borrowed: the client reads it during the call and keeps nothing.</param>
+/// <param name="ListenPort">UDP port.</param>
+/// <param name="Peers">Applied in this order: additions and changes before removals, so that a moved prefix never has no peer.</param>
+internal sealed record DevicePatch(
+    KeyPair? KeyPair,
+    ushort? ListenPort,
+    EquatableArray<PeerPatch> Peers)
+{
+    /// <summary>The patch that changes nothing.</summary>
+    public static DevicePatch Empty { get; } = new(null, null, []);
+
+    /// <summary>Whether applying it would change nothing.</summary>
+    public bool IsEmpty => KeyPair is null && ListenPort is null && Peers.Count == 0;
+}
+
+/// <summary>What happens to a peer.</summary>
+internal enum PeerChange
+{
+    /// <summary>The device does not have the peer; add it.</summary>
+    Add,
+
+    /// <summary>The device has the peer; change it. If it went away meanwhile, nothing happens (<c>WGPEER_F_UPDATE_ONLY</c>).</summary>
+    Update,
+
+    /// <summary>Remove it.</summary>
+    Remove,
+}
+
+/// <summary>A change to one peer. <see langword="null"/> leaves a member as it is.</summary>
+/// <param name="PublicKey">Which peer.</param>
+/// <param name="Change">What happens to it; a removal carries no other member.</param>
+/// <param name="Endpoint">Where to send to.</param>
+/// <param name="PersistentKeepaliveInterval">Whole seconds; <see cref="TimeSpan.Zero"/> switches it off.</param>
+/// <param name="AllowedIPs">Prefixes to add; each moves here from whichever peer of this device has it.</param>
+/// <param name="ReplaceAllowedIPs">Whether prefixes that are not in <paramref name="AllowedIPs"/> go away.</param>
+internal sealed record PeerPatch(
+    PublicKey PublicKey,
+    PeerChange Change,
+    IPEndPoint? Endpoint = null,
+    TimeSpan? PersistentKeepaliveInterval = null,
+    EquatableArray<IPPrefix>? AllowedIPs = null,
+    bool ReplaceAllowedIPs = false);

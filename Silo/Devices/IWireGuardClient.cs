@@ -1,0 +1,34 @@
+using Orleans.WireGuard.Grains.Keys;
+
+namespace Orleans.WireGuard.Silo.Devices;
+
+/// <summary>
+/// Reads and writes WireGuard devices of this network namespace through one transport. Addresses, routes and link state are not its
+/// business (<see cref="Routing.ILinkClient"/>), except that a device comes and goes with its link.
+/// </summary>
+/// <remarks>Every failure of the system is a <see cref="DeviceException"/> that carries the operation and the errno.</remarks>
+internal interface IWireGuardClient
+{
+    /// <summary>How it is done: <c>netlink</c> or <c>uapi</c>.</summary>
+    string Transport { get; }
+
+    /// <summary>Reads a device, or <see langword="null"/> if there is none of this name.</summary>
+    /// <exception cref="DeviceException">It exists but cannot be read.</exception>
+    Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken);
+
+    /// <summary>Reads the key pair that a device uses, or <see langword="null"/> if it has none. The caller disposes it.</summary>
+    /// <exception cref="DeviceException">There is no such device, or it cannot be read.</exception>
+    Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken);
+
+    /// <summary>Creates a device without key and peers. Its link is down.</summary>
+    /// <exception cref="DeviceException">The system refused, or the name is taken.</exception>
+    Task CreateDevice(string name, CancellationToken cancellationToken);
+
+    /// <summary>Applies a patch. If it fails, a part of it may have been applied: read the device again.</summary>
+    /// <exception cref="DeviceException">The system refused.</exception>
+    Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken);
+
+    /// <summary>Removes a device and everything on it. A device that is not there is fine.</summary>
+    /// <exception cref="DeviceException">The system refused.</exception>
+    Task DeleteDevice(string name, CancellationToken cancellationToken);
+}
