@@ -14,7 +14,7 @@ public sealed class WebOptions
 }
 
 /// <summary>The Orleans Dashboard (section <c>Dashboard</c>). Its counters run on every silo.</summary>
-public sealed class DashboardOptions
+public sealed class DashboardPageOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string SectionName = "Dashboard";
