@@ -60,6 +60,7 @@ public sealed class PlacementTests(ITestOutputHelper output)
         await mesh.Kill("node-2");
 
         await mesh.StartSilo("node-2");
+        await MeshCluster.Eventually(() => mesh.Key("node-2") != oldKey, "a new key of node-2");
         await mesh.UntilAllAgree();
 
         var status = await mesh.Node("node-2").GetStatus(TestContext.Current.CancellationToken);

@@ -154,10 +154,11 @@ public sealed class PropagationTests(ITestOutputHelper output)
             node => Assert.Equal(AnnouncementOutcome.Held, mesh.Services(node).GetRequiredService<AnnouncementStore>().Offer(left).Outcome));
 
         await mesh.StartSilo("node-1");
+        await MeshCluster.Eventually(() => mesh.Key("node-1") != genuine.Slots[0].PublicKey, "a new key of node-1");
         await mesh.UntilAllAgree();
 
-        var sequence = (await mesh.Peer("node-1").GetAnnouncement(Token))!.Sequence;
-        Assert.True(sequence > future, $"{sequence} is not above {future}");
+        var announcement = await mesh.Peer("node-1").GetAnnouncement(Token);
+        Assert.True(announcement!.Sequence > future, $"{announcement.Sequence} is not above {future}");
     }
 
     [Fact]

@@ -23,11 +23,14 @@ internal sealed class MeshCluster : IAsyncDisposable
     private const int MaxNodes = 10;
 
     // Nothing here takes longer than a second or two; this is for a machine that is busy with something else.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly InProcessTestCluster _cluster;
     private readonly Dictionary<string, FakeWireGuardClient> _devices;
     private readonly Dictionary<string, FakeLinkClient> _links;
+
+    // Silos of a chosen name, which the test host starts but does not keep.
+    private readonly List<InProcessSiloHandle> _later = [];
 
     private MeshCluster(InProcessTestCluster cluster, Dictionary<string, FakeWireGuardClient> devices, Dictionary<string, FakeLinkClient> links) =>
         (_cluster, _devices, _links) = (cluster, devices, links);
@@ -36,7 +39,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     public IGrainFactory Client => _cluster.Client;
 
     /// <summary>The names of the nodes whose silos run.</summary>
-    public IReadOnlyList<string> NodeNames => [.. _cluster.Silos.Select(silo => NodeName(silo.Name)).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> NodeNames => [.. Silos.Select(silo => NodeName(silo.Name)).Order(StringComparer.Ordinal)];
 
     /// <summary>Starts a mesh and waits until its silos are members.</summary>
     /// <param name="nodes">How many silos.</param>
@@ -98,19 +101,15 @@ internal sealed class MeshCluster : IAsyncDisposable
     {
         var handle = Handle(name);
         await _cluster.KillSiloAsync(handle);
+        _later.Remove(handle);
         var survivor = Services(NodeNames[0]).GetRequiredService<IClusterMembershipService>();
         await Eventually(() => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member)
             || member.Status == SiloStatus.Dead, $"the others to know that {name} is dead");
     }
 
-    /// <summary>Starts another silo and returns the name of its node.</summary>
-    /// <param name="name">Which node; the next free number by default.</param>
-    public async Task<string> StartSilo(string? name = null)
-    {
-        var number = name is null ? NodeNames.Count : int.Parse(name["node-".Length..], CultureInfo.InvariantCulture);
-        var handle = await _cluster.StartSiloAsync(number, _cluster.Options);
-        return NodeName(handle.Name);
-    }
+    /// <summary>Starts the silo of a node that has none.</summary>
+    public async Task StartSilo(string name) =>
+        _later.Add(await _cluster.StartSiloAsync(int.Parse(name["node-".Length..], CultureInfo.InvariantCulture), _cluster.Options));
 
     /// <summary>Waits until every running node's device holds the key of every other.</summary>
     public Task UntilAllAgree() => Eventually(AllAgree, "all devices to agree on all keys");
@@ -144,6 +143,11 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        foreach (var silo in _later)
+        {
+            await silo.DisposeAsync();
+        }
+
         await _cluster.DisposeAsync();
         foreach (var device in _devices.Values)
         {
@@ -158,5 +162,7 @@ internal sealed class MeshCluster : IAsyncDisposable
         ? siloName
         : "node-" + siloName[(siloName.LastIndexOf('_') + 1)..];
 
-    private InProcessSiloHandle Handle(string name) => _cluster.Silos.Single(silo => NodeName(silo.Name) == name);
+    private IEnumerable<InProcessSiloHandle> Silos => _cluster.Silos.Concat(_later);
+
+    private InProcessSiloHandle Handle(string name) => Silos.Single(silo => NodeName(silo.Name) == name);
 }
