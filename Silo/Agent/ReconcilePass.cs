@@ -105,7 +105,10 @@ internal sealed partial class ReconcilePass(
     private DesiredDevice Desire(MeshView view, Device observed)
     {
         var localKey = view.Keys.FirstOrDefault(key => key.Slot == Slot.Zero)?.KeyPair.PublicKey;
-        var applied = ledger.AppliedNodes(members.Others.Select(other => other.Silo));
+
+        // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
+        var isAnnounced = ledger.Announcement?.Find(Slot.Zero)?.PublicKey == localKey;
+        var applied = isAnnounced ? ledger.AppliedNodes(members.Others.Select(other => other.Silo)) : [];
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         var isSameKey = localKey == observed.PublicKey;
         var starts = from announcement in view.Others
