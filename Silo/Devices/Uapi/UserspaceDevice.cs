@@ -158,9 +158,14 @@ internal sealed partial class UserspaceDevice
 
         if (result.ExitCode != 0)
         {
-            throw new DeviceException(operation, 0, $"'{string.Join(' ', _options.Command)} {name}' failed: {result.LastErrorLine}");
+            throw new DeviceException(operation, 0, $"'{string.Join(' ', _options.Command)} {name}' failed: {Reason(result)}");
         }
     }
+
+    // wireguard-go logs to its standard output, and its standard error ends with a banner (main.go, device/logger.go).
+    private static string Reason(SystemCommand.Result result) =>
+        SystemCommand.Result.LinesOf(result.Output).LastOrDefault(line => line.StartsWith("ERROR", StringComparison.Ordinal))
+        ?? result.LastErrorLine;
 
     // In a session of its own the process gets no signal that is meant for ours, such as Ctrl-C in a terminal. setsid(1) replaces itself with
     // the command; where it is missing the process only shares our session.
