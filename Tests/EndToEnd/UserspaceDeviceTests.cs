@@ -102,12 +102,13 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         var client = Client();
         await client.CreateDevice(Name, Token);
-        Assert.NotNull(UserspaceProcess.TryKill(Name, Namespace.Path));
+        var process = UserspaceProcess.TryKill(Name, Namespace.Path);
         await WaitUntil(() => ProcessOf(Name) is null);
 
         Assert.True(File.Exists(SocketPath(Name)));
         Assert.Null(await client.TryGetDevice(Name, Token));
 
+        await WaitUntil(() => UserspaceProcess.IsGone(process!.Value));
         await client.CreateDevice(Name, Token);
         Assert.NotNull(await client.TryGetDevice(Name, Token));
     }
@@ -122,9 +123,9 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
 
         await client.DeleteDevice(Name, Token);
 
-        // Right after the call, without waiting. A process that nobody has reaped yet holds nothing any more.
+        // Right after the call, without waiting.
         Assert.Null(ProcessOf(Name));
-        Assert.True(IsGone(process), $"process {process} is still there");
+        Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
         Assert.False(File.Exists(SocketPath(Name)));
         Assert.Null(await Links().TryGetLink(Name, Token));
         Assert.Null(await client.TryGetDevice(Name, Token));
@@ -141,12 +142,13 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         await client.CreateDevice(Name, Token);
         var process = ProcessOf(Name)!.Value;
         await Namespace.Run(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
+        await WaitUntil(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
 
         var e = await Assert.ThrowsAsync<DeviceException>(() => client.TryGetDevice(Name, Token));
         Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
         await client.DeleteDevice(Name, Token);
 
-        Assert.True(IsGone(process), $"process {process} is still there");
+        Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
         Assert.Null(await Links().TryGetLink(Name, Token));
     }
 
@@ -300,24 +302,13 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
 
     private static DevicePatch Peers(params PeerPatch[] peers) => DevicePatch.Empty with { Peers = [.. peers] };
 
-    private static string SessionOf(int processId)
-    {
-        // proc_pid_stat(5): the session is the fourth field behind the name in parentheses.
-        var stat = File.ReadAllText($"/proc/{processId}/stat");
-        return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[3];
-    }
+    private static string SessionOf(int processId) => StatOf($"/proc/{processId}")[3];
 
-    private static bool IsGone(int processId)
+    // proc_pid_stat(5) from the state on, which follows the name in parentheses.
+    private static string[] StatOf(string directory)
     {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{processId}/stat");
-            return stat[stat.LastIndexOf(')') + 2] is 'Z' or 'X';
-        }
-        catch (IOException)
-        {
-            return true;
-        }
+        var stat = File.ReadAllText($"{directory}/stat");
+        return stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
     }
 
     private static Task WaitUntil(Func<bool> condition) => WaitUntil(() => Task.FromResult(condition()));
