@@ -13,6 +13,7 @@ internal sealed class UapiServer : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Func<string, Socket, CancellationToken, Task> _answer;
     private readonly Task _running;
+    private readonly string _path;
 
     /// <summary>Starts listening.</summary>
     /// <param name="name">Interface name.</param>
@@ -20,7 +21,8 @@ internal sealed class UapiServer : IAsyncDisposable
     public UapiServer(string name, Func<string, Socket, CancellationToken, Task> answer)
     {
         _answer = answer;
-        _listener.Bind(new UnixDomainSocketEndPoint(Path.Join(_directory.FullName, $"{name}.sock")));
+        _path = Path.Join(_directory.FullName, $"{name}.sock");
+        _listener.Bind(new UnixDomainSocketEndPoint(_path));
         _listener.Listen();
         _running = Run();
     }
@@ -38,7 +40,13 @@ internal sealed class UapiServer : IAsyncDisposable
     public string SocketDirectory => _directory.FullName;
 
     /// <summary>Stops listening, but leaves the socket's file, as a process does that is killed.</summary>
-    public void Die() => _listener.Dispose();
+    public void Die()
+    {
+        // Out of the way, because the framework removes the file when it closes the socket.
+        File.Move(_path, _path + ".kept");
+        _listener.Dispose();
+        File.Move(_path + ".kept", _path);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
