@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Orleans.WireGuard.LocalMesh.Demo;
 using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Setup;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 // owg-local: a mesh of silos on one machine, for people (demo), for scripts (check) and for experiments (up).
@@ -27,14 +28,16 @@ try
     {
         case "up":
             return await new UpCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "check":
+            return await new CheckCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "down":
             return await new DownCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         default:
-            Console.Error.WriteLine("usage: owg-local up|down   (NODES, PERIOD, DURATION as environment variables)");
+            Console.Error.WriteLine("usage: owg-local demo|check|up|down   (NODES, PERIOD, DURATION as environment variables)");
             return 2;
     }
 }
-catch (Exception e) when (e is FormatException or MeshInUseException or CommandException or FileNotFoundException)
+catch (Exception e) when (e is FormatException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;

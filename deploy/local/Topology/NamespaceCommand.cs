@@ -13,6 +13,9 @@ internal static class NamespaceCommand
     public static IReadOnlyDictionary<string, string?> NodeEnvironment(MeshState state, NodePlan node) => new Dictionary<string, string?>
     {
         ["NODE_NAME"] = node.Name,
+
+        // Whatever the silo writes to temporary files is then searched for private keys, and removed.
+        ["TMPDIR"] = state.NodeDirectory(node),
         ["PATH"] = state.BinDirectory + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 
         // The harness may itself run under a build or test host; its runtime settings are not the silo's.
