@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Orleans.WireGuard.LocalMesh.Demo;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
+using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 // owg-local: a mesh of silos on one machine, for people (demo), for scripts (check) and for experiments (up).
@@ -17,7 +18,7 @@ var registrations = Array.ConvertAll(endings, signal => PosixSignalRegistration.
 try
 {
     var verb = args.FirstOrDefault();
-    var options = LocalOptions.Read(Environment.GetEnvironmentVariable, TimeSpan.FromSeconds(verb == "check" ? 5 : 120));
+    var options = LocalOptions.Read(Environment.GetEnvironmentVariable, TimeSpan.FromSeconds(verb == "check" ? 5 : 10));
     if (NativeMethods.EffectiveUserId() != 0)
     {
         Console.Error.WriteLine("A local mesh makes network namespaces, which needs root: run it again with sudo.");
@@ -28,6 +29,8 @@ try
     {
         case "up":
             return await new UpCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "demo":
+            return await new DemoCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "check":
             return await new CheckCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "down":
@@ -37,7 +40,7 @@ try
             return 2;
     }
 }
-catch (Exception e) when (e is FormatException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
+catch (Exception e) when (e is FormatException or MeshNotReadyException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;
