@@ -37,7 +37,7 @@ internal sealed class RotationRun(MeshHarness mesh, CheckOptions options, DateTi
 
         var (tally, dropped) = await capture.StopAsync(probes.Classifier, cancellationToken);
         yield return ProofEvaluation.NothingInClear(tally, dropped);
-        yield return await new SecretSearch(mesh, options.SourceDirectory, since).RunAsync(probes.Secrets.ToList(), cancellationToken);
+        yield return await new SecretSearch(mesh, options, since).RunAsync(probes.Secrets.ToList(), cancellationToken);
     }
 
     private async Task<Proof> ProveRejoinAsync(MeshProbes probes, MeshStarter starter, CancellationToken cancellationToken)

@@ -7,9 +7,9 @@ namespace Orleans.WireGuard.LocalMesh.Check;
 
 /// <summary>Searches everything that a run wrote for the private keys that it saw.</summary>
 /// <param name="mesh">Its logs, configurations, captures and membership store are searched.</param>
-/// <param name="sourceDirectory">Files below it that were written since <paramref name="since"/> are searched too.</param>
+/// <param name="options">Files below its source directory that were written since <paramref name="since"/> are searched too.</param>
 /// <param name="since">When the run started.</param>
-internal sealed class SecretSearch(MeshHarness mesh, string? sourceDirectory, DateTimeOffset since)
+internal sealed class SecretSearch(MeshHarness mesh, CheckOptions options, DateTimeOffset since)
 {
     private const string PlantedKey = "owg-local-planted";
 
@@ -75,8 +75,14 @@ internal sealed class SecretSearch(MeshHarness mesh, string? sourceDirectory, Da
     private IEnumerable<string> Files()
     {
         var written = Directory.EnumerateFiles(mesh.State.Directory, "*", Everything);
-        return sourceDirectory is null
-            ? written
-            : written.Concat(Directory.EnumerateFiles(sourceDirectory, "*", Everything).Where(f => File.GetLastWriteTimeUtc(f) >= since.UtcDateTime));
+        if (options.SourceDirectory is not { } source)
+        {
+            return written;
+        }
+
+        // What an earlier phase kept as evidence of a leak is not a leak of this one.
+        return written.Concat(Directory.EnumerateFiles(source, "*", Everything).Where(f =>
+            File.GetLastWriteTimeUtc(f) >= since.UtcDateTime
+            && (options.EvidenceDirectory is null || !f.StartsWith(options.EvidenceDirectory + "/", StringComparison.Ordinal))));
     }
 }
