@@ -11,7 +11,7 @@ namespace Orleans.WireGuard;
 /// <see cref="IPNetwork"/> of the framework has no Orleans codec and no order; this value has both. Host bits are refused
 /// rather than dropped: in a pod CIDR they are a typing error, and a dropped one hides an overlap.
 /// </remarks>
-[GenerateSerializer, Immutable, Alias("owg.IPPrefix")]
+[GenerateSerializer(IncludePrimaryConstructorParameters = false), Immutable, Alias("owg.IPPrefix")]
 public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IPPrefix>
 {
     private const int IPv4Bits = 32;

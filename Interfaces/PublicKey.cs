@@ -12,7 +12,7 @@ namespace Orleans.WireGuard;
 /// A value of four words rather than an array: it compares by value, cannot be changed behind the reader's back, and costs no
 /// allocation. The all-zero value is representable on purpose, because a receiver has to be able to see and refuse it.
 /// </remarks>
-[GenerateSerializer, Immutable, Alias("owg.PublicKey")]
+[GenerateSerializer(IncludePrimaryConstructorParameters = false), Immutable, Alias("owg.PublicKey")]
 public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>, IComparable<PublicKey>
 {
     /// <summary>Length of the raw key in bytes: 32.</summary>
