@@ -10,12 +10,13 @@ public sealed class AnnouncementStoreTests : IDisposable
 {
     private readonly Identity _identity = new();
     private readonly FakeTimeProvider _time = new(TestMesh.Start);
-    private readonly FakeRosterSource _roster = new(TestMesh.Roster(1, 2, 3));
     private readonly AnnouncementStore _store;
 
     public AnnouncementStoreTests()
     {
-        _store = new AnnouncementStore(_roster, _time);
+        var roster = new FakeRosterSource(0);
+        roster.Set(TestMesh.Roster(1, 2, 3));
+        _store = new AnnouncementStore(roster, _time);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(1, revision: 5)).Outcome);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(2, revision: 5)).Outcome);
     }
