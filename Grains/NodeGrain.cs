@@ -168,8 +168,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             retry = true;
         }
 
-        var wait = _schedule.NextRotationAt(Now) - Now;
-        _timer!.Change(retry && RetryDelay < wait ? RetryDelay : wait, Timeout.InfiniteTimeSpan);
+        _timer!.Change(retry ? RetryDelay : _schedule.DelayAfter(_ring.Find(Slot.Zero)!.Epoch, Now), Timeout.InfiniteTimeSpan);
     }
 
     private void MakeKey(Epoch epoch)

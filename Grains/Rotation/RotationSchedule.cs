@@ -18,6 +18,9 @@ internal sealed class RotationSchedule
     /// <summary>The part of a period over which the nodes are spread: a quarter.</summary>
     public const double JitterFraction = 0.25;
 
+    // A timer of zero that fires early would spin until the moment has come.
+    private static readonly TimeSpan MinDelay = TimeSpan.FromMilliseconds(1);
+
     private readonly TimeSpan _period;
     private readonly TimeSpan _jitter;
 
@@ -45,4 +48,15 @@ internal sealed class RotationSchedule
 
     /// <summary>The first moment after <paramref name="now"/> at which a key is due.</summary>
     public DateTimeOffset NextRotationAt(DateTimeOffset now) => RotationAt(new Epoch(KeyEpoch(now).Value + 1));
+
+    /// <summary>How long to wait until the key that follows the one of <paramref name="epoch"/> is due; at least a millisecond.</summary>
+    /// <remarks>
+    /// Counts from the key that is held and not from the clock. Timers fire up to a millisecond early, and a schedule that asks the clock
+    /// twice, before and after the moment, skips an epoch.
+    /// </remarks>
+    public TimeSpan DelayAfter(Epoch epoch, DateTimeOffset now)
+    {
+        var delay = RotationAt(new Epoch(epoch.Value + 1)) - now;
+        return delay > MinDelay ? delay : MinDelay;
+    }
 }

@@ -55,7 +55,7 @@ internal static class DesiredState
         var claimed = peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
         var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsKept(view, peer)).Select(peer => Keep(peer, claimed));
         var keyPair = view.Keys.FirstOrDefault(key => key.Slot == slot)?.KeyPair;
-        return new DesiredDevice(name, keyPair, listenPort, peers.Concat(kept).OrderBy(peer => peer.PublicKey, KeyOrder).ToEquatableArray());
+        return new DesiredDevice(name, keyPair, listenPort, peers.Concat(kept).OrderBy(peer => peer.PublicKey).ToEquatableArray());
     }
 
     /// <summary>The routes to the pods of other nodes, sorted.</summary>
@@ -90,8 +90,4 @@ internal static class DesiredState
         peer.Endpoint is null ? [] : [peer.Endpoint],
         peer.AllowedIPs.Where(prefix => !claimed.Contains(prefix)).ToEquatableArray(),
         peer.PersistentKeepaliveInterval);
-
-    /// <summary>The order of keys by their raw bytes.</summary>
-    public static IComparer<PublicKey> KeyOrder { get; } =
-        Comparer<PublicKey>.Create(static (left, right) => left.ToArray().AsSpan().SequenceCompareTo(right.ToArray()));
 }

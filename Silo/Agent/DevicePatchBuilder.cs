@@ -80,6 +80,6 @@ internal static class DevicePatchBuilder
             Sorted(Additions).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
 
         private static IEnumerable<PeerPatch> Sorted(List<PeerPatch> changes) =>
-            changes.OrderBy(change => change.PublicKey, DesiredState.KeyOrder);
+            changes.OrderBy(change => change.PublicKey);
     }
 }

@@ -40,6 +40,6 @@ internal static class DeviceStatusBuilder
             device.PublicKey,
             device.ListenPort,
             mtu,
-            peers.OrderBy(peer => peer.NodeName, StringComparer.Ordinal).ThenBy(peer => peer.PublicKey, DesiredState.KeyOrder).ToEquatableArray());
+            peers.OrderBy(peer => peer.NodeName, StringComparer.Ordinal).ThenBy(peer => peer.PublicKey).ToEquatableArray());
     }
 }

@@ -6,8 +6,13 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <remarks>
 /// WireGuard sends nothing until there is a packet to send, and an initiation that reaches a device which does not know the key is lost:
 /// the next one comes 5 s later (REKEY_TIMEOUT, whitepaper section 6.1). So is one that crosses the other side's. Therefore the side with
-/// the lower public key starts, as soon as its own device holds the other's key and the other has acknowledged its own. Turning persistent
-/// keepalive on makes WireGuard send at once; it goes off again when the handshake is proven.
+/// the older announcement starts, as soon as its own device holds the other's key and the other has acknowledged its own.
+/// <code>
+/// A rotates   A's device ── announcement ──▶ B's device has it: B's announcement is the older one, A has long acknowledged it ─▶ B starts
+///             └ a packet of A's pods here costs A its initiation, and A is mute for 5 s: that is why it must not be A who starts
+/// </code>
+/// Both sides compare the same two sequences, so exactly one of them starts, however wrong the clocks are. Turning persistent keepalive on
+/// makes WireGuard send at once; it goes off again when the handshake is proven.
 /// </remarks>
 internal static class HandshakeStarter
 {
@@ -15,12 +20,23 @@ internal static class HandshakeStarter
     public static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(25);
 
     /// <summary>Whether this side has to have the handshake started.</summary>
-    /// <param name="localKey">The key that our device uses; <see langword="null"/> if it has none yet.</param>
-    /// <param name="peerKey">The peer's key.</param>
-    /// <param name="hasPeerApplied">Whether the peer's node has acknowledged our current announcement.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="own">
+    /// This node's announcement, if it announces the key that the device uses; <see langword="null"/> if a newer key is not announced yet.
+    /// </param>
+    /// <param name="other">The peer's announcement.</param>
+    /// <param name="hasPeerApplied">Whether the peer's node has acknowledged <paramref name="own"/>.</param>
     /// <param name="isProven">Whether a handshake between just these two keys was seen on our device.</param>
-    public static bool ShouldStart(PublicKey? localKey, PublicKey peerKey, bool hasPeerApplied, bool isProven) =>
-        localKey is { } local && !isProven && hasPeerApplied && DesiredState.KeyOrder.Compare(local, peerKey) < 0;
+    public static bool ShouldStart(Slot slot, PeerAnnouncement? own, PeerAnnouncement other, bool hasPeerApplied, bool isProven)
+    {
+        if (own?.Find(slot) is not { } ownSlot || other.Find(slot) is not { } otherSlot || isProven || !hasPeerApplied)
+        {
+            return false;
+        }
+
+        var order = own.Sequence.CompareTo(other.Sequence);
+        return order < 0 || (order == 0 && ownSlot.PublicKey < otherSlot.PublicKey);
+    }
 }
 
 /// <summary>Remembers since when our device has had a pair of keys, and so whether a handshake it shows belongs to that pair.</summary>

@@ -49,6 +49,8 @@ internal sealed partial class ReconcilePass(
             return new PassResult([], FindProblem(view), null);
         }
 
+        // A port that is taken shows only once the link is up, so the link comes first.
+        await BringUp(isResync, cancellationToken);
         var desired = Desire(view, observed);
         var patch = DevicePatchBuilder.Build(desired, observed);
         if (!patch.IsEmpty)
@@ -59,7 +61,7 @@ internal sealed partial class ReconcilePass(
         }
 
         _clock.Observe(Slot.Zero, observed, timeProvider.GetUtcNow());
-        await ReconcileLink(desired, isResync, cancellationToken);
+        await ReconcileMtu(desired, isResync, cancellationToken);
         await ReconcileRoutes(view, desired, isResync, cancellationToken);
 
         var status = DeviceStatusBuilder.Build(
@@ -97,7 +99,7 @@ internal sealed partial class ReconcilePass(
         await devices.CreateDevice(DeviceName, cancellationToken);
 
         // Routes and link settings went away with the device that was here before.
-        (_routes, _rules, _link) = (null, null, null);
+        (_routes, _rules, _link, _measuredAddresses) = (null, null, null, []);
         return await devices.TryGetDevice(DeviceName, cancellationToken)
             ?? throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
@@ -105,14 +107,17 @@ internal sealed partial class ReconcilePass(
     private DesiredDevice Desire(MeshView view, Device observed)
     {
         var localKey = view.Keys.FirstOrDefault(key => key.Slot == Slot.Zero)?.KeyPair.PublicKey;
+
+        // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
+        var own = ledger.Announcement is { } announcement && announcement.Find(Slot.Zero)?.PublicKey == localKey ? announcement : null;
         var applied = ledger.AppliedNodes(members.Others.Select(other => other.Silo));
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         var isSameKey = localKey == observed.PublicKey;
-        var starts = from announcement in view.Others
-                     let announced = announcement.Find(Slot.Zero)
+        var starts = from other in view.Others
+                     let announced = other.Find(Slot.Zero)
                      where announced is not null
                      let isProven = isSameKey && observedPeers.TryGetValue(announced.PublicKey, out var peer) && _clock.IsProven(Slot.Zero, peer)
-                     where HandshakeStarter.ShouldStart(localKey, announced.PublicKey, applied.Contains(announcement.NodeName), isProven)
+                     where HandshakeStarter.ShouldStart(Slot.Zero, own, other, applied.Contains(other.NodeName), isProven)
                      select announced.PublicKey;
         return DesiredState.BuildDevice(view, Slot.Zero, DeviceName, (ushort)_options.ListenPort, observed, starts.ToHashSet());
     }
@@ -126,22 +131,12 @@ internal sealed partial class ReconcilePass(
             $"set {DeviceName}", 0, $"after the write the device still differs in {rest.Peers.Count} peers; does somebody else configure it?");
     }
 
-    private async Task ReconcileLink(DesiredDevice desired, bool isResync, CancellationToken cancellationToken)
+    private async Task BringUp(bool isResync, CancellationToken cancellationToken)
     {
-        // The route to a peer decides the MTU, so new peers are a reason to look again.
-        var addresses = desired.Peers.Where(peer => peer.Endpoints.Count > 0).Select(peer => peer.Endpoints[0].Address).ToHashSet();
-        if (isResync || _link is null || !_measuredAddresses.SetEquals(addresses))
+        if (isResync || _link is null)
         {
             _link = await links.TryGetLink(DeviceName, cancellationToken)
                 ?? throw new DeviceException($"get link {DeviceName}", 0, "the device answers but its link is gone");
-            var mtu = await ChooseMtu(addresses, desired.Peers.Any(peer => peer.AllowedIPs.Any(prefix => prefix.IsIPv6)), cancellationToken);
-            _measuredAddresses = addresses;
-            if (mtu is { } wanted && wanted != _link.Mtu)
-            {
-                LogMtu(logger, DeviceName, _link.Mtu, wanted);
-                await links.SetMtu(DeviceName, wanted, cancellationToken);
-                _link = _link with { Mtu = wanted };
-            }
         }
 
         if (!_link.IsUp)
@@ -149,6 +144,26 @@ internal sealed partial class ReconcilePass(
             await links.SetUp(DeviceName, cancellationToken);
             _link = _link with { IsUp = true };
         }
+    }
+
+    private async Task ReconcileMtu(DesiredDevice desired, bool isResync, CancellationToken cancellationToken)
+    {
+        // The route to a peer decides the MTU, so new peers are a reason to look again.
+        var addresses = desired.Peers.Where(peer => peer.Endpoints.Count > 0).Select(peer => peer.Endpoints[0].Address).ToHashSet();
+        if (!isResync && _measuredAddresses.SetEquals(addresses))
+        {
+            return;
+        }
+
+        var mtu = await ChooseMtu(addresses, desired.Peers.Any(peer => peer.AllowedIPs.Any(prefix => prefix.IsIPv6)), cancellationToken);
+        if (mtu is { } wanted && wanted != _link!.Mtu)
+        {
+            LogMtu(logger, DeviceName, _link.Mtu, wanted);
+            await links.SetMtu(DeviceName, wanted, cancellationToken);
+            _link = _link with { Mtu = wanted };
+        }
+
+        _measuredAddresses = addresses;
     }
 
     private async Task<int?> ChooseMtu(IEnumerable<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)

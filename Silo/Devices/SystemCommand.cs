@@ -27,9 +27,11 @@ internal sealed class SystemCommand(TimeProvider timeProvider)
     public sealed record Result(int ExitCode, string Output, string Error)
     {
         /// <summary>The last line of <see cref="Error"/> that says something, or the exit code if there is none.</summary>
-        public string LastErrorLine =>
-            Error.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).LastOrDefault()
-            ?? $"exit code {ExitCode} without a message";
+        public string LastErrorLine => LinesOf(Error).LastOrDefault() ?? $"exit code {ExitCode} without a message";
+
+        /// <summary>The lines of a text that say something.</summary>
+        public static IEnumerable<string> LinesOf(string text) =>
+            text.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.Any(char.IsLetterOrDigit));
     }
 
     /// <summary>Runs a command to its end. Its standard input is empty.</summary>

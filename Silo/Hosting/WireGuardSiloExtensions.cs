@@ -31,18 +31,25 @@ public static class WireGuardSiloExtensions
         }
 
         AddOptions(services);
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<StartupChecks>();
-        services.AddSingleton<MeshAgent>();
-        services.AddSingleton<IMeshAgent>(provider => provider.GetRequiredService<MeshAgent>());
-        services.AddSingleton<ReconcilePass>();
         services.TryAddSingleton<INodeRosterSource, StaticRosterSource>();
         services.TryAddSingleton<IWireGuardClient>(CreateUserspaceClient);
         services.TryAddSingleton<ILinkClient>(provider => new IpCommandLinkClient(provider.GetRequiredService<TimeProvider>()));
-        services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
-        services.AddHostedService<RosterFollower>();
+        services.AddMeshAgent();
         builder.UseOrleans(silo => ConfigureSilo(silo, builder.Configuration));
         return builder;
+    }
+
+    /// <summary>Adds the agent. Somebody else has to bring devices, links and a roster.</summary>
+    internal static IServiceCollection AddMeshAgent(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<MeshAgent>();
+        services.AddSingleton<IMeshAgent>(provider => provider.GetRequiredService<MeshAgent>());
+        services.AddSingleton<ReconcilePass>();
+        services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
+        services.AddHostedService<RosterFollower>();
+        return services;
     }
 
     private static void AddOptions(IServiceCollection services)

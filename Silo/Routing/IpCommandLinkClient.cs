@@ -26,6 +26,7 @@ internal sealed class IpCommandLinkClient : ILinkClient
         ("does not exist", 19),
         ("Invalid argument", 22),
         ("Network is down", 100),
+        ("Device for nexthop is not up", 100),
         ("Network is unreachable", 101),
         ("No route to host", 113),
     ];

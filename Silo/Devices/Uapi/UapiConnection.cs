@@ -63,6 +63,12 @@ internal sealed class UapiConnection : IDisposable
                 reply.Advance(length);
             }
             while (length > 0 && !reply.WrittenSpan.EndsWith("\n\n"u8));
+
+            if (reply.Length == 0)
+            {
+                // The device closed the connection instead of answering. It depends on timing whether the system calls that a reset.
+                throw new SocketException((int)SocketError.ConnectionReset);
+            }
         }
         finally
         {

@@ -90,7 +90,22 @@ internal sealed class UapiWireGuardClient : IWireGuardClient
                     return false;
                 }
 
-                await connection.Exchange(request, reply, limit.Token);
+                try
+                {
+                    await connection.Exchange(request, reply, limit.Token);
+                }
+                catch (SocketException) when (reply.Length == 0)
+                {
+                    // A process that ends breaks its connections. Whether it did is what its socket says now.
+                    using var probe = await UapiConnection.TryConnect(socketPath, limit.Token);
+                    if (probe is null)
+                    {
+                        return false;
+                    }
+
+                    throw;
+                }
+
                 var errno = Read(operation, () => UapiReader.ReadErrno(reply.WrittenSpan));
                 return errno == 0 ? true : throw new DeviceException(operation, errno, UapiErrno.Describe(errno));
             });

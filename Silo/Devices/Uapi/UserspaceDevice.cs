@@ -14,6 +14,10 @@ internal sealed partial class UserspaceDevice
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromMilliseconds(250);
 
+    // A killed process ends as soon as the kernel gets to it: milliseconds, unless the machine is overloaded.
+    private static readonly TimeSpan KillTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
+
     // With a LOG_LEVEL wireguard-go keeps writing to the streams it was started with, which end with us; writing there would kill it.
     // The others are how wireguard-go tells its daemonized self that it is one (main.go).
     private static readonly Dictionary<string, string?> Environment = new()
@@ -93,11 +97,12 @@ internal sealed partial class UserspaceDevice
 
     /// <summary>Ends the process of a device, and with it the device. One that is not there is fine.</summary>
     /// <returns>When the process is gone.</returns>
-    /// <exception cref="DeviceException">It does not end.</exception>
+    /// <exception cref="DeviceException">It does not end, not even when it is killed.</exception>
     public async Task Stop(string name, CancellationToken cancellationToken)
     {
         var socketPath = SocketPath(name);
         using var connection = await UapiConnection.TryConnect(socketPath, cancellationToken);
+        var processId = connection is null ? null : UserspaceProcess.TryFind(name, _options.NetworkNamespace);
 
         // A process that watches its socket ends when the file goes (https://www.wireguard.com/xplatform/); without a process the file is stale.
         if (File.Exists(socketPath))
@@ -105,42 +110,43 @@ internal sealed partial class UserspaceDevice
             File.Delete(socketPath);
         }
 
-        if (connection is null)
+        if (connection is null || await Ends(connection, processId, _options.StopTimeout, cancellationToken))
         {
             return;
         }
 
-        using var timeout = new CancellationTokenSource(_options.StopTimeout, _timeProvider);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        try
+        if (UserspaceProcess.TryKill(name, _options.NetworkNamespace) is { } killed)
         {
-            await connection.WaitForEnd(limit.Token);
+            LogKilled(name, killed, _options.StopTimeout);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+
+        if (!await Ends(connection, processId, KillTimeout, cancellationToken))
         {
-            await Kill(name, connection, cancellationToken);
+            throw new DeviceException(
+                $"delete {name}", UapiErrno.ETIMEDOUT,
+                "its process did not end, neither when its socket was removed nor when it was killed; find it with 'pgrep -a wireguard-go'");
         }
     }
 
-    private async Task Kill(string name, UapiConnection connection, CancellationToken cancellationToken)
+    private async Task<bool> Ends(UapiConnection connection, int? processId, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var operation = $"delete {name}";
-        if (UserspaceProcess.TryKill(name, _options.NetworkNamespace) is { } processId)
-        {
-            LogKilled(name, processId, _options.StopTimeout);
-        }
-
-        using var timeout = new CancellationTokenSource(_options.StopTimeout, _timeProvider);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var timeout = new CancellationTokenSource(limit, _timeProvider);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            await connection.WaitForEnd(limit.Token);
+            await connection.WaitForEnd(linked.Token);
+
+            // A process that is killed closes its files in any order: the connection may end before the device does.
+            while (processId is { } id && !UserspaceProcess.IsGone(id))
+            {
+                await Task.Delay(PollInterval, _timeProvider, linked.Token);
+            }
+
+            return true;
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new DeviceException(
-                operation, UapiErrno.ETIMEDOUT,
-                $"its process did not end within {_options.StopTimeout.TotalSeconds} s after its socket was removed; find it with 'pgrep -a wireguard-go' and end it", e);
+            return false;
         }
     }
 
@@ -158,9 +164,14 @@ internal sealed partial class UserspaceDevice
 
         if (result.ExitCode != 0)
         {
-            throw new DeviceException(operation, 0, $"'{string.Join(' ', _options.Command)} {name}' failed: {result.LastErrorLine}");
+            throw new DeviceException(operation, 0, $"'{string.Join(' ', _options.Command)} {name}' failed: {Reason(result)}");
         }
     }
+
+    // wireguard-go logs to its standard output, and its standard error ends with a banner (main.go, device/logger.go).
+    private static string Reason(SystemCommand.Result result) =>
+        SystemCommand.Result.LinesOf(result.Output).LastOrDefault(line => line.StartsWith("ERROR", StringComparison.Ordinal))
+        ?? result.LastErrorLine;
 
     // In a session of its own the process gets no signal that is meant for ours, such as Ctrl-C in a terminal. setsid(1) replaces itself with
     // the command; where it is missing the process only shares our session.

@@ -55,6 +55,25 @@ internal static class UserspaceProcess
         return processId;
     }
 
+    /// <summary>
+    /// Whether nothing is left of a process that holds anything: it is not there, or all its threads ended and only its parent has not asked
+    /// yet how. The first thread alone does not count: the files, and with them the device, go with the last one.
+    /// </summary>
+    public static bool IsGone(int processId)
+    {
+        try
+        {
+            // proc_pid_stat(5): the state follows the name, which is in parentheses and may hold anything.
+            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            return stat[stat.LastIndexOf(')') + 2] is 'Z' or 'X'
+                && Directory.EnumerateDirectories($"/proc/{processId}/task").Count() <= 1;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     private static bool Holds(string directory, string name, string? networkNamespace)
     {
         try
