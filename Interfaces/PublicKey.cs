@@ -24,6 +24,10 @@ public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
     // Enough to tell keys apart in a log line, as `wg` users abbreviate them.
     private const int ShortLength = 8;
 
+    // The last digit carries four bits of the key and two of nothing. The framework ignores those; wg(8) wants them zero, as we do, so that
+    // a key has one text only.
+    private const string LastDigits = "AEIMQUYcgkosw048";
+
     [Id(0)]
     private readonly ulong _word0;
 
@@ -67,7 +71,8 @@ public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
     public static bool TryParse([NotNullWhen(true)] string? text, out PublicKey key)
     {
         Span<byte> bytes = stackalloc byte[Size];
-        if (text is { Length: Base64Length } && Convert.TryFromBase64String(text, bytes, out var written) && written == Size)
+        if (text is { Length: Base64Length } && Convert.TryFromBase64String(text, bytes, out var written) && written == Size
+            && LastDigits.Contains(text[^2]))
         {
             key = new PublicKey(bytes);
             return true;

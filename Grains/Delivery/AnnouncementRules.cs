@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 
@@ -60,9 +62,9 @@ internal static class AnnouncementRules
 
     private static string? FindMalformation(PeerAnnouncement announcement)
     {
-        if (string.IsNullOrEmpty(announcement.NodeName) || announcement.NodeName.Length > MaxNodeNameLength)
+        if (string.IsNullOrEmpty(announcement.NodeName) || announcement.NodeName.Length > MaxNodeNameLength || !Ascii.IsValid(announcement.NodeName))
         {
-            return string.Create(CultureInfo.InvariantCulture, $"the node name must have 1 to {MaxNodeNameLength} characters");
+            return string.Create(CultureInfo.InvariantCulture, $"the node name must have 1 to {MaxNodeNameLength} ASCII characters");
         }
 
         // Far above any clock, far below an overflow: a forged sequence must not drive a node to the end of the numbers.
@@ -71,7 +73,9 @@ internal static class AnnouncementRules
             return $"sequence {announcement.Sequence} is out of range";
         }
 
+        // A serializer sets fields, not what a constructor has checked: null and values that cannot be made here can come from there.
         if (announcement.Slots.Count is < 1 or > Slot.Count
+            || announcement.Slots.Any(slot => slot is null || slot.Slot.Index >= Slot.Count)
             || (announcement.Slots.Count == Slot.Count
                 && (announcement.Slots[0].Slot >= announcement.Slots[1].Slot || announcement.Slots[0].PublicKey == announcement.Slots[1].PublicKey)))
         {
@@ -91,8 +95,19 @@ internal static class AnnouncementRules
             return $"expected 1 to {PeerAnnouncement.MaxEndpoints} endpoints, came {announcement.Endpoints.Count}";
         }
 
-        return announcement.AllowedIPs.Count > PeerAnnouncement.MaxAllowedIPs
-            ? $"expected at most {PeerAnnouncement.MaxAllowedIPs} allowed IPs, came {announcement.AllowedIPs.Count}"
+        if (announcement.Endpoints.Any(address => address is null or { AddressFamily: AddressFamily.InterNetworkV6, ScopeId: not 0 }))
+        {
+            return "an endpoint is missing, or has a zone, which means something on its own machine only";
+        }
+
+        if (announcement.AllowedIPs.Count > PeerAnnouncement.MaxAllowedIPs)
+        {
+            return $"expected at most {PeerAnnouncement.MaxAllowedIPs} allowed IPs, came {announcement.AllowedIPs.Count}";
+        }
+
+        // Host bits would hide an overlap from us, and the device would drop them and route the prefix all the same.
+        return announcement.AllowedIPs.Any(prefix => !IPPrefix.TryParse(prefix.ToString(), out var parsed) || parsed != prefix)
+            ? "an allowed IP has bits behind its length, or no possible length"
             : null;
     }
 

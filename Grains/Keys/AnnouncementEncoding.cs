@@ -20,7 +20,11 @@ internal static class AnnouncementEncoding
 {
     private static ReadOnlySpan<byte> Context => "orleans-wireguard/announcement/1\0"u8;
 
+    // Lenient UTF-8 writes one and the same replacement for whatever is no text.
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     /// <summary>Encodes everything but the signature.</summary>
+    /// <exception cref="ArgumentException">The name is no text, or an endpoint has a zone.</exception>
     public static byte[] Encode(PeerAnnouncement announcement)
     {
         var writer = new ArrayBufferWriter<byte>(512);
@@ -58,7 +62,7 @@ internal static class AnnouncementEncoding
 
     private static void WriteString(ArrayBufferWriter<byte> writer, string text)
     {
-        var bytes = Encoding.UTF8.GetBytes(text);
+        var bytes = StrictUtf8.GetBytes(text);
         WriteUInt16(writer, checked((ushort)bytes.Length));
         writer.Write(bytes);
     }
@@ -72,6 +76,11 @@ internal static class AnnouncementEncoding
     private static void WriteAddress(ArrayBufferWriter<byte> writer, IPAddress address)
     {
         var bytes = address.GetAddressBytes();
+        if (bytes.Length != 4 && address.ScopeId != 0)
+        {
+            throw new ArgumentException($"{address} has a zone, which has no place in an announcement.", nameof(address));
+        }
+
         WriteByte(writer, bytes.Length == 4 ? (byte)4 : (byte)6);
         writer.Write(bytes);
     }

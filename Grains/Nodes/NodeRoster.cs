@@ -17,14 +17,21 @@ internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> 
     /// <summary>The first pair of prefixes of different nodes that share an address, or <see langword="null"/>.</summary>
     public static (RosterNode First, IPPrefix FirstCIDR, RosterNode Second, IPPrefix SecondCIDR)? FindOverlap(IEnumerable<RosterNode> nodes)
     {
-        // Sorted by address, a prefix that overlaps a later one contains it, so it overlaps the next one too or one before that did.
-        var sorted = nodes.SelectMany(node => node.PodCIDRs.Select(cidr => (Node: node, CIDR: cidr))).OrderBy(x => x.CIDR).ToList();
-        for (var i = 1; i < sorted.Count; i++)
+        // Sorted, a prefix comes right behind those that hold it, so these are a stack. They belong to one node, or we would not be here.
+        var holders = new Stack<(RosterNode Node, IPPrefix CIDR)>();
+        foreach (var (node, cidr) in nodes.SelectMany(node => node.PodCIDRs.Select(cidr => (Node: node, CIDR: cidr))).OrderBy(x => x.CIDR))
         {
-            if (sorted[i - 1].CIDR.Overlaps(sorted[i].CIDR))
+            while (holders.TryPeek(out var last) && !last.CIDR.Contains(cidr))
             {
-                return (sorted[i - 1].Node, sorted[i - 1].CIDR, sorted[i].Node, sorted[i].CIDR);
+                holders.Pop();
             }
+
+            if (holders.TryPeek(out var holder) && holder.Node.NodeName != node.NodeName)
+            {
+                return (holder.Node, holder.CIDR, node, cidr);
+            }
+
+            holders.Push((node, cidr));
         }
 
         return null;

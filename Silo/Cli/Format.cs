@@ -14,7 +14,7 @@ internal static class Format
         { TotalDays: >= 1 } => Invariant($"{(int)duration.TotalDays} d {duration.Hours} h"),
         { TotalHours: >= 1 } => Invariant($"{duration.Hours} h {duration.Minutes} min"),
         { TotalMinutes: >= 1 } => Invariant($"{duration.Minutes} min {duration.Seconds} s"),
-        { TotalSeconds: >= 10 } => Invariant($"{duration.TotalSeconds:0} s"),
+        { TotalSeconds: >= 10 } => Invariant($"{duration.Seconds} s"),
         _ => Invariant($"{Math.Max(0, duration.TotalSeconds):0.0} s"),
     };
 

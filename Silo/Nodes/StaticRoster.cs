@@ -47,9 +47,11 @@ internal static class StaticRoster
 
     private static RosterNode Parse(StaticNodeOptions options, string path, List<string> faults)
     {
-        if (!NodeNameRule.IsValid(options.Name))
+        // The binder sets null where the file says null.
+        var name = options.Name ?? "";
+        if (!NodeNameRule.IsValid(name))
         {
-            faults.Add($"{path}:Name '{options.Name}' is not a node name; {NodeNameRule.Description}.");
+            faults.Add($"{path}:Name '{name}' is not a node name; {NodeNameRule.Description}.");
         }
 
         if (options.Addresses.Count is 0 or > PeerAnnouncement.MaxEndpoints)
@@ -75,7 +77,7 @@ internal static class StaticRoster
         {
             try
             {
-                podCIDRs.Add(IPPrefix.Parse(text));
+                podCIDRs.Add(IPPrefix.Parse(text ?? ""));
             }
             catch (FormatException e)
             {
@@ -83,7 +85,7 @@ internal static class StaticRoster
             }
         }
 
-        return new RosterNode(options.Name, addresses.ToEquatableArray(), podCIDRs.Order().ToEquatableArray());
+        return new RosterNode(name, addresses.ToEquatableArray(), podCIDRs.Order().ToEquatableArray());
     }
 
     private static string Names(IEnumerable<string> names)
@@ -98,7 +100,8 @@ internal static class StaticRoster
 internal static class NodeNameRule
 {
     /// <summary>The rule in words.</summary>
-    public const string Description = "expected 1 to 253 lower-case letters, digits, '-' and '.', with a letter or digit first and last";
+    public const string Description =
+        "expected 1 to 253 lower-case letters, digits, '-' and '.', with a letter or digit first and last and on both sides of every '.'";
 
     private const int MaxLength = 253;
 
@@ -106,7 +109,7 @@ internal static class NodeNameRule
     public static bool IsValid(string name) =>
         name.Length is > 0 and <= MaxLength
         && name.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-' or '.')
-        && char.IsAsciiLetterOrDigit(name[0]) && char.IsAsciiLetterOrDigit(name[^1]);
+        && name.Split('.').All(part => part.Length > 0 && part[0] != '-' && part[^1] != '-');
 }
 
 /// <summary>The roster of the configuration, followed when the file changes.</summary>
