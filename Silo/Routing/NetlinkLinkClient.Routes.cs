@@ -45,6 +45,7 @@ internal sealed partial class NetlinkLinkClient
         Run("read rules", GetRules, cancellationToken);
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException"><paramref name="source"/> has length 0.</exception>
     public Task AddRule(IPPrefix source, CancellationToken cancellationToken) => Execute(
         $"add the rule from {source} to table {RouteTable.Number}",
         connection => RouteMessages.WriteAddRule(connection.Request, source),
@@ -52,6 +53,7 @@ internal sealed partial class NetlinkLinkClient
         ignored: EEXIST);
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException"><paramref name="source"/> has length 0.</exception>
     public Task DeleteRule(IPPrefix source, CancellationToken cancellationToken) => Execute(
         $"delete the rule from {source} to table {RouteTable.Number}",
         connection => RouteMessages.WriteDeleteRule(connection.Request, source),

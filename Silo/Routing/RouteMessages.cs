@@ -191,12 +191,15 @@ internal static class RouteMessages
 
     private static Span<byte> WriteRule(Span<byte> buffer, ushort type, ushort flags, IPPrefix source)
     {
-        var writer = BeginRule(buffer, type, flags, Family(source), source.Length, RouteTable.Number, FR_ACT_TO_TBL);
-        if (source.Length > 0)
+        // The kernel compares sources only if the length is not zero (fib4_rule_compare, fib6_rule_compare): a rule for all sources passes for
+        // any other of ours, so adding it would do nothing, and deleting it would hit a stranger's.
+        if (source.Length == 0)
         {
-            writer.WriteAddress(FRA_SRC, source.Address);
+            throw new ArgumentException($"{source} is every packet of this node; a rule is for a pod CIDR.", nameof(source));
         }
 
+        var writer = BeginRule(buffer, type, flags, Family(source), source.Length, RouteTable.Number, FR_ACT_TO_TBL);
+        writer.WriteAddress(FRA_SRC, source.Address);
         writer.WriteUInt32(FRA_PRIORITY, RouteTable.RulePriority);
         writer.WriteByte(FRA_PROTOCOL, RouteTable.Protocol);
         return writer.Complete();

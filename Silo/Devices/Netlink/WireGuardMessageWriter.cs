@@ -91,13 +91,23 @@ internal struct WireGuardMessageWriter
     {
         if (patch.KeyPair is { } keyPair)
         {
-            keyPair.ExportPrivateKey(writer.Reserve(WGDEVICE_A_PRIVATE_KEY, KeyPair.PrivateKeySize));
+            var key = writer.Reserve(WGDEVICE_A_PRIVATE_KEY, KeyPair.PrivateKeySize);
+            keyPair.ExportPrivateKey(key);
+            Clamp(key);
         }
 
         if (patch.ListenPort is { } port)
         {
             writer.WriteUInt16(WGDEVICE_A_LISTEN_PORT, port);
         }
+    }
+
+    // Bits that X25519 ignores (RFC 7748, section 5). The kernel keeps the key clamped and leaves the sessions alone only if the new key's bytes
+    // are equal (netlink.c, wg_set_device); an unclamped copy of the same key ends every session, for 5 s each.
+    private static void Clamp(Span<byte> key)
+    {
+        key[0] &= 0b1111_1000;
+        key[^1] = (byte)((key[^1] & 0b0111_1111) | 0b0100_0000);
     }
 
     private void WritePeers(ref NetlinkWriter writer)
