@@ -215,7 +215,9 @@ internal static partial class DeviceCases
 
         for (var dump = 0; dump < Dumps; dump++)
         {
-            Expect.Equal(400, (await GetPeers(node, token)).Count);
+            var peers = await GetPeers(node, token);
+            Expect.Equal(400, peers.Count);
+            Expect.Equal(1, peers.Count(peer => peer.AllowedIPs.Contains(shared)));
         }
 
         await writer.Task.WaitAsync(token);
