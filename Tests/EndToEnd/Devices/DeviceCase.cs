@@ -25,7 +25,7 @@ internal sealed record DeviceCase(string Name, Func<DeviceCaseContext, Task> Run
 /// <param name="IPv4">Its address on the cable, /24.</param>
 /// <param name="IPv6">Its address on the cable, /64.</param>
 internal sealed record DeviceCaseNode(
-    NetworkNamespace Namespace, IWireGuardClient Client, NetlinkLinkClient Links, string DeviceName, IPAddress IPv4, IPAddress IPv6)
+    NamespaceThread Namespace, IWireGuardClient Client, NetlinkLinkClient Links, string DeviceName, IPAddress IPv4, IPAddress IPv6)
 {
     /// <summary>Name of the end of the cable.</summary>
     public const string Cable = "eth0";
@@ -55,7 +55,7 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     /// <summary>The node on whose thread the case runs.</summary>
     public DeviceCaseNode A { get; }
 
-    /// <summary>The other node; use its client through <see cref="NetworkNamespace.Run(Func{Task})"/>.</summary>
+    /// <summary>The other node; use its client through <see cref="NamespaceThread.Run(Func{Task})"/>.</summary>
     public DeviceCaseNode B { get; }
 
     /// <summary>Ends the case when it takes too long.</summary>
@@ -106,7 +106,7 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     private static async Task<DeviceCaseNode> CreateNode(
         string name, int number, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
     {
-        var space = await NetworkNamespace.Create(name, cancellationToken);
+        var space = await NamespaceThread.Create(name, cancellationToken);
         var client = await space.Run(() => Task.FromResult(newClient()));
         return new DeviceCaseNode(
             space,

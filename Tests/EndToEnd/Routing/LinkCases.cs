@@ -17,7 +17,7 @@ internal sealed record LinkCase(string Name, Func<NetlinkLinkClient, Cancellatio
     /// <summary>Runs the case in a fresh network namespace.</summary>
     public async Task RunInNamespace(CancellationToken cancellationToken)
     {
-        using var space = await NetworkNamespace.Create("link-case", cancellationToken);
+        using var space = await NamespaceThread.Create("link-case", cancellationToken);
         await space.Run(() => Run(new NetlinkLinkClient(TimeProvider.System), cancellationToken)).WaitAsync(cancellationToken);
     }
 }

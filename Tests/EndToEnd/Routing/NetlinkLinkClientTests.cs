@@ -29,7 +29,7 @@ public sealed class NetlinkLinkClientTests
     public async Task RoutesAndRules_BesideSomebodyElses_AreOursAlone()
     {
         SkipWithoutRoot();
-        using var space = await NetworkNamespace.Create("beside", Token);
+        using var space = await NamespaceThread.Create("beside", Token);
         await space.Run(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
@@ -65,7 +65,7 @@ public sealed class NetlinkLinkClientTests
     public async Task GetPathMtu_RouteWithItsOwnMtu_IsThatOne()
     {
         SkipWithoutRoot();
-        using var space = await NetworkNamespace.Create("mtu", Token);
+        using var space = await NamespaceThread.Create("mtu", Token);
         await space.Run(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);

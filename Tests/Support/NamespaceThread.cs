@@ -1,4 +1,4 @@
-// A network namespace that lives as long as one thread.
+// A thread in a network namespace of its own.
 using System.Collections.Concurrent;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing;
@@ -7,10 +7,10 @@ using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>
-/// A network namespace of its own, entered by one thread. What is run in it stays on that thread across awaits, so sockets are opened and
+/// A thread in a network namespace of its own. What is run in it stays on that thread across awaits, so sockets are opened and
 /// processes are started inside. Needs root. When it is disposed the kernel removes everything in it.
 /// </summary>
-internal sealed class NetworkNamespace : IDisposable
+internal sealed class NamespaceThread : IDisposable
 {
     private const ushort VETH_INFO_PEER = 1;
     private const ushort IFLA_INFO_DATA = 2;
@@ -21,7 +21,7 @@ internal sealed class NetworkNamespace : IDisposable
     private readonly TaskCompletionSource<int> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
 
-    private NetworkNamespace(string name)
+    private NamespaceThread(string name)
     {
         _thread = new Thread(Work) { Name = name, IsBackground = true };
         _thread.Start();
@@ -31,9 +31,9 @@ internal sealed class NetworkNamespace : IDisposable
     public int ThreadId => _ready.Task.Result;
 
     /// <summary>Makes a namespace whose loopback is up.</summary>
-    public static async Task<NetworkNamespace> Create(string name, CancellationToken cancellationToken)
+    public static async Task<NamespaceThread> Create(string name, CancellationToken cancellationToken)
     {
-        var space = new NetworkNamespace(name);
+        var space = new NamespaceThread(name);
         await space._ready.Task.WaitAsync(cancellationToken);
         await space.Run(() => new NetlinkLinkClient(TimeProvider.System).SetUp("lo", cancellationToken));
         return space;
@@ -69,7 +69,7 @@ internal sealed class NetworkNamespace : IDisposable
     /// <param name="other">The other namespace.</param>
     /// <param name="otherName">Name of the end over there.</param>
     /// <param name="cancellationToken">Checked before each call.</param>
-    public async Task Connect(string name, NetworkNamespace other, string otherName, CancellationToken cancellationToken)
+    public async Task Connect(string name, NamespaceThread other, string otherName, CancellationToken cancellationToken)
     {
         await Run(() => new NetlinkTransport(NETLINK_ROUTE, TimeProvider.System).Run(
             $"connect {name} to {otherName}",
