@@ -89,13 +89,7 @@ internal sealed partial class ReconcilePass(
             return null;
         }
 
-        if (!_options.StartUserspace)
-        {
-            throw new DeviceException(
-                $"get {DeviceName}", 0, "there is no such device, and Device:StartUserspace is false; make the device, or set it to true");
-        }
-
-        LogCreating(logger, DeviceName, _options.UserspaceCommand);
+        LogCreating(logger, DeviceName, devices.Transport);
         await devices.CreateDevice(DeviceName, cancellationToken);
 
         // Routes and link settings went away with the device that was here before.
@@ -229,8 +223,8 @@ internal sealed partial class ReconcilePass(
         (_routes, _rules) = (routesAfter, rulesAfter);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Making {Device} by {Command}")]
-    private static partial void LogCreating(ILogger logger, string device, string command);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Making {Device} by {Transport}")]
+    private static partial void LogCreating(ILogger logger, string device, string transport);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Configured {Device}: key {Key}, {Peers} peer changes")]
     private static partial void LogPatched(ILogger logger, string device, string key, int peers);

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Uapi;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -30,7 +31,7 @@ internal sealed class StartupChecks(
         var address = LocalAddress();
         var existing = await devices.TryGetDevice(ReconcilePass.DeviceName, cancellationToken);
         CheckCapability(faults);
-        if (existing is null && device.Value.StartUserspace)
+        if (existing is null && devices is UapiWireGuardClient)
         {
             CheckUserspace(faults);
         }

@@ -7,8 +7,6 @@ using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Uapi;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
 using StackExchange.Redis;
@@ -33,8 +31,9 @@ public static class WireGuardSiloExtensions
         AddOptions(services);
         services.AddSingleton<StartupChecks>();
         services.TryAddSingleton<INodeRosterSource, StaticRosterSource>();
-        services.TryAddSingleton<IWireGuardClient>(CreateUserspaceClient);
-        services.TryAddSingleton<ILinkClient>(provider => new IpCommandLinkClient(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<WireGuardClientFactory>();
+        services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
+        services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
         services.AddMeshAgent();
         builder.UseOrleans(silo => ConfigureSilo(silo, builder.Configuration));
         return builder;
@@ -68,11 +67,6 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<IValidateOptions<DeviceOptions>, DeviceOptionsValidator>();
         services.AddSingleton<IValidateOptions<WebOptions>, WebOptionsValidator>();
     }
-
-    private static UapiWireGuardClient CreateUserspaceClient(IServiceProvider provider) => new(
-        new UserspaceDeviceOptions { Command = [provider.GetRequiredService<IOptions<DeviceOptions>>().Value.UserspaceCommand] },
-        provider.GetRequiredService<TimeProvider>(),
-        provider.GetRequiredService<ILogger<UapiWireGuardClient>>());
 
     private static void ConfigureSilo(ISiloBuilder silo, IConfiguration configuration)
     {

@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Devices.Uapi;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
@@ -327,7 +328,30 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
 
     private int? ProcessOf(string name) => UserspaceProcess.TryFind(name, Namespace.Path);
 
-    private IpCommandLinkClient Links() => new(TimeProvider.System, Namespace.Enter("ip"));
+    private NetlinkLinkClient Links() => new(TimeProvider.System, OpenInside);
+
+    // A socket belongs for ever to the namespace in which its thread was when it was opened.
+    private INetlinkChannel OpenInside(int protocol)
+    {
+        INetlinkChannel? channel = null;
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                using var handle = File.OpenHandle(Namespace.Path);
+                Native.Check(Native.SetNamespace(handle, Native.CLONE_NEWNET), "setns");
+                channel = NetlinkSocket.Open(protocol);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        return channel ?? throw new InvalidOperationException("no netlink socket inside the namespace", failure);
+    }
 
     private UapiWireGuardClient Client(TimeSpan? timeout = null)
     {

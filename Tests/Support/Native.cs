@@ -17,6 +17,9 @@ internal static partial class Native
     [LibraryImport(LibC, EntryPoint = "unshare", SetLastError = true)]
     internal static partial int Unshare(int flags);
 
+    [LibraryImport(LibC, EntryPoint = "setns", SetLastError = true)]
+    internal static partial int SetNamespace(SafeHandle handle, int kind);
+
     [LibraryImport(LibC, EntryPoint = "gettid")]
     internal static partial int GetThreadId();
 
