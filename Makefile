@@ -25,20 +25,22 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast format format-check
+.PHONY: build test test-fast test-kernel format format-check
 
-TESTS := artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests
-
-build: ## Restore as locked and build everything; warnings are errors.
+build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
 	dotnet build --no-restore --configuration Release --nologo
 
 test-fast: build ## Unit, property and in-process cluster tests; needs no root.
-	$(TESTS) --filter-not-trait Kind=EndToEnd --filter-not-trait Kind=Kernel
+	@Tests/run fast
 
-test: build ## Every test, the end-to-end ones on real WireGuard included; as root.
-	@deploy/local/prerequisites
-	Tests/run
+test: build ## Every test; the end-to-end ones need root, skip without it, and install the Debian packages they need.
+	@Tests/install
+	@Tests/run
+
+test-kernel: build ## The device and link cases on Debian's kernel in QEMU, with the serial console.
+	@Tests/install
+	@Tests/EndToEnd/Kernel/run
 
 format: ## Format the code.
 	dotnet format
