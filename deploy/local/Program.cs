@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using Orleans.WireGuard.LocalMesh.Demo;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
-using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 // owg-local: a mesh of silos on one machine, for people (demo), for scripts (check) and for experiments (up).
@@ -40,7 +39,7 @@ try
             return 2;
     }
 }
-catch (Exception e) when (e is FormatException or MeshNotReadyException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
+catch (Exception e) when (e is FormatException or MeshFailedException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;

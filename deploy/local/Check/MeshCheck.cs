@@ -33,7 +33,7 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
         {
             await run(mesh, since, cancellationToken);
         }
-        catch (MeshNotReadyException e)
+        catch (MeshFailedException e)
         {
             Add(new Proof($"the mesh starts {name}", false, e.Message));
         }
