@@ -24,3 +24,24 @@ demo-down: local-mesh ## End a running demo, or remove what a crashed one left.
 local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
+
+.PHONY: build test test-fast format format-check
+
+TESTS := artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests
+
+build: ## Restore as locked and build everything; warnings are errors.
+	dotnet restore --locked-mode
+	dotnet build --no-restore --configuration Release --nologo
+
+test-fast: build ## Unit, property and in-process cluster tests; needs no root.
+	$(TESTS) --filter-not-trait Kind=EndToEnd --filter-not-trait Kind=Kernel
+
+test: build ## Every test, the end-to-end ones on real WireGuard included; as root.
+	@deploy/local/prerequisites
+	Tests/run
+
+format: ## Format the code.
+	dotnet format
+
+format-check: ## Fail if something is not formatted.
+	dotnet format --verify-no-changes

@@ -13,6 +13,7 @@ internal static class NamespaceCommand
     public static IReadOnlyDictionary<string, string?> NodeEnvironment(MeshState state, NodePlan node) => new Dictionary<string, string?>
     {
         ["NODE_NAME"] = node.Name,
+        ["OWG_CONFIG"] = state.SiloConfiguration(node),
 
         // Whatever the silo writes to temporary files is then searched for private keys, and removed.
         ["TMPDIR"] = state.NodeDirectory(node),

@@ -1,0 +1,84 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
+
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>Checks <see cref="NodeOptions"/>.</summary>
+internal sealed class NodeOptionsValidator : IValidateOptions<NodeOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, NodeOptions options) => new RangeCheck(NodeOptions.SectionName)
+        .Holds(
+            NodeNameRule.IsValid(options.Name),
+            $"Node:Name '{options.Name}' is not a node name; {NodeNameRule.Description}. Set Node:Name or the variable {NodeOptions.NameVariable}.")
+        .Result;
+}
+
+/// <summary>Checks <see cref="NodesOptions"/> as a whole: every entry, this node's presence, overlaps.</summary>
+internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node) : IValidateOptions<NodesOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, NodesOptions options)
+    {
+        string localName;
+        try
+        {
+            localName = node.Value.Name;
+        }
+        catch (OptionsValidationException)
+        {
+            // The other validator reports it; here every name of the list would look wrong.
+            localName = "";
+        }
+
+        return StaticRoster.TryParse(options, localName, out var failures) is null
+            ? ValidateOptionsResult.Fail(failures)
+            : ValidateOptionsResult.Success;
+    }
+}
+
+/// <summary>Checks <see cref="ClusteringOptions"/>.</summary>
+internal sealed class ClusteringOptionsValidator : IValidateOptions<ClusteringOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, ClusteringOptions options) => new RangeCheck(ClusteringOptions.SectionName)
+        .Holds(Enum.IsDefined(options.Provider), $"Clustering:Provider must be one of {string.Join(", ", Enum.GetNames<ClusteringProvider>())}.")
+        .Holds(
+            options.Provider != ClusteringProvider.Redis || options.Redis.Length > 0,
+            "Clustering:Redis is empty; give host:port of the Redis server that holds the membership.")
+        .Holds(options.ClusterId.Length > 0, "Clustering:ClusterId is empty; silos with the same id form one mesh.")
+        .Holds(
+            IPAddress.TryParse(options.GatewayAddress, out _),
+            $"Clustering:GatewayAddress '{options.GatewayAddress}' is not an IP address; 127.0.0.1 admits this machine only.")
+        .Within(options.SiloPort, 1, ushort.MaxValue, nameof(options.SiloPort))
+        .Within(options.GatewayPort, 0, ushort.MaxValue, nameof(options.GatewayPort))
+        .Holds(options.SiloPort != options.GatewayPort, $"Clustering:SiloPort and GatewayPort are both {options.SiloPort}; each needs one of its own.")
+        .Result;
+}
+
+/// <summary>Checks <see cref="DeviceOptions"/>.</summary>
+internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
+{
+    private const int MinMtu = 576;
+    private const int MaxMtu = ushort.MaxValue - Agent.MtuCalculator.IPv6Overhead;
+
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, DeviceOptions options) => new RangeCheck(DeviceOptions.SectionName)
+        .Within(options.ListenPort, 1, ushort.MaxValue, nameof(options.ListenPort))
+        .Within(options.ResyncInterval, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(options.ResyncInterval))
+        .Holds(options.Mtu is 0 or (>= MinMtu and <= MaxMtu), $"Device:Mtu must be 0 or from {MinMtu} to {MaxMtu}, not {options.Mtu}.")
+        .Holds(options.UserspaceCommand.Length > 0, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
+        .Result;
+}
+
+/// <summary>Checks <see cref="WebOptions"/>.</summary>
+internal sealed class WebOptionsValidator : IValidateOptions<WebOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, WebOptions options) => new RangeCheck(WebOptions.SectionName)
+        .Within(options.Port, 1, ushort.MaxValue, nameof(options.Port))
+        .Holds(IPAddress.TryParse(options.Address, out _), $"Web:Address '{options.Address}' is not an IP address; 127.0.0.1 admits this machine only.")
+        .Result;
+}
