@@ -4,7 +4,7 @@ using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
 using Orleans.WireGuard.LocalMesh.Topology;
 
-// owg-local: a mesh of silos on one machine, for people (demo), for scripts (check) and for experiments (up).
+// owg-local: a mesh of silos on one machine, for people (demo), for scripts (check), for experiments (up).
 var time = TimeProvider.System;
 using var cancellation = new CancellationTokenSource();
 PosixSignal[] endings = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
@@ -26,6 +26,9 @@ try
 
     switch (verb)
     {
+        case "prerequisites":
+            await Prerequisites.EnsureAsync(Console.Out, time, cancellation.Token);
+            return 0;
         case "up":
             return await new UpCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "demo":
@@ -35,7 +38,7 @@ try
         case "down":
             return await new DownCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         default:
-            Console.Error.WriteLine("usage: owg-local demo|check|up|down   (NODES, PERIOD, DURATION as environment variables)");
+            Console.Error.WriteLine("usage: owg-local demo|check|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
             return 2;
     }
 }
