@@ -54,6 +54,8 @@ public sealed class LocalTopologyTests
 
         // A maker that died: its topology, a process inside and one outside, of more nodes than the next run has.
         var larger = MeshPlan.Test(3);
+        Directory.CreateDirectory(State.Directory);
+        MeshLock.WriteOwner(State);
         await new TopologyBuilder(larger, State).CreateAsync(token);
         var recorder = new ProcessRecorder(State.ProcessFile);
         var log = Path.Combine(State.Directory, "left.log");
@@ -92,6 +94,21 @@ public sealed class LocalTopologyTests
 
         Assert.Contains($"process {Environment.ProcessId}", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, (await PingAsync(mesh, Plan.Nodes[1].Address, token)).ExitCode);
+    }
+
+    [Fact]
+    public async Task Create_DirectoryOfSomeoneElse_IsRefusedAndKept()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var directory = Directory.CreateTempSubdirectory("owg-not-a-mesh");
+        var precious = Path.Combine(directory.FullName, "precious");
+        await File.WriteAllTextAsync(precious, "", TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<MeshFailedException>(() => MeshHarness.CreateAsync(
+            Plan, new MeshState(directory.FullName), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, TestContext.Current.CancellationToken));
+
+        Assert.True(File.Exists(precious));
+        directory.Delete(recursive: true);
     }
 
     [Fact]

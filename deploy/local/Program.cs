@@ -2,10 +2,9 @@ using System.Runtime.InteropServices;
 using Orleans.WireGuard.LocalMesh.Demo;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
-using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 
-// owg-local: a mesh of silos on one machine, for people (demo), for scripts (check) and for experiments (up).
+// owg-local: a mesh of silos on one machine, for people (demo), for scripts (check), for experiments (up).
 var time = TimeProvider.System;
 using var cancellation = new CancellationTokenSource();
 PosixSignal[] endings = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
@@ -27,6 +26,9 @@ try
 
     switch (verb)
     {
+        case "prerequisites":
+            await Prerequisites.EnsureAsync(Console.Out, time, cancellation.Token);
+            return 0;
         case "up":
             return await new UpCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "demo":
@@ -36,11 +38,11 @@ try
         case "down":
             return await new DownCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         default:
-            Console.Error.WriteLine("usage: owg-local demo|check|up|down   (NODES, PERIOD, DURATION as environment variables)");
+            Console.Error.WriteLine("usage: owg-local demo|check|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
             return 2;
     }
 }
-catch (Exception e) when (e is FormatException or MeshNotReadyException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
+catch (Exception e) when (e is FormatException or MeshFailedException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Capture;
 
@@ -39,7 +40,7 @@ internal sealed partial class PacketCapture
         {
             if (!process.IsAlive || time.GetElapsedTime(start) > Patience)
             {
-                throw new InvalidOperationException($"tcpdump does not capture on {mesh.Plan.Bridge}:\n{LogTail.Read(log)}");
+                throw new MeshFailedException($"tcpdump does not capture on {mesh.Plan.Bridge}:\n{LogTail.Read(log)}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(20), time, cancellationToken);
@@ -50,19 +51,19 @@ internal sealed partial class PacketCapture
 
     /// <summary>Ends the capture and counts what it holds.</summary>
     /// <returns>The counts, and how many frames the kernel could not hand over.</returns>
-    /// <exception cref="InvalidOperationException">tcpdump did not end, so the capture cannot be trusted.</exception>
+    /// <exception cref="MeshFailedException">tcpdump did not end, so the capture cannot be trusted.</exception>
     public async Task<(CaptureTally Tally, int Dropped)> StopAsync(FrameClassifier classifier, CancellationToken cancellationToken)
     {
         _process.Signal(NativeMethods.SIGINT);
         if (!await _process.WaitForExitAsync(Patience, _time, cancellationToken))
         {
-            throw new InvalidOperationException($"tcpdump (process {_process.Id}) did not end.");
+            throw new MeshFailedException($"tcpdump (process {_process.Id}) did not end.");
         }
 
         var dropped = DroppedPattern().Match(Read(_log));
         if (!dropped.Success)
         {
-            throw new InvalidOperationException($"tcpdump ended without its statistics:\n{LogTail.Read(_log)}");
+            throw new MeshFailedException($"tcpdump ended without its statistics:\n{LogTail.Read(_log)}");
         }
 
         using var stream = new BufferedStream(System.IO.File.OpenRead(File));

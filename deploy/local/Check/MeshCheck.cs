@@ -16,6 +16,12 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
     /// <returns>Whether every proof passed.</returns>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
+        // Evidence of an earlier run would be taken for that of this one.
+        if (Directory.Exists(options.EvidenceDirectory))
+        {
+            Directory.Delete(options.EvidenceDirectory, recursive: true);
+        }
+
         var since = time.GetUtcNow();
         await RunPhaseAsync("with rotations", since, RunRotatingAsync, cancellationToken);
         await RunPhaseAsync("without rotations", since, RunQuietAsync, cancellationToken);
@@ -33,7 +39,7 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
         {
             await run(mesh, since, cancellationToken);
         }
-        catch (MeshNotReadyException e)
+        catch (MeshFailedException e)
         {
             Add(new Proof($"the mesh starts {name}", false, e.Message));
         }

@@ -12,8 +12,8 @@ internal sealed class CheckCommand(LocalOptions options, TimeProvider time, Text
     {
         var start = time.GetTimestamp();
         var plan = MeshPlan.Demo(options.NodeCount);
-        await Prerequisites.EnsureAsync(output, cancellationToken);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, cancellationToken);
+        await Prerequisites.EnsureAsync(output, time, cancellationToken);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
         var source = SiloBuild.FindSourceDirectory();
         var (passed, failed) = (0, 0);
         var check = new MeshCheck(

@@ -19,8 +19,8 @@ internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextW
     {
         var start = time.GetTimestamp();
         var plan = MeshPlan.Demo(options.NodeCount);
-        await Prerequisites.EnsureAsync(output, cancellationToken);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, cancellationToken);
+        await Prerequisites.EnsureAsync(output, time, cancellationToken);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
         Report($"Making {plan.Nodes.Count} nodes, each with a pod");
         await using var mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
         try

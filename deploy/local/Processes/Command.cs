@@ -68,7 +68,11 @@ internal static class Command
     /// <summary>Runs a program that shares this terminal, so that its own progress is seen.</summary>
     /// <returns>Its exit code.</returns>
     public static async Task<int> RunVisiblyAsync(
-        string file, IEnumerable<string> arguments, CancellationToken cancellationToken, IReadOnlyDictionary<string, string?>? environment = null)
+        string file,
+        IEnumerable<string> arguments,
+        TimeProvider time,
+        CancellationToken cancellationToken,
+        IReadOnlyDictionary<string, string?>? environment = null)
     {
         var start = new ProcessStartInfo(file, arguments);
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
@@ -85,7 +89,12 @@ internal static class Command
         }
         catch (OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
+            // A package manager gets the time to leave its database in order.
+            if (OwnedProcess.Find(process.Id) is { } owned)
+            {
+                await OwnedProcess.EndAsync([owned], TimeSpan.FromSeconds(5), time, CancellationToken.None);
+            }
+
             throw;
         }
     }

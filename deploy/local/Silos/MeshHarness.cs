@@ -51,6 +51,7 @@ internal sealed class MeshHarness : IAsyncDisposable
     /// <param name="report">Gets a sentence about leftovers that were found.</param>
     /// <param name="cancellationToken">Stops and removes what was made so far.</param>
     /// <exception cref="MeshInUseException">Another process runs a mesh of this prefix.</exception>
+    /// <exception cref="MeshFailedException">Nodes cannot reach each other on the underlay, or leftovers cannot be removed.</exception>
     public static async Task<MeshHarness> CreateAsync(
         MeshPlan plan, MeshState state, TimeProvider time, Action<string> report, CancellationToken cancellationToken)
     {
@@ -115,7 +116,7 @@ internal sealed class MeshHarness : IAsyncDisposable
         silo.Signal(NativeMethods.SIGKILL);
         if (!await silo.WaitForExitAsync(TimeSpan.FromSeconds(5), _time, cancellationToken))
         {
-            throw new InvalidOperationException($"Process {silo.Id}, the silo of {node.Name}, survived SIGKILL.");
+            throw new MeshFailedException($"Process {silo.Id}, the silo of {node.Name}, survived SIGKILL.");
         }
     }
 

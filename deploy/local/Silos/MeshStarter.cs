@@ -2,9 +2,6 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Silos;
 
-/// <summary>Not all silos became ready; the message says which, why, and ends with their logs.</summary>
-internal sealed class MeshNotReadyException(string message) : Exception(message);
-
 /// <summary>Starts the membership store and all silos of a mesh, and waits until they are ready.</summary>
 internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<string> report)
 {
@@ -17,7 +14,7 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     /// <param name="binary">The silo executable.</param>
     /// <param name="period">Length of an epoch.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="MeshNotReadyException">A silo ended, or was not ready in time.</exception>
+    /// <exception cref="MeshFailedException">A silo ended, or was not ready in time.</exception>
     public async Task StartAsync(string binary, TimeSpan period, CancellationToken cancellationToken)
     {
         mesh.InstallBinary(binary);
@@ -32,7 +29,7 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     }
 
     /// <summary>Waits until the silos of these nodes are ready.</summary>
-    /// <exception cref="MeshNotReadyException">A silo ended, or was not ready in time.</exception>
+    /// <exception cref="MeshFailedException">A silo ended, or was not ready in time.</exception>
     public async Task WaitReadyAsync(IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
@@ -56,7 +53,7 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
 
             if (elapsed > limit || waiting.Any(w => mesh.Silo(w.First) is { IsAlive: false }))
             {
-                throw new MeshNotReadyException(Explain(waiting, elapsed));
+                throw new MeshFailedException(Explain(waiting, elapsed));
             }
 
             await Task.Delay(Poll, time, cancellationToken);

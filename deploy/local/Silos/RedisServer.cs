@@ -26,7 +26,7 @@ internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorde
         "");
 
     /// <summary>Starts it and waits until it answers.</summary>
-    /// <exception cref="InvalidOperationException">It did not answer in time; the message ends with its log.</exception>
+    /// <exception cref="MeshFailedException">It did not answer in time; the message ends with its log.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var file = Path.Combine(state.RedisDirectory, "redis.conf");
@@ -37,7 +37,7 @@ internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorde
         {
             if (!process.IsAlive || time.GetElapsedTime(start) > StartTimeout)
             {
-                throw new InvalidOperationException(
+                throw new MeshFailedException(
                     $"redis-server does not answer on {plan.HostAddress}:{MeshPlan.RedisPort}. Last lines of its log:\n{LogTail.Read(state.RedisLog)}");
             }
 

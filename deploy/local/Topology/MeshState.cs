@@ -9,7 +9,7 @@ internal sealed class MeshState(string directory)
     /// <summary>Everything below it belongs to the mesh and is removed with it.</summary>
     public string Directory { get; } = Path.GetFullPath(directory);
 
-    /// <summary>Process id and start time of the harness that owns the mesh.</summary>
+    /// <summary>Process id and start time of the harness that owns the mesh; written first, so it marks the directory as ours.</summary>
     public string OwnerFile => Path.Combine(Directory, "owner");
 
     /// <summary>One line for each process started outside the namespaces.</summary>

@@ -37,6 +37,8 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
                 ["--net=" + NetworkNamespace.HandleOf(node.Namespace), "unshare", "--mount=" + state.MountNamespace(node), "sh", "-c", FillMountNamespace],
                 cancellationToken)).EnsureSuccess();
         }
+
+        await EnsureUnderlayWorksAsync(cancellationToken);
     }
 
     /// <summary>Lets pods reach each other in clear over the underlay: the control run that shows what a leak looks like.</summary>
@@ -46,6 +48,20 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
     /// <summary>Takes <see cref="AddPlainRoutesAsync"/> back.</summary>
     public Task RemovePlainRoutesAsync(CancellationToken cancellationToken) => Task.WhenAll(
         plan.Nodes.Select(n => IpAsync(n.Namespace, TopologyCommands.RemovePlainRoutes(plan, n), cancellationToken)));
+
+    // A host with Docker passes bridged packets to iptables and drops them there; every silo would then seem to be at fault.
+    private async Task EnsureUnderlayWorksAsync(CancellationToken cancellationToken)
+    {
+        var (from, to) = (plan.Nodes[0], plan.Nodes[^1]);
+        var ping = await Command.RunAsync(
+            "nsenter", ["--net=" + NetworkNamespace.HandleOf(from.Namespace), "ping", "-c", "2", "-i", "0.2", "-W", "2", to.Address.ToString()], cancellationToken);
+        if (ping.ExitCode != 0)
+        {
+            throw new MeshFailedException(
+                $"{from.Name} cannot reach {to.Name} over {plan.Bridge}. A firewall of this host may drop bridged packets: expected them to pass; "
+                + $"try 'iptables -I FORWARD -i {plan.Bridge} -o {plan.Bridge} -j ACCEPT'.");
+        }
+    }
 
     private void CreateDirectories()
     {

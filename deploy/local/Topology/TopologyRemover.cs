@@ -26,9 +26,10 @@ internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvid
     }
 
     /// <summary>Ends our processes, then removes mounts, namespaces, links and files: the reverse order of making.</summary>
-    /// <exception cref="InvalidOperationException">Something could not be removed; the message lists it.</exception>
+    /// <exception cref="MeshFailedException">Something could not be removed; the message lists it.</exception>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
+        EnsureStateIsOurs();
         var namespaces = FindNamespaces();
         await EndProcessesAsync(namespaces, cancellationToken);
 
@@ -58,13 +59,19 @@ internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvid
         var left = await FindAsync(cancellationToken);
         if (left.Count > 0)
         {
-            throw new InvalidOperationException($"Could not remove: {string.Join(", ", left)}.");
+            throw new MeshFailedException($"Could not remove: {string.Join(", ", left)}.");
         }
     }
 
-    /// <summary>Ends what runs inside the namespaces and nothing else: silos, devices, and shells that a person left open.</summary>
-    public async Task EndNamespaceProcessesAsync(CancellationToken cancellationToken) =>
-        await OwnedProcess.EndAsync(await FindNamespaceProcessesAsync(FindNamespaces(), cancellationToken), Grace, time, cancellationToken);
+    // The directory can be chosen, and is removed with all that is in it: a slip must not cost anyone's files.
+    private void EnsureStateIsOurs()
+    {
+        if (Directory.Exists(state.Directory) && !File.Exists(state.OwnerFile) && Directory.EnumerateFileSystemEntries(state.Directory).Any())
+        {
+            throw new MeshFailedException(
+                $"{state.Directory} exists and was not made by a local mesh: expected an empty or missing directory; choose another {MeshState.DirectoryVariable}.");
+        }
+    }
 
     private async Task EndProcessesAsync(IReadOnlyList<string> namespaces, CancellationToken cancellationToken)
     {
