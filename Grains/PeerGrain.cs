@@ -146,9 +146,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                         Record(announcement, silo, nodeName, answer.Outcome, null);
                         return answer;
                     }
-                    catch (Exception e) when (e is not OperationCanceledException)
+                    catch (Exception e) when (!cancellationToken.IsCancellationRequested)
                     {
-                        Record(announcement, silo, nodeName, null, e.Message);
+                        var problem = token.IsCancellationRequested ? $"no answer within {_options.AttemptTimeout}" : e.Message;
+                        Record(announcement, silo, nodeName, null, problem);
                         throw;
                     }
                 },
@@ -162,7 +163,6 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         catch (Exception e)
         {
             // Nobody awaits a delivery. The next look for laggards starts another one.
-            Record(announcement, silo, nodeName, null, e.Message);
             LogUndelivered(_logger, e, announcement.Sequence, nodeName);
         }
     }
