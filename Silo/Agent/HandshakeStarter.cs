@@ -46,7 +46,10 @@ internal sealed class KeyPairClock
     private readonly Dictionary<(Slot Slot, PublicKey Peer), (PublicKey Local, DateTimeOffset Since)> _since = [];
 
     /// <summary>Notes what a device holds now; forgets what it no longer holds.</summary>
-    public void Observe(Slot slot, Device device, DateTimeOffset now)
+    /// <param name="slot">The slot that the device serves.</param>
+    /// <param name="device">As read.</param>
+    /// <param name="since">A moment just before it was given what is new on it.</param>
+    public void Observe(Slot slot, Device device, DateTimeOffset since)
     {
         if (device.PublicKey is not { } local)
         {
@@ -63,7 +66,7 @@ internal sealed class KeyPairClock
         {
             if (!_since.TryGetValue((slot, peer), out var known) || known.Local != local)
             {
-                _since[(slot, peer)] = (local, now);
+                _since[(slot, peer)] = (local, since);
             }
         }
     }

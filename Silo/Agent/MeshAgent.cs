@@ -78,6 +78,22 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await Loop(stoppingToken);
+        }
+        finally
+        {
+            // No pass begins any more, so nobody shall wait for one.
+            lock (_lock)
+            {
+                _nextPass.TrySetCanceled(stoppingToken);
+            }
+        }
+    }
+
+    private async Task Loop(CancellationToken stoppingToken)
+    {
         var failures = 0;
         var nextResync = _timeProvider.GetUtcNow();
         while (!stoppingToken.IsCancellationRequested)

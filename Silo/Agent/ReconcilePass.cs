@@ -53,6 +53,9 @@ internal sealed partial class ReconcilePass(
         await BringUp(isResync, cancellationToken);
         var desired = Desire(view, observed);
         var patch = DevicePatchBuilder.Build(desired, observed);
+
+        // The write may start a handshake, which takes a millisecond: it is over before the device has been read back.
+        var heldSince = timeProvider.GetUtcNow();
         if (!patch.IsEmpty)
         {
             await devices.Configure(DeviceName, patch, cancellationToken);
@@ -60,7 +63,7 @@ internal sealed partial class ReconcilePass(
             LogPatched(logger, DeviceName, patch.KeyPair is null ? "kept" : "replaced", patch.Peers.Count);
         }
 
-        _clock.Observe(Slot.Zero, observed, timeProvider.GetUtcNow());
+        _clock.Observe(Slot.Zero, observed, heldSince);
         await ReconcileMtu(desired, isResync, cancellationToken);
         await ReconcileRoutes(view, desired, isResync, cancellationToken);
 
