@@ -1,11 +1,15 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Devices.Uapi;
 using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
@@ -17,6 +21,7 @@ internal sealed class StartupChecks(
     IOptions<DeviceOptions> device,
     IOptions<WebOptions> web,
     IWireGuardClient devices,
+    ILinkClient links,
     IServiceProvider services)
 {
     // CAP_NET_ADMIN in linux/capability.h.
@@ -28,9 +33,10 @@ internal sealed class StartupChecks(
     public async Task Run(CancellationToken cancellationToken)
     {
         var faults = new List<string>();
-        var address = LocalAddress();
-        var existing = await devices.TryGetDevice(ReconcilePass.DeviceName, cancellationToken);
+        var roster = Roster();
+        var address = roster.Find(node.Value.Name)!.Addresses[0];
         CheckCapability(faults);
+        var existing = await CheckDevice(faults, roster, cancellationToken);
         if (existing is null && devices is UapiWireGuardClient)
         {
             CheckUserspace(faults);
@@ -62,9 +68,54 @@ internal sealed class StartupChecks(
         }
     }
 
-    private IPAddress LocalAddress() =>
-        StaticRoster.TryParse(nodes.Value, node.Value.Name, out var failures)?.Find(node.Value.Name)?.Addresses[0]
-        ?? throw new StartupException(failures);
+    private NodeRoster Roster() =>
+        StaticRoster.TryParse(nodes.Value, node.Value.Name, out var failures) ?? throw new StartupException(failures);
+
+    /// <summary>A device of our name has to be one that a former silo of this node left: of our kind, and configured by us.</summary>
+    /// <returns>It; <see langword="null"/> if there is none.</returns>
+    private async Task<Device?> CheckDevice(List<string> faults, NodeRoster roster, CancellationToken cancellationToken)
+    {
+        const string Name = ReconcilePass.DeviceName;
+        if (FindForeignKind(await links.TryGetLink(Name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
+        {
+            faults.Add(fault);
+            return null;
+        }
+
+        // Without the capability the kernel says nothing of its devices.
+        if (faults.Count > 0 || await devices.TryGetDevice(Name, cancellationToken) is not { } existing)
+        {
+            return null;
+        }
+
+        var announcements = ImmutableDictionary<string, PeerAnnouncement>.Empty;
+        var owner = DeviceOwnership.Judge(existing, node.Value.Name, roster, announcements, await links.GetRoutes(cancellationToken));
+        if (owner == DeviceOwner.SomebodyElse && !device.Value.TakeOver)
+        {
+            faults.Add(DeviceOwnership.Describe(existing, roster, announcements));
+        }
+
+        return existing;
+    }
+
+    /// <summary>What is wrong with a link that has our name and is no device of the chosen transport. Pure.</summary>
+    /// <param name="link">The link of our name; <see langword="null"/> if there is none.</param>
+    /// <param name="isUserspace">Which transport was chosen.</param>
+    internal static string? FindForeignKind(Link? link, bool isUserspace)
+    {
+        var expected = isUserspace ? UapiWireGuardClient.LinkKind : NetlinkWireGuardClient.LinkKind;
+        if (link is null || link.Kind == expected)
+        {
+            return null;
+        }
+
+        // Its former self ran with the other transport.
+        var isOtherTransport = link.Kind is UapiWireGuardClient.LinkKind or NetlinkWireGuardClient.LinkKind;
+        return $"The interface name {link.Name} is taken by a link of kind '{link.Kind}', but this silo needs one of kind '{expected}'; "
+            + (isOtherTransport
+                ? $"set Device:Transport to {(isUserspace ? nameof(DeviceTransport.Kernel) : nameof(DeviceTransport.Userspace))} to go on with it, or remove it with 'owg cleanup'."
+                : $"rename that link ('ip link set {link.Name} name ...'), or delete it if nobody needs it.");
+    }
 
     private static void CheckCapability(List<string> faults)
     {

@@ -35,6 +35,7 @@ public static class WireGuardSiloExtensions
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
         services.AddMeshAgent();
+        services.AddHostedService<LinkFollower>();
         builder.UseOrleans(silo => ConfigureSilo(silo, builder.Configuration));
         return builder;
     }

@@ -21,10 +21,19 @@ internal sealed class AgentHarness : IAsyncDisposable
     private readonly CancellationTokenSource _watchdog = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
     private bool _isStarted;
 
-    /// <summary>Makes an agent that has not been started.</summary>
+    /// <summary>Makes an agent that has not been started, and that reads its device only when there is a reason.</summary>
     /// <param name="others">The other nodes, in roster and membership.</param>
     public AgentHarness(params int[] others)
+        : this(new DeviceOptions().ResyncInterval, others)
     {
+    }
+
+    /// <summary>Makes an agent that has not been started.</summary>
+    /// <param name="poll">How often it reads its device without a reason.</param>
+    /// <param name="others">The other nodes, in roster and membership.</param>
+    public AgentHarness(TimeSpan poll, params int[] others)
+    {
+        DeviceOptions.PollInterval = poll;
         _watchdog.CancelAfter(Patience);
         Devices = new FakeWireGuardClient(Links);
         Roster.Set(TestMesh.Roster([1, .. others]));

@@ -121,6 +121,10 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <summary>The key that a node's device uses.</summary>
     public PublicKey? Key(string node) => Devices(node).Peek(ReconcilePass.DeviceName)?.PublicKey;
 
+    /// <summary>What the silo of <paramref name="holder"/> holds of a node.</summary>
+    public PeerAnnouncement? Announced(string holder, string node) =>
+        Services(holder).GetRequiredService<AnnouncementStore>().Announcements.GetValueOrDefault(node);
+
     /// <summary>The keys that the device of <paramref name="holder"/> has for the pods of <paramref name="node"/>.</summary>
     public IReadOnlyList<PublicKey> HeldKeys(string holder, string node)
     {

@@ -94,6 +94,14 @@ internal static class NetlinkConstants
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
 
+    // linux/rtnetlink.h: multicast groups as bits for bind(2). Those of rules have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
+    // RTNLGRP_IPV6_RULE is 19.
+    public const uint RTMGRP_LINK = 1;
+    public const uint RTMGRP_IPV4_ROUTE = 0x40;
+    public const uint RTMGRP_IPV4_RULE = 1 << (8 - 1);
+    public const uint RTMGRP_IPV6_ROUTE = 0x400;
+    public const uint RTMGRP_IPV6_RULE = 1 << (19 - 1);
+
     // linux/if.h, linux/if_link.h: links.
     public const int IFNAMSIZ = 16;
     public const uint IFF_UP = 1;
