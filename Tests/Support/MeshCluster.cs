@@ -57,6 +57,17 @@ internal sealed class MeshCluster : IAsyncDisposable
             {
                 silo.Services.AddSingleton(timeProvider);
                 silo.Services.AddKeyedSingleton(TimeProviderNames.Grains, timeProvider);
+
+                // Probes, time-outs and housekeeping of Orleans go on by the real clock, or a leap of ours looks like a hang to them.
+                string[] background =
+                [
+                    TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.Membership,
+                    TimeProviderNames.ActivationManagement, TimeProviderNames.GrainDirectory,
+                ];
+                foreach (var area in background)
+                {
+                    silo.Services.AddKeyedSingleton(area, TimeProvider.System);
+                }
             }
 
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
