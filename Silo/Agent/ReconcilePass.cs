@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
@@ -15,6 +13,9 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed partial class ReconcilePass(
     IWireGuardClient devices,
     ILinkClient links,
+    RouteReconciler routes,
+    FirewallReconciler firewall,
+    MtuReconciler mtu,
     KeyRing ring,
     AnnouncementStore store,
     DeliveryLedger ledger,
@@ -32,10 +33,7 @@ internal sealed partial class ReconcilePass(
 
     private readonly KeyPairClock _clock = new();
     private readonly DeviceOptions _options = options.Value;
-    private EquatableArray<Route>? _routes;
-    private EquatableArray<IPPrefix>? _rules;
     private Link? _link;
-    private HashSet<IPAddress> _measuredAddresses = [];
 
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
@@ -44,6 +42,10 @@ internal sealed partial class ReconcilePass(
     public async Task<PassResult> Run(bool isResync, CancellationToken cancellationToken)
     {
         var view = new MeshView(members.LocalNodeName, ring.Keys, store.Announcements, roster.Current, store.IsSynced);
+
+        // Before anything else, so that in strict mode no packet leaves or enters in clear while the device is being made (invariant I7).
+        await routes.Protect(view, isResync, cancellationToken);
+        await firewall.Reconcile(view, isResync, cancellationToken);
         if (await FindOrMakeDevice(view, cancellationToken) is not { } observed)
         {
             return new PassResult([], FindProblem(view), null);
@@ -61,8 +63,8 @@ internal sealed partial class ReconcilePass(
         }
 
         _clock.Observe(Slot.Zero, observed, timeProvider.GetUtcNow());
-        await ReconcileMtu(desired, isResync, cancellationToken);
-        await ReconcileRoutes(view, desired, isResync, cancellationToken);
+        _link = await mtu.Reconcile(desired, _link!, isResync, cancellationToken);
+        await routes.Connect(view, desired, cancellationToken);
 
         var status = DeviceStatusBuilder.Build(
             Slot.Zero, observed, devices.Transport, _link?.Mtu ?? 0, view.Announcements, _clock, timeProvider.GetUtcNow());
@@ -93,7 +95,9 @@ internal sealed partial class ReconcilePass(
         await devices.CreateDevice(DeviceName, cancellationToken);
 
         // Routes and link settings went away with the device that was here before.
-        (_routes, _rules, _link, _measuredAddresses) = (null, null, null, []);
+        _link = null;
+        routes.Forget();
+        mtu.Forget();
         return await devices.TryGetDevice(DeviceName, cancellationToken)
             ?? throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
@@ -140,100 +144,11 @@ internal sealed partial class ReconcilePass(
         }
     }
 
-    private async Task ReconcileMtu(DesiredDevice desired, bool isResync, CancellationToken cancellationToken)
-    {
-        // The route to a peer decides the MTU, so new peers are a reason to look again.
-        var addresses = desired.Peers.Where(peer => peer.Endpoints.Count > 0).Select(peer => peer.Endpoints[0].Address).ToHashSet();
-        if (!isResync && _measuredAddresses.SetEquals(addresses))
-        {
-            return;
-        }
-
-        var mtu = await ChooseMtu(addresses, desired.Peers.Any(peer => peer.AllowedIPs.Any(prefix => prefix.IsIPv6)), cancellationToken);
-        if (mtu is { } wanted && wanted != _link!.Mtu)
-        {
-            LogMtu(logger, DeviceName, _link.Mtu, wanted);
-            await links.SetMtu(DeviceName, wanted, cancellationToken);
-            _link = _link with { Mtu = wanted };
-        }
-
-        _measuredAddresses = addresses;
-    }
-
-    private async Task<int?> ChooseMtu(IEnumerable<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
-    {
-        if (_options.Mtu != 0)
-        {
-            return _options.Mtu;
-        }
-
-        var paths = new List<(int, bool)>();
-        foreach (var address in addresses)
-        {
-            if (await links.GetPathMtu(address, cancellationToken) is { } pathMtu)
-            {
-                paths.Add((pathMtu, address.AddressFamily == AddressFamily.InterNetworkV6));
-            }
-        }
-
-        var chosen = MtuCalculator.Calculate(paths, carriesIPv6);
-        if (chosen is { IsClamped: true })
-        {
-            LogMtuClamped(logger, DeviceName, MtuCalculator.MinIPv6Mtu);
-        }
-
-        return chosen?.Mtu;
-    }
-
-    private async Task ReconcileRoutes(MeshView view, DesiredDevice device, bool isResync, CancellationToken cancellationToken)
-    {
-        if (isResync || _routes is null || _rules is null)
-        {
-            _routes = await links.GetRoutes(cancellationToken);
-            _rules = await links.GetRules(cancellationToken);
-        }
-
-        var desired = DesiredState.BuildRoutes(device);
-        var rules = DesiredState.BuildRules(view);
-        var patch = RoutePatch.Build(desired, _routes.Value, rules, _rules.Value);
-
-        // Until these writes have succeeded we do not know what is there; the next pass reads it.
-        var (routesAfter, rulesAfter) = (desired, rules ?? _rules.Value);
-        (_routes, _rules) = (null, null);
-        foreach (var route in patch.Replace)
-        {
-            await links.ReplaceRoute(route, cancellationToken);
-        }
-
-        foreach (var route in patch.Delete)
-        {
-            await links.DeleteRoute(route, cancellationToken);
-        }
-
-        foreach (var rule in patch.AddRules)
-        {
-            await links.AddRule(rule, cancellationToken);
-        }
-
-        foreach (var rule in patch.DeleteRules)
-        {
-            await links.DeleteRule(rule, cancellationToken);
-        }
-
-        (_routes, _rules) = (routesAfter, rulesAfter);
-    }
-
     [LoggerMessage(Level = LogLevel.Information, Message = "Making {Device} by {Transport}")]
     private static partial void LogCreating(ILogger logger, string device, string transport);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Configured {Device}: key {Key}, {Peers} peer changes")]
     private static partial void LogPatched(ILogger logger, string device, string key, int peers);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "MTU of {Device}: {OldMtu} -> {Mtu}")]
-    private static partial void LogMtu(ILogger logger, string device, int oldMtu, int mtu);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The underlay is too narrow for IPv6 through {Device}: its MTU stays at {Mtu}, full packets are fragmented")]
-    private static partial void LogMtuClamped(ILogger logger, string device, int mtu);
 }
 
 /// <summary>The outcome of a pass that succeeded.</summary>
