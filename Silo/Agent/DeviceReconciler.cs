@@ -30,13 +30,9 @@ internal sealed partial class DeviceReconciler(
     /// <summary>Since when the device has had its peers.</summary>
     public KeyPairClock Clock => _clock;
 
-    /// <summary>Reads the device, and makes it if there is a key for it.</summary>
-    /// <returns>
-    /// The device, and whether it was just made; <see langword="null"/> if there is none. A device without a key is of no use to anybody,
-    /// and a silo that fails to start must not leave one behind.
-    /// </returns>
-    /// <exception cref="DeviceException">It is somebody else's, or the system refused.</exception>
-    public async Task<(Device Device, bool IsNew)?> FindOrMake(MeshView view, CancellationToken cancellationToken)
+    /// <summary>Reads the device and counts what others changed on it.</summary>
+    /// <returns>The device; <see langword="null"/> if there is none.</returns>
+    public async Task<Device?> Find(CancellationToken cancellationToken)
     {
         var device = await devices.TryGetDevice(DeviceName, cancellationToken);
         if (_expected is { } expected)
@@ -46,22 +42,18 @@ internal sealed partial class DeviceReconciler(
 
         // Whatever this pass writes, until it is read back nobody knows what we left.
         _expected = null;
-        if (device is not null)
-        {
-            return (device, false);
-        }
+        return device;
+    }
 
-        if (view.Keys.Count == 0)
-        {
-            return null;
-        }
-
+    /// <summary>Makes the device, which is ours from then on.</summary>
+    /// <exception cref="DeviceException">The name is taken, or the system refused.</exception>
+    public async Task<Device> Make(CancellationToken cancellationToken)
+    {
         LogCreating(logger, DeviceName, devices.Transport);
         await devices.CreateDevice(DeviceName, cancellationToken);
         _isOurs = true;
-        return await devices.TryGetDevice(DeviceName, cancellationToken) is { } made
-            ? (made, true)
-            : throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
+        return await devices.TryGetDevice(DeviceName, cancellationToken)
+            ?? throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
 
     /// <summary>Whether the device may be written. Asked of the system once: from then on it is ours, and what others do is drift.</summary>

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
@@ -12,9 +10,12 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>One pass: read the device and the routes, compare with what they should be, write the difference, read back.</summary>
 /// <remarks>Holds no rules; those are in the pure parts beside it. Not thread-safe: the agent runs one pass at a time.</remarks>
-internal sealed partial class ReconcilePass(
+internal sealed class ReconcilePass(
     IWireGuardClient devices,
     ILinkClient links,
+    RouteReconciler routes,
+    FirewallReconciler firewall,
+    MtuReconciler mtu,
     KeyRing ring,
     AnnouncementStore store,
     DeliveryLedger ledger,
@@ -30,12 +31,8 @@ internal sealed partial class ReconcilePass(
     // A handshake on a healthy underlay takes milliseconds; this is how soon we notice and switch the keepalive off again.
     private static readonly TimeSpan HandshakeCheckInterval = TimeSpan.FromMilliseconds(500);
 
-    private readonly DeviceOptions _options = options.Value;
     private readonly DeviceReconciler _device = new(devices, links, ledger, members, options.Value, timeProvider, logger);
-    private EquatableArray<Route>? _routes;
-    private EquatableArray<IPPrefix>? _rules;
     private Link? _link;
-    private HashSet<IPAddress> _measuredAddresses = [];
 
     // The device's link, if this pass found it down or replaced: then its routes are gone and nobody deleted them.
     private string? _lostLink;
@@ -54,27 +51,33 @@ internal sealed partial class ReconcilePass(
     public async Task<PassResult> Run(bool isResync, CancellationToken cancellationToken)
     {
         var view = TakeView();
-        if (await _device.FindOrMake(view, cancellationToken) is not { } found)
+
+        var device = await _device.Find(cancellationToken);
+        if (device is null ? view.Keys.Count == 0 : !await _device.IsOurs(view, device, cancellationToken))
         {
-            return new PassResult([], FindProblem(view), null);
+            // A device without a key is of no use to anybody, and a silo that fails to start must not leave anything behind.
+            return new PassResult(device is null ? [] : [Status(view, device)], FindProblem(view), null);
         }
 
-        if (found.IsNew)
+        // Before the device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
+        await routes.Protect(view, isResync, cancellationToken);
+        await firewall.Reconcile(view, isResync, cancellationToken);
+        if (device is null)
         {
+            device = await _device.Make(cancellationToken);
+
             // Routes and link settings went away with the device that was here before.
-            (_routes, _rules, _link, _measuredAddresses) = (null, null, null, []);
-        }
-
-        if (!await _device.IsOurs(view, found.Device, cancellationToken))
-        {
-            return new PassResult([Status(view, found.Device)], FindProblem(view), null);
+            _link = null;
+            routes.Forget();
+            mtu.Forget();
         }
 
         // A port that is taken shows only once the link is up, so the link comes first.
         await BringUp(isResync, cancellationToken);
-        var (desired, observed) = await _device.Apply(view, found.Device, cancellationToken);
-        await ReconcileMtu(desired, isResync, cancellationToken);
-        await ReconcileRoutes(view, desired, isResync, cancellationToken);
+        var (desired, observed) = await _device.Apply(view, device, cancellationToken);
+        _link = await mtu.Reconcile(desired, _link!, isResync, cancellationToken);
+        routes.NoteDrift(_device.Drifts, _lostLink);
+        await routes.Connect(view, desired, cancellationToken);
 
         var isStarting = desired.Peers.Any(peer => peer.PersistentKeepaliveInterval == HandshakeStarter.StartInterval);
         return new PassResult([Status(view, observed)], FindProblem(view), isStarting ? HandshakeCheckInterval : null);
@@ -118,98 +121,6 @@ internal sealed partial class ReconcilePass(
             _link = _link with { IsUp = true };
         }
     }
-
-    private async Task ReconcileMtu(DesiredDevice desired, bool isResync, CancellationToken cancellationToken)
-    {
-        // The route to a peer decides the MTU, so new peers are a reason to look again.
-        var addresses = desired.Peers.Where(peer => peer.Endpoints.Count > 0).Select(peer => peer.Endpoints[0].Address).ToHashSet();
-        if (!isResync && _measuredAddresses.SetEquals(addresses))
-        {
-            return;
-        }
-
-        var mtu = await ChooseMtu(addresses, desired.Peers.Any(peer => peer.AllowedIPs.Any(prefix => prefix.IsIPv6)), cancellationToken);
-        if (mtu is { } wanted && wanted != _link!.Mtu)
-        {
-            LogMtu(logger, DeviceName, _link.Mtu, wanted);
-            await links.SetMtu(DeviceName, wanted, cancellationToken);
-            _link = _link with { Mtu = wanted };
-        }
-
-        _measuredAddresses = addresses;
-    }
-
-    private async Task<int?> ChooseMtu(IEnumerable<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
-    {
-        if (_options.Mtu != 0)
-        {
-            return _options.Mtu;
-        }
-
-        var paths = new List<(int, bool)>();
-        foreach (var address in addresses)
-        {
-            if (await links.GetPathMtu(address, cancellationToken) is { } pathMtu)
-            {
-                paths.Add((pathMtu, address.AddressFamily == AddressFamily.InterNetworkV6));
-            }
-        }
-
-        var chosen = MtuCalculator.Calculate(paths, carriesIPv6);
-        if (chosen is { IsClamped: true })
-        {
-            LogMtuClamped(logger, DeviceName, MtuCalculator.MinIPv6Mtu);
-        }
-
-        return chosen?.Mtu;
-    }
-
-    private async Task ReconcileRoutes(MeshView view, DesiredDevice device, bool isResync, CancellationToken cancellationToken)
-    {
-        if (isResync || _routes is null || _rules is null)
-        {
-            var (expectedRoutes, expectedRules) = (_routes, _rules);
-            _routes = await links.GetRoutes(cancellationToken);
-            _rules = await links.GetRules(cancellationToken);
-            _device.Drifts.Note(expectedRoutes is { } ours ? DriftDetector.OfRoutes(ours, _routes.Value, _lostLink) : []);
-            _device.Drifts.Note(expectedRules is { } rulesOfOurs ? DriftDetector.OfRules(rulesOfOurs, _rules.Value) : []);
-        }
-
-        var desired = DesiredState.BuildRoutes(device);
-        var rules = DesiredState.BuildRules(view);
-        var patch = RoutePatch.Build(desired, _routes.Value, rules, _rules.Value);
-
-        // Until these writes have succeeded we do not know what is there; the next pass reads it.
-        var (routesAfter, rulesAfter) = (desired, rules ?? _rules.Value);
-        (_routes, _rules) = (null, null);
-        foreach (var route in patch.Replace)
-        {
-            await links.ReplaceRoute(route, cancellationToken);
-        }
-
-        foreach (var route in patch.Delete)
-        {
-            await links.DeleteRoute(route, cancellationToken);
-        }
-
-        foreach (var rule in patch.AddRules)
-        {
-            await links.AddRule(rule, cancellationToken);
-        }
-
-        foreach (var rule in patch.DeleteRules)
-        {
-            await links.DeleteRule(rule, cancellationToken);
-        }
-
-        (_routes, _rules) = (routesAfter, rulesAfter);
-    }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "MTU of {Device}: {OldMtu} -> {Mtu}")]
-    private static partial void LogMtu(ILogger logger, string device, int oldMtu, int mtu);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The underlay is too narrow for IPv6 through {Device}: its MTU stays at {Mtu}, full packets are fragmented")]
-    private static partial void LogMtuClamped(ILogger logger, string device, int mtu);
 }
 
 /// <summary>The outcome of a pass that succeeded.</summary>

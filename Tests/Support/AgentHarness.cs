@@ -42,6 +42,9 @@ internal sealed class AgentHarness : IAsyncDisposable
         Pass = new ReconcilePass(
             Devices,
             Links,
+            new RouteReconciler(Links, Encryption),
+            new FirewallReconciler(Firewall, Encryption, NullLogger<FirewallReconciler>.Instance),
+            new MtuReconciler(Links, Options.Create(DeviceOptions), NullLogger<MtuReconciler>.Instance),
             Ring,
             Store,
             Ledger,
@@ -58,6 +61,12 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>How the device is set up.</summary>
     public DeviceOptions DeviceOptions { get; } = new() { StartUserspace = true };
+
+    /// <summary>What is refused; permissive by default, so that the counts of writes are those of the device and its routes.</summary>
+    public OptionsMonitor<EncryptionOptions> Encryption { get; } = new(new EncryptionOptions { Mode = EncryptionMode.Permissive });
+
+    /// <summary>What is dropped.</summary>
+    public FakeFirewall Firewall { get; } = new();
 
     /// <summary>The clock.</summary>
     public WaitableTimeProvider Time { get; } = new(TestMesh.Start);

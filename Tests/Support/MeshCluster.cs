@@ -11,6 +11,7 @@ using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -79,6 +80,7 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddSingleton<INodeRosterSource>(new FakeRosterSource(MaxNodes));
             silo.Services.AddSingleton<IWireGuardClient>(devices[name]);
             silo.Services.AddSingleton<ILinkClient>(links[name]);
+            silo.Services.AddSingleton<IFirewall>(new FakeFirewall());
             silo.Services.AddSingleton<PeerServiceClient>();
             silo.Services.AddSingleton<LossyPeerServiceClient>();
             silo.Services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));
