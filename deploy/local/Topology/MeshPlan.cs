@@ -103,6 +103,9 @@ internal sealed partial record MeshPlan
     /// <summary>The plan of the end-to-end tests.</summary>
     public static MeshPlan Test(int nodeCount) => new("owgt", nodeCount, 101, 245);
 
+    /// <summary>The plan of the tests that measure for long: others may run beside them.</summary>
+    public static MeshPlan Steady(int nodeCount) => new("owgs", nodeCount, 102, 246);
+
     /// <summary>Address at which the silo of <paramref name="node"/> serves health and pages.</summary>
     /// <remarks>Only the first node's page is for the host; the others stay on loopback.</remarks>
     public IPAddress WebAddress(NodePlan node) => node == Nodes[0] ? node.Address : IPAddress.Loopback;
