@@ -7,6 +7,7 @@ var root = new RootCommand("The WireGuard agent of a Kubernetes node: runs its s
     StatusCommand.Create(),
     PeersCommand.Create(),
     RotateCommand.Create(),
+    CleanupCommand.Create(),
 };
 var parsed = root.Parse(args);
 var code = await parsed.InvokeAsync();

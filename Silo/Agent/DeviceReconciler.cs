@@ -38,10 +38,11 @@ internal sealed partial class DeviceReconciler(
         if (_expected is { } expected)
         {
             Drifts.Note(DriftDetector.OfDevice(expected, device));
+
+            // What was noted once is known now, also if this pass fails before it could be repaired.
+            _expected = device is null ? null : expected with { Device = device };
         }
 
-        // Whatever this pass writes, until it is read back nobody knows what we left.
-        _expected = null;
         return device;
     }
 
@@ -106,6 +107,8 @@ internal sealed partial class DeviceReconciler(
         var heldSince = timeProvider.GetUtcNow();
         if (!patch.IsEmpty)
         {
+            // Until it is read back nobody knows what we left.
+            _expected = null;
             await devices.Configure(DeviceName, patch, cancellationToken);
             observed = await ReadBack(desired, cancellationToken);
             LogPatched(logger, DeviceName, patch.KeyPair is null ? "kept" : "replaced", patch.Peers.Count);

@@ -89,6 +89,50 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     public Task Run_WireGuardGoNotInstalled_IsRefused() => RefusedAsync(
         "wireguard-go", before: ["env", $"PATH={fixture.Mesh.State.BinDirectory}:/usr/sbin:/sbin"]);
 
+    [Theory]
+    [InlineData("veth", "link add {dev} type veth peer name other0")]
+    [InlineData("bridge", "link add {dev} type bridge")]
+    public async Task Run_InterfaceNameTakenByAnotherKind_IsRefused(string kind, string command)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var mesh = fixture.Mesh;
+        (await mesh.RunAsync(First, Token, ["ip", .. command.Replace("{dev}", MeshPlan.DeviceName, StringComparison.Ordinal).Split(' ')])).EnsureSuccess();
+        try
+        {
+            await RefusedAsync($"kind '{kind}'", leavesDevice: true);
+            Assert.Contains(kind, (await mesh.RunAsync(First, Token, "ip", "-d", "link", "show", MeshPlan.DeviceName)).Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await mesh.RunAsync(First, Token, "ip", "link", "delete", MeshPlan.DeviceName);
+        }
+    }
+
+    // As wg-quick would have made it, whose peer carries a network that is none of the roster's.
+    [Fact]
+    public async Task Run_DeviceOfSomebodyElse_IsRefusedAndNotTouched()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var mesh = fixture.Mesh;
+        const string Make = $"wireguard-go {MeshPlan.DeviceName} && wg genkey | wg set {MeshPlan.DeviceName} private-key /dev/stdin listen-port 51820 "
+            + "peer xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= allowed-ips 10.99.0.0/16";
+        const string Show = $"wg show {MeshPlan.DeviceName}; ip link show {MeshPlan.DeviceName}";
+        (await mesh.RunAsync(First, Token, "sh", "-c", Make)).EnsureSuccess();
+        try
+        {
+            var before = (await mesh.RunAsync(First, Token, "sh", "-c", Show)).Output;
+            await RefusedAsync("10.99.0.0/16", leavesDevice: true);
+            Assert.Equal(before, (await mesh.RunAsync(First, Token, "sh", "-c", Show)).Output);
+            var cleanup = await mesh.RunAsync(First, Token, "owg", "cleanup");
+            Assert.Equal((0, before), (cleanup.ExitCode, (await mesh.RunAsync(First, Token, "sh", "-c", Show)).Output));
+            Assert.Contains("somebody else", cleanup.Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await mesh.RunAsync(First, Token, "ip", "link", "delete", MeshPlan.DeviceName);
+        }
+    }
+
     [Fact]
     public async Task Run_SiloNameClash_IsRefused()
     {
@@ -132,7 +176,7 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
         }
     }
 
-    private async Task RefusedAsync(string mentioned, Action<JsonObject>? spoil = null, string[]? before = null, NodePlan? on = null)
+    private async Task RefusedAsync(string mentioned, Action<JsonObject>? spoil = null, string[]? before = null, NodePlan? on = null, bool leavesDevice = false)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, node) = (fixture.Mesh, on ?? First);
@@ -159,7 +203,10 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
 
         Assert.True(result.ExitCode == 2, $"exit code {result.ExitCode}\n{result.Error}\n{result.Output}");
         Assert.Contains(mentioned, Assert.Single(result.Error.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
-        await AssertUnconfiguredAsync(node);
+        if (!leavesDevice)
+        {
+            await AssertUnconfiguredAsync(node);
+        }
     }
 
     private async Task AssertUnconfiguredAsync(NodePlan node)

@@ -137,6 +137,20 @@ public sealed class AdoptionTests
         Assert.Equal((routes, rules), (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token)));
     }
 
+    // A userspace device answers for a moment after its link was deleted.
+    [Fact]
+    public async Task Run_LinkDeletedBeforeItsProcessEnded_IsCountedOnce()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Pass.Run(true, Token);
+        mesh.Links.RemoveLink(Name);
+        await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token));
+        mesh.Devices.Remove(Name);
+        await mesh.Pass.Run(true, Token);
+        Assert.Equal([(DriftKind.LinkDeleted, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
+        Assert.Single(await mesh.Links.GetRoutes(Token));
+    }
+
     // A write of ours that half succeeds is not somebody else's.
     [Fact]
     public async Task Run_WriteFailsHalfway_IsNoDrift()

@@ -116,6 +116,9 @@ internal sealed partial record MeshPlan
     /// <param name="isDualStack">Whether nodes and pods have IPv6 too.</param>
     public static MeshPlan Test(int nodeCount, bool isDualStack = false) => new("owgt", nodeCount, 101, 245, isDualStack);
 
+    /// <summary>The plan of the tests that measure for long: others may run beside them.</summary>
+    public static MeshPlan Steady(int nodeCount) => new("owgs", nodeCount, 102, 246);
+
     /// <summary>Address at which the silo of <paramref name="node"/> serves health and pages.</summary>
     /// <remarks>Only the first node's page is for the host; the others stay on loopback.</remarks>
     public IPAddress WebAddress(NodePlan node) => node == Nodes[0] ? node.Address : IPAddress.Loopback;

@@ -1,0 +1,99 @@
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Something that cleanup removed, or found and left.</summary>
+/// <param name="Kind"><c>device</c>, <c>route</c> or <c>rule</c>.</param>
+/// <param name="Name">Which one.</param>
+/// <param name="Reason">Why it was left; <see langword="null"/> if it was removed.</param>
+internal sealed record CleanupItem(string Kind, string Name, string? Reason = null);
+
+/// <summary>What cleanup did so far; complete once it ended.</summary>
+internal sealed class CleanupReport
+{
+    /// <summary>What is gone now, in order.</summary>
+    public List<CleanupItem> Removed { get; } = [];
+
+    /// <summary>What bears one of our names and was left, because it is not ours or nobody can tell.</summary>
+    public List<CleanupItem> Kept { get; } = [];
+
+    /// <summary>Whether something was left only because it could not be told whose it is.</summary>
+    public bool IsUndecided { get; set; }
+}
+
+/// <summary>Removes from a node what silos made on it, and nothing else. Safe to run again: what is gone is fine.</summary>
+/// <remarks>
+/// The device first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is ours.
+/// The refusals of strict mode and the rules go last: until then nothing leaves in clear.
+/// </remarks>
+/// <param name="links">Links, routes and rules.</param>
+/// <param name="findClient">The client for devices of a link kind; <see langword="null"/> for a kind that is no WireGuard device.</param>
+internal sealed class NodeCleanup(ILinkClient links, Func<string, IWireGuardClient?> findClient)
+{
+    /// <summary>Removes everything.</summary>
+    /// <param name="nodeName">This node; empty if unknown.</param>
+    /// <param name="roster">Who the nodes are; <see langword="null"/> if unknown.</param>
+    /// <param name="report">Gets each item at once, so that it is true even if this fails.</param>
+    /// <param name="cancellationToken">Ends it between two removals.</param>
+    /// <exception cref="DeviceException">The system refused something.</exception>
+    public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
+    {
+        await RemoveDevice(ReconcilePass.DeviceName, nodeName, roster, report, cancellationToken);
+        foreach (var route in await links.GetRoutes(cancellationToken))
+        {
+            await links.DeleteRoute(route, cancellationToken);
+            report.Removed.Add(new CleanupItem("route", route.IsUnreachable ? $"unreachable {route.Destination}" : $"{route.Destination} dev {route.DeviceName}"));
+        }
+
+        foreach (var source in await links.GetRules(cancellationToken))
+        {
+            await links.DeleteRule(source, cancellationToken);
+            report.Removed.Add(new CleanupItem("rule", $"from {source}"));
+        }
+    }
+
+    private async Task RemoveDevice(string name, string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
+    {
+        if (await links.TryGetLink(name, cancellationToken) is not { } link)
+        {
+            return;
+        }
+
+        if (findClient(link.Kind) is not { } client)
+        {
+            Keep($"it is a link of kind '{link.Kind}', which no silo makes");
+            return;
+        }
+
+        if (await client.TryGetDevice(name, cancellationToken) is not { } device)
+        {
+            Keep("no WireGuard process answers for it, so it is none of ours");
+            return;
+        }
+
+        var routes = await links.GetRoutes(cancellationToken);
+        switch (DeviceOwnership.Judge(device, nodeName, roster, new Dictionary<string, PeerAnnouncement>(), routes))
+        {
+            case DeviceOwner.Ours:
+                await client.DeleteDevice(name, cancellationToken);
+                report.Removed.Add(new CleanupItem("device", name));
+                foreach (var route in routes.Where(route => route.DeviceName == name))
+                {
+                    report.Removed.Add(new CleanupItem("route", $"{route.Destination} dev {name}"));
+                }
+
+                break;
+            case DeviceOwner.SomebodyElse:
+                Keep("somebody else configures it: its key and peers are none of this mesh");
+                break;
+            default:
+                report.IsUndecided = true;
+                Keep("it has peers, and without the configuration nobody can tell whose they are; give --config");
+                break;
+        }
+
+        void Keep(string reason) => report.Kept.Add(new CleanupItem("device", name, reason));
+    }
+}

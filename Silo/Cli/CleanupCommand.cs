@@ -1,0 +1,174 @@
+using System.CommandLine;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Cli;
+
+/// <summary><c>owg cleanup</c>: removes from this node what its silos made. Needs no silo, and refuses while one runs.</summary>
+internal static class CleanupCommand
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
+
+    private static readonly Option<bool> Force = new("--force")
+    {
+        Description = "Remove although a silo seems to run here. One that does makes everything again.",
+    };
+
+    /// <summary>Makes the verb.</summary>
+    public static Command Create()
+    {
+        var command = new Command(
+            "cleanup",
+            "Remove what silos made on this node: device, routes, rules. Nothing else is touched. Ends all tunnels of this node. "
+            + "Exit code 1 if a silo runs or the system refused, 3 if it cannot be told whose the device is.")
+        {
+            Force, CommonOptions.Output, CommonOptions.Config,
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var configuration = new ConfigurationManager();
+        try
+        {
+            SiloConfiguration.AddSources(configuration, parsed.GetValue(CommonOptions.Config));
+        }
+        catch (Exception e) when (e is FileNotFoundException or InvalidDataException)
+        {
+            return Fail($"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}", ExitCode.Misconfigured);
+        }
+
+        // The same sources as a silo's, but whatever is wrong in them must not hinder a cleanup.
+        var nodeName = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"] ?? Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+        var roster = StaticRoster.TryParse(Section<NodesOptions>(configuration, NodesOptions.SectionName), nodeName, out _);
+        if (!parsed.GetValue(Force) && await FindSilo(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
+        {
+            return Fail(
+                $"A silo seems to run on this node: {endpoint} answers. Stop it first; it would make everything again. If that is no silo, say --force.",
+                ExitCode.Failed);
+        }
+
+        var report = new CleanupReport();
+        DeviceException? fault = null;
+        try
+        {
+            await new NodeCleanup(new NetlinkLinkClient(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
+        }
+        catch (DeviceException e)
+        {
+            fault = e;
+        }
+
+        Print(report, parsed.GetValue(CommonOptions.Output), fault);
+        return fault is not null ? Fail($"{fault.Message}. What is listed above is gone; run it again for the rest.", ExitCode.Failed)
+            : report.IsUndecided ? ExitCode.Unhealthy
+            : ExitCode.Success;
+    }
+
+    private static IWireGuardClient? FindClient(string linkKind) => linkKind switch
+    {
+        NetlinkWireGuardClient.LinkKind => new NetlinkWireGuardClient(TimeProvider.System),
+        UapiWireGuardClient.LinkKind => new UapiWireGuardClient(
+            new UserspaceDeviceOptions(), TimeProvider.System, NullLogger<UapiWireGuardClient>.Instance),
+        _ => null,
+    };
+
+    /// <summary>The first address of a silo of this node that takes a connection. A silo that hangs does, too.</summary>
+    private static async Task<IPEndPoint?> FindSilo(IConfiguration configuration, RosterNode? self, CancellationToken cancellationToken)
+    {
+        var clustering = Section<ClusteringOptions>(configuration, ClusteringOptions.SectionName);
+        var web = Section<WebOptions>(configuration, WebOptions.SectionName);
+        List<IPEndPoint> endpoints = [];
+        Add(self?.Addresses[0], clustering.SiloPort);
+        Add(IPAddress.TryParse(clustering.GatewayAddress, out var gateway) ? gateway : null, clustering.GatewayPort);
+        Add(IPAddress.TryParse(web.Address, out var address) ? address : null, web.Port);
+        foreach (var endpoint in endpoints)
+        {
+            if (await Answers(endpoint, cancellationToken))
+            {
+                return endpoint;
+            }
+        }
+
+        return null;
+
+        void Add(IPAddress? candidate, int port)
+        {
+            if (candidate is not null && port is > 0 and <= ushort.MaxValue)
+            {
+                endpoints.Add(new IPEndPoint(candidate, port));
+            }
+        }
+    }
+
+    private static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(ConnectTimeout, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(endpoint, either.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return false;
+        }
+    }
+
+    private static T Section<T>(IConfiguration configuration, string name)
+        where T : new()
+    {
+        try
+        {
+            return configuration.GetSection(name).Get<T>() ?? new T();
+        }
+        catch (InvalidOperationException)
+        {
+            // A value of the wrong type: the defaults have to do.
+            return new T();
+        }
+    }
+
+    private static void Print(CleanupReport report, OutputFormat format, DeviceException? fault)
+    {
+        if (format == OutputFormat.Json)
+        {
+            MeshJson.Print(new { report.Removed, report.Kept, Problem = fault?.Message });
+            return;
+        }
+
+        foreach (var item in report.Removed)
+        {
+            Console.Out.WriteLine($"removed {item.Kind} {item.Name}");
+        }
+
+        foreach (var item in report.Kept)
+        {
+            Console.Out.WriteLine($"left {item.Kind} {item.Name}: {item.Reason}");
+        }
+
+        if (report.Removed.Count + report.Kept.Count == 0 && fault is null)
+        {
+            Console.Out.WriteLine("Nothing to remove.");
+        }
+    }
+
+    private static int Fail(string message, int code)
+    {
+        Console.Error.WriteLine($"owg: {message}");
+        return code;
+    }
+}

@@ -1,0 +1,240 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Orleans.WireGuard.LocalMesh.Check;
+using Orleans.WireGuard.LocalMesh.Probes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>A mesh of two nodes in which nothing rotates, so that whatever changes has another cause.</summary>
+public sealed class SteadyMeshFixture : IAsyncLifetime
+{
+    private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
+
+    private MeshHarness? _mesh;
+
+    /// <summary>The mesh; each test leaves it ready.</summary>
+    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+
+    /// <summary>Starts silos and waits for them.</summary>
+    internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        if (LocalMeshCollection.ReasonToSkip is not null)
+        {
+            return;
+        }
+
+        var (plan, token) = (MeshPlan.Steady(2), TestContext.Current.CancellationToken);
+        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        await Starter.StartAsync(LocalMeshCollection.Binary, QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed), token);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _mesh?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
+
+/// <summary>The data plane outlives the silo, and what others do to it is repaired. With real WireGuard and real packets.</summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper output) : IClassFixture<SteadyMeshFixture>
+{
+    private const string Device = MeshPlan.DeviceName;
+
+    private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>What is done to node 1, in order; a kind of drift, and the command of somebody else.</summary>
+    private static readonly (DriftKind Kind, string Command)[] Tampering =
+    [
+        (DriftKind.PeerRemoved, "wg set {dev} peer {peer} remove"),
+        (DriftKind.PeerAdded, "wg set {dev} peer {stranger} allowed-ips 203.0.113.0/24"),
+        (DriftKind.EndpointChanged, "wg set {dev} peer {peer} endpoint 203.0.113.9:9"),
+        (DriftKind.AllowedIPsChanged, "wg set {dev} peer {peer} allowed-ips 203.0.113.0/24"),
+        (DriftKind.KeepaliveChanged, "wg set {dev} peer {peer} persistent-keepalive 7"),
+        (DriftKind.PortChanged, "wg set {dev} listen-port 51999"),
+        (DriftKind.KeyChanged, "wg genkey | wg set {dev} private-key /dev/stdin"),
+        (DriftKind.LinkDown, "ip link set {dev} down"),
+        (DriftKind.MtuChanged, "ip link set {dev} mtu 1300"),
+        (DriftKind.RouteDeleted, "ip route flush table 201"),
+        (DriftKind.RouteAdded, "ip route add 203.0.113.0/24 dev {dev} table 201 proto 201"),
+        (DriftKind.RuleDeleted, "ip rule delete lookup 201"),
+        (DriftKind.RuleAdded, "ip rule add from 203.0.113.0/24 lookup 201 pref 201 protocol 201"),
+        (DriftKind.LinkDeleted, "ip link delete {dev}"),
+    ];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static TimeProvider Time => TimeProvider.System;
+
+    [Fact]
+    public async Task Silo_KilledAndStartedAgain_KeepsItsKeyAndLosesNoPacket()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var (mesh, victim) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[1]);
+        var ledger = new PingLedger(capacity: 32_768);
+        await using var pinger = new PodPinger(mesh.Plan, ledger, new byte[16], TimeSpan.FromMilliseconds(4), Time);
+        await WaitReachable(mesh.Plan, ledger, Time.GetUtcNow());
+        var key = await Key(victim);
+        var sequence = await Sequence(victim);
+
+        var from = Time.GetUtcNow();
+        await mesh.KillSiloAsync(victim, Token);
+        await Task.Delay(TimeSpan.FromSeconds(20), Time, Token);
+        mesh.StartSilo(victim);
+        var started = Time.GetTimestamp();
+        await fixture.Starter.WaitReadyAsync([victim], Token);
+        var ready = Time.GetElapsedTime(started);
+        await Task.Delay(TimeSpan.FromSeconds(5), Time, Token);
+        var until = Time.GetUtcNow();
+        await Task.Delay(MeshProbes.Patience, Time, Token);
+
+        var reports = mesh.Plan.OrderedPairs.Select(p => ledger.Report(new NodePair(p.From.Name, p.To.Name), from, until)).ToList();
+        output.WriteLine(
+            $"{reports.Sum(r => r.Sent)} pings both ways in {(until - from).TotalSeconds:0.0} s, {reports.Sum(r => r.Lost)} lost; ready {ready.TotalSeconds:0.0} s after the restart; "
+            + $"key {key[..8]} before, {(await Key(victim))[..8]} after; sequence {sequence} before, {await Sequence(victim)} after");
+        Assert.Equal(key, await Key(victim));
+        Assert.NotEqual(sequence, await Sequence(victim));
+        Assert.All(reports, report => Assert.True(report.Sent > 1_000, $"only {report.Sent} pings were sent"));
+        Assert.Equal(0, reports.Sum(r => r.Lost));
+    }
+
+    [Fact]
+    public async Task Drift_EveryKindOfTampering_IsRepairedWithinThreeSeconds()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var (mesh, node) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[0]);
+        var stranger = (await mesh.RunAsync(node, Token, "sh", "-c", "wg genkey | wg pubkey")).EnsureSuccess().Output.Trim();
+        var table = new List<(DriftKind Kind, TimeSpan Repaired, string Counted)>();
+        foreach (var (kind, command) in Tampering)
+        {
+            var (wanted, peer, counts) = (await State(node), (await Dump(node)).Peers[0].PublicKey, await Drifts(node));
+            var line = command.Replace("{dev}", Device, StringComparison.Ordinal).Replace("{peer}", peer, StringComparison.Ordinal)
+                .Replace("{stranger}", stranger, StringComparison.Ordinal);
+
+            (await mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
+            var started = Time.GetTimestamp();
+            var seen = await State(node);
+            while (seen != wanted)
+            {
+                Assert.True(Time.GetElapsedTime(started) < TimeSpan.FromSeconds(40), $"{kind} was never repaired:\n{seen}\ninstead of\n{wanted}");
+                await Task.Delay(TimeSpan.FromMilliseconds(20), Time, Token);
+                seen = await State(node);
+            }
+
+            var repaired = Time.GetElapsedTime(started);
+            var after = await WaitForDrift(node, kind, counts);
+            var counted = after.Where(now => now.Value > counts.GetValueOrDefault(now.Key)).Select(now => now.Key);
+            table.Add((kind, repaired, string.Join(", ", counted)));
+
+            // One that hits a device in the middle of starting would measure the start.
+            await fixture.Starter.WaitReadyAsync([node], Token);
+            await Task.Delay(TimeSpan.FromMilliseconds(1_300), Time, Token);
+        }
+
+        foreach (var (kind, repaired, counted) in table)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind,-18} repaired after {repaired.TotalMilliseconds,5:0} ms; counted: {counted}"));
+        }
+
+        var ledger = new PingLedger();
+        await using var pinger = new PodPinger(mesh.Plan, ledger, new byte[16], PodPinger.PaceFor(mesh.Plan), Time);
+        await WaitReachable(mesh.Plan, ledger, Time.GetUtcNow());
+        Assert.All(table, row => Assert.True(row.Repaired < RepairLimit, $"{row.Kind} took {row.Repaired}"));
+        Assert.All(table, row => Assert.Contains(row.Kind.ToString(), row.Counted, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Cleanup_AfterTheSiloDied_RemovesWhatItMadeAndNothingElse()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var (mesh, node) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[1]);
+        const string Others = "ip link add other0 type dummy; ip link set other0 up; ip route add 203.0.113.0/24 dev other0 table 201 proto static; "
+            + "ip rule add from 203.0.113.0/24 lookup 201 pref 300";
+        const string Remove = "ip link delete other0; ip rule delete pref 300";
+        const string Show = "ip -o link show; ip route show table all; ip rule show";
+        (await mesh.RunAsync(node, Token, "sh", "-c", Others)).EnsureSuccess();
+        var busy = await mesh.RunAsync(node, Token, "owg", "cleanup");
+        Assert.Equal(1, busy.ExitCode);
+        Assert.Contains("--force", busy.Error, StringComparison.Ordinal);
+
+        await mesh.KillSiloAsync(node, Token);
+        var before = (await mesh.RunAsync(node, Token, "sh", "-c", Show)).Output.Split('\n').ToHashSet();
+        var result = (await mesh.RunAsync(node, Token, "owg", "cleanup", "-o", "json")).EnsureSuccess();
+        var after = (await mesh.RunAsync(node, Token, "sh", "-c", Show)).Output.Split('\n').ToHashSet();
+        output.WriteLine(result.Output);
+
+        using var document = JsonDocument.Parse(result.Output);
+        var removed = document.RootElement.GetProperty("removed").EnumerateArray().Select(item => item.GetProperty("kind").GetString());
+        Assert.Equal(["device", "route", "rule"], removed);
+        var gone = before.Except(after).ToList();
+        Assert.All(gone, line => Assert.True(line.Contains(Device, StringComparison.Ordinal) || line.StartsWith("201:", StringComparison.Ordinal), line));
+        Assert.DoesNotContain(Device, string.Join('\n', after), StringComparison.Ordinal);
+        Assert.Equal(2, after.Count(line => line.Contains("203.0.113.0/24", StringComparison.Ordinal) && line.Contains("201", StringComparison.Ordinal)));
+        Assert.Empty(after.Except(before));
+
+        var again = await mesh.RunAsync(node, Token, "owg", "cleanup");
+        Assert.Equal((0, "Nothing to remove.\n"), (again.ExitCode, again.Output));
+        (await mesh.RunAsync(node, Token, "sh", "-c", Remove)).EnsureSuccess();
+        mesh.StartSilo(node);
+        await fixture.Starter.WaitReadyAsync([node], Token);
+    }
+
+    // Everything that we configure, as wg and ip show it, without what traffic changes.
+    private async Task<string> State(NodePlan node)
+    {
+        const string Show = $"wg show {Device} private-key; wg show {Device} listen-port; wg show {Device} endpoints; wg show {Device} allowed-ips; "
+            + $"wg show {Device} persistent-keepalive; ip -o link show {Device} | grep -o -e 'UP,' -e ',UP' -e 'mtu [0-9]*'; ip route show table 201; ip rule show | grep 'lookup 201'";
+        var result = await fixture.Mesh.RunAsync(node, Token, "sh", "-c", Show);
+        return result.Output;
+    }
+
+    private async Task<DeviceDump> Dump(NodePlan node) =>
+        DeviceDump.Parse((await fixture.Mesh.RunAsync(node, Token, "wg", "show", Device, "dump")).EnsureSuccess().Output, out _);
+
+    private async Task<string> Key(NodePlan node) => (await Dump(node)).PublicKey!;
+
+    private async Task<string> Sequence(NodePlan node)
+    {
+        var status = await Status(node);
+        return status.GetProperty("delivery").GetProperty("sequence").ToString();
+    }
+
+    private async Task<Dictionary<string, long>> WaitForDrift(NodePlan node, DriftKind kind, Dictionary<string, long> before)
+    {
+        var started = Time.GetTimestamp();
+        Dictionary<string, long> now;
+        do
+        {
+            now = await Drifts(node);
+        }
+        while (now.GetValueOrDefault(kind.ToString()) <= before.GetValueOrDefault(kind.ToString()) && Time.GetElapsedTime(started) < TimeSpan.FromSeconds(5));
+
+        return now;
+    }
+
+    private async Task<Dictionary<string, long>> Drifts(NodePlan node) => (await Status(node)).GetProperty("drifts").EnumerateArray()
+        .ToDictionary(drift => drift.GetProperty("kind").GetString()!, drift => drift.GetProperty("count").GetInt64());
+
+    private async Task<JsonElement> Status(NodePlan node)
+    {
+        var result = await fixture.Mesh.RunAsync(node, Token, "owg", "status", "-o", "json");
+        using var document = JsonDocument.Parse(result.Output);
+        return document.RootElement.GetProperty("nodes").EnumerateArray().Single(n => n.GetProperty("nodeName").GetString() == node.Name)
+            .GetProperty("status").Clone();
+    }
+
+    private static async Task WaitReachable(MeshPlan plan, PingLedger ledger, DateTimeOffset since)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (plan.OrderedPairs.Any(p => !(ledger.LastAnswered(new NodePair(p.From.Name, p.To.Name)) >= since)))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < ReachTimeout, "The pods do not reach each other.");
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Time, Token);
+        }
+    }
+}

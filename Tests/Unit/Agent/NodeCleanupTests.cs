@@ -1,0 +1,105 @@
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+/// <summary>Cleanup removes what a silo made, and nothing else.</summary>
+public sealed class NodeCleanupTests
+{
+    private const string Name = ReconcilePass.DeviceName;
+    private const int EPERM = 1;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Run_AfterASilo_RemovesEverythingAndASecondRunNothing()
+    {
+        await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
+        await mesh.Pass.Run(true, Token);
+        mesh.Links.AddLink("eth0");
+
+        var report = await Clean(mesh);
+
+        Assert.Equal(
+            [
+                new CleanupItem("device", Name),
+                new CleanupItem("route", $"10.0.2.0/24 dev {Name}"),
+                new CleanupItem("route", $"10.0.3.0/24 dev {Name}"),
+                new CleanupItem("rule", "from 10.0.1.0/24"),
+            ],
+            report.Removed);
+        Assert.Empty(report.Kept);
+        Assert.Null(mesh.Devices.Peek(Name));
+        Assert.Equal((0, 0), ((await mesh.Links.GetRoutes(Token)).Count, (await mesh.Links.GetRules(Token)).Count));
+        Assert.NotNull(await mesh.Links.TryGetLink("eth0", Token));
+        var again = await Clean(mesh);
+        Assert.Equal((0, 0), (again.Removed.Count, again.Kept.Count));
+    }
+
+    [Fact]
+    public async Task Run_DeviceOfSomebodyElse_IsLeft()
+    {
+        await using var mesh = new AgentHarness(2);
+        mesh.Devices.Change(Name, device => device with { PublicKey = TestMesh.Key(1), FirewallMark = 0xe00 });
+        var report = await Clean(mesh);
+        Assert.Contains("somebody else", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
+        Assert.Empty(report.Removed);
+        Assert.False(report.IsUndecided);
+        Assert.NotNull(mesh.Devices.Peek(Name));
+    }
+
+    // Without the configuration only the routes tell; without those, too, nothing is removed on a guess.
+    [Fact]
+    public async Task Run_RosterUnknown_DecidesByTheRoutes()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Pass.Run(true, Token);
+        await mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token);
+        var undecided = await Clean(mesh, withRoster: false);
+        Assert.True(undecided.IsUndecided);
+        Assert.Contains("--config", Assert.Single(undecided.Kept).Reason, StringComparison.Ordinal);
+        Assert.NotNull(mesh.Devices.Peek(Name));
+
+        await mesh.Pass.Run(true, Token);
+        Assert.Contains(new CleanupItem("device", Name), (await Clean(mesh, withRoster: false)).Removed);
+    }
+
+    [Fact]
+    public async Task Run_LinkOfAnotherKind_IsLeft()
+    {
+        await using var mesh = new AgentHarness(2);
+        mesh.Links.AddLink(Name);
+        var report = new CleanupReport();
+        await new NodeCleanup(mesh.Links, _ => null).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token);
+        Assert.Contains("link of kind", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
+        Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));
+    }
+
+    // The next run still knows that the device was ours, and does the rest.
+    [Fact]
+    public async Task Run_FailsInTheMiddle_ReportsWhatIsGoneAndTheNextFinishes()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Pass.Run(true, Token);
+        var report = new CleanupReport();
+        var isFailing = true;
+        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == nameof(ILinkClient.DeleteRule)
+            ? throw new DeviceException("delete the rule", EPERM, "told to fail")
+            : Task.CompletedTask;
+        await Assert.ThrowsAsync<DeviceException>(() => Cleanup(mesh).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token));
+        Assert.Equal(["device", "route"], report.Removed.Select(item => item.Kind));
+        isFailing = false;
+        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24")], (await Clean(mesh)).Removed);
+    }
+
+    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, _ => mesh.Devices);
+
+    private static async Task<CleanupReport> Clean(AgentHarness mesh, bool withRoster = true)
+    {
+        var report = new CleanupReport();
+        await Cleanup(mesh).Run(TestMesh.Name(1), withRoster ? mesh.Roster.Current : null, report, Token);
+        return report;
+    }
+}
