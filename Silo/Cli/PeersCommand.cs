@@ -7,24 +7,10 @@ namespace Orleans.WireGuard.Silo.Cli;
 internal static class PeersCommand
 {
     /// <summary>Makes the verb.</summary>
-    public static Command Create()
-    {
-        var command = new Command("peers", "Show the peers on a node's devices: endpoint, allowed IPs, latest handshake, transfer.")
-        {
-            CommonOptions.Node, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
-        };
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(parsed, connection => Show(parsed, connection, cancellationToken), cancellationToken));
-        return command;
-    }
+    public static Command Create() => NodeVerb.Create("peers", "Show the peers on a node's devices: endpoint, allowed IPs, latest handshake, transfer.", Show);
 
     private static async Task<int> Show(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
     {
-        if (connection.NodeName.Length == 0)
-        {
-            await Console.Error.WriteLineAsync("owg: Which node? Give --node, or set NODE_NAME.");
-            return ExitCode.Misconfigured;
-        }
-
         var status = await connection.Grains.GetGrain<INodeGrain>(connection.NodeName).GetStatus(cancellationToken);
         if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)
         {
