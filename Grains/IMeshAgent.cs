@@ -21,4 +21,8 @@ internal interface IMeshAgent
 /// <param name="Devices">As read back, by slot.</param>
 /// <param name="Problem">Why the devices are not what they should be, in a sentence; <see langword="null"/> if they are.</param>
 /// <param name="CompletedPasses">Passes so far, failed ones included.</param>
-internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, string? Problem, long CompletedPasses);
+internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, string? Problem, long CompletedPasses)
+{
+    /// <summary>Packets from other nodes' pods that came in clear and were dropped.</summary>
+    public long DroppedPackets { get; init; }
+}

@@ -93,6 +93,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
+            DroppedPackets = agent.DroppedPackets,
         });
     }
 

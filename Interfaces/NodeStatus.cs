@@ -47,6 +47,13 @@ public sealed record NodeStatus
     /// <summary>Why this node is not ready, in a sentence; <see langword="null"/> if it is.</summary>
     [Id(10)]
     public required string? Problem { get; init; }
+
+    /// <summary>
+    /// Packets that came in clear from pods of other nodes and were dropped, since the node's nftables table was made; as of the last resync.
+    /// Zero in permissive mode.
+    /// </summary>
+    [Id(20)]
+    public long DroppedPackets { get; init; }
 }
 
 /// <summary>The key pair of one slot, without its private half.</summary>

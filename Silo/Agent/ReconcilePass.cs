@@ -16,6 +16,7 @@ internal sealed partial class ReconcilePass(
     RouteReconciler routes,
     FirewallReconciler firewall,
     MtuReconciler mtu,
+    EndpointChooser endpoints,
     KeyRing ring,
     AnnouncementStore store,
     DeliveryLedger ledger,
@@ -35,6 +36,9 @@ internal sealed partial class ReconcilePass(
     private readonly DeviceOptions _options = options.Value;
     private Link? _link;
 
+    /// <summary>Packets from other nodes' pods that came in clear and were dropped, as of the last resync.</summary>
+    public long DroppedPackets => firewall.DroppedPackets;
+
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends the pass between two calls.</param>
@@ -53,7 +57,9 @@ internal sealed partial class ReconcilePass(
 
         // A port that is taken shows only once the link is up, so the link comes first.
         await BringUp(isResync, cancellationToken);
-        var desired = Desire(view, observed);
+        var desired = await endpoints.Choose(Desire(view, observed), isResync, cancellationToken);
+        var isStarting = desired.Peers.Any(peer => peer.PersistentKeepaliveInterval == HandshakeStarter.StartInterval);
+        desired = KeepAlive(view, desired, observed);
         var patch = DevicePatchBuilder.Build(desired, observed);
         if (!patch.IsEmpty)
         {
@@ -68,7 +74,6 @@ internal sealed partial class ReconcilePass(
 
         var status = DeviceStatusBuilder.Build(
             Slot.Zero, observed, devices.Transport, _link?.Mtu ?? 0, view.Announcements, _clock, timeProvider.GetUtcNow());
-        var isStarting = desired.Peers.Any(peer => peer.PersistentKeepaliveInterval == HandshakeStarter.StartInterval);
         return new PassResult([status], FindProblem(view), isStarting ? HandshakeCheckInterval : null);
     }
 
@@ -118,6 +123,16 @@ internal sealed partial class ReconcilePass(
                      where HandshakeStarter.ShouldStart(Slot.Zero, own, other, applied.Contains(other.NodeName), isProven)
                      select announced.PublicKey;
         return DesiredState.BuildDevice(view, Slot.Zero, DeviceName, (ushort)_options.ListenPort, observed, starts.ToHashSet());
+    }
+
+    private DesiredDevice KeepAlive(MeshView view, DesiredDevice desired, Device observed)
+    {
+        var now = timeProvider.GetUtcNow();
+        var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
+        var names = view.Others.Where(other => other.Find(Slot.Zero) is not null).ToDictionary(other => other.Find(Slot.Zero)!.PublicKey, other => other.NodeName);
+        var isSameKey = desired.KeyPair is null || desired.KeyPair.PublicKey == observed.PublicKey;
+        return PersistentKeepalive.Apply(desired, observed, names, _options, key => isSameKey && observedPeers.TryGetValue(key, out var peer)
+            && (_clock.IsProven(Slot.Zero, peer) || now - _clock.Since(Slot.Zero, key) >= PersistentKeepalive.Patience));
     }
 
     private async Task<Device> ReadBack(DesiredDevice desired, CancellationToken cancellationToken)
