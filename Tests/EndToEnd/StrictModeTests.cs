@@ -16,7 +16,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Collection(LocalMeshCollection.Name)]
 public sealed partial class StrictModeTests
 {
-    private static readonly MeshPlan Plan = MeshPlan.Test(2, isDualStack: true);
+    // A prefix of its own: addresses of two families, and nothing that another run of the IPv4 meshes could leave or take.
+    private static readonly MeshPlan Plan = new("owgs", 2, 103, 247, isDualStack: true);
     private static readonly MeshState State = MeshState.For(Plan);
     private static readonly TimeSpan Period = TimeSpan.FromDays(1);
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(3);
@@ -116,13 +117,36 @@ public sealed partial class StrictModeTests
         Assert.True(control.IPv4 > after.IPv4 && control.IPv6 > after.IPv6, $"Without the table {after} became {control}.");
     }
 
-    private static async Task<MeshHarness> StartAsync(string mode)
+    [Fact]
+    public async Task Underlay_IPv6First_CarriesBothFamiliesOfPods()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await using var mesh = await StartAsync("Strict", configuration =>
+        {
+            foreach (var node in configuration["Nodes"]!["Static"]!.AsArray())
+            {
+                node!["Addresses"] = new JsonArray([.. node["Addresses"]!.AsArray().Reverse().Select(address => address!.DeepClone())]);
+            }
+        });
+        var node = Plan.Nodes[0];
+        var endpoints = (await mesh.RunAsync(node, Token, "wg", "show", MeshPlan.DeviceName, "endpoints")).EnsureSuccess().Output;
+        var link = (await mesh.RunAsync(node, Token, "cat", $"/sys/class/net/{MeshPlan.DeviceName}/mtu")).EnsureSuccess().Output;
+        Report($"endpoints {endpoints.Trim()}, MTU {link.Trim()}");
+
+        Assert.Contains($"[{Plan.Nodes[1].IPv6!.Address}]:{MeshPlan.WireGuardPort}", endpoints, StringComparison.Ordinal);
+        Assert.Equal("1420", link.Trim());
+    }
+
+    private static async Task<MeshHarness> StartAsync(string mode, Action<JsonObject>? change = null)
     {
         var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, Report, Token);
         try
         {
             await new MeshStarter(mesh, TimeProvider.System, Report).StartAsync(LocalMeshCollection.Binary, Period, Token, configuration =>
-                configuration["Encryption"] = new JsonObject { ["Mode"] = mode });
+            {
+                configuration["Encryption"] = new JsonObject { ["Mode"] = mode };
+                change?.Invoke(configuration);
+            });
             await UntilPodsReach(mesh);
             return mesh;
         }
