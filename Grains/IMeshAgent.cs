@@ -34,4 +34,7 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
 {
     /// <summary>What others changed, by kind.</summary>
     public EquatableArray<DriftCount> Drifts { get; init; } = [];
+
+    /// <summary>Packets from other nodes' pods that came in clear and were dropped.</summary>
+    public long DroppedPackets { get; init; }
 }

@@ -98,6 +98,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
+            DroppedPackets = agent.DroppedPackets,
         });
     }
 

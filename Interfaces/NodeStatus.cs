@@ -51,6 +51,13 @@ public sealed record NodeStatus
     /// <summary>What others changed on this node's device, links, routes and rules since its silo started, by kind. All of it was repaired.</summary>
     [Id(11)]
     public EquatableArray<DriftCount> Drifts { get; init; } = [];
+
+    /// <summary>
+    /// Packets that came in clear from pods of other nodes and were dropped, since the node's nftables table was made; as of the last resync.
+    /// Zero in permissive mode.
+    /// </summary>
+    [Id(12)]
+    public long DroppedPackets { get; init; }
 }
 
 /// <summary>The key pair of one slot, without its private half.</summary>

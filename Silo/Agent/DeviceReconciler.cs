@@ -12,6 +12,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed partial class DeviceReconciler(
     IWireGuardClient devices,
     ILinkClient links,
+    EndpointChooser endpoints,
     DeliveryLedger ledger,
     MeshMembers members,
     DeviceOptions options,
@@ -97,10 +98,17 @@ internal sealed partial class DeviceReconciler(
     }
 
     /// <summary>Makes the device what it should be.</summary>
-    /// <returns>What it should be, and what it is now.</returns>
-    public async Task<(DesiredDevice Desired, Device Observed)> Apply(MeshView view, Device observed, CancellationToken cancellationToken)
+    /// <param name="view">The sources.</param>
+    /// <param name="observed">The device as it is.</param>
+    /// <param name="isResync">Whether to ask again which addresses of the peers can be reached.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    /// <returns>What it should be, what it is now, and whether a handshake is being started.</returns>
+    public async Task<(DesiredDevice Desired, Device Observed, bool IsStarting)> Apply(
+        MeshView view, Device observed, bool isResync, CancellationToken cancellationToken)
     {
-        var desired = Desire(view, observed);
+        var desired = await endpoints.Choose(Desire(view, observed), isResync, cancellationToken);
+        var isStarting = desired.Peers.Any(peer => peer.PersistentKeepaliveInterval == HandshakeStarter.StartInterval);
+        desired = KeepAlive(view, desired, observed);
         var patch = DevicePatchBuilder.Build(desired, observed);
 
         // The write may start a handshake, which takes a millisecond: it is over before the device has been read back.
@@ -116,7 +124,7 @@ internal sealed partial class DeviceReconciler(
 
         _clock.Observe(Slot.Zero, observed, heldSince);
         _expected = new ExpectedDevice(observed, AnnouncedEndpoints(view, desired));
-        return (desired, observed);
+        return (desired, observed, isStarting);
     }
 
     private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
@@ -138,6 +146,16 @@ internal sealed partial class DeviceReconciler(
                      where HandshakeStarter.ShouldStart(Slot.Zero, own, other, applied.Contains(other.NodeName), isProven)
                      select announced.PublicKey;
         return DesiredState.BuildDevice(view, Slot.Zero, DeviceName, (ushort)options.ListenPort, observed, starts.ToHashSet());
+    }
+
+    private DesiredDevice KeepAlive(MeshView view, DesiredDevice desired, Device observed)
+    {
+        var now = timeProvider.GetUtcNow();
+        var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
+        var names = view.Others.Where(other => other.Find(Slot.Zero) is not null).ToDictionary(other => other.Find(Slot.Zero)!.PublicKey, other => other.NodeName);
+        var isSameKey = desired.KeyPair is null || desired.KeyPair.PublicKey == observed.PublicKey;
+        return PersistentKeepalive.Apply(desired, observed, names, options, key => isSameKey && observedPeers.TryGetValue(key, out var peer)
+            && (_clock.IsProven(Slot.Zero, peer) || now - _clock.Since(Slot.Zero, key) >= PersistentKeepalive.Patience));
     }
 
     // A peer that no announcement explains is kept as it is, wherever it roams.

@@ -199,7 +199,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     }
 
     private void Publish(EquatableArray<DeviceStatus> devices, string? problem) =>
-        _snapshot = new AgentSnapshot(devices, problem, _snapshot.CompletedPasses + 1) { Drifts = _pass.Drifts };
+        _snapshot = new AgentSnapshot(devices, problem, _snapshot.CompletedPasses + 1)
+        {
+            Drifts = _pass.Drifts,
+            DroppedPackets = _pass.DroppedPackets,
+        };
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Reconcile failed, the {Failures}. time in a row; trying again in {Delay}")]
     private static partial void LogFailed(ILogger logger, Exception exception, int failures, TimeSpan delay);

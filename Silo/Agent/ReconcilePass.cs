@@ -16,6 +16,7 @@ internal sealed class ReconcilePass(
     RouteReconciler routes,
     FirewallReconciler firewall,
     MtuReconciler mtu,
+    EndpointChooser endpoints,
     KeyRing ring,
     AnnouncementStore store,
     DeliveryLedger ledger,
@@ -31,7 +32,7 @@ internal sealed class ReconcilePass(
     // A handshake on a healthy underlay takes milliseconds; this is how soon we notice and switch the keepalive off again.
     private static readonly TimeSpan HandshakeCheckInterval = TimeSpan.FromMilliseconds(500);
 
-    private readonly DeviceReconciler _device = new(devices, links, ledger, members, options.Value, timeProvider, logger);
+    private readonly DeviceReconciler _device = new(devices, links, endpoints, ledger, members, options.Value, timeProvider, logger);
     private Link? _link;
 
     // The device's link, if this pass found it down or replaced: then its routes are gone and nobody deleted them.
@@ -39,6 +40,9 @@ internal sealed class ReconcilePass(
 
     /// <summary>What others changed since this silo started.</summary>
     public EquatableArray<DriftCount> Drifts => _device.Drifts.Counts;
+
+    /// <summary>Packets from other nodes' pods that came in clear and were dropped, as of the last resync.</summary>
+    public long DroppedPackets => firewall.DroppedPackets;
 
     /// <summary>The key pair that a former silo left on the device. May run beside a pass: it only reads.</summary>
     /// <inheritdoc cref="DeviceReconciler.ReadKeyPair"/>
@@ -74,12 +78,11 @@ internal sealed class ReconcilePass(
 
         // A port that is taken shows only once the link is up, so the link comes first.
         await BringUp(isResync, cancellationToken);
-        var (desired, observed) = await _device.Apply(view, device, cancellationToken);
+        var (desired, observed, isStarting) = await _device.Apply(view, device, isResync, cancellationToken);
         _link = await mtu.Reconcile(desired, _link!, isResync, cancellationToken);
         routes.NoteDrift(_device.Drifts, _lostLink);
         await routes.Connect(view, desired, cancellationToken);
 
-        var isStarting = desired.Peers.Any(peer => peer.PersistentKeepaliveInterval == HandshakeStarter.StartInterval);
         return new PassResult([Status(view, observed)], FindProblem(view), isStarting ? HandshakeCheckInterval : null);
     }
 

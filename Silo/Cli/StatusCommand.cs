@@ -74,6 +74,13 @@ internal static class StatusCommand
             }
         }
 
+        foreach (var node in snapshot.Nodes.Where(node => node.Status is { DroppedPackets: > 0 }))
+        {
+            Console.Out.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{node.NodeName} dropped {node.Status!.DroppedPackets} packets that came in clear from pods of other nodes; is Encryption:Mode Strict on all of them?"));
+        }
+
         foreach (var cell in snapshot.Agreements.Where(cell => cell.State is AgreementState.Differs or AgreementState.Missing))
         {
             Console.Out.WriteLine(

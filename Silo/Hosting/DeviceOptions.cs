@@ -56,4 +56,13 @@ public sealed class DeviceOptions
     /// MTU of the device in bytes. Default: 0, which calculates it from the routes to the peers. Range: 0, or 576 to 65455.
     /// </summary>
     public int Mtu { get; set; }
+
+    /// <summary>
+    /// How often an empty packet keeps the way to every peer open, for nodes behind NAT or a stateful firewall. Default: 0, off.
+    /// Range: whole seconds, 0 to 65535; 25 seconds suits most.
+    /// </summary>
+    public TimeSpan PersistentKeepalive { get; set; }
+
+    /// <summary>The same towards single nodes, by node name; takes the place of <see cref="PersistentKeepalive"/>. Default: empty.</summary>
+    public IDictionary<string, TimeSpan> PersistentKeepaliveOf { get; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
 }

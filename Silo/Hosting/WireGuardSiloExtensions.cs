@@ -52,6 +52,7 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<RouteReconciler>();
         services.AddSingleton<FirewallReconciler>();
         services.AddSingleton<MtuReconciler>();
+        services.AddSingleton<EndpointChooser>();
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
         services.AddHostedService<RosterFollower>();
         return services;

@@ -45,6 +45,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             new RouteReconciler(Links, Encryption),
             new FirewallReconciler(Firewall, Encryption, NullLogger<FirewallReconciler>.Instance),
             new MtuReconciler(Links, Options.Create(DeviceOptions), NullLogger<MtuReconciler>.Instance),
+            new EndpointChooser(Links),
             Ring,
             Store,
             Ledger,

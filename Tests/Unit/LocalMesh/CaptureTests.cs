@@ -130,6 +130,26 @@ public sealed class CaptureTests
         Assert.Throws<InvalidDataException>(() => PcapReader.Read(new MemoryStream(FileHeader(113))));
     }
 
+    // A pod's packet, one between nodes, and a neighbour solicitation (RFC 4861 section 4.3).
+    [Theory]
+    [InlineData("fd00:10:245:1::10", "fd00:10:245:2::10", 58, "8000", FrameKind.PodInClear)]
+    [InlineData("fd00:10:245:1::77", "fd00:192:168:101::2", 17, "ca9fca9f", FrameKind.PodInClear)]
+    [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 17, "ca9fca9f0010000001000000", FrameKind.WireGuard)]
+    [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 17, "00350035001000000a000000", FrameKind.Foreign)]
+    [InlineData("fd00:192:168:101::1", "ff02::1:ff00:2", 58, "8700", FrameKind.Arp)]
+    [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 58, "8000", FrameKind.Foreign)]
+    public void Classify_IPv6_TellsPodsFromNodes(string from, string to, byte protocol, string body, object expected)
+    {
+        var classifier = new FrameClassifier(MeshPlan.Test(2, isDualStack: true), Marker);
+        byte[] packet =
+        [
+            0x60, 0, 0, 0, 0, 16, protocol, 64, .. IPAddress.Parse(from).GetAddressBytes(), .. IPAddress.Parse(to).GetAddressBytes(),
+            .. Convert.FromHexString(body.PadRight(32, '0')),
+        ];
+
+        Assert.Equal((FrameKind)expected, classifier.Classify(Ethernet(packet, 0x86DD)));
+    }
+
     private static byte[] Ethernet(byte[] payload, ushort etherType = 0x0800) =>
         [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, (byte)(etherType >> 8), (byte)etherType, .. payload];
 

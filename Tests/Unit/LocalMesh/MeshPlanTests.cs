@@ -22,6 +22,19 @@ public sealed class MeshPlanTests
     }
 
     [Fact]
+    public void Test_DualStack_HasIPv6BesideIPv4()
+    {
+        var node = MeshPlan.Test(3, isDualStack: true).Nodes[2];
+
+        Assert.Equal(MeshPlan.Test(3).Nodes[2], node with { IPv6 = null });
+        Assert.Equal(IPAddress.Parse("fd00:192:168:101::3"), node.IPv6!.Address);
+        Assert.Equal(IPNetwork.Parse("fd00:10:245:3::/64"), node.IPv6.PodCIDR);
+        Assert.Equal(IPAddress.Parse("fd00:10:245:3::1"), node.IPv6.PodGateway);
+        Assert.Equal(IPAddress.Parse("fd00:10:245:3::10"), node.IPv6.PodAddress);
+        Assert.False(MeshPlan.Demo(3).IsDualStack);
+    }
+
+    [Fact]
     public void Demo_Host_IsOnTheUnderlay()
     {
         var plan = MeshPlan.Demo(2);

@@ -56,6 +56,7 @@ internal static class WireSamples
         Refusals = [Refusal],
         Drifts = [Drift],
         Problem = "waits for the first answer of another silo",
+        DroppedPackets = 12,
     };
 
     private static readonly MeshNode Node = new("node-1", Status, "waits for the first answer of another silo");

@@ -1,0 +1,85 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
+{
+    private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
+
+    private readonly FakeLinkClient _links = new();
+    private readonly List<string> _warnings = [];
+    private readonly MtuReconciler _mtu;
+    private Link _link;
+
+    public MtuReconcilerTests()
+    {
+        _mtu = new MtuReconciler(_links, Options.Create(new DeviceOptions()), this);
+        _links.AddLink("cilium_wg0");
+        _link = _links.TryGetLink("cilium_wg0", Token).Result!;
+    }
+
+    [Fact]
+    public async Task Reconcile_UnderlayChanges_IsFollowedAtTheResync()
+    {
+        await Reconcile("10.0.2.0/24", isResync: true);
+        Assert.Equal(1440, _link.Mtu);
+
+        _links.PathMtu = 9000;
+        await Reconcile("10.0.2.0/24", isResync: false);
+        Assert.Equal(1440, _link.Mtu);
+        await Reconcile("10.0.2.0/24", isResync: true);
+        Assert.Equal(8940, _link.Mtu);
+        Assert.Equal(8940, (await _links.TryGetLink("cilium_wg0", Token))!.Mtu);
+    }
+
+    [Fact]
+    public async Task Reconcile_TooNarrowForIPv6_StaysAt1280AndWarnsOnce()
+    {
+        _links.PathMtu = 1300;
+        await Reconcile("fd00:244:2::/64", isResync: true);
+        await Reconcile("fd00:244:2::/64", isResync: true);
+        Assert.Equal(1280, _link.Mtu);
+        Assert.Contains("too narrow for IPv6", Assert.Single(_warnings), StringComparison.Ordinal);
+
+        _links.PathMtu = 1500;
+        await Reconcile("fd00:244:2::/64", isResync: true);
+        _links.PathMtu = 1300;
+        await Reconcile("fd00:244:2::/64", isResync: true);
+        Assert.Equal(2, _warnings.Count);
+    }
+
+    [Fact]
+    public async Task Reconcile_NarrowButIPv4Only_FollowsBelow1280()
+    {
+        _links.PathMtu = 1300;
+        await Reconcile("10.0.2.0/24", isResync: true);
+
+        Assert.Equal(1240, _link.Mtu);
+        Assert.Empty(_warnings);
+    }
+
+    IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    bool ILogger.IsEnabled(LogLevel logLevel) => true;
+
+    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (logLevel == LogLevel.Warning)
+        {
+            _warnings.Add(formatter(state, exception));
+        }
+    }
+
+    private async Task Reconcile(string podCIDR, bool isResync)
+    {
+        var peer = new DesiredPeer(TestMesh.Key(2), [new IPEndPoint(TestMesh.Address(2), 51871)], [IPPrefix.Parse(podCIDR)], TimeSpan.Zero);
+        _link = await _mtu.Reconcile(new DesiredDevice("cilium_wg0", null, 51871, [peer]), _link, isResync, Token);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Net;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+public sealed class PersistentKeepaliveTests
+{
+    private static readonly TimeSpan Off = TimeSpan.Zero;
+    private static readonly TimeSpan On = TimeSpan.FromSeconds(15);
+    private static readonly Dictionary<PublicKey, string> Names = new() { [TestMesh.Key(2)] = "node-2" };
+
+    [Fact]
+    public void Apply_NewPair_StaysOffUntilItIsSettled()
+    {
+        Assert.Equal(Off, Apply(desired: Off, current: Off, isSettled: false));
+        Assert.Equal(On, Apply(desired: Off, current: Off, isSettled: true));
+    }
+
+    // The starter relies on the change from off to on.
+    [Fact]
+    public void Apply_HandshakeBeingStarted_LeavesTheStartersInterval() =>
+        Assert.Equal(HandshakeStarter.StartInterval, Apply(HandshakeStarter.StartInterval, current: Off, isSettled: false));
+
+    [Fact]
+    public void Apply_OnAlready_StaysOnUntilOurKeyChanges()
+    {
+        Assert.Equal(On, Apply(desired: Off, current: On, isSettled: false));
+        using var next = Grains.Keys.KeyPair.Create();
+        Assert.Equal(Off, Apply(desired: Off, current: On, isSettled: false, next));
+    }
+
+    [Fact]
+    public void Apply_OfNode_TakesThePlaceOfTheGeneralOne()
+    {
+        var own = TimeSpan.FromSeconds(40);
+        Assert.Equal(own, Apply(Off, Off, isSettled: true, options: new DeviceOptions { PersistentKeepalive = On, PersistentKeepaliveOf = { ["node-2"] = own } }));
+        Assert.Equal(Off, Apply(Off, Off, isSettled: true, options: new DeviceOptions()));
+    }
+
+    [Fact]
+    public async Task Choose_TwoFamilies_TakesTheFirstAnnouncedWithARoute()
+    {
+        var links = new FakeLinkClient();
+        var (ipv4, ipv6) = (IPEndPoint.Parse("192.168.0.2:51871"), IPEndPoint.Parse("[fd00::2]:51871"));
+        links.SetPathMtu(ipv6.Address, null);
+        var chooser = new EndpointChooser(links);
+        var device = new DesiredDevice("cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), [ipv6, ipv4], [], Off)]);
+
+        Assert.Equal([ipv4], (await chooser.Choose(device, isResync: true, TestContext.Current.CancellationToken)).Peers[0].Endpoints);
+        links.SetPathMtu(ipv6.Address, 1500);
+        Assert.Equal([ipv4], (await chooser.Choose(device, isResync: false, TestContext.Current.CancellationToken)).Peers[0].Endpoints);
+        Assert.Equal([ipv6, ipv4], (await chooser.Choose(device, isResync: true, TestContext.Current.CancellationToken)).Peers[0].Endpoints);
+        links.SetPathMtu(ipv4.Address, null);
+        links.SetPathMtu(ipv6.Address, null);
+        Assert.Equal([ipv6, ipv4], (await chooser.Choose(device, isResync: true, TestContext.Current.CancellationToken)).Peers[0].Endpoints);
+    }
+
+    private static TimeSpan Apply(
+        TimeSpan desired, TimeSpan current, bool isSettled, Grains.Keys.KeyPair? keyPair = null, DeviceOptions? options = null)
+    {
+        var device = new DesiredDevice("cilium_wg0", keyPair, 51871, [new DesiredPeer(TestMesh.Key(2), [], [], desired)]);
+        var observed = new Device("cilium_wg0", TestMesh.Key(1), 51871, 0, [new DevicePeer(TestMesh.Key(2), null, [], current, null, 0, 0)]);
+        return PersistentKeepalive.Apply(device, observed, Names, options ?? new DeviceOptions { PersistentKeepalive = On }, _ => isSettled)
+            .Peers[0].PersistentKeepaliveInterval;
+    }
+}
