@@ -57,7 +57,7 @@ internal static class AnnouncementRules
             return (AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
         }
 
-        return FindConflict(announcement, held);
+        return FindConflict(announcement, held) is { Outcome: not AnnouncementOutcome.Held } conflict ? conflict : FindOverlap(announcement, roster);
     }
 
     private static string? FindMalformation(PeerAnnouncement announcement)
@@ -139,6 +139,29 @@ internal static class AnnouncementRules
                     if (prefix.Overlaps(otherPrefix))
                     {
                         return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {otherPrefix} of '{other.NodeName}'");
+                    }
+                }
+            }
+        }
+
+        return (AnnouncementOutcome.Held, "");
+    }
+
+    /// <summary>
+    /// A node that has announced nothing yet keeps its pods too, this one above all: before its own first announcement a peer could take
+    /// its pod CIDR.
+    /// </summary>
+    private static (AnnouncementOutcome Outcome, string Detail) FindOverlap(PeerAnnouncement announcement, NodeRoster? roster)
+    {
+        foreach (var node in roster?.Nodes.Values ?? [])
+        {
+            foreach (var cidr in node.NodeName == announcement.NodeName ? [] : node.PodCIDRs)
+            {
+                foreach (var prefix in announcement.AllowedIPs)
+                {
+                    if (prefix.Overlaps(cidr))
+                    {
+                        return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{node.NodeName}' in the roster");
                     }
                 }
             }

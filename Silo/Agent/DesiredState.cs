@@ -47,7 +47,7 @@ internal static class DesiredState
         {
             if (announcement.Find(slot) is { } announced)
             {
-                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(address, announced.ListenPort)).ToEquatableArray();
+                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(Unmap(address), announced.ListenPort)).ToEquatableArray();
                 var keepalive = startHandshakes.Contains(announced.PublicKey) ? HandshakeStarter.StartInterval : TimeSpan.Zero;
                 peers.Add(new DesiredPeer(announced.PublicKey, endpoints, announcement.AllowedIPs, keepalive));
             }
@@ -124,6 +124,9 @@ internal static class DesiredState
             && !view.Announcements.ContainsKey(node.NodeName)
             && node.PodCIDRs.Any(cidr => peer.AllowedIPs.Any(cidr.Overlaps)));
     }
+
+    // The kernel sends to a mapped address through IPv6, where it leads nowhere, and gives the peer's endpoint back as IPv4.
+    private static IPAddress Unmap(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     // A prefix belongs to one peer of a device. Where an announcement claims one, the announced peer has it.
     private static DesiredPeer Keep(DevicePeer peer, HashSet<IPPrefix> claimed) => new(

@@ -170,6 +170,28 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.True(announcement!.Sequence > future, $"{announcement.Sequence} is not above {future}");
     }
 
+    // The key counts for the epoch it was made in, which the others know, and not for the one in which it was adopted.
+    [Fact]
+    public async Task Restart_AfterItsKeyFellDue_AdoptsItAndReplacesItAtOnce()
+    {
+        var period = TimeSpan.FromSeconds(120);
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
+        await using var mesh = await MeshCluster.Start(3, clock, period);
+        await mesh.UntilAllAgree();
+        var (left, other) = (mesh.Key("node-1"), mesh.Key("node-0"));
+        await mesh.Kill("node-1");
+        clock.Advance(period);
+        await MeshCluster.Eventually(() => mesh.Key("node-0") != other, "node-0 to rotate");
+        Assert.Equal(left, mesh.Key("node-1"));
+
+        await mesh.StartSilo("node-1");
+        await MeshCluster.Eventually(() => mesh.Key("node-1") != left, "node-1 to replace the key that was due while it was down");
+        await mesh.UntilAllAgree();
+
+        // One key was replaced, so one was adopted: the first of a silo does not count.
+        Assert.Equal(1, (await mesh.Node("node-1").GetStatus(Token)).Rotations);
+    }
+
     [Fact]
     public async Task GetSnapshot_OneSiloDead_ListsItWithTheReasonAndTheOthersInAgreement()
     {

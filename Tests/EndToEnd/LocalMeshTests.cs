@@ -50,6 +50,7 @@ public sealed class LocalMeshTests(LocalMeshFixture fixture) : IClassFixture<Loc
     [InlineData("owg status answers")]
     [InlineData("rejoins after SIGKILL")]
     [InlineData("the other pairs lose nothing")]
+    [InlineData("keeps its key over SIGKILL")]
     [InlineData("nothing is left")]
     public void Mesh_Proof_Passes(string claim)
     {

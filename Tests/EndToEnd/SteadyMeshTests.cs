@@ -153,35 +153,46 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, node) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[1]);
-        const string Others = "ip link add other0 type dummy; ip link set other0 up; ip route add 203.0.113.0/24 dev other0 table 201 proto static; "
-            + "ip rule add from 203.0.113.0/24 lookup 201 pref 300";
+        const string Others = "ip link add other0 type veth peer name other1 && ip link set other0 up && ip link set other1 up "
+            + "&& ip route add 203.0.113.0/24 dev other0 table 201 proto static && ip rule add from 203.0.113.0/24 lookup 201 pref 300";
         const string Remove = "ip link delete other0; ip rule delete pref 300";
         const string Show = "ip -o link show; ip route show table all; ip rule show";
         (await mesh.RunAsync(node, Token, "sh", "-c", Others)).EnsureSuccess();
-        var busy = await mesh.RunAsync(node, Token, "owg", "cleanup");
-        Assert.Equal(1, busy.ExitCode);
-        Assert.Contains("--force", busy.Error, StringComparison.Ordinal);
+        try
+        {
+            var busy = await mesh.RunAsync(node, Token, "owg", "cleanup");
+            Assert.Equal(1, busy.ExitCode);
+            Assert.Contains("--force", busy.Error, StringComparison.Ordinal);
 
-        await mesh.KillSiloAsync(node, Token);
-        var before = (await mesh.RunAsync(node, Token, "sh", "-c", Show)).Output.Split('\n').ToHashSet();
-        var result = (await mesh.RunAsync(node, Token, "owg", "cleanup", "-o", "json")).EnsureSuccess();
-        var after = (await mesh.RunAsync(node, Token, "sh", "-c", Show)).Output.Split('\n').ToHashSet();
-        output.WriteLine(result.Output);
+            await mesh.KillSiloAsync(node, Token);
+            var before = await Lines(Show);
+            var result = (await mesh.RunAsync(node, Token, "owg", "cleanup", "-o", "json")).EnsureSuccess();
+            var after = await Lines(Show);
+            output.WriteLine(result.Output);
 
-        using var document = JsonDocument.Parse(result.Output);
-        var removed = document.RootElement.GetProperty("removed").EnumerateArray().Select(item => item.GetProperty("kind").GetString());
-        Assert.Equal(["device", "route", "rule"], removed);
-        var gone = before.Except(after).ToList();
-        Assert.All(gone, line => Assert.True(line.Contains(Device, StringComparison.Ordinal) || line.StartsWith("201:", StringComparison.Ordinal), line));
-        Assert.DoesNotContain(Device, string.Join('\n', after), StringComparison.Ordinal);
-        Assert.Equal(2, after.Count(line => line.Contains("203.0.113.0/24", StringComparison.Ordinal) && line.Contains("201", StringComparison.Ordinal)));
-        Assert.Empty(after.Except(before));
+            using var document = JsonDocument.Parse(result.Output);
+            var removed = document.RootElement.GetProperty("removed").EnumerateArray().Select(item => item.GetProperty("kind").GetString());
+            Assert.Equal(["device", "route", "rule"], removed);
+            Assert.All(before.Except(after), line => Assert.True(line.Contains(Device, StringComparison.Ordinal) || line.StartsWith("201:", StringComparison.Ordinal), line));
+            Assert.DoesNotContain(Device, string.Join('\n', after), StringComparison.Ordinal);
+            Assert.Equal(2, after.Count(line => line.Contains("203.0.113.0/24", StringComparison.Ordinal)));
+            Assert.Empty(after.Except(before));
 
-        var again = await mesh.RunAsync(node, Token, "owg", "cleanup");
-        Assert.Equal((0, "Nothing to remove.\n"), (again.ExitCode, again.Output));
-        (await mesh.RunAsync(node, Token, "sh", "-c", Remove)).EnsureSuccess();
-        mesh.StartSilo(node);
-        await fixture.Starter.WaitReadyAsync([node], Token);
+            var again = await mesh.RunAsync(node, Token, "owg", "cleanup");
+            Assert.Equal((0, "Nothing to remove.\n"), (again.ExitCode, again.Output));
+        }
+        finally
+        {
+            await mesh.RunAsync(node, Token, "sh", "-c", Remove);
+            if (mesh.Silo(node) is not { IsAlive: true })
+            {
+                mesh.StartSilo(node);
+                await fixture.Starter.WaitReadyAsync([node], Token);
+            }
+        }
+
+        async Task<HashSet<string>> Lines(string command) =>
+            (await mesh.RunAsync(node, Token, "sh", "-c", command)).Output.Split('\n').ToHashSet();
     }
 
     // Everything that we configure, as wg and ip show it, without what traffic changes.

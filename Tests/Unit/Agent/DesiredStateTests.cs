@@ -28,6 +28,13 @@ public sealed class DesiredStateTests
     }
 
     [Fact]
+    public void BuildDevice_MappedEndpoint_IsIPv4()
+    {
+        var mapped = TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2).MapToIPv6()] };
+        Assert.Equal([TestMesh.Endpoint(2)], Assert.Single(Build(View(TestMesh.Roster(1, 2), true, mapped)).Peers).Endpoints);
+    }
+
+    [Fact]
     public void BuildDevice_KeyOfTheSlot_IsUsed()
     {
         using var zero = KeyPair.Create();

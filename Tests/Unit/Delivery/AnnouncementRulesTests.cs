@@ -82,6 +82,17 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_PrefixOfAnotherNode_IsRefused(string prefix) => AssertRefused(
         AnnouncementOutcome.OverlappingAllowedIPs, prefix, Signed(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse(prefix)] }));
 
+    // This node, say, which has announced nothing yet.
+    [Fact]
+    public void Judge_PodCIDRThatTheRosterGivesToAnother_IsRefused()
+    {
+        var taken = _identity.Sign(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse("10.0.1.128/25")] });
+        var (outcome, detail) = AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(1, 2, 3));
+        Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, outcome);
+        Assert.Contains("10.0.1.0/24 of 'node-1' in the roster", detail, StringComparison.Ordinal);
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), null).Outcome);
+    }
+
     [Fact]
     public void Judge_ItsOwnFormerKeyAndPrefix_IsHeld() => Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(1, revision: 6))).Outcome);
 

@@ -10,13 +10,13 @@ public sealed class AnnouncementStoreTests : IDisposable
 {
     private readonly Identity _identity = new();
     private readonly FakeTimeProvider _time = new(TestMesh.Start);
+    private readonly FakeRosterSource _roster = new(0);
     private readonly AnnouncementStore _store;
 
     public AnnouncementStoreTests()
     {
-        var roster = new FakeRosterSource(0);
-        roster.Set(TestMesh.Roster(1, 2, 3));
-        _store = new AnnouncementStore(roster, _time);
+        _roster.Set(TestMesh.Roster(1, 2, 3));
+        _store = new AnnouncementStore(_roster, _time);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(1, revision: 5)).Outcome);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(2, revision: 5)).Outcome);
     }
@@ -74,7 +74,8 @@ public sealed class AnnouncementStoreTests : IDisposable
     [Fact]
     public void ForgetAbsent_NodeLeft_FreesItsKeyAndPrefix()
     {
-        _store.ForgetAbsent(TestMesh.Roster(1, 3));
+        _roster.Set(TestMesh.Roster(1, 3));
+        _store.ForgetAbsent(_roster.Current!);
         Assert.Equal([TestMesh.Name(1)], _store.Announcements.Keys);
         var heir = _identity.Sign(TestMesh.Announce(3, TestMesh.Key(2)) with { AllowedIPs = [TestMesh.PodCIDR(2)] });
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(heir).Outcome);

@@ -132,6 +132,20 @@ public sealed class ProofEvaluationTests
     }
 
     [Fact]
+    public void RestartKeepsKey_SameKeyAndNoLoss_Passes() =>
+        Assert.True(ProofEvaluation.RestartKeepsKey("node-3", Losses(victim: 0, others: 7), Devices(), Devices(received: 50)).Passed);
+
+    [Fact]
+    public void RestartKeepsKey_AnotherKeyOrLossOrNoDevice_Fails()
+    {
+        var pings = Losses(victim: 0, others: 0);
+
+        Assert.False(ProofEvaluation.RestartKeepsKey("node-3", Losses(victim: 1, others: 0), Devices(), Devices()).Passed);
+        Assert.False(ProofEvaluation.RestartKeepsKey("node-3", pings, Devices(), Devices(own: "new")).Passed);
+        Assert.False(ProofEvaluation.RestartKeepsKey("node-9", pings, Devices(), Devices()).Passed);
+    }
+
+    [Fact]
     public void StatusIsComplete_AllNodesAgree_Passes()
     {
         Assert.True(ProofEvaluation.StatusIsComplete(Status(2, 2, null), Two, "").Passed);
@@ -174,9 +188,9 @@ public sealed class ProofEvaluationTests
         .Select(p => new NodePair(p.From.Name, p.To.Name))
         .ToDictionary(p => p, p => new PingReport(20, p.Involves("node-3") ? victim : others, TimeSpan.Zero));
 
-    private static DeviceSample Devices(string key = "key", long received = 10) => new(Start, Three.Nodes.ToDictionary(
+    private static DeviceSample Devices(string key = "key", long received = 10, string own = "own") => new(Start, Three.Nodes.ToDictionary(
         n => n.Name,
-        n => new DeviceDump("own", [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])));
+        n => new DeviceDump(own, [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])));
 
     private static MeshStatus Status(int agreements, int agreeing, string? problem) => new(
         Two.Nodes.ToDictionary(n => n.Name, n => new NodeView(n.Name, 1, 2, new Dictionary<string, DateTimeOffset>(), problem)), agreements, agreeing);

@@ -38,6 +38,7 @@ internal sealed class CrashRun(MeshHarness mesh, CheckOptions options, DateTimeO
             unreached.Count == 0 && silent.Count == 0,
             $"silent pairs before the crash: {unreached.Count}, after the restart: {silent.Count}");
         yield return ProofEvaluation.OthersUntouched(victim.Name, probes.Report(from, until), before, after, mesh.Plan);
+        yield return ProofEvaluation.RestartKeepsKey(victim.Name, probes.Report(from, until), before, after);
         yield return await new SecretSearch(mesh, options, since).RunAsync(probes.Secrets.ToList(), cancellationToken);
     }
 }

@@ -108,6 +108,19 @@ internal static class ProofEvaluation
             + Which(touched));
     }
 
+    /// <summary>(f) A silo that comes back uses the key that its device kept, and the pods of its own node notice nothing either.</summary>
+    public static Proof RestartKeepsKey(
+        string victim, IReadOnlyDictionary<NodePair, PingReport> reports, DeviceSample before, DeviceSample after)
+    {
+        var own = reports.Where(r => r.Key.Involves(victim)).ToList();
+        var (was, now) = (before.Devices.GetValueOrDefault(victim)?.PublicKey, after.Devices.GetValueOrDefault(victim)?.PublicKey);
+        var (sent, lost) = (own.Sum(r => r.Value.Sent), own.Sum(r => r.Value.Lost));
+        return new Proof(
+            $"the silo of {victim} keeps its key over SIGKILL and restart, and its own pairs lose nothing",
+            was is not null && was == now && sent > 0 && lost == 0,
+            Text($"key {(was == now ? "kept" : "replaced")}; {lost} of {sent} pings lost by {own.Count} pairs"));
+    }
+
     /// <summary>What <c>owg status</c> claims is complete and agrees with what <c>wg</c> shows.</summary>
     public static Proof StatusIsComplete(MeshStatus? status, MeshPlan plan, string problem)
     {
