@@ -31,6 +31,11 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
 
             await WriteAsync(context, refusal.Code, refusal.ToStatus());
         }
+        catch (Exception error) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
+        {
+            // A mistake of this server. The text names it, so that the test that fails says where to look.
+            await WriteAsync(context, 500, ApiException.Internal(error.ToString()).ToStatus());
+        }
     }
 
     public static Task WriteAsync(HttpContext context, int code, JsonNode body)

@@ -38,7 +38,7 @@ internal sealed class Registry(TimeProvider time)
         metadata["creationTimestamp"] = Now();
         if (type.HasGeneration)
         {
-            metadata["generation"] = 1;
+            metadata["generation"] = 1L;
         }
 
         if (type == BuiltInTypes.Namespaces)
@@ -225,7 +225,7 @@ internal sealed class Registry(TimeProvider time)
 
         if (type.HasGeneration && !SameDesire(next, current))
         {
-            meta["generation"] = (long)(was["generation"] ?? 0) + 1;
+            meta["generation"] = (long)(was["generation"] ?? 0L) + 1;
         }
 
         Check(type, next);

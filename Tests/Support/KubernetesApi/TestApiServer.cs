@@ -26,7 +26,9 @@ internal sealed class TestApiServer : IAsyncDisposable
     private WebApplication? _host;
     private int _port;
 
-    private TestApiServer(TimeProvider time)
+    private readonly RealApiForwarder? _forwarder;
+
+    private TestApiServer(TimeProvider time, string? kubeConfig)
     {
         _time = time;
         (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow());
@@ -35,6 +37,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         _handler = new(Registry, _users, Watches);
         _middleware = new(Faults, Requests, time);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
+        _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken, Faults);
         Registry.Create(BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
     }
 
@@ -54,9 +57,12 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     public Uri Address => new($"https://127.0.0.1:{_port}");
 
-    public static async Task<TestApiServer> StartAsync(TimeProvider time, CancellationToken cancellationToken)
+    /// <summary>Whether requests go on to a real API server; faults and the request log are here all the same.</summary>
+    public bool IsProxy => _forwarder is not null;
+
+    public static async Task<TestApiServer> StartAsync(TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null)
     {
-        var server = new TestApiServer(time);
+        var server = new TestApiServer(time, kubeConfig);
         await server.ListenAsync(cancellationToken);
         return server;
     }
@@ -96,7 +102,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         });
         var host = builder.Build();
         host.Use((context, next) => _middleware.InvokeAsync(context, next));
-        host.Run(_handler.HandleAsync);
+        host.Run(_forwarder is null ? _handler.HandleAsync : _forwarder.ForwardAsync);
         await host.StartAsync(cancellationToken);
         var addresses = host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         _port = new Uri(addresses.Addresses.First()).Port;
@@ -107,6 +113,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     {
         await StopListeningAsync();
         Faults.Dispose();
+        _forwarder?.Dispose();
         _certificate.Dispose();
     }
 }
