@@ -46,7 +46,7 @@ internal static class ApiResilience
         return builder.AddCircuitBreaker(new CircuitBreakerStrategyOptions
         {
             ShouldHandle = new PredicateBuilder().Handle<KubernetesApiException>(failure => failure.Failure == ApiFailure.Unavailable),
-            FailureRatio = 0.9,
+            FailureRatio = 0.7,
             MinimumThroughput = BreakAfter,
             SamplingDuration = SamplingDuration,
             BreakDuration = options.BreakDuration,

@@ -138,6 +138,42 @@ public sealed class ApiCluster : IAsyncLifetime
         return (response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 
+    /// <summary>A user with exactly these rights, and a token of theirs; a service account with a role on a real cluster.</summary>
+    internal async Task<string> CreateUserAsync(params AccessRule[] rules)
+    {
+        if (!IsReal)
+        {
+            return Server.AddToken($"system:serviceaccount:{Namespace}:test", rules);
+        }
+
+        var name = $"user-{Guid.NewGuid():N}"[..20];
+        var items = rules.Select(rule => new JsonObject
+        {
+            ["apiGroups"] = new JsonArray(rule.Group),
+            ["resources"] = new JsonArray(rule.Resource),
+            ["verbs"] = new JsonArray([.. rule.Verbs.Select(verb => JsonValue.Create(verb))]),
+        });
+        JsonObject Named() => new() { ["name"] = name };
+        var roles = $"apis/rbac.authorization.k8s.io/v1/namespaces/{Namespace}";
+        await PostAsync($"api/v1/namespaces/{Namespace}/serviceaccounts", new JsonObject { ["metadata"] = Named() });
+        await PostAsync($"{roles}/roles", new JsonObject { ["metadata"] = Named(), ["rules"] = new JsonArray([.. items]) });
+        await PostAsync($"{roles}/rolebindings", new JsonObject
+        {
+            ["metadata"] = Named(),
+            ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "Role", ["name"] = name },
+            ["subjects"] = new JsonArray(new JsonObject { ["kind"] = "ServiceAccount", ["name"] = name, ["namespace"] = Namespace }),
+        });
+        var token = await PostAsync($"api/v1/namespaces/{Namespace}/serviceaccounts/{name}/token", new JsonObject { ["spec"] = new JsonObject() });
+        return (string)token["status"]!["token"]!;
+    }
+
+    internal async Task<JsonNode> PostAsync(string path, JsonObject body)
+    {
+        var (code, text) = await SendAsync(HttpMethod.Post, path, body);
+        Assert.True(code == HttpStatusCode.Created, text);
+        return JsonNode.Parse(text)!;
+    }
+
     internal string ClusterPath(string? name = null) => $"apis/orleans.wireguard/v1/namespaces/{Namespace}/orleansclusters{(name is null ? string.Empty : "/" + name)}";
 
     internal string LeasePath(string? name = null) => $"apis/coordination.k8s.io/v1/namespaces/{Namespace}/leases{(name is null ? string.Empty : "/" + name)}";
