@@ -8,7 +8,7 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var watching = context.Request.Query["watch"] == "true";
-        var request = new ApiRequest(context.Request.Method, context.Request.Path, watching);
+        var request = new ApiRequest(context.Request.Method, context.Request.Path, watching, context.Request.QueryString.ToString());
         log.Add(request, time.GetUtcNow());
         var fault = faults.Take(request);
         if (fault is null)
