@@ -82,7 +82,7 @@ internal sealed class ApiFaults : IDisposable
 }
 
 /// <summary>What a request asks for, as far as faults select by it.</summary>
-internal sealed record ApiRequest(string Method, string Path, bool IsWatch, string Query = "");
+internal sealed record ApiRequest(string Method, string Path, bool IsWatch, string Query = "", string Token = "");
 
 /// <summary>One fault.</summary>
 internal sealed class ApiFault

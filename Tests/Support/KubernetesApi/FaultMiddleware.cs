@@ -8,7 +8,8 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var watching = context.Request.Query["watch"] == "true";
-        var request = new ApiRequest(context.Request.Method, context.Request.Path, watching, context.Request.QueryString.ToString());
+        var token = context.Request.Headers.Authorization.ToString().Replace("Bearer ", string.Empty, StringComparison.Ordinal);
+        var request = new ApiRequest(context.Request.Method, context.Request.Path, watching, context.Request.QueryString.ToString(), token);
         log.Add(request, time.GetUtcNow());
         var fault = faults.Take(request);
         if (fault is null)
