@@ -153,20 +153,18 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
 
         public async ValueTask DisposeAsync()
         {
-            // A silo that was cut off cannot say goodbye and must not read that it is dead: it would end the test process.
-            using var patience = new CancellationTokenSource(_mute is null ? TimeSpan.FromSeconds(5) : TimeSpan.Zero, TimeProvider.System);
-            try
+            if (_mute is not null)
             {
-                await host.StopAsync(patience.Token);
-            }
-            catch (Exception error) when (_mute is not null)
-            {
-                TestContext.Current.TestOutputHelper?.WriteLine($"the silo that was cut off stopped with {error.GetType().Name}");
+                // It must never read that it is dead, which would end the test process, so it stays mute. Orleans 10.4.2 tries for two
+                // minutes to say goodbye, whatever token Stop gets; nobody waits for that here.
+                _ = host.StopAsync(new CancellationToken(canceled: true));
+                return;
             }
 
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5), TimeProvider.System);
+            await host.StopAsync(patience.Token);
             host.Dispose();
             network.Dispose();
-            _mute?.Dispose();
         }
     }
 
