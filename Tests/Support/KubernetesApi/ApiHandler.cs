@@ -14,6 +14,9 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
     /// <summary>kube-apiserver's limit of a request body (<c>MaxRequestBodyBytes</c>).</summary>
     public const long MaxBodyBytes = 3 * 1024 * 1024;
 
+    // Go escapes neither quotation marks as \u0022 nor non-ASCII text.
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly ConcurrentDictionary<string, (List<JsonObject> Items, long Revision)> _pages = new();
 
     public async Task HandleAsync(HttpContext context)
@@ -42,7 +45,7 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
     {
         context.Response.StatusCode = code;
         context.Response.ContentType = MediaTypeNames.Application.Json;
-        return context.Response.WriteAsync(body.ToJsonString() + "\n", context.RequestAborted);
+        return context.Response.WriteAsync(body.ToJsonString(Readable) + "\n", context.RequestAborted);
     }
 
     private async Task DispatchAsync(HttpContext context)

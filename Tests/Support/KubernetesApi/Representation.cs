@@ -91,10 +91,24 @@ internal static class Representation
             value = value is JsonObject inner ? inner[step] : null;
         }
 
+        if ((string?)column["type"] == "date" && DateTimeOffset.TryParse((string?)value, CultureInfo.InvariantCulture, out var since))
+        {
+            return JsonValue.Create(Age(TimeProvider.System.GetUtcNow() - since));
+        }
+
         return value is not null && (string?)column["type"] == "string" && value.GetValueKind() != JsonValueKind.String
             ? JsonValue.Create(value.ToJsonString())
             : value?.DeepClone();
     }
+
+    // The server writes ages as words (apimachinery/pkg/util/duration), kubectl prints them as they are.
+    private static string Age(TimeSpan age) => age switch
+    {
+        { TotalMinutes: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalSeconds}s"),
+        { TotalHours: < 3 } => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalMinutes}m"),
+        { TotalDays: < 2 } => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalHours}h"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalDays}d"),
+    };
 
     /// <summary>The <c>as=</c> of the first media type that this server knows.</summary>
     public static string Form(HttpContext context)
