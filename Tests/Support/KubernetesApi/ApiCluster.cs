@@ -48,9 +48,14 @@ public sealed class ApiCluster : IAsyncLifetime
             owned.Dispose();
         }
 
-        await _admin.DeleteAsync(new Uri(Server.Address, $"api/v1/namespaces/{Namespace}"), CancellationToken.None);
+        // A start that failed has no server; that failure is what the run shall show.
+        if (Server is not null)
+        {
+            using var answer = await _admin.DeleteAsync(new Uri(Server.Address, $"api/v1/namespaces/{Namespace}"), CancellationToken.None);
+            await Server.DisposeAsync();
+        }
+
         _admin.Dispose();
-        await Server.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
 

@@ -9,7 +9,8 @@ using Microsoft.AspNetCore.Http;
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 /// <summary>One request: who asks, may they, which verb on which objects, and the answer in the form that was asked for.</summary>
-internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string, ApiUser> users, WatchHandler watches)
+internal sealed class ApiHandler(
+    Registry registry, ConcurrentDictionary<string, ApiUser> users, WatchHandler watches, Func<string, AccessRule[], string> addToken)
 {
     /// <summary>kube-apiserver's limit of a request body (<c>MaxRequestBodyBytes</c>).</summary>
     public const long MaxBodyBytes = 3 * 1024 * 1024;
@@ -60,12 +61,18 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
 
         var target = RequestTarget.Parse(path);
         var type = target is null ? null : registry.Find(target.Group, target.Version, target.Plural);
-        if (type is null || (target!.Subresource is not (null or "status")) || (target.Subresource == "status" && !type.HasStatus))
+        if (type is null || (target!.Subresource is not (null or "status") && !(target.Subresource == "token" && type == ServiceAccounts.Accounts)) || (target.Subresource == "status" && !type.HasStatus))
         {
             // An unknown group or resource is not a Status: it is the text that net/http writes.
             context.Response.StatusCode = 404;
             context.Response.ContentType = "text/plain; charset=utf-8";
             await context.Response.WriteAsync("404 page not found\n", context.RequestAborted);
+            return;
+        }
+
+        if (target.Subresource == "token")
+        {
+            await WriteAsync(context, 201, CreateToken(user, type, target));
             return;
         }
 
@@ -123,7 +130,7 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
                 await WriteAsync(context, 200, Representation.Of(context, type, patched));
                 return;
             default:
-                var options = context.Request.ContentLength is null or 0 ? null : await ReadAsync(context);
+                var options = await ReadAsync(context, mayBeEmpty: true);
                 var deleted = registry.Delete(type, target.Namespace, target.Name!, options);
                 await WriteAsync(context, 200, Deleted(type, deleted));
                 return;
@@ -228,7 +235,19 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
         };
     }
 
-    private static async Task<JsonObject> ReadAsync(HttpContext context)
+    private JsonObject CreateToken(ApiUser user, ResourceType type, RequestTarget target)
+    {
+        if (!user.May("create", type, "token", target.Namespace))
+        {
+            throw ApiException.Forbidden(user.Name, "create", type, target.Namespace, target.Name, "token");
+        }
+
+        var rules = ServiceAccounts.RulesOf(registry, target.Namespace!, target.Name!);
+        var token = addToken($"system:serviceaccount:{target.Namespace}:{target.Name}", rules);
+        return new() { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest", ["status"] = new JsonObject { ["token"] = token } };
+    }
+
+    private static async Task<JsonObject> ReadAsync(HttpContext context, bool mayBeEmpty = false)
     {
         using var buffer = new MemoryStream();
         var chunk = new byte[65_536];
@@ -240,6 +259,11 @@ internal sealed class ApiHandler(Registry registry, ConcurrentDictionary<string,
             {
                 throw ApiException.BodyTooLarge(MaxBodyBytes);
             }
+        }
+
+        if (mayBeEmpty && buffer.Length == 0)
+        {
+            return [];
         }
 
         try

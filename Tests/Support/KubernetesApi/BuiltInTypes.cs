@@ -42,7 +42,10 @@ internal static class BuiltInTypes
             Validate = CustomResourceDefinitions.Validate,
         };
 
-    public static IReadOnlyList<ResourceType> All { get; } = [Namespaces, Nodes, Leases, Definitions];
+    public static IReadOnlyList<ResourceType> All { get; } =
+    [
+        Namespaces, Nodes, Leases, Definitions, ServiceAccounts.Accounts, ServiceAccounts.Roles, ServiceAccounts.RoleBindings,
+    ];
 
     private static IEnumerable<FieldError> ValidateLease(JsonObject lease)
     {

@@ -34,7 +34,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow());
         Registry = new(time);
         Watches = new(Registry, Faults, time);
-        _handler = new(Registry, _users, Watches);
+        _handler = new(Registry, _users, Watches, AddToken);
         _middleware = new(Faults, Requests, time);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
         _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken, Faults);
