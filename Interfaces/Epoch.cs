@@ -23,7 +23,11 @@ public readonly record struct Epoch([property: Id(0)] long Value) : IComparable<
 
     /// <summary>When this epoch begins.</summary>
     /// <param name="period">Length of an epoch; positive.</param>
-    public DateTimeOffset Start(TimeSpan period) => DateTimeOffset.UnixEpoch + period * Value;
+    public DateTimeOffset Start(TimeSpan period)
+    {
+        // Not `period * Value`: that multiplies as a double, and today's ticks since 1970 have more digits than a double holds.
+        return DateTimeOffset.UnixEpoch.AddTicks(checked(period.Ticks * Value));
+    }
 
     /// <inheritdoc/>
     public int CompareTo(Epoch other) => Value.CompareTo(other.Value);

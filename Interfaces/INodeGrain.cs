@@ -1,3 +1,5 @@
+using Orleans.Concurrency;
+
 namespace Orleans.WireGuard;
 
 /// <summary>
@@ -9,7 +11,7 @@ public interface INodeGrain : IGrainWithStringKey
 {
     /// <summary>Key, epoch, device, delivery and refusals of this node. Changes nothing.</summary>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
-    [Alias("GetStatus")]
+    [Alias("GetStatus"), AlwaysInterleave]
     Task<NodeStatus> GetStatus(CancellationToken cancellationToken = default);
 
     /// <summary>Replaces the key now and in place, without waiting for the next epoch. Packets in flight may be lost.</summary>

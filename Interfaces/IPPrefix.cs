@@ -11,7 +11,7 @@ namespace Orleans.WireGuard;
 /// <see cref="IPNetwork"/> of the framework has no Orleans codec and no order; this value has both. Host bits are refused
 /// rather than dropped: in a pod CIDR they are a typing error, and a dropped one hides an overlap.
 /// </remarks>
-[GenerateSerializer, Immutable, Alias("owg.IPPrefix")]
+[GenerateSerializer(IncludePrimaryConstructorParameters = false), Immutable, Alias("owg.IPPrefix")]
 public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IPPrefix>
 {
     private const int IPv4Bits = 32;
@@ -159,11 +159,14 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
     {
         length = 0;
         var slash = text.IndexOf('/');
-        if (!IPAddress.TryParse(slash < 0 ? text : text[..slash], out address) || address.AddressFamily switch
+        var head = slash < 0 ? text : text[..slash];
+        if (!IPAddress.TryParse(head, out address) || address.AddressFamily switch
         {
-            // The framework also reads '10.1' and '1' as IPv4 addresses; inet_pton(3) and every CIDR field do not.
-            AddressFamily.InterNetwork => text.Count('.') != 3,
-            AddressFamily.InterNetworkV6 => address.ScopeId != 0,
+            // The framework also reads '10.1', the octal '010.0.0.0' and '0x0a.0.0.0'; inet_pton(3) and every CIDR field do not.
+            AddressFamily.InterNetwork => !head.SequenceEqual(address.ToString()),
+
+            // And '[::1]', '[::1]:80' and zones.
+            AddressFamily.InterNetworkV6 => head.ContainsAny('[', '%'),
             _ => true,
         })
         {

@@ -1,3 +1,5 @@
+using Orleans.Concurrency;
+
 namespace Orleans.WireGuard;
 
 /// <summary>
@@ -9,12 +11,12 @@ public interface IPeerGrain : IGrainWithStringKey
 {
     /// <summary>The current announcement; <see langword="null"/> before the first one.</summary>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
-    [Alias("GetAnnouncement")]
+    [Alias("GetAnnouncement"), AlwaysInterleave]
     ValueTask<PeerAnnouncement?> GetAnnouncement(CancellationToken cancellationToken = default);
 
     /// <summary>Who holds the current announcement.</summary>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
-    [Alias("GetDelivery")]
+    [Alias("GetDelivery"), AlwaysInterleave]
     ValueTask<DeliveryStatus> GetDelivery(CancellationToken cancellationToken = default);
 
     /// <summary>Makes an announcement the current one and begins to deliver it. Does not wait for the receivers.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
@@ -11,8 +12,8 @@ namespace Orleans.WireGuard;
 /// A value of four words rather than an array: it compares by value, cannot be changed behind the reader's back, and costs no
 /// allocation. The all-zero value is representable on purpose, because a receiver has to be able to see and refuse it.
 /// </remarks>
-[GenerateSerializer, Immutable, Alias("owg.PublicKey")]
-public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
+[GenerateSerializer(IncludePrimaryConstructorParameters = false), Immutable, Alias("owg.PublicKey")]
+public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>, IComparable<PublicKey>
 {
     /// <summary>Length of the raw key in bytes: 32.</summary>
     public const int Size = 32;
@@ -22,6 +23,10 @@ public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
 
     // Enough to tell keys apart in a log line, as `wg` users abbreviate them.
     private const int ShortLength = 8;
+
+    // The last digit carries four bits of the key and two of nothing. The framework ignores those; wg(8) wants them zero, as we do, so that
+    // a key has one text only.
+    private const string LastDigits = "AEIMQUYcgkosw048";
 
     [Id(0)]
     private readonly ulong _word0;
@@ -66,7 +71,8 @@ public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
     public static bool TryParse([NotNullWhen(true)] string? text, out PublicKey key)
     {
         Span<byte> bytes = stackalloc byte[Size];
-        if (text is { Length: Base64Length } && Convert.TryFromBase64String(text, bytes, out var written) && written == Size)
+        if (text is { Length: Base64Length } && Convert.TryFromBase64String(text, bytes, out var written) && written == Size
+            && LastDigits.Contains(text[^2]))
         {
             key = new PublicKey(bytes);
             return true;
@@ -102,6 +108,10 @@ public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
         return bytes;
     }
 
+    /// <summary>Orders by the raw bytes, the first one weighing most: the order in which a device's peers are listed.</summary>
+    public int CompareTo(PublicKey other) => (BigEndian(_word0), BigEndian(_word1), BigEndian(_word2), BigEndian(_word3))
+        .CompareTo((BigEndian(other._word0), BigEndian(other._word1), BigEndian(other._word2), BigEndian(other._word3)));
+
     /// <summary>The whole key in base64.</summary>
     public override string ToString()
     {
@@ -123,4 +133,19 @@ public readonly record struct PublicKey : ISpanFormattable, IParsable<PublicKey>
         CopyTo(bytes);
         return Convert.TryToBase64Chars(bytes, destination, out charsWritten);
     }
+
+    /// <summary>Whether <paramref name="left"/> sorts before <paramref name="right"/>.</summary>
+    public static bool operator <(PublicKey left, PublicKey right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether <paramref name="left"/> sorts after <paramref name="right"/>.</summary>
+    public static bool operator >(PublicKey left, PublicKey right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether <paramref name="left"/> does not sort after <paramref name="right"/>.</summary>
+    public static bool operator <=(PublicKey left, PublicKey right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether <paramref name="left"/> does not sort before <paramref name="right"/>.</summary>
+    public static bool operator >=(PublicKey left, PublicKey right) => left.CompareTo(right) >= 0;
+
+    // The words are memory as it lies: their most significant byte is the first one only on a big-endian machine.
+    private static ulong BigEndian(ulong word) => BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(word) : word;
 }

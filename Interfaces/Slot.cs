@@ -5,7 +5,7 @@ namespace Orleans.WireGuard;
 /// <summary>
 /// One of a node's two places for a key pair, each with a device of its own: slot 0 is <c>cilium_wg0</c>, slot 1 is <c>cilium_wg1</c>.
 /// </summary>
-[GenerateSerializer, Immutable, Alias("owg.Slot")]
+[GenerateSerializer(IncludePrimaryConstructorParameters = false), Immutable, Alias("owg.Slot")]
 public readonly record struct Slot : IComparable<Slot>
 {
     /// <summary>How many slots there can be: 2.</summary>

@@ -2,9 +2,12 @@ using Microsoft.Extensions.Options;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
-/// <summary>Orleans membership in the Kubernetes API.</summary>
+/// <summary>Orleans membership in the Kubernetes API (section <c>Clustering:Kubernetes</c>).</summary>
 public sealed class KubernetesClusteringOptions
 {
+    /// <summary>The name of the configuration section.</summary>
+    public const string SectionName = "Clustering:Kubernetes";
+
     /// <summary>
     /// How long a starting silo waits for an API server that is away or refuses it (definition or RBAC missing), saying why, before it
     /// gives up. Default 5 min; zero: not at all.

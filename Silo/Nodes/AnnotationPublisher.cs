@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -46,7 +47,7 @@ internal sealed partial class AnnotationPublisher
     }
 
     /// <summary>The value to write, or null if there is nothing to write: no key yet, node unknown, or the annotation is right. Pure.</summary>
-    public static string? Decide(RosterNode? node, PublicKey? desired) =>
+    public static string? Decide(NodeRecord? node, PublicKey? desired) =>
         node is null || desired is null || node.AnnotatedKey == desired.Value.ToString() ? null : desired.Value.ToString();
 
     /// <summary>Writes whenever <paramref name="nodeName"/>'s annotation differs from the published key, until cancelled.</summary>
@@ -63,8 +64,8 @@ internal sealed partial class AnnotationPublisher
                     (desired, wanted) = (_desired, _wanted.Task);
                 }
 
-                var roster = _nodes.Current;
-                if (_nodes.Resource is { } resource && Decide(roster.Nodes.GetValueOrDefault(nodeName), desired) is { } value)
+                var nodes = _nodes.Current;
+                if (_nodes.Resource is { } resource && Decide(nodes.Nodes.GetValueOrDefault(nodeName), desired) is { } value)
                 {
                     await TryWriteAsync(resource, nodeName, value, cancellationToken);
 
@@ -73,7 +74,7 @@ internal sealed partial class AnnotationPublisher
                     continue;
                 }
 
-                await Task.WhenAny(wanted, NextAsync(roster, cancellationToken)).WaitAsync(cancellationToken);
+                await Task.WhenAny(wanted, NextAsync(nodes, cancellationToken)).WaitAsync(cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -120,11 +121,11 @@ internal sealed partial class AnnotationPublisher
         return _api.SendAsync(call, ClusteringJson.Compact.Acknowledgement, cancellationToken);
     }
 
-    private async Task NextAsync(NodeRoster known, CancellationToken cancellationToken)
+    private async Task NextAsync(WatchedNodes known, CancellationToken cancellationToken)
     {
-        await foreach (var roster in _nodes.ChangesAsync(cancellationToken))
+        await foreach (var nodes in _nodes.ChangesAsync(cancellationToken))
         {
-            if (roster.Revision != known.Revision)
+            if (nodes.Revision != known.Revision)
             {
                 return;
             }

@@ -2,14 +2,14 @@ using System.Net;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
-/// <summary>Reads Node and CiliumNode objects into roster nodes. Pure: what cannot be read becomes a problem of that node, never an error.</summary>
+/// <summary>Reads Node and CiliumNode objects into records. Pure: what cannot be read becomes a problem of that node, never an error.</summary>
 internal static class NodeReader
 {
     /// <summary>The annotation that carries a node's active public key, as Cilium names it.</summary>
     public const string PublicKeyAnnotation = "network.cilium.io/wg-pub-key";
 
     /// <summary>Reads one object of either kind.</summary>
-    public static RosterNode Read(NodeObject source)
+    public static NodeRecord Read(NodeObject source)
     {
         List<string> problems = [];
         var addresses = Addresses(source, problems);

@@ -1,13 +1,14 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
-/// <summary>Keeps a roster of the cluster's nodes: a list, then a watch from there, again and again, whatever the API server does.</summary>
+/// <summary>Follows the nodes of the cluster: a list, then a watch from there, again and again, whatever the API server does.</summary>
 /// <remarks>
-/// A failure never empties the roster: the mesh keeps what it knows. Callers read <see cref="Current"/> and wait for the next one; they
-/// get the newest roster, not every step to it.
+/// A failure never forgets a node: the mesh keeps what it knows. Callers read <see cref="Current"/> and wait for the next one; they
+/// get the newest state, not every step to it.
 /// </remarks>
 internal sealed partial class NodeWatcher
 {
@@ -19,7 +20,7 @@ internal sealed partial class NodeWatcher
     private readonly TimeProvider _time;
     private readonly ILogger<NodeWatcher> _logger;
     private readonly Lock _gate = new();
-    private NodeRoster _current = NodeRoster.Unknown;
+    private WatchedNodes _current = WatchedNodes.Unknown;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Makes a watcher; <see cref="RunAsync"/> starts it.</summary>
@@ -32,7 +33,7 @@ internal sealed partial class NodeWatcher
     }
 
     /// <summary>What is known now.</summary>
-    public NodeRoster Current
+    public WatchedNodes Current
     {
         get
         {
@@ -46,22 +47,22 @@ internal sealed partial class NodeWatcher
     /// <summary>The kind that is watched; null until it is known.</summary>
     public ApiResource? Resource { get; private set; }
 
-    /// <summary>Why the roster may be outdated; null while the watch runs.</summary>
+    /// <summary>Why what is known may be outdated; null while the watch runs.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Every roster from now on, beginning with the current one; a slow reader skips to the newest.</summary>
-    public async IAsyncEnumerable<NodeRoster> ChangesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Every state from now on, beginning with the current one; a slow reader skips to the newest.</summary>
+    public async IAsyncEnumerable<WatchedNodes> ChangesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
-            NodeRoster roster;
+            WatchedNodes nodes;
             Task changed;
             lock (_gate)
             {
-                (roster, changed) = (_current, _changed.Task);
+                (nodes, changed) = (_current, _changed.Task);
             }
 
-            yield return roster;
+            yield return nodes;
             await changed.WaitAsync(cancellationToken);
         }
     }
@@ -80,12 +81,13 @@ internal sealed partial class NodeWatcher
                 {
                     (var items, from) = await _api.ListAsync(Resource, string.Empty, NodesJson.Default.ResourceListNodeObject, cancellationToken);
                     relistAt = _time.GetTimestamp() + (long)(_options.RelistPeriod.TotalSeconds * (1 + (0.1 * _api.NextDouble())) * _time.TimestampFrequency);
-                    Publish(roster => roster.Replace(items.Select(NodeReader.Read)));
+                    Publish(nodes => nodes.Replace(items.Select(NodeReader.Read)));
                 }
 
-                await foreach (var change in _api.WatchAsync(Watch(Resource, from, relistAt), NodesJson.Default.WatchEventNodeObject, cancellationToken))
+                var call = Watch(Resource, from, relistAt);
+                await foreach (var change in _api.WatchAsync(call, NodesJson.Default.WatchEventNodeObject, cancellationToken, () => Problem = null))
                 {
-                    (failures, Problem) = (0, null);
+                    failures = 0;
                     from = change.Object?.Metadata.ResourceVersion ?? from;
                     Apply(change);
                 }
@@ -148,16 +150,16 @@ internal sealed partial class NodeWatcher
         switch (change.Type)
         {
             case "ADDED" or "MODIFIED":
-                Publish(roster => roster.With(NodeReader.Read(source)));
+                Publish(nodes => nodes.With(NodeReader.Read(source)));
                 break;
             case "DELETED":
                 LogDeleted(_logger, name);
-                Publish(roster => roster.Without(name, source.Metadata.Uid ?? string.Empty));
+                Publish(nodes => nodes.Without(name, source.Metadata.Uid ?? string.Empty));
                 break;
         }
     }
 
-    private void Publish(Func<NodeRoster, NodeRoster> change)
+    private void Publish(Func<WatchedNodes, WatchedNodes> change)
     {
         lock (_gate)
         {

@@ -18,10 +18,13 @@ internal interface ILinkClient
     /// <summary>MTU of the link that the system would send through to reach <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
     Task<int?> GetPathMtu(System.Net.IPAddress destination, CancellationToken cancellationToken);
 
-    /// <summary>The routes of <see cref="RouteTable.Number"/>, sorted.</summary>
+    /// <summary>
+    /// The routes of <see cref="RouteTable.Number"/> that carry <see cref="RouteTable.Protocol"/>, sorted by destination, an unreachable one last.
+    /// </summary>
     Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken);
 
-    /// <summary>Adds a route to <see cref="RouteTable.Number"/>, or replaces the one for the same destination in one step.</summary>
+    /// <summary>Adds a route to <see cref="RouteTable.Number"/>, or replaces the one for the same destination in one step. A route through a device and an
+    /// unreachable one are two routes; neither replaces the other.</summary>
     Task ReplaceRoute(Route route, CancellationToken cancellationToken);
 
     /// <summary>Removes a route of <see cref="RouteTable.Number"/>. One that is not there is fine.</summary>

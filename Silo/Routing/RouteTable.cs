@@ -13,4 +13,10 @@ internal static class RouteTable
     /// Protocol number on our routes and rules, so that we recognise them. 201 is not assigned in iproute2's rt_protos.
     /// </summary>
     public const int Protocol = 201;
+
+    /// <summary>
+    /// Metric of unreachable routes: the largest, so that any route through a device wins, and removing that one uncovers the refusal without
+    /// a moment in between.
+    /// </summary>
+    public const uint UnreachableMetric = uint.MaxValue;
 }

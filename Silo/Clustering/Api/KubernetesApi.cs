@@ -108,9 +108,12 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <summary>Events of a watch until the server ends it, without any retry: the caller knows where to go on.</summary>
     /// <exception cref="KubernetesApiException">The watch was refused, broke, or is <see cref="ApiFailure.Gone"/>.</exception>
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
-        ApiCall call, JsonTypeInfo<WatchEvent<T>> type, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ApiCall call, JsonTypeInfo<WatchEvent<T>> type, [EnumeratorCancellation] CancellationToken cancellationToken, Action? onOpen = null)
     {
         using var response = await OpenAsync(call, cancellationToken);
+
+        // A quiet cluster may send nothing for a minute, yet the server answers.
+        onOpen?.Invoke();
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var lines = new LineReader(stream, MaxEventBytes);
         while (true)

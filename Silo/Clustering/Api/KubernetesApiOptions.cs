@@ -1,8 +1,14 @@
 namespace Orleans.WireGuard.Silo.Clustering;
 
-/// <summary>How the API server is reached, and how patient we are with it.</summary>
+/// <summary>How the API server is reached, and how patient we are with it (section <c>Kubernetes</c>).</summary>
 public sealed class KubernetesApiOptions
 {
+    /// <summary>The name of the configuration section.</summary>
+    public const string SectionName = "Kubernetes";
+
+    /// <summary>The environment variable that names a kubeconfig, as kubectl has it.</summary>
+    public const string KubeConfigVariable = "KUBECONFIG";
+
     /// <summary>
     /// Address of the API server, such as <c>https://10.0.0.1:443</c>. Null (the default): from <see cref="KubeConfigPath"/>, or from the
     /// pod's environment, or from the default kubeconfig, in that order.

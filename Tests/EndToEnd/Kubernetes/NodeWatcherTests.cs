@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
@@ -157,9 +158,9 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
            "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}}}]}}
         """;
 
-    private bool Has(NodeRoster roster, string name) => Find(roster, name) is not null;
+    private bool Has(WatchedNodes roster, string name) => Find(roster, name) is not null;
 
-    private RosterNode? Find(NodeRoster roster, string name) => roster.Nodes.GetValueOrDefault($"{_prefix}-{name}");
+    private NodeRecord? Find(WatchedNodes roster, string name) => roster.Nodes.GetValueOrDefault($"{_prefix}-{name}");
 
     private async Task CreateAsync(string name, string prefix) => await cluster.PostAsync("api/v1/nodes", new JsonObject
     {
@@ -204,7 +205,7 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
 
         public NodeWatcher Watcher { get; }
 
-        public async Task UntilAsync(Func<NodeRoster, bool> condition)
+        public async Task UntilAsync(Func<WatchedNodes, bool> condition)
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
             patience.CancelAfter(TimeSpan.FromSeconds(20));

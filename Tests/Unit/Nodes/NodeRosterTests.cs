@@ -1,93 +1,56 @@
-using System.Net;
-using System.Text.Json;
-using Orleans.WireGuard.Silo.Nodes;
+using CsCheck;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;
 
-/// <summary>The pure half of node discovery: reading objects, changing rosters, deciding about the annotation.</summary>
+/// <summary>A pod address belongs to one node.</summary>
 public sealed class NodeRosterTests
 {
-    private static readonly PublicKey Key = PublicKey.Parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=");
+    // Two prefixes for each of up to four nodes, close to each other, so that all kinds of overlaps are common.
+    private static readonly Gen<RosterNode[]> Nodes = MeshGen.CloseByPrefix.Array[0, 2].Array[0, 4]
+        .Select(lists => lists.Select((prefixes, node) => new RosterNode(TestMesh.Name(node), [], [.. prefixes])).ToArray());
 
     [Fact]
-    public void Read_DualStackNode_OrdersAddressesAndPrefixes()
+    public void FindOverlap_AnyNodes_IsThatOfComparingAllPairs() => Nodes.Sample(nodes =>
     {
-        var node = Read("""
-            {"metadata":{"name":"a","uid":"u"},
-             "spec":{"podCIDR":"10.244.1.0/24","podCIDRs":["fd00:1::/64","10.244.1.0/24"]},
-             "status":{"addresses":[{"type":"Hostname","address":"a"},{"type":"ExternalIP","address":"20.1.1.1"},
-               {"type":"InternalIP","address":"10.240.0.4"},{"type":"InternalIP","address":"fd00::4"},{"type":"InternalIP","address":"10.240.0.4"}]}}
-            """);
-        Assert.Equal(["10.240.0.4", "fd00::4", "20.1.1.1"], node.Addresses.Select(address => address.ToString()));
-        Assert.Equal(["10.244.1.0/24", "fd00:1::/64"], node.PodCIDRs.Select(prefix => prefix.ToString()));
-        Assert.Empty(node.Problems);
+        var overlaps = from first in nodes
+                       from second in nodes
+                       where first.NodeName != second.NodeName
+                       from firstCIDR in first.PodCIDRs
+                       from secondCIDR in second.PodCIDRs
+                       where firstCIDR.Overlaps(secondCIDR)
+                       select (first, firstCIDR, second, secondCIDR);
+        if (NodeRoster.FindOverlap(nodes) is { } found)
+        {
+            Assert.Contains(found, overlaps);
+        }
+        else
+        {
+            Assert.Empty(overlaps);
+        }
+    });
+
+    [Fact]
+    public void FindOverlap_WithinOneNode_IsNone() =>
+        Assert.Null(NodeRoster.FindOverlap([Node("a", "10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/16"), Node("b", "11.0.0.0/8")]));
+
+    // The prefix between the two belongs to the first node, and hides nothing.
+    [Fact]
+    public void FindOverlap_BehindAPrefixOfTheSameNode_IsFound() => Assert.Equal(
+        ("a", "10.0.0.0/8", "b", "10.2.0.0/16"),
+        NodeRoster.FindOverlap([Node("a", "10.0.0.0/8", "10.1.0.0/16"), Node("b", "10.2.0.0/16")]) is { } found
+            ? (found.First.NodeName, found.FirstCIDR.ToString(), found.Second.NodeName, found.SecondCIDR.ToString())
+            : default);
+
+    [Fact]
+    public void Find_Name_IsExact()
+    {
+        var roster = TestMesh.Roster(1, 2);
+        Assert.Equal(TestMesh.RosterNode(2), roster.Find("node-2"));
+        Assert.Null(roster.Find("Node-2"));
+        Assert.Null(roster.Find("node-3"));
     }
 
-    [Fact]
-    public void Read_CiliumNode_TakesSpecAddressesAndIpam()
-    {
-        var node = Read("""
-            {"metadata":{"name":"a","uid":"u","annotations":{"network.cilium.io/wg-pub-key":"k"}},
-             "spec":{"addresses":[{"type":"CiliumInternalIP","ip":"10.0.0.9"},{"type":"InternalIP","ip":"10.240.0.4"}],"ipam":{"podCIDRs":["10.244.1.0/24"]}}}
-            """);
-        Assert.Equal([IPAddress.Parse("10.240.0.4")], node.Addresses);
-        Assert.Equal([IPPrefix.Parse("10.244.1.0/24")], node.PodCIDRs);
-        Assert.Equal("k", node.AnnotatedKey);
-    }
-
-    [Fact]
-    public void Read_SinglePodCIDR_IsUsed() =>
-        Assert.Equal([IPPrefix.Parse("10.244.1.0/24")], Read("""{"metadata":{"name":"a"},"spec":{"podCIDR":"10.244.1.0/24"}}""").PodCIDRs);
-
-    [Fact]
-    public void Read_NothingUsable_SaysEverythingThatIsWrong()
-    {
-        var node = Read("""
-            {"metadata":{"name":"a"},"spec":{"podCIDRs":["x"]},"status":{"addresses":[{"type":"InternalIP","address":"nowhere"}]}}
-            """);
-        Assert.Equal(
-            ["has an InternalIP that is no address: \"nowhere\"", "has a pod CIDR that is none: \"x\"", "has no InternalIP or ExternalIP", "has no pod CIDR"],
-            node.Problems);
-    }
-
-    [Fact]
-    public void With_SameNodeReadTwice_IsTheSameRoster()
-    {
-        var roster = NodeRoster.Unknown.With(Node("a", "1"));
-        Assert.Same(roster, roster.With(Node("a", "1")));
-        var listed = roster.Replace([Node("a", "1")]);
-        Assert.Same(listed, listed.Replace([Node("a", "1")]));
-        Assert.NotSame(listed, listed.Replace([Node("a", "2")]));
-    }
-
-    [Fact]
-    public void Replace_FirstList_IsSyncedEvenWhenEmpty()
-    {
-        Assert.False(NodeRoster.Unknown.IsSynced);
-        var roster = NodeRoster.Unknown.Replace([]);
-        Assert.True(roster.IsSynced);
-        Assert.True(roster.Revision > NodeRoster.Unknown.Revision);
-    }
-
-    [Fact]
-    public void Without_OlderObjectOfTheSameName_KeepsTheNewOne()
-    {
-        var roster = NodeRoster.Unknown.Replace([Node("a", "new"), Node("b", "1")]);
-        Assert.Same(roster, roster.Without("a", "old"));
-        Assert.Equal(["b"], roster.Without("a", "new").Nodes.Keys);
-    }
-
-    [Fact]
-    public void Decide_AnnotationIsRightOrUnknown_WritesNothing()
-    {
-        Assert.Null(AnnotationPublisher.Decide(null, Key));
-        Assert.Null(AnnotationPublisher.Decide(Node("a", "1"), null));
-        Assert.Null(AnnotationPublisher.Decide(Node("a", "1") with { AnnotatedKey = Key.ToString() }, Key));
-        Assert.Equal(Key.ToString(), AnnotationPublisher.Decide(Node("a", "1"), Key));
-        Assert.Equal(Key.ToString(), AnnotationPublisher.Decide(Node("a", "1") with { AnnotatedKey = "forged" }, Key));
-    }
-
-    private static RosterNode Read(string json) => NodeReader.Read(JsonSerializer.Deserialize(json, NodesJson.Default.NodeObject)!);
-
-    private static RosterNode Node(string name, string uid) => new(name, uid, [IPAddress.Loopback], [IPPrefix.Parse("10.0.0.0/24")], null, []);
+    private static RosterNode Node(string name, params string[] prefixes) => new(name, [], [.. prefixes.Select(IPPrefix.Parse)]);
 }

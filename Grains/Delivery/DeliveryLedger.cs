@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+
+namespace Orleans.WireGuard.Grains.Delivery;
+
+/// <summary>Who has answered to this node's current announcement. Written by the PeerGrain, read by the agent.</summary>
+/// <remarks>
+/// Keyed by silo address and not by node name: a restarted silo has a new generation, remembers nothing, and has to be told again.
+/// </remarks>
+internal sealed class DeliveryLedger
+{
+    private readonly Lock _lock = new();
+    private volatile LedgerState _state = new(null, default, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
+
+    /// <summary>Raised after <see cref="Begin"/>. Handlers only note it.</summary>
+    public event Action? Began;
+
+    /// <summary>The announcement being delivered; <see langword="null"/> before the first.</summary>
+    public PeerAnnouncement? Announcement => _state.Announcement;
+
+    /// <summary>Starts over for a new announcement.</summary>
+    public void Begin(PeerAnnouncement announcement, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            _state = new LedgerState(announcement, now, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
+        }
+
+        Began?.Invoke();
+    }
+
+    /// <summary>Notes an attempt and how it ended. Ignored if a newer announcement took over meanwhile.</summary>
+    public void Record(
+        AnnouncementSequence sequence, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            if (_state.Announcement?.Sequence != sequence)
+            {
+                return;
+            }
+
+            var last = _state.Receivers.GetValueOrDefault(silo);
+            var appliedAfter = last?.AppliedAfter ?? (outcome == AnnouncementOutcome.Applied ? now - _state.BeganAt : null);
+            var status = new ReceiverStatus(nodeName, outcome ?? last?.Outcome, appliedAfter, (last?.Attempts ?? 0) + 1, problem);
+            _state = _state with { Receivers = _state.Receivers.SetItem(silo, status) };
+        }
+    }
+
+    /// <summary>Whether this silo's device holds the current announcement.</summary>
+    public bool HasApplied(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo)?.Outcome == AnnouncementOutcome.Applied;
+
+    /// <summary>The nodes whose devices hold the current announcement, as far as their silos are among <paramref name="members"/>.</summary>
+    public ImmutableHashSet<string> AppliedNodes(IEnumerable<SiloAddress> members)
+    {
+        var state = _state;
+        return [.. members.Select(silo => state.Receivers.GetValueOrDefault(silo))
+            .Where(receiver => receiver?.Outcome == AnnouncementOutcome.Applied).Select(receiver => receiver!.NodeName)];
+    }
+
+    /// <summary>The public form.</summary>
+    /// <param name="members">The other active silos with their node names.</param>
+    public DeliveryStatus ToStatus(IEnumerable<(SiloAddress Silo, string NodeName)> members)
+    {
+        var state = _state;
+        var receivers = members.Select(member => state.Receivers.GetValueOrDefault(member.Silo)
+            ?? new ReceiverStatus(member.NodeName, null, null, 0, null));
+        return new DeliveryStatus(
+            state.Announcement?.Sequence,
+            state.Announcement is null ? null : state.BeganAt,
+            receivers.OrderBy(receiver => receiver.NodeName, StringComparer.Ordinal).ToEquatableArray());
+    }
+
+    private sealed record LedgerState(
+        PeerAnnouncement? Announcement, DateTimeOffset BeganAt, ImmutableDictionary<SiloAddress, ReceiverStatus> Receivers);
+}

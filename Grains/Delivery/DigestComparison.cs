@@ -1,0 +1,22 @@
+namespace Orleans.WireGuard.Grains.Delivery;
+
+/// <summary>Compares what two silos hold: the pure part of anti-entropy.</summary>
+internal static class DigestComparison
+{
+    /// <summary>The digest of what is held.</summary>
+    public static MeshDigest ToDigest(IReadOnlyDictionary<string, PeerAnnouncement> held) =>
+        new(held.Values.Select(announcement => new DigestEntry(announcement.NodeName, announcement.Sequence))
+            .OrderBy(entry => entry.NodeName, StringComparer.Ordinal).ToEquatableArray());
+
+    /// <summary>What the sender of <paramref name="digest"/> lacks and has too much of, as seen by one who holds <paramref name="held"/>.</summary>
+    public static DigestReply Compare(MeshDigest digest, IReadOnlyDictionary<string, PeerAnnouncement> held)
+    {
+        var theirs = digest.Entries.ToDictionary(entry => entry.NodeName, entry => entry.Sequence, StringComparer.Ordinal);
+        var newer = held.Values.Where(mine => !theirs.TryGetValue(mine.NodeName, out var sequence) || mine.Sequence > sequence);
+        var wanted = theirs.Where(entry => held.GetValueOrDefault(entry.Key) is not { } mine || mine.Sequence < entry.Value)
+            .Select(entry => entry.Key);
+        return new DigestReply(
+            newer.OrderBy(announcement => announcement.NodeName, StringComparer.Ordinal).ToEquatableArray(),
+            wanted.Order(StringComparer.Ordinal).ToEquatableArray());
+    }
+}

@@ -1,0 +1,187 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
+
+namespace Orleans.WireGuard.Grains.Delivery;
+
+/// <summary>Receives announcements for this silo, and heals what got lost by comparing digests with a few others.</summary>
+internal sealed partial class PeerService : GrainService, IPeerService
+{
+    private readonly AnnouncementStore _store;
+    private readonly IMeshAgent _agent;
+    private readonly MeshMembers _members;
+    private readonly IPeerServiceClient _client;
+    private readonly IGrainFactory _grains;
+    private readonly DeliveryOptions _options;
+    private readonly TimeProvider _timeProvider;
+    private readonly Random _random;
+    private readonly ILogger<PeerService> _logger;
+
+    /// <summary>Made by Orleans, once for each silo.</summary>
+    public PeerService(
+        GrainId id,
+        Silo silo,
+        ILoggerFactory loggerFactory,
+        AnnouncementStore store,
+        IMeshAgent agent,
+        MeshMembers members,
+        IPeerServiceClient client,
+        IGrainFactory grains,
+        IOptions<DeliveryOptions> options,
+        TimeProvider timeProvider,
+        Random random)
+        : base(id, silo, loggerFactory)
+    {
+        (_store, _agent, _members, _client, _grains) = (store, agent, members, client, grains);
+        (_options, _timeProvider, _random) = (options.Value, timeProvider, random);
+        _logger = loggerFactory.CreateLogger<PeerService>();
+    }
+
+    /// <inheritdoc/>
+    public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
+    {
+        var outcome = await Accept(announcement);
+        if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
+        {
+            outcome = await Reconcile() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
+        }
+
+        var held = _store.Announcements.GetValueOrDefault(announcement.NodeName);
+        return new AnnouncementReceipt(_members.LocalNodeName, outcome, held?.Sequence);
+    }
+
+    /// <inheritdoc/>
+    public Task<DigestReply> Exchange(MeshDigest digest) => Task.FromResult(DigestComparison.Compare(digest, _store.Announcements));
+
+    /// <inheritdoc/>
+    protected override async Task StartInBackground()
+    {
+        var stopping = StoppedCancellationTokenSource.Token;
+        while (!stopping.IsCancellationRequested)
+        {
+            await HealOnce();
+            await Task.Delay(_options.AntiEntropyInterval, _timeProvider, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing
+                | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+    }
+
+    private async Task HealOnce()
+    {
+        var others = _members.Others.ToArray();
+        _random.Shuffle(others);
+        var answers = 0;
+        foreach (var (silo, nodeName) in others)
+        {
+            if (answers == _options.AntiEntropyFanOut)
+            {
+                break;
+            }
+
+            answers += await TryExchange(silo, nodeName) ? 1 : 0;
+        }
+
+        // Alone, there is nobody to ask, and that is an answer too.
+        if (!_store.IsSynced && (answers > 0 || others.Length == 0))
+        {
+            _store.MarkSynced();
+            LogSynced(_logger, _store.Announcements.Count, answers);
+            _agent.RequestReconcile();
+        }
+    }
+
+    private async Task<bool> TryExchange(SiloAddress silo, string nodeName)
+    {
+        try
+        {
+            var timeout = _options.AttemptTimeout;
+            var reply = await _client.Exchange(silo, DigestComparison.ToDigest(_store.Announcements)).WaitAsync(timeout, _timeProvider);
+            foreach (var newer in reply.Newer)
+            {
+                await Accept(newer);
+            }
+
+            _agent.RequestReconcile();
+            foreach (var wanted in reply.Wanted)
+            {
+                if (_store.Announcements.GetValueOrDefault(wanted) is { } announcement)
+                {
+                    await _client.Receive(silo, announcement).WaitAsync(timeout, _timeProvider);
+                }
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is TimeoutException or SiloUnavailableException or OrleansException)
+        {
+            // A silo that just died looks active for a moment. The next round asks another one.
+            LogExchangeFailed(_logger, nodeName, e.Message);
+            return false;
+        }
+    }
+
+    private async Task<AnnouncementOutcome> Accept(PeerAnnouncement announcement)
+    {
+        if (announcement.NodeName == _members.LocalNodeName)
+        {
+            return await MeetFormerSelf(announcement);
+        }
+
+        var (outcome, detail) = _store.Offer(announcement);
+        switch (outcome)
+        {
+            case AnnouncementOutcome.Held:
+                var publicKey = announcement.Slots[0].PublicKey.ToShortString();
+                LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKey);
+                break;
+            case AnnouncementOutcome.Applied:
+                break;
+            case AnnouncementOutcome.StaleSequence:
+                // Normal with several paths to one receiver, so it is counted and not shouted about.
+                LogStale(_logger, announcement.NodeName, detail);
+                break;
+            default:
+                LogRefused(_logger, announcement.NodeName, outcome, detail);
+                break;
+        }
+
+        return outcome;
+    }
+
+    /// <summary>
+    /// Others hold an announcement of this node that this silo did not make: it was restarted. Its own announcements must be above that
+    /// one, or nobody would take them.
+    /// </summary>
+    private async Task<AnnouncementOutcome> MeetFormerSelf(PeerAnnouncement announcement)
+    {
+        await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAbove(announcement.Sequence);
+        return AnnouncementOutcome.StaleSequence;
+    }
+
+    private async Task<bool> Reconcile()
+    {
+        using var timeout = new CancellationTokenSource(_options.AttemptTimeout, _timeProvider);
+        try
+        {
+            return await _agent.Reconcile(timeout.Token);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Accepted announcement {Sequence} of {NodeName}: key {PublicKey}")]
+    private static partial void LogAccepted(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKey);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Did not take an announcement of {NodeName}: {Detail}")]
+    private static partial void LogStale(ILogger logger, string nodeName, string detail);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused an announcement of {NodeName}, {Outcome}: {Detail}")]
+    private static partial void LogRefused(ILogger logger, string nodeName, AnnouncementOutcome outcome, string detail);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Synced: {Announcements} announcements held, {Answers} silos asked")]
+    private static partial void LogSynced(ILogger logger, int announcements, int answers);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Could not compare digests with {NodeName}: {Problem}")]
+    private static partial void LogExchangeFailed(ILogger logger, string nodeName, string problem);
+}

@@ -1,0 +1,14 @@
+using Orleans.Runtime.Services;
+
+namespace Orleans.WireGuard.Grains.Delivery;
+
+/// <summary>The calls over Orleans: acknowledged, because a one-way call is lost without a sound when a connection drops.</summary>
+internal sealed class PeerServiceClient(IServiceProvider services) : GrainServiceClient<IPeerService>(services), IPeerServiceClient
+{
+    /// <inheritdoc/>
+    public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) =>
+        GetGrainService(silo).Receive(announcement);
+
+    /// <inheritdoc/>
+    public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => GetGrainService(silo).Exchange(digest);
+}

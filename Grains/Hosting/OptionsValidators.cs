@@ -1,0 +1,53 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+
+namespace Orleans.WireGuard.Grains.Hosting;
+
+/// <summary>Checks the range of every member of <see cref="DeliveryOptions"/> and reports all faults at once.</summary>
+internal sealed class DeliveryOptionsValidator : IValidateOptions<DeliveryOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, DeliveryOptions options) => new RangeCheck(DeliveryOptions.SectionName)
+        .Within(options.AttemptTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), nameof(options.AttemptTimeout))
+        .Within(options.MaxAttempts, 1, 20, nameof(options.MaxAttempts))
+        .Within(options.LaggardInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.LaggardInterval))
+        .Within(options.AntiEntropyInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.AntiEntropyInterval))
+        .Within(options.AntiEntropyFanOut, 1, 16, nameof(options.AntiEntropyFanOut))
+        .Result;
+}
+
+/// <summary>Checks the range of every member of <see cref="RotationOptions"/> and reports all faults at once.</summary>
+internal sealed class RotationOptionsValidator : IValidateOptions<RotationOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, RotationOptions options) => new RangeCheck(RotationOptions.SectionName)
+        .Within(options.Period, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(options.Period))
+        .Within(options.ApplyTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.ApplyTimeout))
+        .Result;
+}
+
+/// <summary>Collects what is out of range in one section.</summary>
+internal sealed class RangeCheck(string section)
+{
+    private readonly List<string> _failures = [];
+
+    /// <summary>The verdict.</summary>
+    public ValidateOptionsResult Result => _failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(_failures);
+
+    /// <summary>Notes a fault unless the value lies between the bounds, both included.</summary>
+    public RangeCheck Within<T>(T value, T min, T max, string member)
+        where T : IComparable<T> => Holds(
+            value.CompareTo(min) >= 0 && value.CompareTo(max) <= 0,
+            string.Create(CultureInfo.InvariantCulture, $"{section}:{member} must be from {min} to {max}, not {value}."));
+
+    /// <summary>Notes a fault unless the condition holds.</summary>
+    public RangeCheck Holds(bool condition, string failure)
+    {
+        if (!condition)
+        {
+            _failures.Add(failure);
+        }
+
+        return this;
+    }
+}

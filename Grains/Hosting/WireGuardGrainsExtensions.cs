@@ -1,0 +1,45 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Placement;
+
+namespace Orleans.WireGuard.Grains.Hosting;
+
+/// <summary>Adds the grains to a silo.</summary>
+public static class WireGuardGrainsExtensions
+{
+    /// <summary>
+    /// Adds NodeGrain, PeerGrain, MeshGrain and PeerService with what they need. The silo has to bring an agent and a roster. Safe to call
+    /// twice.
+    /// </summary>
+    public static ISiloBuilder AddWireGuardGrains(this ISiloBuilder builder)
+    {
+        var services = builder.Services;
+        if (services.Any(service => service.ServiceType == typeof(KeyRing)))
+        {
+            return builder;
+        }
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(static _ => new Random());
+        services.AddSingleton<KeyRing>();
+        services.AddSingleton<Identity>();
+        services.AddSingleton<AnnouncementStore>();
+        services.AddSingleton<DeliveryLedger>();
+        services.AddSingleton<MeshMembers>();
+        services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
+        services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName).ValidateOnStart();
+        services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<RotationOptions>, RotationOptionsValidator>();
+        services.AddSingleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsValidator>();
+        builder.AddPlacementDirector<NodeLocalPlacement, NodeLocalDirector>();
+        builder.AddGrainService<PeerService>();
+
+        // The NodeGrain has to live without anybody asking for it. By this stage the silo is an active member, so it lands here.
+        builder.AddStartupTask(static (services, _) =>
+            services.GetRequiredService<IGrainFactory>().GetGrain<INodeKeeper>(services.GetRequiredService<ILocalSiloDetails>().Name).Begin());
+        return builder;
+    }
+}

@@ -1,0 +1,24 @@
+namespace Orleans.WireGuard.Grains;
+
+/// <summary>The part of a silo that applies keys and peers to the local devices, as the grains see it.</summary>
+internal interface IMeshAgent
+{
+    /// <summary>What the last pass read.</summary>
+    AgentSnapshot Snapshot { get; }
+
+    /// <summary>The UDP port of a slot's device.</summary>
+    ushort GetListenPort(Slot slot);
+
+    /// <summary>Notes that something changed. A pass follows soon; several notes share one.</summary>
+    void RequestReconcile();
+
+    /// <summary>Waits for a pass that begins after this call.</summary>
+    /// <returns>Whether the devices now are what the store and the key ring say; if not, the snapshot has the reason.</returns>
+    Task<bool> Reconcile(CancellationToken cancellationToken);
+}
+
+/// <summary>The outcome of a reconcile pass.</summary>
+/// <param name="Devices">As read back, by slot.</param>
+/// <param name="Problem">Why the devices are not what they should be, in a sentence; <see langword="null"/> if they are.</param>
+/// <param name="CompletedPasses">Passes so far, failed ones included.</param>
+internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, string? Problem, long CompletedPasses);

@@ -1,0 +1,62 @@
+namespace Orleans.WireGuard.Grains.Keys;
+
+/// <summary>The key pairs of this node, one for each slot in use. Written by the NodeGrain alone, read by the agent.</summary>
+/// <remarks>In memory only. Whoever replaces a pair disposes the old one, but not before the device holds the new one.</remarks>
+internal sealed class KeyRing : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly SlotKey?[] _slots = new SlotKey?[Slot.Count];
+
+    /// <summary>The keys by slot.</summary>
+    public IReadOnlyList<SlotKey> Keys
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _slots.OfType<SlotKey>()];
+            }
+        }
+    }
+
+    /// <summary>The key of a slot, or <see langword="null"/>.</summary>
+    public SlotKey? Find(Slot slot)
+    {
+        lock (_lock)
+        {
+            return _slots[slot.Index];
+        }
+    }
+
+    /// <summary>Puts a key into its slot and returns the one it replaces, which the caller disposes in time.</summary>
+    public SlotKey? Replace(SlotKey key)
+    {
+        lock (_lock)
+        {
+            var old = _slots[key.Slot.Index];
+            _slots[key.Slot.Index] = key;
+            return old;
+        }
+    }
+
+    /// <summary>Overwrites every private key.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach (var key in _slots)
+            {
+                key?.KeyPair.Dispose();
+            }
+
+            Array.Clear(_slots);
+        }
+    }
+}
+
+/// <summary>A key pair in its slot.</summary>
+/// <param name="Slot">The slot.</param>
+/// <param name="KeyPair">The pair.</param>
+/// <param name="Epoch">The epoch for which it was made.</param>
+/// <param name="CreatedAt">When it was made.</param>
+internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTimeOffset CreatedAt);

@@ -1,0 +1,61 @@
+using Orleans.Concurrency;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
+
+namespace Orleans.WireGuard.Grains;
+
+/// <summary>Asks every node and puts the answers side by side.</summary>
+/// <remarks>Reentrant, and callers share the question that is under way: ten people who watch a mesh cost as much as one.</remarks>
+[Reentrant]
+internal sealed class MeshGrain(
+    MeshMembers members, INodeRosterSource roster, AnnouncementStore store, TimeProvider timeProvider) : Grain, IMeshGrain
+{
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
+
+    private Task<MeshSnapshot>? _underWay;
+
+    /// <inheritdoc/>
+    public Task<MeshSnapshot> GetSnapshot(CancellationToken cancellationToken)
+    {
+        if (_underWay is null || _underWay.IsCompleted)
+        {
+            _underWay = TakeSnapshot();
+        }
+
+        return _underWay.WaitAsync(cancellationToken);
+    }
+
+    private async Task<MeshSnapshot> TakeSnapshot()
+    {
+        var takenAt = timeProvider.GetUtcNow();
+        var active = members.Others.Select(member => member.NodeName).Append(members.LocalNodeName).ToHashSet(StringComparer.Ordinal);
+        var names = active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal);
+        var nodes = await Task.WhenAll(names.Select(name => AskNode(name, active.Contains(name))));
+        return new MeshSnapshot(takenAt, nodes.ToEquatableArray(), KeyAgreementMatrix.Build(nodes));
+    }
+
+    private async Task<MeshNode> AskNode(string nodeName, bool isActive)
+    {
+        if (!isActive)
+        {
+            return new MeshNode(nodeName, null, Join("no active silo; its tunnels keep the last key", nodeName));
+        }
+
+        try
+        {
+            var status = await GrainFactory.GetGrain<INodeGrain>(nodeName).GetStatus().WaitAsync(AnswerTimeout, timeProvider);
+            return new MeshNode(nodeName, status, Join(status.Problem, nodeName));
+        }
+        catch (Exception e) when (e is TimeoutException or NodeUnavailableException or OrleansException)
+        {
+            return new MeshNode(nodeName, null, Join(e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message, nodeName));
+        }
+    }
+
+    // What the node says of itself, and what the source of the roster says of it.
+    private string? Join(string? problem, string nodeName)
+    {
+        var known = roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName));
+        return problem is null ? known : known is null ? problem : $"{problem}; {known}";
+    }
+}

@@ -1,0 +1,19 @@
+namespace Orleans.WireGuard.Grains.Nodes;
+
+/// <summary>Where the roster comes from: static configuration or Kubernetes.</summary>
+internal interface INodeRosterSource
+{
+    /// <summary>The latest answer; <see langword="null"/> until the source has answered for the first time.</summary>
+    NodeRoster? Current { get; }
+
+    /// <summary>Raised after <see cref="Current"/> changed. Handlers only note it.</summary>
+    event Action? Changed;
+
+    /// <summary>
+    /// What the source knows to be wrong with a node, in a sentence: it lacks addresses, say, or publishes another key than it announces.
+    /// For people; nothing is decided by it. <see langword="null"/> if nothing is wrong.
+    /// </summary>
+    /// <param name="nodeName">The node.</param>
+    /// <param name="announced">Its current announcement; <see langword="null"/> if none is held.</param>
+    string? FindProblem(string nodeName, PeerAnnouncement? announced) => null;
+}

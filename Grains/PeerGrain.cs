@@ -1,0 +1,199 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Placement;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Placement;
+using Polly;
+using Polly.Retry;
+using Polly.Timeout;
+
+namespace Orleans.WireGuard.Grains;
+
+/// <summary>Holds this node's announcement and sees to it that every active silo applies it.</summary>
+[NodeLocal, Immovable, KeepAlive]
+internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
+{
+    private readonly ILocalSiloDetails _silo;
+    private readonly AnnouncementStore _store;
+    private readonly DeliveryLedger _ledger;
+    private readonly MeshMembers _members;
+    private readonly IPeerServiceClient _client;
+    private readonly IMeshAgent _agent;
+    private readonly DeliveryOptions _options;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger<PeerGrain> _logger;
+    private readonly ResiliencePipeline<AnnouncementReceipt> _delivery;
+    private readonly Dictionary<SiloAddress, Task> _inFlight = [];
+    private CancellationTokenSource _current = new();
+
+    /// <summary>Made by Orleans on the node's own silo.</summary>
+    public PeerGrain(
+        ILocalSiloDetails silo,
+        AnnouncementStore store,
+        DeliveryLedger ledger,
+        MeshMembers members,
+        IPeerServiceClient client,
+        IMeshAgent agent,
+        IOptions<DeliveryOptions> options,
+        TimeProvider timeProvider,
+        Random random,
+        ILogger<PeerGrain> logger)
+    {
+        (_silo, _store, _ledger, _members, _client, _agent) = (silo, store, ledger, members, client, agent);
+        (_options, _timeProvider, _logger) = (options.Value, timeProvider, logger);
+        _delivery = BuildPipeline(_options, timeProvider, random);
+    }
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        NodeLocalGuard.ThrowIfElsewhere(this.GetPrimaryKeyString(), _silo);
+        this.RegisterGrainTimer(
+            static (self, _) => self.DeliverToLaggards(),
+            this,
+            new GrainTimerCreationOptions(_options.LaggardInterval, _options.LaggardInterval) { Interleave = true, KeepAlive = true });
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Ends the deliveries under way.</summary>
+    public void Dispose()
+    {
+        _current.Cancel();
+        _current.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<PeerAnnouncement?> GetAnnouncement(CancellationToken cancellationToken) => new(_ledger.Announcement);
+
+    /// <inheritdoc/>
+    public ValueTask<DeliveryStatus> GetDelivery(CancellationToken cancellationToken) => new(_ledger.ToStatus(_members.Others));
+
+    /// <inheritdoc/>
+    public ValueTask<AnnouncementReceipt> Publish(PeerAnnouncement announcement, CancellationToken cancellationToken)
+    {
+        var outcome = announcement.NodeName == this.GetPrimaryKeyString()
+            ? _store.Offer(announcement).Outcome
+            : _store.Refuse(announcement, AnnouncementOutcome.UnknownNode, $"the PeerGrain of '{this.GetPrimaryKeyString()}' publishes for itself only");
+        if (outcome == AnnouncementOutcome.Held)
+        {
+            _current.Cancel();
+            _current.Dispose();
+            _current = new CancellationTokenSource();
+            _inFlight.Clear();
+            _ledger.Begin(announcement, _timeProvider.GetUtcNow());
+            _ = DeliverToLaggards();
+        }
+
+        return new(new AnnouncementReceipt(_silo.Name, outcome, _ledger.Announcement?.Sequence));
+    }
+
+    // An attempt ends by time-out, refusal or receipt. "Held" means that the receiver's device was not written yet, so it is asked again.
+    private static ResiliencePipeline<AnnouncementReceipt> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Random random)
+    {
+        var builder = new ResiliencePipelineBuilder<AnnouncementReceipt> { TimeProvider = timeProvider };
+        if (options.MaxAttempts > 1)
+        {
+            builder.AddRetry(new RetryStrategyOptions<AnnouncementReceipt>
+            {
+                ShouldHandle = new PredicateBuilder<AnnouncementReceipt>()
+                    .Handle<Exception>(e => e is not OperationCanceledException)
+                    .HandleResult(receipt => receipt.Outcome == AnnouncementOutcome.Held),
+                MaxRetryAttempts = options.MaxAttempts - 1,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Randomizer = random.NextDouble,
+                Delay = TimeSpan.FromMilliseconds(100),
+                MaxDelay = TimeSpan.FromSeconds(2),
+            });
+        }
+
+        return builder.AddTimeout(new TimeoutStrategyOptions { Timeout = options.AttemptTimeout }).Build();
+    }
+
+    private Task DeliverToLaggards()
+    {
+        if (_ledger.Announcement is not { } announcement)
+        {
+            return Task.CompletedTask;
+        }
+
+        foreach (var (silo, nodeName) in _members.Others)
+        {
+            var isUnderWay = _inFlight.TryGetValue(silo, out var delivery) && !delivery.IsCompleted;
+            if (!isUnderWay && !_ledger.HasApplied(silo))
+            {
+                _inFlight[silo] = Deliver(announcement, silo, nodeName, _current.Token);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async Task Deliver(PeerAnnouncement announcement, SiloAddress silo, string nodeName, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var receipt = await _delivery.ExecuteAsync(
+                async token =>
+                {
+                    try
+                    {
+                        var answer = await _client.Receive(silo, announcement).WaitAsync(token);
+                        Record(announcement, silo, nodeName, answer.Outcome, null);
+                        return answer;
+                    }
+                    catch (Exception e) when (e is not OperationCanceledException)
+                    {
+                        Record(announcement, silo, nodeName, null, e.Message);
+                        throw;
+                    }
+                },
+                cancellationToken);
+            await Conclude(announcement, nodeName, receipt);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            LogSuperseded(_logger, announcement.Sequence, nodeName);
+        }
+        catch (Exception e)
+        {
+            // Nobody awaits a delivery. The next look for laggards starts another one.
+            Record(announcement, silo, nodeName, null, e.Message);
+            LogUndelivered(_logger, e, announcement.Sequence, nodeName);
+        }
+    }
+
+    private async Task Conclude(PeerAnnouncement announcement, string nodeName, AnnouncementReceipt receipt)
+    {
+        switch (receipt.Outcome)
+        {
+            case AnnouncementOutcome.Applied:
+                // The agent may have waited for this to start a handshake.
+                _agent.RequestReconcile();
+                break;
+            case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence:
+                LogBehind(_logger, announcement.Sequence, nodeName, held);
+                await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAbove(held);
+                break;
+            default:
+                LogNotApplied(_logger, announcement.Sequence, nodeName, receipt.Outcome);
+                break;
+        }
+    }
+
+    private void Record(PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem) =>
+        _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, _timeProvider.GetUtcNow());
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Delivery of {Sequence} to {NodeName} ended: a newer announcement took over")]
+    private static partial void LogSuperseded(ILogger logger, AnnouncementSequence sequence, string nodeName);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Could not deliver announcement {Sequence} to {NodeName}; trying again")]
+    private static partial void LogUndelivered(ILogger logger, Exception exception, AnnouncementSequence sequence, string nodeName);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} holds {HeldSequence} of this node, above {Sequence}; announcing above it")]
+    private static partial void LogBehind(ILogger logger, AnnouncementSequence sequence, string nodeName, AnnouncementSequence heldSequence);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} did not apply announcement {Sequence}: {Outcome}; trying again")]
+    private static partial void LogNotApplied(ILogger logger, AnnouncementSequence sequence, string nodeName, AnnouncementOutcome outcome);
+}

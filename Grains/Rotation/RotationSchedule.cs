@@ -1,0 +1,62 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Orleans.WireGuard.Grains.Rotation;
+
+/// <summary>When a node rotates: once in each epoch, at a moment of its own in the epoch's first quarter.</summary>
+/// <remarks>
+/// <code>
+/// epoch e                    │ epoch e+1
+/// ├─jitter─▶ key of e        ├─jitter─▶ key of e+1
+/// </code>
+/// The jitter spreads the nodes, so that N handshakes do not reach one node at the same moment. It is a hash of the name and not a random
+/// number, so a restart does not move it and a test can predict it.
+/// </remarks>
+internal sealed class RotationSchedule
+{
+    /// <summary>The part of a period over which the nodes are spread: a quarter.</summary>
+    public const double JitterFraction = 0.25;
+
+    // A timer of zero that fires early would spin until the moment has come.
+    private static readonly TimeSpan MinDelay = TimeSpan.FromMilliseconds(1);
+
+    private readonly TimeSpan _period;
+    private readonly TimeSpan _jitter;
+
+    /// <summary>Makes the schedule of one node.</summary>
+    /// <param name="nodeName">The node.</param>
+    /// <param name="period">Length of an epoch; positive.</param>
+    public RotationSchedule(string nodeName, TimeSpan period)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(period, TimeSpan.Zero);
+        _period = period;
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(nodeName));
+        var fraction = BinaryPrimitives.ReadUInt32BigEndian(hash) / (double)uint.MaxValue;
+        _jitter = period * (JitterFraction * fraction);
+    }
+
+    /// <summary>The epoch whose key the node should be using: the latest one whose moment has come.</summary>
+    public Epoch KeyEpoch(DateTimeOffset now)
+    {
+        var epoch = Epoch.At(now, _period);
+        return now < RotationAt(epoch) && epoch.Value > 0 ? new Epoch(epoch.Value - 1) : epoch;
+    }
+
+    /// <summary>When the key of <paramref name="epoch"/> is due.</summary>
+    public DateTimeOffset RotationAt(Epoch epoch) => epoch.Start(_period) + _jitter;
+
+    /// <summary>The first moment after <paramref name="now"/> at which a key is due.</summary>
+    public DateTimeOffset NextRotationAt(DateTimeOffset now) => RotationAt(new Epoch(KeyEpoch(now).Value + 1));
+
+    /// <summary>How long to wait until the key that follows the one of <paramref name="epoch"/> is due; at least a millisecond.</summary>
+    /// <remarks>
+    /// Counts from the key that is held and not from the clock. Timers fire up to a millisecond early, and a schedule that asks the clock
+    /// twice, before and after the moment, skips an epoch.
+    /// </remarks>
+    public TimeSpan DelayAfter(Epoch epoch, DateTimeOffset now)
+    {
+        var delay = RotationAt(new Epoch(epoch.Value + 1)) - now;
+        return delay > MinDelay ? delay : MinDelay;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Net;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Everything the desired state follows from, taken at one moment.</summary>
+/// <param name="NodeName">This node.</param>
+/// <param name="Keys">Its key pairs.</param>
+/// <param name="Announcements">What is held, by node name, this node's own included.</param>
+/// <param name="Roster">Who the nodes are; <see langword="null"/> until the source has answered.</param>
+/// <param name="IsSynced">Whether the other silos have been asked for their announcements.</param>
+internal sealed record MeshView(
+    string NodeName,
+    IReadOnlyList<SlotKey> Keys,
+    IReadOnlyDictionary<string, PeerAnnouncement> Announcements,
+    NodeRoster? Roster,
+    bool IsSynced)
+{
+    /// <summary>Whether every source has answered once, so that what they do not mention may be removed (invariant I4).</summary>
+    public bool MayRemove => IsSynced && Roster is not null;
+
+    /// <summary>The accepted announcements of the other nodes of the mesh.</summary>
+    public IEnumerable<PeerAnnouncement> Others => Announcements.Values.Where(announcement =>
+        announcement.NodeName != NodeName && (Roster is null || Roster.Find(announcement.NodeName) is not null));
+}
+
+/// <summary>Derives what the devices, routes and rules of this node should be. Pure.</summary>
+internal static class DesiredState
+{
+    /// <summary>What the device of a slot should be.</summary>
+    /// <param name="view">The sources.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="name">Interface name.</param>
+    /// <param name="listenPort">UDP port.</param>
+    /// <param name="observed">The device as it is: some of its peers may have to stay although nobody mentions them.</param>
+    /// <param name="startHandshakes">Peers with which this side starts a handshake now.</param>
+    public static DesiredDevice BuildDevice(
+        MeshView view, Slot slot, string name, ushort listenPort, Device? observed, IReadOnlySet<PublicKey> startHandshakes)
+    {
+        var peers = new List<DesiredPeer>();
+        foreach (var announcement in view.Others)
+        {
+            if (announcement.Find(slot) is { } announced)
+            {
+                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(address, announced.ListenPort)).ToEquatableArray();
+                var keepalive = startHandshakes.Contains(announced.PublicKey) ? HandshakeStarter.StartInterval : TimeSpan.Zero;
+                peers.Add(new DesiredPeer(announced.PublicKey, endpoints, announcement.AllowedIPs, keepalive));
+            }
+        }
+
+        var known = peers.Select(peer => peer.PublicKey).ToHashSet();
+        var claimed = peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
+        var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsKept(view, peer)).Select(peer => Keep(peer, claimed));
+        var keyPair = view.Keys.FirstOrDefault(key => key.Slot == slot)?.KeyPair;
+        return new DesiredDevice(name, keyPair, listenPort, peers.Concat(kept).OrderBy(peer => peer.PublicKey).ToEquatableArray());
+    }
+
+    /// <summary>The routes to the pods of other nodes, sorted.</summary>
+    /// <param name="device">The device that carries the traffic.</param>
+    public static EquatableArray<Route> BuildRoutes(DesiredDevice device) =>
+        device.Peers.SelectMany(peer => peer.AllowedIPs).Distinct().Order().Select(prefix => new Route(prefix, device.Name)).ToEquatableArray();
+
+    /// <summary>The sources whose packets follow our routes: this node's own pods.</summary>
+    /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>
+    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Roster?.Find(view.NodeName)?.PodCIDRs;
+
+    /// <summary>
+    /// A peer that no announcement explains stays until every source has answered; after that, as long as it carries a node of the roster
+    /// whose announcement nobody has: that node's silo is down, and its data plane outlives it.
+    /// </summary>
+    private static bool IsKept(MeshView view, DevicePeer peer)
+    {
+        if (!view.MayRemove)
+        {
+            return true;
+        }
+
+        return view.Roster!.Nodes.Values.Any(node =>
+            node.NodeName != view.NodeName
+            && !view.Announcements.ContainsKey(node.NodeName)
+            && node.PodCIDRs.Any(cidr => peer.AllowedIPs.Any(cidr.Overlaps)));
+    }
+
+    // A prefix belongs to one peer of a device. Where an announcement claims one, the announced peer has it.
+    private static DesiredPeer Keep(DevicePeer peer, HashSet<IPPrefix> claimed) => new(
+        peer.PublicKey,
+        peer.Endpoint is null ? [] : [peer.Endpoint],
+        peer.AllowedIPs.Where(prefix => !claimed.Contains(prefix)).ToEquatableArray(),
+        peer.PersistentKeepaliveInterval);
+}

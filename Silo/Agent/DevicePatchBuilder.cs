@@ -1,0 +1,85 @@
+using Orleans.WireGuard.Silo.Devices;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Desired minus observed: the smallest change that makes a device what it should be. Pure.</summary>
+/// <remarks>
+/// Laws, held by property tests: applying the patch to the observed device gives the desired one, and a second patch is empty. Three
+/// phases keep a prefix that moves between peers from being without one for a moment: first whatever is added (adding takes it from its
+/// former peer), then what nobody wants is taken away, then whole peers. An unchanged key is never sent again: to WireGuard a private key
+/// that is set is a new one, and ends sessions (invariant I5).
+/// </remarks>
+internal static class DevicePatchBuilder
+{
+    /// <summary>Builds the patch.</summary>
+    public static DevicePatch Build(DesiredDevice desired, Device observed)
+    {
+        var peers = new Phases();
+        var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
+        var desiredPrefixes = desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
+        foreach (var peer in desired.Peers)
+        {
+            if (observedPeers.Remove(peer.PublicKey, out var current))
+            {
+                Update(peer, current, desiredPrefixes, peers);
+            }
+            else
+            {
+                peers.Additions.Add(Add(peer));
+            }
+        }
+
+        peers.Removals.AddRange(observedPeers.Keys.Select(key => new PeerPatch(key, PeerChange.Remove)));
+        return new DevicePatch(
+            desired.KeyPair is { } keyPair && keyPair.PublicKey != observed.PublicKey ? keyPair : null,
+            desired.ListenPort != observed.ListenPort ? desired.ListenPort : null,
+            peers.InOrder());
+    }
+
+    private static PeerPatch Add(DesiredPeer peer) => new(
+        peer.PublicKey,
+        PeerChange.Add,
+        peer.Endpoints.Count == 0 ? null : peer.Endpoints[0],
+        peer.PersistentKeepaliveInterval == TimeSpan.Zero ? null : peer.PersistentKeepaliveInterval,
+        peer.AllowedIPs);
+
+    private static void Update(DesiredPeer desired, DevicePeer current, HashSet<IPPrefix> desiredPrefixes, Phases peers)
+    {
+        // A peer may roam between its own addresses, so any of them is right.
+        var isEndpointRight = desired.Endpoints.Count == 0 || (current.Endpoint is { } endpoint && desired.Endpoints.Contains(endpoint));
+        var missing = desired.AllowedIPs.Except(current.AllowedIPs).ToEquatableArray();
+        var unchanged = new PeerPatch(desired.PublicKey, PeerChange.Update);
+        var addition = unchanged with
+        {
+            Endpoint = isEndpointRight ? null : desired.Endpoints[0],
+            PersistentKeepaliveInterval =
+                desired.PersistentKeepaliveInterval == current.PersistentKeepaliveInterval ? null : desired.PersistentKeepaliveInterval,
+            AllowedIPs = missing.Count == 0 ? null : missing,
+        };
+        if (addition != unchanged)
+        {
+            peers.Additions.Add(addition);
+        }
+
+        // A prefix that another desired peer has is gone from here once that peer was given it.
+        if (current.AllowedIPs.Any(prefix => !desiredPrefixes.Contains(prefix)))
+        {
+            peers.Reductions.Add(unchanged with { AllowedIPs = desired.AllowedIPs, ReplaceAllowedIPs = true });
+        }
+    }
+
+    private sealed class Phases
+    {
+        public List<PeerPatch> Additions { get; } = [];
+
+        public List<PeerPatch> Reductions { get; } = [];
+
+        public List<PeerPatch> Removals { get; } = [];
+
+        public EquatableArray<PeerPatch> InOrder() =>
+            Sorted(Additions).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
+
+        private static IEnumerable<PeerPatch> Sorted(List<PeerPatch> changes) =>
+            changes.OrderBy(change => change.PublicKey);
+    }
+}

@@ -1,0 +1,80 @@
+using Orleans.WireGuard.Silo.Devices;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Decides with which peers this side starts a handshake: one side only, and only when both are ready. Pure.</summary>
+/// <remarks>
+/// WireGuard sends nothing until there is a packet to send, and an initiation that reaches a device which does not know the key is lost:
+/// the next one comes 5 s later (REKEY_TIMEOUT, whitepaper section 6.1). So is one that crosses the other side's. Therefore the side with
+/// the older announcement starts, as soon as its own device holds the other's key and the other has acknowledged its own.
+/// <code>
+/// A rotates   A's device ── announcement ──▶ B's device has it: B's announcement is the older one, A has long acknowledged it ─▶ B starts
+///             └ a packet of A's pods here costs A its initiation, and A is mute for 5 s: that is why it must not be A who starts
+/// </code>
+/// Both sides compare the same two sequences, so exactly one of them starts, however wrong the clocks are. Turning persistent keepalive on
+/// makes WireGuard send at once; it goes off again when the handshake is proven.
+/// </remarks>
+internal static class HandshakeStarter
+{
+    /// <summary>The keepalive that starts a handshake. The value matters little, since only the change from off to on sends.</summary>
+    public static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(25);
+
+    /// <summary>Whether this side has to have the handshake started.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="own">
+    /// This node's announcement, if it announces the key that the device uses; <see langword="null"/> if a newer key is not announced yet.
+    /// </param>
+    /// <param name="other">The peer's announcement.</param>
+    /// <param name="hasPeerApplied">Whether the peer's node has acknowledged <paramref name="own"/>.</param>
+    /// <param name="isProven">Whether a handshake between just these two keys was seen on our device.</param>
+    public static bool ShouldStart(Slot slot, PeerAnnouncement? own, PeerAnnouncement other, bool hasPeerApplied, bool isProven)
+    {
+        if (own?.Find(slot) is not { } ownSlot || other.Find(slot) is not { } otherSlot || isProven || !hasPeerApplied)
+        {
+            return false;
+        }
+
+        var order = own.Sequence.CompareTo(other.Sequence);
+        return order < 0 || (order == 0 && ownSlot.PublicKey < otherSlot.PublicKey);
+    }
+}
+
+/// <summary>Remembers since when our device has had a pair of keys, and so whether a handshake it shows belongs to that pair.</summary>
+/// <remarks>A device keeps a peer's latest handshake when its own key changes, so the time alone proves nothing.</remarks>
+internal sealed class KeyPairClock
+{
+    private readonly Dictionary<(Slot Slot, PublicKey Peer), (PublicKey Local, DateTimeOffset Since)> _since = [];
+
+    /// <summary>Notes what a device holds now; forgets what it no longer holds.</summary>
+    /// <param name="slot">The slot that the device serves.</param>
+    /// <param name="device">As read.</param>
+    /// <param name="since">A moment just before it was given what is new on it.</param>
+    public void Observe(Slot slot, Device device, DateTimeOffset since)
+    {
+        if (device.PublicKey is not { } local)
+        {
+            return;
+        }
+
+        var peers = device.Peers.Select(peer => peer.PublicKey).ToHashSet();
+        foreach (var gone in _since.Keys.Where(key => key.Slot == slot && !peers.Contains(key.Peer)).ToList())
+        {
+            _since.Remove(gone);
+        }
+
+        foreach (var peer in peers)
+        {
+            if (!_since.TryGetValue((slot, peer), out var known) || known.Local != local)
+            {
+                _since[(slot, peer)] = (local, since);
+            }
+        }
+    }
+
+    /// <summary>Whether the device has completed a handshake between its present key and this peer's.</summary>
+    public bool IsProven(Slot slot, DevicePeer peer) =>
+        peer.LastHandshakeTime is { } handshake && _since.TryGetValue((slot, peer.PublicKey), out var known) && handshake >= known.Since;
+
+    /// <summary>Since when the device has had this pair of keys; <see langword="null"/> if it does not.</summary>
+    public DateTimeOffset? Since(Slot slot, PublicKey peer) => _since.TryGetValue((slot, peer), out var known) ? known.Since : null;
+}

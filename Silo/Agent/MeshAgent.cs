@@ -1,0 +1,173 @@
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Silo.Hosting;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>
+/// The loop that keeps the local devices what they should be. Whatever happens elsewhere only notes that something changed; this reads,
+/// compares and writes.
+/// </summary>
+/// <remarks>
+/// <code>
+/// announcement ─┐
+/// own key ──────┼─▶ RequestReconcile ─▶ (notes merge) ─▶ one pass: observe, diff, apply, read back ─▶ waiters
+/// roster ───────┤
+/// resync ───────┘
+/// </code>
+/// </remarks>
+internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
+{
+    // A burst of announcements arrives within a few milliseconds; one pass serves them all.
+    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromSeconds(5);
+
+    private readonly ReconcilePass _pass;
+    private readonly DeviceOptions _options;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger<MeshAgent> _logger;
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Lock _lock = new();
+    private TaskCompletionSource<bool> _nextPass = NewPassSource();
+    private volatile AgentSnapshot _snapshot = new([], "has not reconciled its device yet", 0);
+
+    /// <summary>Makes the agent; <see cref="BackgroundService.StartAsync"/> starts the loop.</summary>
+    public MeshAgent(ReconcilePass pass, IOptions<DeviceOptions> options, TimeProvider timeProvider, ILogger<MeshAgent> logger)
+    {
+        (_pass, _options, _timeProvider, _logger) = (pass, options.Value, timeProvider, logger);
+    }
+
+    /// <inheritdoc/>
+    public AgentSnapshot Snapshot => _snapshot;
+
+    /// <inheritdoc/>
+    public ushort GetListenPort(Slot slot) => (ushort)(_options.ListenPort + slot.Index);
+
+    /// <inheritdoc/>
+    public void RequestReconcile()
+    {
+        lock (_lock)
+        {
+            if (_wake.CurrentCount == 0)
+            {
+                _wake.Release();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> Reconcile(CancellationToken cancellationToken)
+    {
+        Task<bool> pass;
+        lock (_lock)
+        {
+            pass = _nextPass.Task;
+        }
+
+        RequestReconcile();
+        return pass.WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _wake.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await Loop(stoppingToken);
+        }
+        finally
+        {
+            // No pass begins any more, so nobody shall wait for one.
+            lock (_lock)
+            {
+                _nextPass.TrySetCanceled(stoppingToken);
+            }
+        }
+    }
+
+    private async Task Loop(CancellationToken stoppingToken)
+    {
+        var failures = 0;
+        var nextResync = _timeProvider.GetUtcNow();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var isResync = failures > 0 || _timeProvider.GetUtcNow() >= nextResync;
+            TaskCompletionSource<bool> pass;
+            lock (_lock)
+            {
+                // Who asks from here on wants a pass that begins after it asked, which is the next one.
+                (pass, _nextPass) = (_nextPass, NewPassSource());
+            }
+
+            var delay = TimeSpan.Zero;
+            try
+            {
+                var result = await _pass.Run(isResync, stoppingToken);
+                Publish(result.Devices, result.Problem);
+                if (isResync)
+                {
+                    nextResync = _timeProvider.GetUtcNow() + _options.ResyncInterval;
+                }
+
+                if (failures > 0)
+                {
+                    LogRecovered(_logger, failures);
+                }
+
+                failures = 0;
+                delay = Min(nextResync - _timeProvider.GetUtcNow(), result.LookAgainAfter);
+                pass.SetResult(true);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                pass.SetCanceled(stoppingToken);
+                break;
+            }
+            catch (Exception e)
+            {
+                failures++;
+                delay = Min(FirstRetryDelay * Math.Pow(2, Math.Min(failures - 1, 10)), MaxRetryDelay);
+                Publish(_snapshot.Devices, e.Message);
+                LogFailed(_logger, e, failures, delay);
+                pass.SetResult(false);
+            }
+
+            // Waking early after a failure is fine too: whoever asks again wants an answer.
+            await WaitForWork(delay, stoppingToken);
+        }
+    }
+
+    private static TaskCompletionSource<bool> NewPassSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static TimeSpan Min(TimeSpan left, TimeSpan? right) => right is { } other && other < left ? other : left;
+
+    private async Task WaitForWork(TimeSpan delay, CancellationToken stoppingToken)
+    {
+        using var timeout = new CancellationTokenSource(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, _timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stoppingToken);
+        try
+        {
+            await _wake.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The delay is over, or the host stops; the loop looks which.
+        }
+    }
+
+    private void Publish(EquatableArray<DeviceStatus> devices, string? problem) =>
+        _snapshot = new AgentSnapshot(devices, problem, _snapshot.CompletedPasses + 1);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Reconcile failed, the {Failures}. time in a row; trying again in {Delay}")]
+    private static partial void LogFailed(ILogger logger, Exception exception, int failures, TimeSpan delay);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Reconcile succeeded again after {Failures} failures")]
+    private static partial void LogRecovered(ILogger logger, int failures);
+}

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Net;
+using Orleans.Configuration;
+using Orleans.WireGuard.Silo.Hosting;
+
+namespace Orleans.WireGuard.Silo.Cli;
+
+/// <summary>A client of the mesh for one verb: the same grain interfaces over the same gateway as any integration.</summary>
+internal sealed class MeshConnection : IAsyncDisposable
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly IHost _host;
+
+    private MeshConnection(IHost host, string nodeName)
+    {
+        (_host, NodeName) = (host, nodeName);
+        Grains = host.Services.GetRequiredService<IGrainFactory>();
+    }
+
+    /// <summary>The way to the grains.</summary>
+    public IGrainFactory Grains { get; }
+
+    /// <summary>The node meant by default: <c>--node</c>, else this node; empty if unknown.</summary>
+    public string NodeName { get; }
+
+    /// <summary>Connects and runs a verb, and turns every failure into a line and an exit code.</summary>
+    public static async Task<int> Use(ParseResult parsed, Func<MeshConnection, Task<int>> verb, CancellationToken cancellationToken)
+    {
+        var endpoint = default(IPEndPoint);
+        try
+        {
+            var configuration = new ConfigurationManager();
+            SiloConfiguration.AddSources(configuration, parsed.GetValue(CommonOptions.Config));
+            var clustering = configuration.GetSection(ClusteringOptions.SectionName).Get<ClusteringOptions>() ?? new ClusteringOptions();
+            var gateway = parsed.GetValue(CommonOptions.Gateway) ?? $"{clustering.GatewayAddress}:{clustering.GatewayPort}";
+            if (!IPEndPoint.TryParse(gateway, out endpoint) || endpoint.Port == 0)
+            {
+                return Fail($"--gateway '{gateway}' is not an address and a port; give one such as 127.0.0.1:30000.", ExitCode.Misconfigured);
+            }
+
+            // NODE_NAME is read the way the silo reads it.
+            var nodeName = parsed.GetValue(CommonOptions.Node) ?? configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"]
+                ?? Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+            await using var connection = await Connect(endpoint, clustering.ClusterId, nodeName, cancellationToken);
+            return await verb(connection);
+        }
+        catch (Exception e) when (e is FileNotFoundException or InvalidDataException or InvalidOperationException)
+        {
+            return Fail($"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}", ExitCode.Misconfigured);
+        }
+        catch (Exception e) when (e is NodeUnavailableException or RotationFailedException)
+        {
+            return Fail(e.Message, ExitCode.Failed);
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            return Fail(
+                $"No silo answers at {endpoint}: {e.Message.ReplaceLineEndings(" ")} Is 'owg run' running there, and is Clustering:ClusterId the same?",
+                ExitCode.Failed);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync(CancellationToken.None);
+        _host.Dispose();
+    }
+
+    private static async Task<MeshConnection> Connect(IPEndPoint gateway, string clusterId, string nodeName, CancellationToken cancellationToken)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.UseOrleansClient(client => client
+            .UseStaticClustering(gateway)
+            .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = ConnectTimeout)
+            .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (clusterId, WireGuardSiloExtensions.ServiceId)));
+        var host = builder.Build();
+        try
+        {
+            await host.StartAsync(cancellationToken).WaitAsync(ConnectTimeout, TimeProvider.System, cancellationToken);
+            return new MeshConnection(host, nodeName);
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    private static int Fail(string message, int code)
+    {
+        Console.Error.WriteLine($"owg: {message}");
+        return code;
+    }
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Web;
+
+namespace Orleans.WireGuard.Silo.Cli;
+
+/// <summary><c>owg run</c>: the silo of this node, until it is told to stop.</summary>
+internal static class RunCommand
+{
+    /// <summary>Makes the verb.</summary>
+    public static Command Create()
+    {
+        var command = new Command("run", "Run the silo of this node. SIGTERM stops it; the tunnels stay.") { CommonOptions.Config };
+        command.SetAction((parsed, cancellationToken) => Run(parsed.GetValue(CommonOptions.Config), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> Run(FileInfo? config, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var app = Build(config);
+            await app.Services.GetRequiredService<StartupChecks>().Run(cancellationToken);
+            await app.RunAsync(cancellationToken);
+            return ExitCode.Success;
+        }
+        catch (OptionsValidationException e)
+        {
+            return Fail(e.Failures);
+        }
+        catch (StartupException e)
+        {
+            return Fail(e.Faults);
+        }
+        catch (Exception e) when (e is InvalidDataException or FileNotFoundException or InvalidOperationException && config is not null)
+        {
+            // What the configuration system throws for a file that is missing, no JSON, or has a value of the wrong type.
+            return Fail([$"The configuration {config.FullName} cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"]);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The host has logged the whole of it.
+            await Console.Error.WriteLineAsync($"owg: The silo could not start or go on: {e.Message.ReplaceLineEndings(" ")}");
+            return ExitCode.Failed;
+        }
+    }
+
+    private static WebApplication Build(FileInfo? config)
+    {
+        // Not the default builder: it reads every environment variable as configuration, and a variable such as NODES is not ours.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
+        SiloConfiguration.AddSources(builder.Configuration, config);
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        });
+        builder.AddWireGuard();
+        builder.Services.AddWireGuardHealth().AddRouting();
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<WebOptions>>((kestrel, web) =>
+            kestrel.Listen(IPAddress.Parse(web.Value.Address), web.Value.Port));
+        return builder.Build().MapWireGuard();
+    }
+
+    private static int Fail(IEnumerable<string> faults)
+    {
+        foreach (var fault in faults)
+        {
+            Console.Error.WriteLine($"owg: {fault}");
+        }
+
+        return ExitCode.Misconfigured;
+    }
+}

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Globalization;
+using Spectre.Console;
+
+namespace Orleans.WireGuard.Silo.Cli;
+
+/// <summary><c>owg status</c>: every node, its key, and whether the others agree on it.</summary>
+internal static class StatusCommand
+{
+    /// <summary>Makes the verb.</summary>
+    public static Command Create()
+    {
+        var command = new Command(
+            "status", "Show every node: epoch, key age, who agrees on its key, what it refused. Exit code 3 if a node has a problem.")
+        {
+            CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
+        };
+        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
+            parsed,
+            async connection =>
+            {
+                var snapshot = await connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetSnapshot(cancellationToken);
+                if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)
+                {
+                    MeshJson.Print(snapshot);
+                }
+                else
+                {
+                    Print(snapshot);
+                }
+
+                return IsWell(snapshot) ? ExitCode.Success : ExitCode.Unhealthy;
+            },
+            cancellationToken));
+        return command;
+    }
+
+    /// <summary>Whether every node answered without complaint and all agree on all keys.</summary>
+    public static bool IsWell(MeshSnapshot snapshot) =>
+        snapshot.Nodes.All(node => node.Problem is null) && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
+
+    private static void Print(MeshSnapshot snapshot)
+    {
+        var table = new Table().Border(TableBorder.Simple)
+            .AddColumns("NODE", "EPOCH", "KEY", "KEY AGE", "NEXT KEY IN", "ROTATIONS", "AGREE", "HANDSHAKE");
+        foreach (var node in snapshot.Nodes)
+        {
+            table.AddRow(Row(node, snapshot).Select(cell => new Text(cell)));
+        }
+
+        Format.Print(table);
+        foreach (var node in snapshot.Nodes.Where(node => node.Problem is not null))
+        {
+            Console.Out.WriteLine($"{node.NodeName}: {node.Problem}");
+        }
+
+        foreach (var node in snapshot.Nodes)
+        {
+            foreach (var refusal in node.Status?.Refusals ?? [])
+            {
+                Console.Out.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{node.NodeName} refused {refusal.Count} announcements as {refusal.Outcome}, the last of '{refusal.LastNodeName}' {Format.Ago(refusal.LastAt, snapshot.TakenAt)}: {refusal.LastDetail}"));
+            }
+        }
+
+        foreach (var cell in snapshot.Agreements.Where(cell => cell.State is AgreementState.Differs or AgreementState.Missing))
+        {
+            Console.Out.WriteLine(
+                $"{cell.Holder} {(cell.State == AgreementState.Missing ? "has no peer for" : "holds another key of")} {cell.NodeName}; "
+                + "if this line stays, look at that node's log for refused or undelivered announcements");
+        }
+    }
+
+    private static IEnumerable<string> Row(MeshNode node, MeshSnapshot snapshot)
+    {
+        var cells = snapshot.Agreements.Where(cell => cell.NodeName == node.NodeName).ToList();
+        var agree = string.Create(CultureInfo.InvariantCulture, $"{cells.Count(cell => cell.State == AgreementState.Agrees)}/{cells.Count}");
+        if (node.Status is not { } status)
+        {
+            return [node.NodeName, "-", "-", "-", "-", "-", agree, "-"];
+        }
+
+        var key = status.Slots.MaxBy(slot => slot.KeyEpoch);
+        var handshake = status.Devices.SelectMany(device => device.Peers).Max(peer => peer.LastHandshakeTime);
+        return
+        [
+            node.NodeName,
+            status.Epoch.ToString(),
+            key?.PublicKey.ToShortString() ?? "-",
+            key is null ? "-" : Format.Duration(status.TakenAt - key.CreatedAt),
+            Format.Duration(status.NextRotationAt - status.TakenAt),
+            status.Rotations.ToString(CultureInfo.InvariantCulture),
+            agree,
+            Format.Ago(handshake, status.TakenAt),
+        ];
+    }
+}

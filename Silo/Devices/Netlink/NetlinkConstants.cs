@@ -1,0 +1,155 @@
+// The numbers of netlink, generic netlink, rtnetlink and WireGuard, in the kernel's own spelling.
+namespace Orleans.WireGuard.Silo.Devices.Netlink;
+
+/// <summary>
+/// Numbers of the kernel's netlink interfaces. Each keeps its C name, so that it can be searched in the headers it comes from:
+/// <c>linux/netlink.h</c>, <c>linux/genetlink.h</c>, <c>linux/rtnetlink.h</c>, <c>linux/if_link.h</c>, <c>linux/if_addr.h</c>,
+/// <c>linux/fib_rules.h</c>, <c>linux/wireguard.h</c>.
+/// </summary>
+internal static class NetlinkConstants
+{
+    // linux/socket.h, linux/netlink.h: sockets.
+    public const int AF_INET = 2;
+    public const int AF_INET6 = 10;
+    public const int AF_NETLINK = 16;
+    public const int SOCK_RAW = 3;
+    public const int SOCK_CLOEXEC = 0x80000;
+    public const int SOL_SOCKET = 1;
+    public const int SOL_NETLINK = 270;
+    public const int SO_RCVTIMEO = 20;
+    public const int MSG_TRUNC = 0x20;
+    public const int NETLINK_ROUTE = 0;
+    public const int NETLINK_GENERIC = 16;
+    public const int NETLINK_CAP_ACK = 10;
+    public const int NETLINK_EXT_ACK = 11;
+    public const int NETLINK_GET_STRICT_CHK = 12;
+
+    // linux/netlink.h: message types and flags.
+    public const ushort NLMSG_NOOP = 1;
+    public const ushort NLMSG_ERROR = 2;
+    public const ushort NLMSG_DONE = 3;
+    public const ushort NLMSG_OVERRUN = 4;
+    public const ushort NLM_F_REQUEST = 0x1;
+    public const ushort NLM_F_MULTI = 0x2;
+    public const ushort NLM_F_ACK = 0x4;
+    public const ushort NLM_F_DUMP_INTR = 0x10;
+    public const ushort NLM_F_DUMP = 0x300;
+    public const ushort NLM_F_REPLACE = 0x100;
+    public const ushort NLM_F_EXCL = 0x200;
+    public const ushort NLM_F_CREATE = 0x400;
+    public const ushort NLM_F_CAPPED = 0x100;
+    public const ushort NLM_F_ACK_TLVS = 0x200;
+    public const ushort NLA_F_NESTED = 0x8000;
+    public const ushort NLA_TYPE_MASK = 0x3fff;
+    public const ushort NLMSGERR_ATTR_MSG = 1;
+    public const ushort NLMSGERR_ATTR_OFFS = 2;
+    public const ushort NLMSGERR_ATTR_MISS_TYPE = 5;
+
+    // linux/genetlink.h.
+    public const ushort GENL_ID_CTRL = 0x10;
+    public const byte CTRL_CMD_NEWFAMILY = 1;
+    public const byte CTRL_CMD_GETFAMILY = 3;
+    public const ushort CTRL_ATTR_FAMILY_ID = 1;
+    public const ushort CTRL_ATTR_FAMILY_NAME = 2;
+
+    // linux/wireguard.h. WGDEVICE_F_REPLACE_PEERS is left out on purpose: it ends every session (ARCHITECTURE.md, invariant I5).
+    public const string WG_GENL_NAME = "wireguard";
+    public const byte WG_GENL_VERSION = 1;
+    public const int WG_KEY_LEN = 32;
+    public const byte WG_CMD_GET_DEVICE = 0;
+    public const byte WG_CMD_SET_DEVICE = 1;
+    public const ushort WGDEVICE_A_IFNAME = 2;
+    public const ushort WGDEVICE_A_PRIVATE_KEY = 3;
+    public const ushort WGDEVICE_A_PUBLIC_KEY = 4;
+    public const ushort WGDEVICE_A_LISTEN_PORT = 6;
+    public const ushort WGDEVICE_A_FWMARK = 7;
+    public const ushort WGDEVICE_A_PEERS = 8;
+    public const uint WGPEER_F_REMOVE_ME = 1;
+    public const uint WGPEER_F_REPLACE_ALLOWEDIPS = 2;
+    public const uint WGPEER_F_UPDATE_ONLY = 4;
+    public const ushort WGPEER_A_PUBLIC_KEY = 1;
+    public const ushort WGPEER_A_FLAGS = 3;
+    public const ushort WGPEER_A_ENDPOINT = 4;
+    public const ushort WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL = 5;
+    public const ushort WGPEER_A_LAST_HANDSHAKE_TIME = 6;
+    public const ushort WGPEER_A_RX_BYTES = 7;
+    public const ushort WGPEER_A_TX_BYTES = 8;
+    public const ushort WGPEER_A_ALLOWEDIPS = 9;
+    public const ushort WGALLOWEDIP_A_FAMILY = 1;
+    public const ushort WGALLOWEDIP_A_IPADDR = 2;
+    public const ushort WGALLOWEDIP_A_CIDR_MASK = 3;
+
+    // linux/rtnetlink.h: message types.
+    public const ushort RTM_NEWLINK = 16;
+    public const ushort RTM_DELLINK = 17;
+    public const ushort RTM_GETLINK = 18;
+    public const ushort RTM_SETLINK = 19;
+    public const ushort RTM_NEWADDR = 20;
+    public const ushort RTM_DELADDR = 21;
+    public const ushort RTM_GETADDR = 22;
+    public const ushort RTM_NEWROUTE = 24;
+    public const ushort RTM_DELROUTE = 25;
+    public const ushort RTM_GETROUTE = 26;
+    public const ushort RTM_NEWRULE = 32;
+    public const ushort RTM_DELRULE = 33;
+    public const ushort RTM_GETRULE = 34;
+
+    // linux/if.h, linux/if_link.h: links.
+    public const int IFNAMSIZ = 16;
+    public const uint IFF_UP = 1;
+    public const ushort IFLA_IFNAME = 3;
+    public const ushort IFLA_MTU = 4;
+    public const ushort IFLA_LINKINFO = 18;
+    public const ushort IFLA_EXT_MASK = 29;
+    public const ushort IFLA_INFO_KIND = 1;
+    public const uint RTEXT_FILTER_SKIP_STATS = 8;
+
+    // linux/if_addr.h: addresses.
+    public const ushort IFA_ADDRESS = 1;
+    public const ushort IFA_LOCAL = 2;
+    public const byte IFA_F_NODAD = 2;
+
+    // linux/rtnetlink.h: routes.
+    public const byte RT_SCOPE_UNIVERSE = 0;
+    public const byte RT_SCOPE_LINK = 253;
+    public const byte RT_SCOPE_NOWHERE = 255;
+    public const byte RT_TABLE_UNSPEC = 0;
+    public const byte RTN_UNSPEC = 0;
+    public const byte RTN_UNICAST = 1;
+    public const byte RTN_UNREACHABLE = 7;
+    public const ushort RTA_DST = 1;
+    public const ushort RTA_OIF = 4;
+    public const ushort RTA_PRIORITY = 6;
+    public const ushort RTA_METRICS = 8;
+    public const ushort RTA_TABLE = 15;
+    public const ushort RTAX_MTU = 2;
+
+    // linux/fib_rules.h: rules.
+    public const byte FR_ACT_TO_TBL = 1;
+    public const ushort FRA_SRC = 2;
+    public const ushort FRA_PRIORITY = 6;
+    public const ushort FRA_TABLE = 15;
+    public const ushort FRA_PROTOCOL = 21;
+
+    // asm-generic/errno-base.h, asm-generic/errno.h.
+    public const int EPERM = 1;
+    public const int ENOENT = 2;
+    public const int ESRCH = 3;
+    public const int EINTR = 4;
+    public const int EAGAIN = 11;
+    public const int EACCES = 13;
+    public const int EBUSY = 16;
+    public const int EEXIST = 17;
+    public const int ENODEV = 19;
+    public const int EINVAL = 22;
+    public const int EMSGSIZE = 90;
+    public const int EBADMSG = 74;
+    public const int EOPNOTSUPP = 95;
+    public const int EAFNOSUPPORT = 97;
+    public const int EADDRINUSE = 98;
+    public const int EADDRNOTAVAIL = 99;
+    public const int ENETUNREACH = 101;
+    public const int ENOBUFS = 105;
+    public const int ETIMEDOUT = 110;
+    public const int EHOSTUNREACH = 113;
+}

@@ -1,0 +1,47 @@
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>How WireGuard devices are driven.</summary>
+public enum DeviceTransport
+{
+    /// <summary>The kernel's WireGuard if there is one, else userspace if <see cref="DeviceOptions.StartUserspace"/> allows it.</summary>
+    Auto,
+
+    /// <summary>The kernel's, by netlink. A kernel without WireGuard is a fault.</summary>
+    Kernel,
+
+    /// <summary>A userspace implementation, by the UAPI text protocol.</summary>
+    Userspace,
+}
+
+/// <summary>The local WireGuard devices (section <c>Device</c>).</summary>
+public sealed class DeviceOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string SectionName = "Device";
+
+    /// <summary>Default: <see cref="DeviceTransport.Auto"/>.</summary>
+    public DeviceTransport Transport { get; set; } = DeviceTransport.Auto;
+
+    /// <summary>UDP port of slot 0, open between all nodes. Default: 51871, as Cilium uses. Range: 1 to 65535.</summary>
+    public int ListenPort { get; set; } = 51871;
+
+    /// <summary>
+    /// Whether the silo may start <see cref="UserspaceCommand"/> where the kernel has no WireGuard. Default: <see langword="false"/>, because
+    /// userspace costs throughput and the operator should know.
+    /// </summary>
+    public bool StartUserspace { get; set; }
+
+    /// <summary>The userspace implementation: a name on the PATH, or a path. Default: <c>wireguard-go</c>.</summary>
+    public string UserspaceCommand { get; set; } = "wireguard-go";
+
+    /// <summary>
+    /// How often everything is read back and repaired although nothing is known to have changed. Default: 30 seconds.
+    /// Range: 1 second to 10 minutes.
+    /// </summary>
+    public TimeSpan ResyncInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// MTU of the device in bytes. Default: 0, which calculates it from the routes to the peers. Range: 0, or 576 to 65455.
+    /// </summary>
+    public int Mtu { get; set; }
+}

@@ -1,0 +1,24 @@
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>Where configuration comes from: our defaults, then the operator's file, then variables that begin with <c>OWG_</c>.</summary>
+internal static class SiloConfiguration
+{
+    /// <summary>Prefix of our environment variables; <c>OWG_Rotation__Period</c> sets <c>Rotation:Period</c>.</summary>
+    public const string VariablePrefix = "OWG_";
+
+    /// <summary>Adds the sources in that order; a later one wins.</summary>
+    /// <param name="configuration">Where to add them.</param>
+    /// <param name="file">The operator's file; <see langword="null"/> for none. Changes are followed where an option says so.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON.</exception>
+    public static void AddSources(IConfigurationBuilder configuration, FileInfo? file)
+    {
+        configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: false, reloadOnChange: false);
+        if (file is not null)
+        {
+            configuration.AddJsonFile(file.FullName, optional: false, reloadOnChange: true);
+        }
+
+        configuration.AddEnvironmentVariables(VariablePrefix);
+    }
+}

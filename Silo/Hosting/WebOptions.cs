@@ -1,0 +1,24 @@
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>The HTTP server for health and the dashboard page (section <c>Web</c>).</summary>
+public sealed class WebOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string SectionName = "Web";
+
+    /// <summary>Address on which it listens. Default: 127.0.0.1. It has no authentication.</summary>
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port. Default: 8080. Range: 1 to 65535.</summary>
+    public int Port { get; set; } = 8080;
+}
+
+/// <summary>The Orleans Dashboard (section <c>Dashboard</c>). Its counters run on every silo.</summary>
+public sealed class DashboardPageOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string SectionName = "Dashboard";
+
+    /// <summary>Whether this silo serves the page at <c>/dashboard/</c>. Default: false, since the page costs 52 MB of memory.</summary>
+    public bool Enabled { get; set; }
+}

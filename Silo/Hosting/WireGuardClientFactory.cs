@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Devices.Uapi;
+
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>Makes the client of the transport that this machine and the configuration allow.</summary>
+internal sealed partial class WireGuardClientFactory(
+    IOptions<DeviceOptions> options, TimeProvider timeProvider, ILoggerFactory loggerFactory)
+{
+    /// <summary>Makes it, and says in one log line which it is and why.</summary>
+    /// <exception cref="StartupException">No transport will do.</exception>
+    public IWireGuardClient Create()
+    {
+        var kernel = new NetlinkWireGuardClient(timeProvider);
+
+        // A container of services makes its parts synchronously; netlink answers inside the system call, so nothing waits here.
+        var hasKernel = kernel.IsAvailable(CancellationToken.None).GetAwaiter().GetResult();
+        var choice = TransportChoice.Choose(options.Value.Transport, options.Value.StartUserspace, hasKernel, out var fault)
+            ?? throw new StartupException([fault!]);
+        IWireGuardClient client = choice.UseKernel
+            ? kernel
+            : new UapiWireGuardClient(
+                new UserspaceDeviceOptions { Command = [options.Value.UserspaceCommand] }, timeProvider, loggerFactory.CreateLogger<UapiWireGuardClient>());
+        var logger = loggerFactory.CreateLogger<WireGuardClientFactory>();
+        LogChosen(logger, client.Transport, choice.Reason);
+        return client;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "WireGuard is driven by {Transport}: {Reason}")]
+    private static partial void LogChosen(ILogger logger, string transport, string reason);
+}

@@ -1,0 +1,140 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.Dashboard;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Routing;
+using StackExchange.Redis;
+
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>Adds everything a node's silo consists of. The one place that knows all parts.</summary>
+public static class WireGuardSiloExtensions
+{
+    /// <summary>Name of the Orleans service; the same on every silo and client.</summary>
+    public const string ServiceId = "orleans-wireguard";
+
+    /// <summary>Adds options, agent, devices, roster, grains and clustering. Safe to call twice.</summary>
+    public static IHostApplicationBuilder AddWireGuard(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        if (services.Any(service => service.ServiceType == typeof(MeshAgent)))
+        {
+            return builder;
+        }
+
+        AddOptions(services);
+        services.AddSingleton<StartupChecks>();
+        services.AddSingleton<NodeNameCheck>();
+        AddRoster(services, builder.Configuration);
+        services.AddSingleton<WireGuardClientFactory>();
+        services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
+        services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
+        services.AddMeshAgent();
+        builder.UseOrleans(silo => ConfigureSilo(silo, builder.Configuration));
+        return builder;
+    }
+
+    /// <summary>Adds the agent. Somebody else has to bring devices, links and a roster.</summary>
+    internal static IServiceCollection AddMeshAgent(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<MeshAgent>();
+        services.AddSingleton<IMeshAgent>(provider => provider.GetRequiredService<MeshAgent>());
+        services.AddSingleton<ReconcilePass>();
+        services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
+        services.AddHostedService<RosterFollower>();
+        return services;
+    }
+
+    private static void AddOptions(IServiceCollection services)
+    {
+        services.AddOptions<NodeOptions>().BindConfiguration(NodeOptions.SectionName).ValidateOnStart();
+        services.AddOptions<NodesOptions>().BindConfiguration(NodesOptions.SectionName).ValidateOnStart();
+        services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName).ValidateOnStart();
+        services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName).ValidateOnStart();
+        services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName).ValidateOnStart();
+        services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName);
+        services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName);
+        services.AddOptions<DashboardPageOptions>().BindConfiguration(DashboardPageOptions.SectionName);
+        services.PostConfigure<NodeOptions>(node =>
+        {
+            node.Name = node.Name.Length > 0 ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+            node.Address = node.Address.Length > 0 ? node.Address : Environment.GetEnvironmentVariable(NodeOptions.AddressVariable) ?? "";
+        });
+        services.AddSingleton<IValidateOptions<NodeOptions>, NodeOptionsValidator>();
+        services.AddSingleton<IValidateOptions<NodesOptions>, NodesOptionsValidator>();
+        services.AddSingleton<IValidateOptions<ClusteringOptions>, ClusteringOptionsValidator>();
+        services.AddSingleton<IValidateOptions<DeviceOptions>, DeviceOptionsValidator>();
+        services.AddSingleton<IValidateOptions<WebOptions>, WebOptionsValidator>();
+    }
+
+    // Which source it is has to be known before there are services.
+    private static void AddRoster(IServiceCollection services, IConfiguration configuration)
+    {
+        var nodes = configuration.GetSection(NodesOptions.SectionName).Get<NodesOptions>() ?? new NodesOptions();
+        var api = configuration.GetSection(KubernetesApiOptions.SectionName).Get<KubernetesApiOptions>() ?? new KubernetesApiOptions();
+        if (NodeSourceChoice.IsKubernetes(nodes, NodeSourceChoice.IsApiKnown(api)))
+        {
+            services.AddKubernetesNodes();
+        }
+        else
+        {
+            services.TryAddSingleton<INodeRosterSource, StaticRosterSource>();
+        }
+    }
+
+    private static void ConfigureSilo(ISiloBuilder silo, IConfiguration configuration)
+    {
+        silo.AddWireGuardGrains().UseSiloDefaults();
+
+        // The counters run everywhere, so that the page shows every silo wherever it is mapped. Traces may show arguments of calls.
+        silo.AddDashboard(dashboard => dashboard.HideTrace = true);
+
+        // The node's name and address are options that are validated first, so they are read when Orleans asks for them.
+        silo.Services.AddOptions<SiloOptions>().PostConfigure<IOptions<NodeOptions>>((options, node) => options.SiloName = node.Value.Name);
+        silo.Services.AddOptions<EndpointOptions>()
+            .Configure<IOptions<NodeOptions>, IOptions<NodesOptions>, IOptions<ClusteringOptions>>(ConfigureEndpoints);
+        silo.Services.AddOptions<ClusterOptions>().PostConfigure<IOptions<ClusteringOptions>>((options, clustering) =>
+            (options.ClusterId, options.ServiceId) = (clustering.Value.ClusterId, ServiceId));
+
+        var clustering = configuration.GetSection(ClusteringOptions.SectionName).Get<ClusteringOptions>() ?? new ClusteringOptions();
+        if (clustering.Provider == ClusteringProvider.Redis)
+        {
+            silo.UseRedisClustering(redis => redis.ConfigurationOptions = ConfigurationOptions.Parse(clustering.Redis));
+        }
+        else if (clustering.Provider == ClusteringProvider.Kubernetes)
+        {
+            silo.UseKubernetesClustering();
+            silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => services.GetRequiredService<NodeNameCheck>());
+        }
+        else
+        {
+            silo.UseDevelopmentClustering((OptionsBuilder<DevelopmentClusterMembershipOptions> options) =>
+                options.Configure<IOptions<NodeOptions>, IOptions<NodesOptions>, IOptions<ClusteringOptions>>((development, node, nodes, clustering) =>
+                    development.PrimarySiloEndpoint = SiloEndpoint(node.Value, nodes.Value, clustering.Value)));
+        }
+    }
+
+    private static void ConfigureEndpoints(
+        EndpointOptions endpoints, IOptions<NodeOptions> node, IOptions<NodesOptions> nodes, IOptions<ClusteringOptions> clustering)
+    {
+        var silo = SiloEndpoint(node.Value, nodes.Value, clustering.Value);
+        endpoints.AdvertisedIPAddress = silo.Address;
+        endpoints.SiloPort = silo.Port;
+        endpoints.SiloListeningEndpoint = silo;
+        endpoints.GatewayPort = clustering.Value.GatewayPort;
+        endpoints.GatewayListeningEndpoint = clustering.Value.GatewayPort == 0
+            ? null
+            : new IPEndPoint(IPAddress.Parse(clustering.Value.GatewayAddress), clustering.Value.GatewayPort);
+    }
+
+    private static IPEndPoint SiloEndpoint(NodeOptions node, NodesOptions nodes, ClusteringOptions clustering) =>
+        new(LocalAddress.Of(node, nodes), clustering.SiloPort);
+}

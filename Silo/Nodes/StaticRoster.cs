@@ -1,0 +1,161 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Hosting;
+
+namespace Orleans.WireGuard.Silo.Nodes;
+
+/// <summary>Reads a roster from configuration. Pure.</summary>
+internal static class StaticRoster
+{
+    /// <summary>Parses the list.</summary>
+    /// <param name="options">What is configured.</param>
+    /// <param name="localName">This node's name, which must be in it.</param>
+    /// <param name="failures">Every fault: what was expected, what came, what to do.</param>
+    /// <returns>The roster; <see langword="null"/> if there are faults.</returns>
+    public static NodeRoster? TryParse(NodesOptions options, string localName, out IReadOnlyList<string> failures)
+    {
+        var faults = new List<string>();
+        failures = faults;
+        var nodes = new Dictionary<string, RosterNode>(StringComparer.Ordinal);
+        for (var i = 0; i < options.Static.Count; i++)
+        {
+            var node = Parse(options.Static[i], $"Nodes:Static:{i}", faults);
+            if (!nodes.TryAdd(node.NodeName, node))
+            {
+                faults.Add($"Nodes:Static:{i}:Name '{node.NodeName}' is listed twice; every node has one entry.");
+            }
+        }
+
+        if (options.Static.Count == 0)
+        {
+            faults.Add("Nodes:Static is empty; list every node of the mesh with its Name, Addresses and PodCIDRs.");
+        }
+        else if (localName.Length > 0 && !nodes.ContainsKey(localName))
+        {
+            faults.Add($"Node:Name '{localName}' is not in Nodes:Static, which lists {Names(nodes.Keys)}; correct the name or add the node.");
+        }
+
+        if (NodeRoster.FindOverlap(nodes.Values) is { } overlap)
+        {
+            var (first, firstCIDR, second, secondCIDR) = overlap;
+            faults.Add($"Pod CIDR {firstCIDR} of '{first.NodeName}' overlaps {secondCIDR} of '{second.NodeName}'; every pod address belongs to one node.");
+        }
+
+        return faults.Count == 0 ? NodeRoster.Of(nodes.Values) : null;
+    }
+
+    private static RosterNode Parse(StaticNodeOptions options, string path, List<string> faults)
+    {
+        // The binder sets null where the file says null.
+        var name = options.Name ?? "";
+        if (!NodeNameRule.IsValid(name))
+        {
+            faults.Add($"{path}:Name '{name}' is not a node name; {NodeNameRule.Description}.");
+        }
+
+        if (options.Addresses.Count is 0 or > PeerAnnouncement.MaxEndpoints)
+        {
+            faults.Add($"{path}:Addresses has {options.Addresses.Count} entries; give 1 to {PeerAnnouncement.MaxEndpoints} IP addresses by which other nodes reach this one.");
+        }
+
+        var addresses = new List<IPAddress>();
+        foreach (var text in options.Addresses)
+        {
+            if (IPPrefix.TryParse(text, out _) && IPAddress.TryParse(text, out var address))
+            {
+                addresses.Add(address);
+            }
+            else
+            {
+                faults.Add($"{path}:Addresses: '{text}' is not an IP address; give one such as 192.168.100.1 or fd00::1.");
+            }
+        }
+
+        var podCIDRs = new List<IPPrefix>();
+        foreach (var text in options.PodCIDRs)
+        {
+            try
+            {
+                podCIDRs.Add(IPPrefix.Parse(text ?? ""));
+            }
+            catch (FormatException e)
+            {
+                faults.Add($"{path}:PodCIDRs: {e.Message}");
+            }
+        }
+
+        return new RosterNode(name, addresses.ToEquatableArray(), podCIDRs.Order().ToEquatableArray());
+    }
+
+    private static string Names(IEnumerable<string> names)
+    {
+        const int MaxListed = 10;
+        var all = names.Order(StringComparer.Ordinal).ToList();
+        return string.Join(", ", all.Take(MaxListed)) + (all.Count > MaxListed ? $" and {all.Count - MaxListed} more" : "");
+    }
+}
+
+/// <summary>What Kubernetes accepts as the name of a node: a DNS subdomain name (RFC 1123).</summary>
+internal static class NodeNameRule
+{
+    /// <summary>The rule in words.</summary>
+    public const string Description =
+        "expected 1 to 253 lower-case letters, digits, '-' and '.', with a letter or digit first and last and on both sides of every '.'";
+
+    private const int MaxLength = 253;
+
+    /// <summary>Whether the name obeys it.</summary>
+    public static bool IsValid(string name) =>
+        name.Length is > 0 and <= MaxLength
+        && name.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-' or '.')
+        && name.Split('.').All(part => part.Length > 0 && part[0] != '-' && part[^1] != '-');
+}
+
+/// <summary>The roster of the configuration, followed when the file changes.</summary>
+internal sealed partial class StaticRosterSource : INodeRosterSource, IDisposable
+{
+    private readonly IDisposable? _subscription;
+    private readonly string _localName;
+    private readonly ILogger<StaticRosterSource> _logger;
+    private volatile NodeRoster _current;
+
+    /// <summary>Reads the roster for the first time.</summary>
+    public StaticRosterSource(IOptionsMonitor<NodesOptions> nodes, IOptions<NodeOptions> node, ILogger<StaticRosterSource> logger)
+    {
+        (_localName, _logger) = (node.Value.Name, logger);
+        _current = StaticRoster.TryParse(nodes.CurrentValue, _localName, out var failures)
+            ?? throw new OptionsValidationException(NodesOptions.SectionName, typeof(NodesOptions), failures);
+        _subscription = nodes.OnChange(Follow);
+    }
+
+    /// <inheritdoc/>
+    public event Action? Changed;
+
+    /// <inheritdoc/>
+    public NodeRoster? Current => _current;
+
+    /// <inheritdoc/>
+    public void Dispose() => _subscription?.Dispose();
+
+    private void Follow(NodesOptions options)
+    {
+        if (StaticRoster.TryParse(options, _localName, out var failures) is not { } roster)
+        {
+            // A half-written file must not take nodes out of the mesh.
+            var problem = string.Join(" ", failures);
+            LogIgnored(_logger, problem);
+            return;
+        }
+
+        _current = roster;
+        LogFollowed(_logger, roster.Nodes.Count);
+        Changed?.Invoke();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The changed roster is ignored, the former one stays in force: {Problem}")]
+    private static partial void LogIgnored(ILogger logger, string problem);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The roster changed and has {Nodes} nodes")]
+    private static partial void LogFollowed(ILogger logger, int nodes);
+}

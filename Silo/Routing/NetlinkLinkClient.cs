@@ -1,0 +1,227 @@
+// Links and addresses through rtnetlink(7). Routes and rules: NetlinkLinkClient.Routes.cs.
+using System.Buffers;
+using System.Text;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+
+namespace Orleans.WireGuard.Silo.Routing;
+
+/// <summary>Links, addresses, routes and rules through rtnetlink. Writing needs CAP_NET_ADMIN.</summary>
+/// <remarks>Calls run to their end on the caller's thread, in its network namespace (<see cref="NetlinkTransport"/>).</remarks>
+internal sealed partial class NetlinkLinkClient : ILinkClient
+{
+    private static readonly SearchValues<char> NotInNames = SearchValues.Create("/: \t\n\v\f\r\0");
+
+    private readonly NetlinkTransport _transport;
+
+    /// <summary>Makes the client.</summary>
+    /// <param name="timeProvider">Times the pauses before repetitions.</param>
+    /// <param name="open">Opens a channel for a netlink protocol; <see cref="NetlinkSocket.Open"/> outside of tests.</param>
+    public NetlinkLinkClient(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null) =>
+        _transport = new NetlinkTransport(NETLINK_ROUTE, timeProvider, open);
+
+    /// <summary>Checks that a link can have this name (net/core/dev.c, dev_valid_name).</summary>
+    /// <exception cref="ArgumentException">It cannot.</exception>
+    public static void CheckName(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        if (Encoding.UTF8.GetByteCount(name) >= IFNAMSIZ || name is "." or ".." || name.AsSpan().ContainsAny(NotInNames))
+        {
+            throw new ArgumentException(
+                $"'{name}' is not an interface name: expected 1 to {IFNAMSIZ - 1} bytes without spaces, '/' and ':'.", nameof(name));
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<Link?> TryGetLink(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"read link {name}", connection => TryGetLink(connection, name), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task SetMtu(string name, int mtu, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Execute(
+            $"set the MTU of link {name} to {mtu}", connection => LinkMessages.WriteSetMtu(connection.Request, name, mtu), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task SetUp(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Execute($"bring link {name} up", connection => LinkMessages.WriteSetUp(connection.Request, name), cancellationToken);
+    }
+
+    /// <summary>Makes a link without any settings.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="kind">What it is, such as <c>wireguard</c>.</param>
+    /// <param name="cancellationToken">Checked before the call.</param>
+    /// <exception cref="DeviceException">The name is taken (EEXIST), or the kernel has no such kind (EOPNOTSUPP).</exception>
+    public async Task CreateLink(string name, string kind, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        var operation = $"create {kind} link {name}";
+        try
+        {
+            await Execute(operation, connection => LinkMessages.WriteCreateLink(connection.Request, name, kind), cancellationToken);
+        }
+        catch (DeviceException e) when (e.Errno == EEXIST)
+        {
+            var taken = await TryGetLink(name, cancellationToken);
+            throw new DeviceException(
+                operation, EEXIST, $"the name is taken by a link of kind '{taken?.Kind}': use another name, or delete that link", e);
+        }
+        catch (DeviceException e) when (e.Errno == EOPNOTSUPP)
+        {
+            throw new DeviceException(
+                operation, EOPNOTSUPP, $"the kernel knows no link of kind '{kind}': load its module (modprobe {kind})", e);
+        }
+    }
+
+    /// <summary>Deletes a link. One that is not there is fine; one of another kind is somebody else's and stays.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="kind">What it has to be.</param>
+    /// <param name="cancellationToken">Checked before the call.</param>
+    /// <exception cref="DeviceException">It is of another kind (EOPNOTSUPP), or the system refused.</exception>
+    public Task DeleteLink(string name, string kind, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"delete {kind} link {name}", connection => DeleteLink(connection, name, kind), cancellationToken);
+    }
+
+    /// <summary>Reads the addresses of a link; none if there is no such link.</summary>
+    public Task<EquatableArray<LinkAddress>> GetAddresses(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"read the addresses of link {name}", connection => GetAddresses(connection, name), cancellationToken);
+    }
+
+    /// <summary>Adds an address to a link. One that is there is fine.</summary>
+    /// <exception cref="DeviceException">There is no such link (ENODEV), or the system refused.</exception>
+    public Task AddAddress(string name, LinkAddress address, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        ArgumentNullException.ThrowIfNull(address);
+        return Execute(
+            $"add address {address} to link {name}",
+            connection => LinkMessages.WriteAddress(connection.Request, RTM_NEWADDR, GetIndex(connection, name), address),
+            cancellationToken);
+    }
+
+    /// <summary>Deletes an address of a link. One that is not there is fine.</summary>
+    /// <exception cref="DeviceException">There is no such link (ENODEV), or the system refused.</exception>
+    public Task DeleteAddress(string name, LinkAddress address, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        ArgumentNullException.ThrowIfNull(address);
+        return Execute(
+            $"delete address {address} of link {name}",
+            connection => LinkMessages.WriteAddress(connection.Request, RTM_DELADDR, GetIndex(connection, name), address),
+            cancellationToken,
+            ignored: EADDRNOTAVAIL);
+    }
+
+    private static Link? TryGetLink(NetlinkConnection connection, string name)
+    {
+        Link? link = null;
+        try
+        {
+            connection.Execute(
+                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) => link = LinkMessages.ReadLink(message));
+            return link;
+        }
+        catch (DeviceException e) when (e.Errno == ENODEV)
+        {
+            return null;
+        }
+    }
+
+    private static Link? TryGetLink(NetlinkConnection connection, int index)
+    {
+        Link? link = null;
+        try
+        {
+            connection.Execute(
+                LinkMessages.WriteGetLink(connection.Request, index), (in NetlinkMessage message) => link = LinkMessages.ReadLink(message));
+            return link;
+        }
+        catch (DeviceException e) when (e.Errno == ENODEV)
+        {
+            return null;
+        }
+    }
+
+    private static int GetIndex(NetlinkConnection connection, string name) => TryGetLink(connection, name)?.Index
+        ?? throw new DeviceException(connection.Operation, ENODEV, $"there is no link '{name}'");
+
+    private static bool DeleteLink(NetlinkConnection connection, string name, string kind)
+    {
+        var link = TryGetLink(connection, name);
+        if (link is null)
+        {
+            return false;
+        }
+
+        if (link.Kind != kind)
+        {
+            throw new DeviceException(
+                connection.Operation, EOPNOTSUPP, $"the link is of kind '{link.Kind}', so it is not ours; delete it by hand if it is in the way");
+        }
+
+        return Execute(connection, LinkMessages.WriteDeleteLink(connection.Request, link.Index), ENODEV);
+    }
+
+    private static EquatableArray<LinkAddress> GetAddresses(NetlinkConnection connection, string name)
+    {
+        if (TryGetLink(connection, name) is not { } link)
+        {
+            return [];
+        }
+
+        List<LinkAddress> addresses = [];
+        foreach (var family in Families)
+        {
+            connection.Execute(LinkMessages.WriteGetAddresses(connection.Request, family), (in NetlinkMessage message) =>
+            {
+                if (LinkMessages.TryReadAddress(message, link.Index) is { } address)
+                {
+                    addresses.Add(address);
+                }
+            });
+        }
+
+        return [.. addresses];
+    }
+
+    // Returns whether the kernel did it; false if it answered with the errno that means there is nothing to do.
+    private static bool Execute(NetlinkConnection connection, Span<byte> message, int ignored)
+    {
+        try
+        {
+            connection.Execute(message);
+            return true;
+        }
+        catch (DeviceException e) when (e.Errno == ignored && ignored != 0)
+        {
+            return false;
+        }
+    }
+
+    private delegate Span<byte> WriteRequest(NetlinkConnection connection);
+
+    private Task<bool> Execute(string operation, WriteRequest write, CancellationToken cancellationToken, int ignored = 0) =>
+        Run(operation, connection => Execute(connection, write(connection), ignored), cancellationToken);
+
+    private Task<T> Run<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
+        _transport.Run(operation, exchange, Hint, cancellationToken);
+
+    private static string? Hint(int errno) => errno switch
+    {
+        ENODEV => "there is no such link",
+        EADDRINUSE => "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one",
+        _ => null,
+    };
+}

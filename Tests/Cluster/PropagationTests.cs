@@ -1,0 +1,186 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Cluster;
+
+/// <summary>A key gets from the node that made it to every other device, whatever is lost or forged on the way.</summary>
+public sealed class PropagationTests(ITestOutputHelper output)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Start_ThreeSilos_EveryDeviceHoldsEveryKeyAndRoute()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+
+        foreach (var node in mesh.NodeNames)
+        {
+            var others = mesh.NodeNames.Where(other => other != node).ToList();
+            Assert.Equal(others.Count, mesh.Devices(node).Peek(ReconcilePass.DeviceName)!.Peers.Count);
+            await MeshCluster.Eventually(() => mesh.Links(node).GetRoutes(Token).Result.Count == others.Count, $"the routes of {node}");
+        }
+    }
+
+    [Fact]
+    public async Task Rotate_ByVerb_ReachesEveryDeviceAndIsAcknowledged()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var writes = mesh.Devices("node-1").KeyWrites;
+
+        var receipt = await mesh.Node("node-0").Rotate(Token);
+        await mesh.UntilAllAgree();
+
+        Assert.NotEqual(receipt.OldPublicKey, receipt.NewPublicKey);
+        Assert.Equal(receipt.NewPublicKey, mesh.Key("node-0"));
+        Assert.Equal([receipt.NewPublicKey], mesh.HeldKeys("node-1", "node-0"));
+        Assert.Equal(writes, mesh.Devices("node-1").KeyWrites);
+        await MeshCluster.Eventually(
+            () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers.All(receiver => receiver.Outcome == AnnouncementOutcome.Applied),
+            "both receivers to acknowledge");
+        var delivery = await mesh.Peer("node-0").GetDelivery(Token);
+        Assert.Equal(receipt.Sequence, delivery.Sequence);
+        Assert.Equal(["node-1", "node-2"], delivery.Receivers.Select(receiver => receiver.NodeName));
+    }
+
+    [Fact]
+    public async Task Rotation_ByTheClock_GivesEveryNodeANewKeyInEachEpoch()
+    {
+        var period = TimeSpan.FromSeconds(120);
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
+        await using var mesh = await MeshCluster.Start(3, clock, period);
+        await mesh.UntilAllAgree();
+        var seen = mesh.NodeNames.ToDictionary(node => node, node => new HashSet<PublicKey?> { mesh.Key(node) });
+
+        for (var epoch = 1; epoch <= 5; epoch++)
+        {
+            clock.Advance(period);
+            foreach (var node in mesh.NodeNames)
+            {
+                await MeshCluster.Eventually(() => seen[node].Add(mesh.Key(node)), $"key {epoch + 1} of {node}");
+            }
+
+            await mesh.UntilAllAgree();
+        }
+
+        Assert.All(seen.Values, keys => Assert.Equal(6, keys.Count));
+        Assert.Equal(18, seen.Values.SelectMany(keys => keys).Distinct().Count());
+        Assert.Equal(5, (await mesh.Node("node-0").GetStatus(Token)).Rotations);
+    }
+
+    [Fact]
+    public async Task Delivery_LosesEveryMessageToOneNode_HealsByAntiEntropyWithin10Seconds()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var deaf = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;
+        var clients = mesh.NodeNames.Select(node => mesh.Services(node).GetRequiredService<LossyPeerServiceClient>()).ToList();
+        clients.ForEach(client => client.IsLost = (silo, _) => silo == deaf);
+
+        var started = TimeProvider.System.GetTimestamp();
+        var receipt = await mesh.Node("node-0").Rotate(Token);
+        await MeshCluster.Eventually(() => mesh.HeldKeys("node-2", "node-0").Contains(receipt.NewPublicKey), "the lost key to arrive");
+        var healed = TimeProvider.System.GetElapsedTime(started);
+
+        output.WriteLine($"healed after {healed.TotalSeconds:0.00} s, {clients.Sum(client => client.Lost)} messages lost");
+        Assert.True(clients.Sum(client => client.Lost) > 0, "no message was lost, so nothing was healed");
+        Assert.True(healed < TimeSpan.FromSeconds(10), $"took {healed}");
+    }
+
+    [Fact]
+    public async Task Delivery_FirstAttemptsLost_IsRetriedUntilAcknowledged()
+    {
+        await using var mesh = await MeshCluster.Start(2);
+        await mesh.UntilAllAgree();
+        var remaining = 3;
+        var client = mesh.Services("node-0").GetRequiredService<LossyPeerServiceClient>();
+        client.IsLost = (_, _) => Interlocked.Decrement(ref remaining) >= 0;
+
+        await mesh.Node("node-0").Rotate(Token);
+        await mesh.UntilAllAgree();
+
+        Assert.Equal(3, client.Lost);
+        await MeshCluster.Eventually(
+            () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers[0] is { Outcome: AnnouncementOutcome.Applied, Attempts: > 3 },
+            "the receiver to acknowledge after three lost messages");
+    }
+
+    [Fact]
+    public async Task Receive_Forgeries_AreRefusedCountedAndChangeNothing()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var before = mesh.HeldKeys("node-2", "node-1");
+        var genuine = (await mesh.Peer("node-1").GetAnnouncement(Token))!;
+        var other = (await mesh.Peer("node-0").GetAnnouncement(Token))!;
+        using var forger = new Identity();
+        var newer = genuine.Sequence with { Revision = genuine.Sequence.Revision + 1 };
+
+        await Send(mesh, forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = 0 } }), AnnouncementOutcome.StaleSequence);
+        await Send(mesh, forger.Sign(genuine with { Sequence = newer, Slots = [genuine.Slots[0] with { PublicKey = default }] }), AnnouncementOutcome.ZeroKey);
+        await Send(mesh, forger.Sign(genuine with { Sequence = newer, Slots = other.Slots }), AnnouncementOutcome.KeyOfAnotherNode);
+        await Send(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = other.AllowedIPs }), AnnouncementOutcome.OverlappingAllowedIPs);
+        await Send(mesh, genuine with { Sequence = newer }, AnnouncementOutcome.BadSignature);
+        await Send(mesh, forger.Sign(genuine with { NodeName = "node-of-nobody" }), AnnouncementOutcome.UnknownNode);
+        await Send(mesh, forger.Sign(genuine with { Endpoints = [] }), AnnouncementOutcome.Malformed);
+
+        Assert.Equal(before, mesh.HeldKeys("node-2", "node-1"));
+        var status = await mesh.Node("node-2").GetStatus(Token);
+        Assert.Equal(7, status.Refusals.Count);
+        Assert.All(status.Refusals, refusal => Assert.Equal(1, refusal.Count));
+        Assert.All(status.Refusals, refusal => Assert.NotEmpty(refusal.LastDetail));
+    }
+
+    [Fact]
+    public async Task Restart_WithAClockThatWentBack_StillAnnouncesAboveItsFormerSelf()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var ahead = mesh.Services("node-0").GetRequiredService<AnnouncementStore>();
+        var genuine = ahead.Announcements["node-1"];
+        await mesh.Kill("node-1");
+
+        // What a former self with a clock ten epochs ahead would have left behind on the others.
+        using var formerSelf = new Identity();
+        var future = new AnnouncementSequence(new Epoch(genuine.Sequence.Epoch.Value + 10), 5);
+        var left = formerSelf.Sign(genuine with { Sequence = future });
+        Assert.All(
+            new[] { "node-0", "node-2" },
+            node => Assert.Equal(AnnouncementOutcome.Held, mesh.Services(node).GetRequiredService<AnnouncementStore>().Offer(left).Outcome));
+
+        await mesh.StartSilo("node-1");
+        await MeshCluster.Eventually(() => mesh.Key("node-1") != genuine.Slots[0].PublicKey, "a new key of node-1");
+        await mesh.UntilAllAgree();
+
+        var announcement = await mesh.Peer("node-1").GetAnnouncement(Token);
+        Assert.True(announcement!.Sequence > future, $"{announcement.Sequence} is not above {future}");
+    }
+
+    [Fact]
+    public async Task GetSnapshot_OneSiloDead_ListsItWithTheReasonAndTheOthersInAgreement()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        await mesh.Kill("node-1");
+
+        var snapshot = await mesh.GetSnapshot();
+
+        Assert.Null(snapshot.Nodes.Single(node => node.NodeName == "node-1").Status);
+        Assert.NotNull(snapshot.Nodes.Single(node => node.NodeName == "node-1").Problem);
+        var living = snapshot.Agreements.Where(cell => cell.NodeName is "node-0" or "node-2" && cell.Holder is "node-0" or "node-2").ToList();
+        Assert.Equal(2, living.Count(cell => cell is { State: AgreementState.Agrees }));
+        Assert.NotEmpty(mesh.HeldKeys("node-0", "node-1"));
+    }
+
+    private static async Task Send(MeshCluster mesh, PeerAnnouncement announcement, AnnouncementOutcome expected)
+    {
+        var target = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;
+        var receipt = await mesh.Services("node-0").GetRequiredService<IPeerServiceClient>().Receive(target, announcement);
+        Assert.Equal(expected, receipt.Outcome);
+    }
+}

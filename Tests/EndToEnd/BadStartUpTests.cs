@@ -1,0 +1,188 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>A topology of two nodes with a membership store, in which silos are started wrongly.</summary>
+public sealed class BadStartUpFixture : IAsyncLifetime
+{
+    private MeshHarness? _mesh;
+
+    /// <summary>The mesh.</summary>
+    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        if (LocalMeshCollection.ReasonToSkip is not null)
+        {
+            return;
+        }
+
+        var (plan, token) = (MeshPlan.Test(2), TestContext.Current.CancellationToken);
+        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        _mesh.InstallBinary(LocalMeshCollection.Binary);
+        await _mesh.Redis.StartAsync(token);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _mesh?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
+
+/// <summary>A silo that cannot work says why in one line, ends with exit code 2 and leaves nothing half-configured.</summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<BadStartUpFixture>
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private NodePlan First => fixture.Mesh.Plan.Nodes[0];
+
+    [Fact]
+    public Task Run_UnknownNodeName_IsRefused() => RefusedAsync("node-9", c => c["Node"]!["Name"] = "node-9");
+
+    [Fact]
+    public Task Run_MalformedCIDR_IsRefused() => RefusedAsync("10.245.1.0/33", c => Static(c, 0)["PodCIDRs"] = new JsonArray("10.245.1.0/33"));
+
+    [Fact]
+    public Task Run_CIDRWithHostBits_IsRefused() => RefusedAsync("10.245.1.7/24", c => Static(c, 0)["PodCIDRs"] = new JsonArray("10.245.1.7/24"));
+
+    [Fact]
+    public Task Run_OverlappingPodCIDRs_IsRefused() => RefusedAsync("10.245.1.128/25", c => Static(c, 1)["PodCIDRs"] = new JsonArray("10.245.1.128/25"));
+
+    [Fact]
+    public async Task Run_SiloPortInUse_IsRefused()
+    {
+        using var socket = Occupy(SocketType.Stream, IPAddress.Any, MeshPlan.SiloPort);
+        await RefusedAsync("11111");
+    }
+
+    [Fact]
+    public async Task Run_GatewayPortInUse_IsRefused()
+    {
+        using var socket = Occupy(SocketType.Stream, IPAddress.Loopback, MeshPlan.GatewayPort);
+        await RefusedAsync("30000");
+    }
+
+    [Fact]
+    public async Task Run_WireGuardPortInUse_IsRefused()
+    {
+        using var socket = Occupy(SocketType.Dgram, IPAddress.Any, MeshPlan.WireGuardPort);
+        await RefusedAsync("51871");
+    }
+
+    [Fact]
+    public Task Run_WithoutTunDevice_IsRefused() => RefusedAsync(
+        "/dev/net/tun", before: ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /dev/net && exec \"$@\"", "sh"]);
+
+    [Fact]
+    public Task Run_WithoutCapability_IsRefused() => RefusedAsync("NET_ADMIN", before: ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
+
+    // Debian has wireguard-go in /usr/bin and what a silo may need besides, such as ip, in /usr/sbin.
+    [Fact]
+    public Task Run_WireGuardGoNotInstalled_IsRefused() => RefusedAsync(
+        "wireguard-go", before: ["env", $"PATH={fixture.Mesh.State.BinDirectory}:/usr/sbin:/sbin"]);
+
+    [Fact]
+    public async Task Run_SiloNameClash_IsRefused()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var mesh = fixture.Mesh;
+        var (first, second) = (mesh.Plan.Nodes[0], mesh.Plan.Nodes[1]);
+        mesh.Configure(TimeSpan.FromMinutes(2));
+        mesh.StartSilo(first);
+        mesh.StartSilo(second);
+        try
+        {
+            await new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage).WaitReadyAsync(mesh.Plan.Nodes, Token);
+            await mesh.KillSiloAsync(second, Token);
+            await ClearAsync();
+
+            // The second machine now claims to be the first, at its own address.
+            await RefusedAsync(
+                first.Name,
+                c =>
+                {
+                    Static(c, 0)["Addresses"] = new JsonArray(second.Address.ToString());
+                    Static(c, 1)["Addresses"] = new JsonArray(first.Address.ToString());
+                },
+                on: second);
+            Assert.True((await mesh.AskReadyAsync(first, Token)).IsReady, "the rightful owner of the name suffered");
+        }
+        finally
+        {
+            await mesh.KillSiloAsync(first, Token);
+            await ClearAsync();
+        }
+
+        async Task ClearAsync()
+        {
+            foreach (var node in mesh.Silo(first) is { IsAlive: true } ? [second] : (NodePlan[])[first, second])
+            {
+                await mesh.RunAsync(node, Token, "ip", "link", "delete", MeshPlan.DeviceName);
+                await mesh.RunAsync(node, Token, "ip", "rule", "delete", "lookup", "201");
+                await mesh.RunAsync(node, Token, "ip", "route", "flush", "table", "201");
+            }
+        }
+    }
+
+    private async Task RefusedAsync(string mentioned, Action<JsonObject>? spoil = null, string[]? before = null, NodePlan? on = null)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var (mesh, node) = (fixture.Mesh, on ?? First);
+        var configuration = SiloConfiguration.Create(mesh.Plan, First, TimeSpan.FromSeconds(5));
+
+        // So that only what the test spoils is wrong: the address of the page is local on either node.
+        configuration["Web"]!["Address"] = IPAddress.Loopback.ToString();
+        spoil?.Invoke(configuration);
+        var file = Path.Combine(mesh.State.NodeDirectory(node), "bad.json");
+        await File.WriteAllTextAsync(file, configuration.ToJsonString(), Token);
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        limit.CancelAfter(Limit);
+        CommandResult result;
+        try
+        {
+            result = await mesh.RunAsync(node, limit.Token, [.. before ?? [], "owg", "run", "--config", file]);
+        }
+        catch (OperationCanceledException) when (!Token.IsCancellationRequested)
+        {
+            Assert.Fail($"The silo still ran after {Limit.TotalSeconds:0} s.");
+            return;
+        }
+
+        Assert.True(result.ExitCode == 2, $"exit code {result.ExitCode}\n{result.Error}\n{result.Output}");
+        Assert.Contains(mentioned, Assert.Single(result.Error.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        await AssertUnconfiguredAsync(node);
+    }
+
+    private async Task AssertUnconfiguredAsync(NodePlan node)
+    {
+        var mesh = fixture.Mesh;
+        Assert.NotEqual(0, (await mesh.RunAsync(node, Token, "ip", "link", "show", MeshPlan.DeviceName)).ExitCode);
+        Assert.Equal("", (await mesh.RunAsync(node, Token, "ls", TopologyBuilder.SocketDirectory)).Output);
+        Assert.DoesNotContain("201", (await mesh.RunAsync(node, Token, "ip", "rule", "show")).Output, StringComparison.Ordinal);
+        Assert.Equal("", (await Command.RunAsync("ip", ["netns", "pids", node.Namespace], Token)).Output);
+    }
+
+    private Socket Occupy(SocketType type, IPAddress address, int port)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var socket = NetworkNamespace.Run(First.Namespace, () => new Socket(AddressFamily.InterNetwork, type, ProtocolType.Unspecified));
+        socket.Bind(new IPEndPoint(address, port));
+        if (type == SocketType.Stream)
+        {
+            socket.Listen();
+        }
+
+        return socket;
+    }
+
+    private static JsonNode Static(JsonObject configuration, int index) => configuration["Nodes"]!["Static"]![index]!;
+}

@@ -1,0 +1,119 @@
+// What every transport has to do on a real device, and where it is tried.
+using System.Net;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
+
+/// <summary>One case of the table that every transport has to pass on the kernel or on wireguard-go.</summary>
+/// <param name="Name">Unique; words joined by underscores.</param>
+/// <param name="Run">Runs in the network namespace of <see cref="DeviceCaseContext.A"/>; throws if it fails.</param>
+/// <param name="KernelOnly">Whether it is about something that only the kernel's own WireGuard has.</param>
+internal sealed record DeviceCase(string Name, Func<DeviceCaseContext, Task> Run, bool KernelOnly = false)
+{
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}
+
+/// <summary>A node: a network namespace with one end of a cable, and a client in it.</summary>
+/// <param name="Namespace">Where it lives.</param>
+/// <param name="Client">Of the transport under test.</param>
+/// <param name="Links">Links, addresses and routes of the namespace.</param>
+/// <param name="DeviceName">Name of its device, another one on every node: a userspace device's socket is found by its name alone.</param>
+/// <param name="IPv4">Its address on the cable, /24.</param>
+/// <param name="IPv6">Its address on the cable, /64.</param>
+internal sealed record DeviceCaseNode(
+    NamespaceThread Namespace, IWireGuardClient Client, NetlinkLinkClient Links, string DeviceName, IPAddress IPv4, IPAddress IPv6)
+{
+    /// <summary>Name of the end of the cable.</summary>
+    public const string Cable = "eth0";
+
+    /// <summary>Reads the device, which must exist.</summary>
+    public async Task<Device> GetDevice(CancellationToken cancellationToken) =>
+        Expect.NotNull(await Client.TryGetDevice(DeviceName, cancellationToken));
+
+    /// <summary>Changes the device.</summary>
+    public Task Configure(DevicePatch patch, CancellationToken cancellationToken) => Client.Configure(DeviceName, patch, cancellationToken);
+
+    /// <summary>Changes peers of the device.</summary>
+    public Task Configure(EquatableArray<PeerPatch> peers, CancellationToken cancellationToken) =>
+        Configure(new DevicePatch(null, null, peers), cancellationToken);
+}
+
+/// <summary>Two nodes joined by a cable, made for one case.</summary>
+internal sealed class DeviceCaseContext : IAsyncDisposable
+{
+    private DeviceCaseContext(DeviceCaseNode a, DeviceCaseNode b, CancellationToken cancellationToken)
+    {
+        A = a;
+        B = b;
+        CancellationToken = cancellationToken;
+    }
+
+    /// <summary>The node on whose thread the case runs.</summary>
+    public DeviceCaseNode A { get; }
+
+    /// <summary>The other node; use its client through <see cref="NamespaceThread.Run(Func{Task})"/>.</summary>
+    public DeviceCaseNode B { get; }
+
+    /// <summary>Ends the case when it takes too long.</summary>
+    public CancellationToken CancellationToken { get; }
+
+    /// <summary>Runs a case between two fresh nodes.</summary>
+    /// <param name="deviceCase">The case.</param>
+    /// <param name="newClient">Makes a client of the transport under test; called inside the namespace.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task Run(DeviceCase deviceCase, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
+    {
+        await using var context = await Create(newClient, cancellationToken);
+        await context.A.Namespace.Run(() => deviceCase.Run(context)).WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in new[] { A, B })
+        {
+            // A userspace device is a process, which a namespace does not take along. A kernel device may be of another kind by now.
+            if (node.Client is not NetlinkWireGuardClient)
+            {
+                await node.Namespace.Run(() => node.Client.DeleteDevice(node.DeviceName, CancellationToken.None));
+            }
+
+            node.Namespace.Dispose();
+        }
+    }
+
+    private static async Task<DeviceCaseContext> Create(Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
+    {
+        var a = await CreateNode("a", 1, newClient, cancellationToken);
+        var b = await CreateNode("b", 2, newClient, cancellationToken);
+        await a.Namespace.Connect(DeviceCaseNode.Cable, b.Namespace, DeviceCaseNode.Cable, cancellationToken);
+        foreach (var node in new[] { a, b })
+        {
+            await node.Namespace.Run(async () =>
+            {
+                await node.Links.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv4, 24), cancellationToken);
+                await node.Links.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv6, 64), cancellationToken);
+            });
+        }
+
+        return new DeviceCaseContext(a, b, cancellationToken);
+    }
+
+    private static async Task<DeviceCaseNode> CreateNode(
+        string name, int number, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
+    {
+        var space = await NamespaceThread.Create(name, cancellationToken);
+        var client = await space.Run(() => Task.FromResult(newClient()));
+        return new DeviceCaseNode(
+            space,
+            client,
+            new NetlinkLinkClient(TimeProvider.System),
+            $"owgtest-{name}",
+            IPAddress.Parse($"192.0.2.{number}"),
+            IPAddress.Parse($"2001:db8::{number}"));
+    }
+}

@@ -1,0 +1,225 @@
+// Cases about peers and their allowed IPs.
+using System.Net;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
+
+internal static partial class DeviceCases
+{
+    private static async Task AddPeersReadsBackEqual(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        using var keyPair = KeyPair.Create();
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure(new DevicePatch(keyPair, Port, [Peer(1), Peer(2), Peer(3)]), token);
+
+        Expect.Equal(
+            new Device(node.DeviceName, keyPair.PublicKey, Port, 0, Observed(Peer(1), Peer(2), Peer(3))), await node.GetDevice(token));
+    }
+
+    private static async Task UpdateLeavesWhatItDoesNotName(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1), Peer(2)], token);
+        var endpoint = IPEndPoint.Parse("203.0.113.9:999");
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, endpoint)], token);
+
+        Expect.Equal(Observed(Peer(1) with { Endpoint = endpoint }, Peer(2)), await GetPeers(node, token));
+    }
+
+    private static async Task UpdateOfAnAbsentPeerDoesNothing(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1)], token);
+
+        await node.Configure([Peer(2) with { Change = PeerChange.Update }], token);
+
+        Expect.Equal(Observed(Peer(1)), await GetPeers(node, token));
+    }
+
+    private static async Task RemovePeer(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1), Peer(2)], token);
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Remove), new PeerPatch(Key(9), PeerChange.Remove)], token);
+
+        Expect.Equal(Observed(Peer(2)), await GetPeers(node, token));
+    }
+
+    private static async Task AllowedIPMovesBetweenPeers(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1), Peer(2)], token);
+        var moved = Peer(1).AllowedIPs!.Value[0];
+
+        await node.Configure([new PeerPatch(Key(2), PeerChange.Update, AllowedIPs: [moved])], token);
+
+        Expect.Equal(
+            Observed(
+                Peer(1) with { AllowedIPs = [Peer(1).AllowedIPs!.Value[1]] },
+                Peer(2) with { AllowedIPs = [moved, .. Peer(2).AllowedIPs!.Value] }),
+            await GetPeers(node, token));
+    }
+
+    private static async Task AllowedIPMovesWhenTheRemovalComesFirst(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1)], token);
+        var successor = Peer(1) with { PublicKey = Key(2) };
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Remove), successor], token);
+
+        Expect.Equal(Observed(successor), await GetPeers(node, token));
+    }
+
+    // The kernel of 6.1 cannot take a single allowed IP off: the list is replaced by the rest of it.
+    private static async Task OneAllowedIPIsTakenOff(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1), Peer(2)], token);
+        EquatableArray<IPPrefix> rest = [Peer(1).AllowedIPs!.Value[1]];
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: rest, ReplaceAllowedIPs: true)], token);
+
+        Expect.Equal(Observed(Peer(1) with { AllowedIPs = rest }, Peer(2)), await GetPeers(node, token));
+    }
+
+    private static async Task AllowedIPsAreCleared(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1)], token);
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: [], ReplaceAllowedIPs: true)], token);
+
+        Expect.Equal(Observed(Peer(1) with { AllowedIPs = [] }), await GetPeers(node, token));
+    }
+
+    private static async Task KeepaliveIsSetAndCleared(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        var interval = TimeSpan.FromSeconds(25);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1)], token);
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, PersistentKeepaliveInterval: interval)], token);
+        Expect.Equal(Observed(Peer(1) with { PersistentKeepaliveInterval = interval }), await GetPeers(node, token));
+
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, PersistentKeepaliveInterval: TimeSpan.Zero)], token);
+        Expect.Equal(Observed(Peer(1)), await GetPeers(node, token));
+    }
+
+    private static async Task IPv6EndpointAndAllowedIPs(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        var peer = Peer(1) with
+        {
+            Endpoint = IPEndPoint.Parse("[2001:db8:1::7]:51872"),
+            AllowedIPs = [IPPrefix.Parse("fd00::/16"), IPPrefix.Parse("fd00::1/128"), IPPrefix.Parse("::/0")],
+        };
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure([peer], token);
+
+        Expect.Equal(Observed(peer), await GetPeers(node, token));
+    }
+
+    private static async Task IPv4MappedEndpointBecomesIPv4(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure([Peer(1) with { Endpoint = IPEndPoint.Parse("[::ffff:198.51.100.7]:51871") }], token);
+
+        Expect.Equal(Observed(Peer(1) with { Endpoint = IPEndPoint.Parse("198.51.100.7:51871") }), await GetPeers(node, token));
+    }
+
+    private static async Task ManyPeers(DeviceCaseContext context)
+    {
+        const int Count = 1200;
+        var (node, token) = (context.A, context.CancellationToken);
+        var peers = Enumerable.Range(1, Count).Select(Peer).ToArray();
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure([.. peers], token);
+        Expect.Equal(Observed(peers), await GetPeers(node, token));
+
+        await node.Configure([.. peers[..(Count / 2)].Select(peer => new PeerPatch(peer.PublicKey, PeerChange.Remove))], token);
+        Expect.Equal(Observed(peers[(Count / 2)..]), await GetPeers(node, token));
+    }
+
+    // Too many for one message, in both directions: the peer is continued.
+    private static async Task ManyAllowedIPs(DeviceCaseContext context)
+    {
+        const int Count = 1500;
+        var (node, token) = (context.A, context.CancellationToken);
+        var peer = Peer(1) with
+        {
+            AllowedIPs =
+            [
+                .. Enumerable.Range(0, Count).Select(i => IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24")),
+                .. Enumerable.Range(0, Count).Select(i => IPPrefix.Parse($"fd00:{i:x}::/32")),
+            ],
+        };
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure([Peer(3000), peer, Peer(3001)], token);
+        Expect.Equal(Observed(Peer(3000), peer, Peer(3001)), await GetPeers(node, token));
+
+        // The rest of a replacement must not replace its beginning.
+        await node.Configure([peer with { Change = PeerChange.Update, ReplaceAllowedIPs = true }], token);
+        Expect.Equal(Observed(Peer(3000), peer, Peer(3001)), await GetPeers(node, token));
+    }
+
+    // Two peers share one prefix in turn. A torn dump would show it twice or not at all.
+    private static async Task DumpIsWholeWhilePeersChange(DeviceCaseContext context)
+    {
+        const int Rounds = 200;
+        const int Dumps = 40;
+        var (node, token) = (context.A, context.CancellationToken);
+        var shared = IPPrefix.Parse("10.255.0.0/16");
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([.. Enumerable.Range(1, 400).Select(Peer)], token);
+        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: [shared])], token);
+
+        // A thread starts in the namespace of the thread that starts it.
+        var writer = new TaskCompletionSource();
+        new Thread(() =>
+        {
+            try
+            {
+                for (var round = 0; round < Rounds; round++)
+                {
+                    node.Configure([new PeerPatch(Key(1 + (399 * (round % 2))), PeerChange.Update, AllowedIPs: [shared])], token)
+                        .GetAwaiter().GetResult();
+                }
+
+                writer.SetResult();
+            }
+            catch (Exception e)
+            {
+                writer.SetException(e);
+            }
+        }).Start();
+
+        for (var dump = 0; dump < Dumps; dump++)
+        {
+            var peers = await GetPeers(node, token);
+            Expect.Equal(400, peers.Count);
+            Expect.Equal(1, peers.Count(peer => peer.AllowedIPs.Contains(shared)));
+        }
+
+        await writer.Task.WaitAsync(token);
+    }
+}

@@ -1,0 +1,147 @@
+// Cases with packets between two nodes whose devices, addresses, routes and rules our clients made.
+using System.Net;
+using System.Net.Sockets;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
+
+internal static partial class DeviceCases
+{
+    private const int PodPort = 7000;
+    private const int Packets = 50;
+    private static readonly IPAddress[] PodsA = [IPAddress.Parse("10.244.1.1"), IPAddress.Parse("fd00:244:1::1")];
+    private static readonly IPAddress[] PodsB = [IPAddress.Parse("10.244.2.1"), IPAddress.Parse("fd00:244:2::1")];
+
+    private static async Task PacketsPass(DeviceCaseContext context, Func<DeviceCaseNode, IPAddress> underlay)
+    {
+        using var keyA = KeyPair.Create();
+        using var keyB = KeyPair.Create();
+        await Join(context, keyA, keyB, underlay);
+
+        for (var family = 0; family < PodsA.Length; family++)
+        {
+            Expect.Equal(Packets, await CountEchoes(context, family, _ => Task.CompletedTask));
+        }
+
+        foreach (var (node, peer) in new[] { (context.A, context.B), (context.B, context.A) })
+        {
+            var device = await node.Namespace.Run(() => node.GetDevice(context.CancellationToken));
+            Expect.Equal(1, device.Peers.Count);
+            Expect.True(device.Peers[0].LastHandshakeTime is not null);
+            Expect.True(device.Peers[0].ReceiveBytes > 0 && device.Peers[0].TransmitBytes > 0);
+            Expect.Equal(new IPEndPoint(underlay(peer), Port), device.Peers[0].Endpoint);
+        }
+    }
+
+    private static async Task PacketsPassWhileTheSameKeyIsSet(DeviceCaseContext context)
+    {
+        using var keyA = KeyPair.Create();
+        using var keyB = KeyPair.Create();
+        await Join(context, keyA, keyB, node => node.IPv4);
+        Expect.Equal(Packets, await CountEchoes(context, 0, _ => Task.CompletedTask));
+        var before = (await context.A.GetDevice(context.CancellationToken)).Peers[0].LastHandshakeTime;
+
+        Expect.Equal(
+            Packets,
+            await CountEchoes(context, 0, _ => context.A.Configure(new DevicePatch(keyA, null, []), context.CancellationToken)));
+
+        Expect.Equal(before, (await context.A.GetDevice(context.CancellationToken)).Peers[0].LastHandshakeTime);
+    }
+
+    private static async Task Join(DeviceCaseContext context, KeyPair keyA, KeyPair keyB, Func<DeviceCaseNode, IPAddress> underlay)
+    {
+        await SetUp(context.A, keyA, PodsA, keyB.PublicKey, underlay(context.B), PodsB, context.CancellationToken);
+        await context.B.Namespace.Run(
+            () => SetUp(context.B, keyB, PodsB, keyA.PublicKey, underlay(context.A), PodsA, context.CancellationToken));
+    }
+
+    private static async Task SetUp(
+        DeviceCaseNode node,
+        KeyPair keyPair,
+        IPAddress[] pods,
+        PublicKey peer,
+        IPAddress peerAddress,
+        IPAddress[] peerPods,
+        CancellationToken cancellationToken)
+    {
+        IPPrefix[] remote = [.. peerPods.Select(PodCidr)];
+        await node.Client.CreateDevice(node.DeviceName, cancellationToken);
+        await node.Configure(
+            new DevicePatch(
+                keyPair, Port, [new PeerPatch(peer, PeerChange.Add, new IPEndPoint(peerAddress, Port), TimeSpan.Zero, [.. remote])]),
+            cancellationToken);
+        await node.Links.SetMtu(node.DeviceName, 1400, cancellationToken);
+        await node.Links.SetUp(node.DeviceName, cancellationToken);
+        foreach (var pod in pods)
+        {
+            // The "pod" is an address of the node's loopback, so its packets need a route to be sent and no forwarding.
+            await node.Links.AddAddress(
+                "lo", new LinkAddress(pod, pod.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32), cancellationToken);
+            await node.Links.AddRule(PodCidr(pod), cancellationToken);
+        }
+
+        foreach (var prefix in remote)
+        {
+            await node.Links.ReplaceRoute(new Route(prefix, node.DeviceName), cancellationToken);
+        }
+    }
+
+    private static IPPrefix PodCidr(IPAddress pod)
+    {
+        var bytes = pod.GetAddressBytes();
+        bytes[^1] = 0;
+        return new IPPrefix(new IPAddress(bytes), bytes.Length == 4 ? 24 : 64);
+    }
+
+    // Sends packets from A's pod to B's, one after the other, and counts those that came back.
+    private static async Task<int> CountEchoes(DeviceCaseContext context, int family, Func<int, Task> afterEach)
+    {
+        var timeout = TimeSpan.FromSeconds(15);
+        using var echo = await context.B.Namespace.Run(() => Task.FromResult(Bind(PodsB[family])));
+        using var socket = Bind(PodsA[family]);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        var echoing = Echo(echo, stop.Token);
+        var buffer = new byte[1300];
+        var count = 0;
+        for (var packet = 0; packet < Packets; packet++)
+        {
+            BitConverter.TryWriteBytes(buffer, packet);
+            await socket.SendToAsync(buffer, new IPEndPoint(PodsB[family], PodPort), context.CancellationToken);
+            var received = await socket.ReceiveAsync(buffer, context.CancellationToken).AsTask().WaitAsync(timeout, TimeProvider.System);
+            count += received == buffer.Length && BitConverter.ToInt32(buffer) == packet ? 1 : 0;
+            await afterEach(packet);
+        }
+
+        await stop.CancelAsync();
+        await echoing;
+        return count;
+    }
+
+    private static Socket Bind(IPAddress address)
+    {
+        var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(address, PodPort));
+        return socket;
+    }
+
+    private static async Task Echo(Socket socket, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[2000];
+        var from = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
+        try
+        {
+            while (true)
+            {
+                var received = await socket.ReceiveFromAsync(buffer, from, cancellationToken);
+                await socket.SendToAsync(buffer.AsMemory(0, received.ReceivedBytes), received.RemoteEndPoint, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The sender has what it wanted.
+        }
+    }
+}

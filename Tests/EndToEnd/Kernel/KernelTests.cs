@@ -1,0 +1,29 @@
+// The tables of cases as they went on the kernel in the guest.
+using Orleans.WireGuard.Tests.EndToEnd.Devices;
+using Orleans.WireGuard.Tests.EndToEnd.Routing;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
+
+[Trait("Kind", "Kernel")]
+public sealed class KernelTests(KernelFixture fixture) : IClassFixture<KernelFixture>
+{
+    public static TheoryData<string> Cases =>
+    [
+        .. LinkCases.All.Select(linkCase => $"link.{linkCase.Name}"),
+        .. DeviceCases.All.Select(deviceCase => $"device.{deviceCase.Name}"),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Case_OnTheGuestsKernel_Passes(string name)
+    {
+        var report = fixture.Report;
+        Assert.SkipWhen(report.SkipReason is not null, report.SkipReason ?? "");
+        if (!report.Results.TryGetValue(name, out var result))
+        {
+            Assert.Fail($"The guest did not report this case ({(report.IsComplete ? "it ended" : "it died")}):\n{report.Tail}");
+        }
+
+        Assert.True(result.Passed, result.Failure.Replace(" / ", "\n", StringComparison.Ordinal));
+    }
+}

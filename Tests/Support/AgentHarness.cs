@@ -1,0 +1,148 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>
+/// The agent of node 1 and everything it works with, in memory: sources that the test sets, devices and links that behave, a clock that
+/// stands still. Nothing happens by itself.
+/// </summary>
+internal sealed class AgentHarness : IAsyncDisposable
+{
+    // Nothing here waits for the real clock, so only what hangs takes this long.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly Identity _identity = new();
+    private readonly CancellationTokenSource _watchdog = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+    private bool _isStarted;
+
+    /// <summary>Makes an agent that has not been started.</summary>
+    /// <param name="others">The other nodes, in roster and membership.</param>
+    public AgentHarness(params int[] others)
+    {
+        _watchdog.CancelAfter(Patience);
+        Devices = new FakeWireGuardClient(Links);
+        Roster.Set(TestMesh.Roster([1, .. others]));
+        Store = new AnnouncementStore(Roster, Time);
+        var membership = new FakeMembership([1, .. others]);
+        Pass = new ReconcilePass(
+            Devices,
+            Links,
+            Ring,
+            Store,
+            Ledger,
+            new MeshMembers(membership, membership),
+            Roster,
+            Options.Create(DeviceOptions),
+            Time,
+            NullLogger<ReconcilePass>.Instance);
+        Agent = new MeshAgent(Pass, Options.Create(DeviceOptions), Time, NullLogger<MeshAgent>.Instance);
+    }
+
+    /// <summary>Ends waits that would hang.</summary>
+    public CancellationToken Token => _watchdog.Token;
+
+    /// <summary>How the device is set up.</summary>
+    public DeviceOptions DeviceOptions { get; } = new() { StartUserspace = true };
+
+    /// <summary>The clock.</summary>
+    public WaitableTimeProvider Time { get; } = new(TestMesh.Start);
+
+    /// <summary>Links and routes.</summary>
+    public FakeLinkClient Links { get; } = new();
+
+    /// <summary>Devices.</summary>
+    public FakeWireGuardClient Devices { get; }
+
+    /// <summary>Who the nodes are.</summary>
+    public FakeRosterSource Roster { get; } = new(0);
+
+    /// <summary>What the others announced.</summary>
+    public AnnouncementStore Store { get; }
+
+    /// <summary>Who acknowledged this node's announcement.</summary>
+    public DeliveryLedger Ledger { get; } = new();
+
+    /// <summary>This node's keys.</summary>
+    public KeyRing Ring { get; } = new();
+
+    /// <summary>One pass, without the loop around it.</summary>
+    public ReconcilePass Pass { get; }
+
+    /// <summary>The loop.</summary>
+    public MeshAgent Agent { get; }
+
+    /// <summary>The device of slot 0 as it is.</summary>
+    public Device Device => Devices.Peek(ReconcilePass.DeviceName)!;
+
+    /// <summary>How often the system was told to change anything.</summary>
+    public int Writes => Devices.Calls.Count(call => call.Operation is not nameof(IWireGuardClient.TryGetDevice))
+        + Links.Calls.Count(call => !call.Operation.StartsWith("Get", StringComparison.Ordinal) && !call.Operation.StartsWith("TryGet", StringComparison.Ordinal));
+
+    /// <summary>Puts a new key into the ring.</summary>
+    /// <returns>Its public half.</returns>
+    public PublicKey MakeKey()
+    {
+        var pair = KeyPair.Create();
+        _ = Ring.Replace(new SlotKey(Slot.Zero, pair, new Epoch(1), Time.GetUtcNow()));
+        return pair.PublicKey;
+    }
+
+    /// <summary>A key, every source answered, and an announcement of each of the others.</summary>
+    public AgentHarness Settled(params int[] others)
+    {
+        MakeKey();
+        Store.MarkSynced();
+        Array.ForEach(others, node => Announce(node));
+        return this;
+    }
+
+    /// <summary>Has another node announce itself.</summary>
+    public void Announce(int node, PublicKey? key = null, long revision = 0) =>
+        Assert.Equal(AnnouncementOutcome.Held, Store.Offer(TestMesh.Announce(_identity, node, key, revision)).Outcome);
+
+    /// <summary>Announces this node's key, and has some nodes acknowledge it.</summary>
+    public void Publish(long revision, params int[] acknowledgedBy)
+    {
+        var announcement = TestMesh.Announce(_identity, 1, Ring.Find(Slot.Zero)!.KeyPair.PublicKey, revision);
+        Ledger.Begin(announcement, Time.GetUtcNow());
+        foreach (var node in acknowledgedBy)
+        {
+            Ledger.Record(
+                announcement.Sequence, FakeMembership.Silo(node), TestMesh.Name(node), AnnouncementOutcome.Applied, null, Time.GetUtcNow());
+        }
+    }
+
+    /// <summary>Starts the loop, and waits until its first pass is over and it waits for work.</summary>
+    /// <returns>How long it will wait.</returns>
+    public async Task<TimeSpan> Start()
+    {
+        await Agent.StartAsync(Token);
+        _isStarted = true;
+        return await NextWait();
+    }
+
+    /// <summary>Waits until the loop waits for work.</summary>
+    /// <returns>How long it will wait.</returns>
+    public async Task<TimeSpan> NextWait() => await Time.NextWait(Token);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_isStarted)
+        {
+            await Agent.StopAsync(CancellationToken.None);
+        }
+
+        Agent.Dispose();
+        Devices.Dispose();
+        Ring.Dispose();
+        _identity.Dispose();
+        _watchdog.Dispose();
+    }
+}

@@ -1,0 +1,191 @@
+using System.Collections.Immutable;
+using System.Net;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>One call that a <see cref="FakeLinkClient"/> received.</summary>
+/// <param name="Number">Counts from 1 over all operations.</param>
+/// <param name="Operation">The member's name, such as <c>ReplaceRoute</c>.</param>
+/// <param name="Subject">The link, route, source or destination it was about.</param>
+internal sealed record LinkCall(int Number, string Operation, object? Subject);
+
+/// <summary>
+/// Links, routes and rules in memory that behave as the kernel's: a route needs a link that is up and goes away with it, a rule cannot be
+/// added twice. Counts and records calls, and fails the ones it is told to.
+/// </summary>
+internal sealed class FakeLinkClient : ILinkClient
+{
+    /// <summary>MTU of a new link in bytes, as wireguard-go and the kernel set it.</summary>
+    public const int DefaultMtu = 1420;
+
+    private const int ENODEV = 19;
+    private const int ENETDOWN = 100;
+    private const int EEXIST = 17;
+    private const int EINVAL = 22;
+    private const int EIO = 5;
+    private const int MinMtu = 68;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Link> _links = [];
+    private readonly SortedDictionary<IPPrefix, Route> _routes = [];
+    private readonly SortedSet<IPPrefix> _rules = [];
+    private readonly Dictionary<IPAddress, int?> _pathMtus = [];
+    private readonly Dictionary<int, int> _failures = [];
+    private ImmutableList<LinkCall> _calls = [];
+    private int _lastIndex;
+
+    /// <summary>Runs before every call takes effect: may wait, may throw to fail it, may change a link as somebody else would.</summary>
+    public Func<LinkCall, CancellationToken, Task>? OnCall { get; set; }
+
+    /// <summary>Everything that was called, in order, failed calls included.</summary>
+    public IReadOnlyList<LinkCall> Calls => Volatile.Read(ref _calls);
+
+    /// <summary>MTU in bytes of the way to every destination that <see cref="SetPathMtu"/> was not told of.</summary>
+    public int? PathMtu { get; set; } = 1500;
+
+    /// <summary>How often an operation was called.</summary>
+    public int CountOf(string operation) => Calls.Count(call => call.Operation == operation);
+
+    /// <summary>Makes call <paramref name="number"/>, counted from 1 over all operations, fail without an effect.</summary>
+    public void FailCall(int number, int errno = EIO)
+    {
+        lock (_lock)
+        {
+            _failures[number] = errno;
+        }
+    }
+
+    /// <summary>Makes the next call fail.</summary>
+    public void FailNextCall(int errno = EIO) => FailCall(Calls.Count + 1, errno);
+
+    /// <summary>Adds a link that is down, as creating a device does. One of this name that is there already is replaced.</summary>
+    public void AddLink(string name, int mtu = DefaultMtu)
+    {
+        lock (_lock)
+        {
+            RemoveLink(name);
+            _links[name] = new Link(name, ++_lastIndex, mtu, IsUp: false);
+        }
+    }
+
+    /// <summary>Removes a link and its routes.</summary>
+    public void RemoveLink(string name)
+    {
+        lock (_lock)
+        {
+            _ = _links.Remove(name);
+            RemoveRoutes(name);
+        }
+    }
+
+    /// <summary>Takes a link down as somebody else would; its routes go.</summary>
+    public void SetDown(string name)
+    {
+        lock (_lock)
+        {
+            _links[name] = Find(name, "set") with { IsUp = false };
+            RemoveRoutes(name);
+        }
+    }
+
+    /// <summary>Says what <see cref="GetPathMtu"/> answers for one destination; <see langword="null"/> for unreachable.</summary>
+    public void SetPathMtu(IPAddress destination, int? mtu)
+    {
+        lock (_lock)
+        {
+            _pathMtus[destination] = mtu;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<Link?> TryGetLink(string name, CancellationToken cancellationToken) =>
+        Call(nameof(TryGetLink), name, () => _links.GetValueOrDefault(name), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task SetMtu(string name, int mtu, CancellationToken cancellationToken) => Call(nameof(SetMtu), name, () =>
+    {
+        if (mtu is < MinMtu or > ushort.MaxValue)
+        {
+            throw new DeviceException($"set mtu {mtu} of {name}", EINVAL, "mtu out of range");
+        }
+
+        return _links[name] = Find(name, $"set mtu {mtu} of") with { Mtu = mtu };
+    }, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task SetUp(string name, CancellationToken cancellationToken) =>
+        Call(nameof(SetUp), name, () => _links[name] = Find(name, "set up") with { IsUp = true }, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<int?> GetPathMtu(IPAddress destination, CancellationToken cancellationToken) => Call(
+        nameof(GetPathMtu), destination, () => _pathMtus.TryGetValue(destination, out var mtu) ? mtu : PathMtu, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken) =>
+        Call(nameof(GetRoutes), null, () => _routes.Values.ToEquatableArray(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ReplaceRoute(Route route, CancellationToken cancellationToken) => Call(nameof(ReplaceRoute), route, () =>
+        Find(route.DeviceName, $"add route {route.Destination} to").IsUp
+            ? _routes[route.Destination] = route
+            : throw new DeviceException($"add route {route.Destination} to {route.DeviceName}", ENETDOWN, "Network is down"),
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task DeleteRoute(Route route, CancellationToken cancellationToken) => Call(nameof(DeleteRoute), route, () =>
+        _routes.TryGetValue(route.Destination, out var held) && held == route && _routes.Remove(route.Destination), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken) =>
+        Call(nameof(GetRules), null, () => _rules.ToEquatableArray(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task AddRule(IPPrefix source, CancellationToken cancellationToken) => Call(nameof(AddRule), source, () =>
+        _rules.Add(source) ? true : throw new DeviceException($"add rule from {source}", EEXIST, "File exists"), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task DeleteRule(IPPrefix source, CancellationToken cancellationToken) =>
+        Call(nameof(DeleteRule), source, () => _rules.Remove(source), cancellationToken);
+
+    private async Task<T> Call<T>(string operation, object? subject, Func<T> effect, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        LinkCall call;
+        int errno;
+        lock (_lock)
+        {
+            call = new LinkCall(_calls.Count + 1, operation, subject);
+            Volatile.Write(ref _calls, _calls.Add(call));
+            _ = _failures.TryGetValue(call.Number, out errno);
+        }
+
+        if (OnCall is { } hook)
+        {
+            await hook(call, cancellationToken);
+        }
+
+        if (errno != 0)
+        {
+            throw new DeviceException($"{operation} {subject}", errno, "the fake was told to fail this call");
+        }
+
+        lock (_lock)
+        {
+            return effect();
+        }
+    }
+
+    private Link Find(string name, string operation) => _links.TryGetValue(name, out var link)
+        ? link
+        : throw new DeviceException($"{operation} {name}", ENODEV, "No such device");
+
+    private void RemoveRoutes(string deviceName)
+    {
+        foreach (var destination in _routes.Values.Where(route => route.DeviceName == deviceName).Select(route => route.Destination).ToArray())
+        {
+            _ = _routes.Remove(destination);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using Orleans.WireGuard.Grains.Delivery;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>Delivers as the real one does, except for what the test wants lost or altered.</summary>
+internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerServiceClient
+{
+    private int _lost;
+
+    /// <summary>Which announcements to lose; none by default.</summary>
+    public Func<SiloAddress, PeerAnnouncement, bool> IsLost { get; set; } = static (_, _) => false;
+
+    /// <summary>How many were lost so far.</summary>
+    public int Lost => Volatile.Read(ref _lost);
+
+    /// <inheritdoc/>
+    public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement)
+    {
+        if (!IsLost(silo, announcement))
+        {
+            return inner.Receive(silo, announcement);
+        }
+
+        Interlocked.Increment(ref _lost);
+        return Task.FromException<AnnouncementReceipt>(new TimeoutException("The test lost this message."));
+    }
+
+    /// <inheritdoc/>
+    public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => inner.Exchange(silo, digest);
+}

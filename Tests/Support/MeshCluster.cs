@@ -1,0 +1,168 @@
+using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.TestingHost;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>
+/// An Orleans cluster in this process whose silos are nodes of a mesh: real grains, real agents, our own Orleans settings, devices in
+/// memory. Silo <c>i</c> is node <c>node-i</c>. A device outlives its silo, as a real one does.
+/// </summary>
+internal sealed class MeshCluster : IAsyncDisposable
+{
+    private const int MaxNodes = 10;
+
+    // Nothing here takes longer than a second or two; this is for a machine that is busy with something else.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly InProcessTestCluster _cluster;
+    private readonly Dictionary<string, FakeWireGuardClient> _devices;
+    private readonly Dictionary<string, FakeLinkClient> _links;
+
+    // Silos of a chosen name, which the test host starts but does not keep.
+    private readonly List<InProcessSiloHandle> _later = [];
+
+    private MeshCluster(InProcessTestCluster cluster, Dictionary<string, FakeWireGuardClient> devices, Dictionary<string, FakeLinkClient> links) =>
+        (_cluster, _devices, _links) = (cluster, devices, links);
+
+    /// <summary>A client outside the silos.</summary>
+    public IGrainFactory Client => _cluster.Client;
+
+    /// <summary>The names of the nodes whose silos run.</summary>
+    public IReadOnlyList<string> NodeNames => [.. Silos.Select(silo => NodeName(silo.Name)).Order(StringComparer.Ordinal)];
+
+    /// <summary>Starts a mesh and waits until its silos are members.</summary>
+    /// <param name="nodes">How many silos.</param>
+    /// <param name="timeProvider">Drives grain timers, schedules and time-outs of ours; the real clock by default.</param>
+    /// <param name="period">Length of an epoch; a day by default, so that nothing rotates by itself.</param>
+    public static async Task<MeshCluster> Start(int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null)
+    {
+        var links = Enumerable.Range(0, MaxNodes).ToDictionary(Name, _ => new FakeLinkClient());
+        var devices = links.ToDictionary(link => link.Key, link => new FakeWireGuardClient(link.Value));
+        var builder = new InProcessTestClusterBuilder((short)nodes);
+        builder.ConfigureSilo((options, silo) =>
+        {
+            var name = NodeName(options.SiloName);
+            if (timeProvider is not null)
+            {
+                silo.Services.AddSingleton(timeProvider);
+                silo.Services.AddKeyedSingleton(TimeProviderNames.Grains, timeProvider);
+            }
+
+            silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
+                .AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddConsole());
+            silo.AddWireGuardGrains().UseSiloDefaults();
+            silo.Services.PostConfigure<SiloOptions>(silo => silo.SiloName = name);
+            silo.Services.Configure<RotationOptions>(rotation => rotation.Period = period ?? TimeSpan.FromDays(1));
+            silo.Services.Configure<DeviceOptions>(device => device.StartUserspace = true);
+            silo.Services.AddSingleton<INodeRosterSource>(new FakeRosterSource(MaxNodes));
+            silo.Services.AddSingleton<IWireGuardClient>(devices[name]);
+            silo.Services.AddSingleton<ILinkClient>(links[name]);
+            silo.Services.AddSingleton<PeerServiceClient>();
+            silo.Services.AddSingleton<LossyPeerServiceClient>();
+            silo.Services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));
+            silo.Services.AddMeshAgent();
+        });
+        var cluster = builder.Build();
+        await cluster.DeployAsync();
+        return new MeshCluster(cluster, devices, links);
+    }
+
+    /// <summary>The NodeGrain of a node, called from outside.</summary>
+    public INodeGrain Node(string name) => Client.GetGrain<INodeGrain>(name);
+
+    /// <summary>The PeerGrain of a node, called from outside.</summary>
+    public IPeerGrain Peer(string name) => Client.GetGrain<IPeerGrain>(name);
+
+    /// <summary>The devices of a node, whether its silo runs or not.</summary>
+    public FakeWireGuardClient Devices(string name) => _devices[name];
+
+    /// <summary>The links and routes of a node.</summary>
+    public FakeLinkClient Links(string name) => _links[name];
+
+    /// <summary>The services of a node's silo.</summary>
+    public IServiceProvider Services(string name) => Handle(name).ServiceProvider;
+
+    /// <summary>Asks the mesh as <c>owg status</c> does.</summary>
+    public Task<MeshSnapshot> GetSnapshot() => Client.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetSnapshot();
+
+    /// <summary>Ends a silo without letting it say goodbye, and waits until the others know.</summary>
+    public async Task Kill(string name)
+    {
+        var handle = Handle(name);
+        await _cluster.KillSiloAsync(handle);
+        _later.Remove(handle);
+        var survivor = Services(NodeNames[0]).GetRequiredService<IClusterMembershipService>();
+        await Eventually(() => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member)
+            || member.Status == SiloStatus.Dead, $"the others to know that {name} is dead");
+    }
+
+    /// <summary>Starts the silo of a node that has none.</summary>
+    public async Task StartSilo(string name) =>
+        _later.Add(await _cluster.StartSiloAsync(int.Parse(name["node-".Length..], CultureInfo.InvariantCulture), _cluster.Options));
+
+    /// <summary>Waits until every running node's device holds the key of every other.</summary>
+    public Task UntilAllAgree() => Eventually(AllAgree, "all devices to agree on all keys");
+
+    /// <summary>Whether every running node's device holds the key of every other, by the devices themselves.</summary>
+    public bool AllAgree() => NodeNames.All(node => Key(node) is { } key
+        && NodeNames.Where(other => other != node).All(other => HeldKeys(other, node).Contains(key)));
+
+    /// <summary>The key that a node's device uses.</summary>
+    public PublicKey? Key(string node) => Devices(node).Peek(ReconcilePass.DeviceName)?.PublicKey;
+
+    /// <summary>The keys that the device of <paramref name="holder"/> has for the pods of <paramref name="node"/>.</summary>
+    public IReadOnlyList<PublicKey> HeldKeys(string holder, string node)
+    {
+        var podCIDR = FakeRosterSource.Node(int.Parse(node["node-".Length..], CultureInfo.InvariantCulture)).PodCIDRs[0];
+        return [.. (Devices(holder).Peek(ReconcilePass.DeviceName)?.Peers ?? [])
+            .Where(peer => peer.AllowedIPs.Contains(podCIDR)).Select(peer => peer.PublicKey)];
+    }
+
+    /// <summary>Waits for a condition and says which one never came.</summary>
+    public static async Task Eventually(Func<bool> condition, string what)
+    {
+        var deadline = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Patience, $"Waited {Patience.TotalSeconds} s in vain for {what}.");
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var silo in _later)
+        {
+            await silo.DisposeAsync();
+        }
+
+        await _cluster.DisposeAsync();
+        foreach (var device in _devices.Values)
+        {
+            device.Dispose();
+        }
+    }
+
+    private static string Name(int number) => string.Create(CultureInfo.InvariantCulture, $"node-{number}");
+
+    // The test host calls its silos Silo_0, Silo_1 and so on.
+    private static string NodeName(string siloName) => siloName.StartsWith("node-", StringComparison.Ordinal)
+        ? siloName
+        : "node-" + siloName[(siloName.LastIndexOf('_') + 1)..];
+
+    private IEnumerable<InProcessSiloHandle> Silos => _cluster.Silos.Concat(_later);
+
+    private InProcessSiloHandle Handle(string name) => Silos.Single(silo => NodeName(silo.Name) == name);
+}

@@ -1,0 +1,147 @@
+using CsCheck;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+/// <summary>What the device and the routes should be, and what may go (invariant I4).</summary>
+public sealed class DesiredStateTests
+{
+    private static readonly HashSet<PublicKey> NoStarts = [];
+
+    [Fact]
+    public void BuildDevice_Announcements_AreThePeersInOrder()
+    {
+        var desired = Build(View(TestMesh.Roster(1, 2, 3), true, TestMesh.Announce(3), TestMesh.Announce(1), TestMesh.Announce(2)));
+        Assert.Equal(
+            [
+                new DesiredPeer(TestMesh.Key(2), [TestMesh.Endpoint(2)], [TestMesh.PodCIDR(2)], TimeSpan.Zero),
+                new DesiredPeer(TestMesh.Key(3), [TestMesh.Endpoint(3)], [TestMesh.PodCIDR(3)], TimeSpan.Zero),
+            ],
+            desired.Peers);
+        Assert.Equal(("cilium_wg0", TestMesh.ListenPort), (desired.Name, desired.ListenPort));
+        Assert.Null(desired.KeyPair);
+    }
+
+    [Fact]
+    public void BuildDevice_KeyOfTheSlot_IsUsed()
+    {
+        using var zero = KeyPair.Create();
+        using var one = KeyPair.Create();
+        var view = View(null, false) with
+        {
+            Keys = [new SlotKey(Slot.Zero, zero, default, TestMesh.Start), new SlotKey(Slot.One, one, default, TestMesh.Start)],
+        };
+        Assert.Same(zero, Build(view).KeyPair);
+        Assert.Same(one, DesiredState.BuildDevice(view, Slot.One, "cilium_wg1", 51872, null, NoStarts).KeyPair);
+    }
+
+    [Fact]
+    public void BuildDevice_AnotherSlot_HasItsOwnKeysAndPorts()
+    {
+        var both = TestMesh.Announce(2) with
+        {
+            Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), default, 51871), new SlotAnnouncement(Slot.One, TestMesh.Key(22), default, 51872)],
+        };
+        var desired = DesiredState.BuildDevice(View(null, false, both, TestMesh.Announce(3)), Slot.One, "cilium_wg1", 51872, null, NoStarts);
+        var peer = Assert.Single(desired.Peers);
+        Assert.Equal((TestMesh.Key(22), 51872), (peer.PublicKey, peer.Endpoints[0].Port));
+    }
+
+    [Fact]
+    public void BuildDevice_StartHandshake_TurnsKeepaliveOnForThatPeer()
+    {
+        var view = View(TestMesh.Roster(1, 2, 3), true, TestMesh.Announce(2), TestMesh.Announce(3));
+        var desired = DesiredState.BuildDevice(view, Slot.Zero, "cilium_wg0", TestMesh.ListenPort, null, new HashSet<PublicKey> { TestMesh.Key(3) });
+        Assert.Equal([TimeSpan.Zero, HandshakeStarter.StartInterval], desired.Peers.Select(peer => peer.PersistentKeepaliveInterval));
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void BuildDevice_BeforeEverySourceAnswered_KeepsEveryPeer(bool hasRoster, bool isSynced)
+    {
+        var observed = Observed(Peer(2), Peer(9));
+        var desired = Build(View(hasRoster ? TestMesh.Roster(1, 2) : null, isSynced), observed);
+        Assert.True(DevicePatchBuilder.Build(desired, observed).IsEmpty);
+    }
+
+    [Fact]
+    public void BuildDevice_BeforeSyncAnyObserved_RemovesNothing() =>
+        Gen.Select(Gen.Bool, Gen.Bool, Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5]).Sample((hasRoster, isSynced, held, announced) =>
+        {
+            var view = View(hasRoster ? TestMesh.Roster(1, 2) : null, isSynced && !hasRoster, [.. announced.Distinct().Select(node => TestMesh.Announce(node))]);
+            var observed = Observed([.. held.Distinct().Order().Select(Peer)]);
+            Assert.DoesNotContain(DevicePatchBuilder.Build(Build(view, observed), observed).Peers, change => change.Change == PeerChange.Remove);
+        });
+
+    // That node's silo is down; its tunnels are not.
+    [Fact]
+    public void BuildDevice_RosteredNodeWithoutAnnouncement_KeepsItsPeer()
+    {
+        var observed = Observed(Peer(2), Peer(3) with { PersistentKeepaliveInterval = TimeSpan.FromSeconds(25) });
+        var desired = Build(View(TestMesh.Roster(1, 2, 3), true, TestMesh.Announce(2)), observed);
+        Assert.True(DevicePatchBuilder.Build(desired, observed).IsEmpty);
+    }
+
+    [Fact]
+    public void BuildDevice_NodeThatLeft_LosesItsPeer()
+    {
+        var observed = Observed(Peer(2), Peer(3));
+        Assert.Equal([TestMesh.Key(2)], Keys(Build(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2)), observed)));
+        Assert.Equal([TestMesh.Key(2)], Keys(Build(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2), TestMesh.Announce(3)), observed)));
+    }
+
+    [Fact]
+    public void BuildDevice_SupersededKey_LosesItsPeer() => Assert.Equal(
+        [TestMesh.Key(22)], Keys(Build(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2, TestMesh.Key(22))), Observed(Peer(2)))));
+
+    // Before sync the old peer stays, but the prefix goes to the announced one: a prefix has one peer of a device.
+    [Fact]
+    public void BuildDevice_SupersededKeyBeforeSync_LosesThePrefixOnly()
+    {
+        var desired = Build(View(null, false, TestMesh.Announce(2, TestMesh.Key(22))), Observed(Peer(2)));
+        Assert.Equal([TestMesh.Key(2), TestMesh.Key(22)], Keys(desired));
+        Assert.Equal([[], [TestMesh.PodCIDR(2)]], desired.Peers.Select(peer => peer.AllowedIPs));
+    }
+
+    [Fact]
+    public void BuildDevice_PeerOfNobody_Goes() =>
+        Assert.Empty(Build(View(TestMesh.Roster(1, 2), true), Observed(Peer(9))).Peers);
+
+    // What carries this node's own prefix is not another node's.
+    [Fact]
+    public void BuildDevice_PeerWithOurOwnPrefix_Goes() =>
+        Assert.Empty(Build(View(TestMesh.Roster(1, 2), true), Observed(Peer(9) with { AllowedIPs = [TestMesh.PodCIDR(1)] })).Peers);
+
+    [Fact]
+    public void BuildRoutes_Peers_AreTheirPrefixesInOrder() => Assert.Equal(
+        [new Route(TestMesh.PodCIDR(2), "cilium_wg0"), new Route(TestMesh.PodCIDR(3), "cilium_wg0")],
+        DesiredState.BuildRoutes(Build(View(null, false, TestMesh.Announce(3), TestMesh.Announce(2)))));
+
+    [Fact]
+    public void BuildRules_RosterKnown_AreOurPodCIDRs()
+    {
+        Assert.Null(DesiredState.BuildRules(View(null, true)));
+        Assert.Null(DesiredState.BuildRules(View(TestMesh.Roster(2), true)));
+        Assert.Equal([TestMesh.PodCIDR(1)], DesiredState.BuildRules(View(TestMesh.Roster(1, 2), false)));
+    }
+
+    private static MeshView View(NodeRoster? roster, bool isSynced, params PeerAnnouncement[] announcements) =>
+        new(TestMesh.Name(1), [], announcements.ToDictionary(announcement => announcement.NodeName), roster, isSynced);
+
+    private static DesiredDevice Build(MeshView view, Device? observed = null) =>
+        DesiredState.BuildDevice(view, Slot.Zero, "cilium_wg0", TestMesh.ListenPort, observed, NoStarts);
+
+    private static IEnumerable<PublicKey> Keys(DesiredDevice device) => device.Peers.Select(peer => peer.PublicKey);
+
+    private static Device Observed(params DevicePeer[] peers) => new("cilium_wg0", null, TestMesh.ListenPort, 0, [.. peers]);
+
+    private static DevicePeer Peer(int node) =>
+        new(TestMesh.Key(node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, TestMesh.Start, 1, 1);
+}

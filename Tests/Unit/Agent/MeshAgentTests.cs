@@ -1,0 +1,223 @@
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+/// <summary>The loop: notes merge, failures are retried, and who waits gets the outcome of a pass that began after it asked.</summary>
+public sealed class MeshAgentTests
+{
+    private static readonly TimeSpan Resync = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task Snapshot_NotStarted_SaysSo()
+    {
+        await using var mesh = new AgentHarness(2);
+        Assert.Equal(("has not reconciled its device yet", 0L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Empty(mesh.Agent.Snapshot.Devices);
+    }
+
+    [Fact]
+    public async Task GetListenPort_Slots_AreNeighbours()
+    {
+        await using var mesh = new AgentHarness(2);
+        Assert.Equal((51871, 51872), (mesh.Agent.GetListenPort(Slot.Zero), mesh.Agent.GetListenPort(Slot.One)));
+    }
+
+    [Fact]
+    public async Task Start_Settled_ReconcilesOnceAndWaitsForTheResync()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        Assert.Equal(Resync, await mesh.Start());
+        Assert.Equal((null, 1L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Single(mesh.Agent.Snapshot.Devices);
+    }
+
+    [Fact]
+    public async Task Resync_TimeIsOver_ReadsEverythingAndWritesNothing()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        var (writes, reads) = (mesh.Writes, mesh.Links.CountOf("GetRoutes"));
+        mesh.Time.Advance(Resync);
+        Assert.Equal(Resync, await mesh.NextWait());
+        Assert.Equal((writes, reads + 1, 2L), (mesh.Writes, mesh.Links.CountOf("GetRoutes"), mesh.Agent.Snapshot.CompletedPasses));
+    }
+
+    [Fact]
+    public async Task RequestReconcile_NothingElseDue_DoesNotPutTheResyncOff()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        mesh.Time.Advance(TimeSpan.FromSeconds(10));
+        mesh.Agent.RequestReconcile();
+        Assert.Equal(TimeSpan.FromSeconds(20), await mesh.NextWait());
+    }
+
+    [Fact]
+    public async Task Reconcile_BurstOfAnnouncements_TakesAHandfulOfPasses()
+    {
+        const int Announcements = 500;
+        int[] others = [.. Enumerable.Range(2, Announcements)];
+        await using var mesh = new AgentHarness(others).Settled();
+        await mesh.Start();
+
+        // The pass under way cannot end before all of them are here.
+        using var gate = new Gate(mesh);
+        mesh.Agent.RequestReconcile();
+        await gate.Entered;
+        var waiters = others.Select(node =>
+        {
+            mesh.Announce(node);
+            return mesh.Agent.Reconcile(mesh.Token);
+        }).ToList();
+        gate.Open();
+        Assert.All(await Task.WhenAll(waiters), Assert.True);
+        Assert.Equal(Announcements, mesh.Device.Peers.Count);
+        Assert.InRange(mesh.Agent.Snapshot.CompletedPasses, 3, 5);
+        Assert.InRange(mesh.Devices.CountOf(nameof(IWireGuardClient.Configure)), 2, 4);
+    }
+
+    // The pass under way may have read its sources before the caller changed them. Only the next one fails, so its outcome is told apart.
+    [Fact]
+    public async Task Reconcile_DuringAPass_WaitsForTheNext()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        using var gate = new Gate(mesh);
+        var first = mesh.Agent.Reconcile(mesh.Token);
+        await gate.Entered;
+        var second = mesh.Agent.Reconcile(mesh.Token);
+        mesh.Devices.FailNextCall();
+        gate.Open();
+        Assert.True(await first);
+        Assert.False(await second);
+        Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reconcile_Cancelled_EndsTheWaitOnly()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        using var gate = new Gate(mesh);
+        mesh.Agent.RequestReconcile();
+        await gate.Entered;
+        using var impatience = CancellationTokenSource.CreateLinkedTokenSource(mesh.Token);
+        var impatient = mesh.Agent.Reconcile(impatience.Token);
+        var patient = mesh.Agent.Reconcile(mesh.Token);
+        await impatience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
+        gate.Open();
+        Assert.True(await patient);
+    }
+
+    [Fact]
+    public async Task Reconcile_ClientFails_RetriesWithBackOffAndRecovers()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        var isFailing = true;
+        mesh.Devices.OnCall = (_, _) => isFailing ? throw new DeviceException("get cilium_wg0", 5, "told to fail") : Task.CompletedTask;
+        var delays = new List<double> { (await mesh.Start()).TotalMilliseconds };
+        while (delays.Count < 7)
+        {
+            Assert.Equal("get cilium_wg0: told to fail (errno 5)", mesh.Agent.Snapshot.Problem);
+            mesh.Time.Advance(TimeSpan.FromMilliseconds(delays[^1]));
+            delays.Add((await mesh.NextWait()).TotalMilliseconds);
+        }
+
+        Assert.Equal([200, 400, 800, 1600, 3200, 5000, 5000], delays);
+        isFailing = false;
+        mesh.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(Resync, await mesh.NextWait());
+        Assert.Equal((null, 8L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Single(mesh.Device.Peers);
+
+        // A fault much later begins with the short delay again.
+        isFailing = true;
+        mesh.Time.Advance(Resync);
+        Assert.Equal(200, (await mesh.NextWait()).TotalMilliseconds);
+    }
+
+    [Fact]
+    public async Task Reconcile_ClientFails_KeepsTheLastKnownDevices()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        var devices = mesh.Agent.Snapshot.Devices;
+        mesh.Devices.FailNextCall();
+        Assert.False(await mesh.Agent.Reconcile(mesh.Token));
+        Assert.Equal(devices, mesh.Agent.Snapshot.Devices);
+        await mesh.NextWait();
+        Assert.True(await mesh.Agent.Reconcile(mesh.Token));
+    }
+
+    [Fact]
+    public async Task Reconcile_DeviceDeletedBetweenPasses_IsThereAgain()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        mesh.Devices.Remove(ReconcilePass.DeviceName);
+        Assert.True(await mesh.Agent.Reconcile(mesh.Token));
+        Assert.Single(mesh.Device.Peers);
+        Assert.Single(await mesh.Links.GetRoutes(mesh.Token));
+    }
+
+    [Fact]
+    public async Task Reconcile_HandshakeStarted_LooksAgainSoon()
+    {
+        await using var mesh = new AgentHarness(2).Settled();
+        mesh.Announce(2, revision: 2);
+        mesh.Publish(1, 2);
+        Assert.Equal(TimeSpan.FromMilliseconds(500), await mesh.Start());
+        mesh.Devices.ChangePeer(ReconcilePass.DeviceName, TestMesh.Key(2), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow() });
+        mesh.Time.Advance(TimeSpan.FromMilliseconds(500));
+        Assert.Equal(Resync - TimeSpan.FromMilliseconds(500), await mesh.NextWait());
+    }
+
+    [Fact]
+    public async Task Stop_SomebodyWaits_EndsTheWait()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        using var gate = new Gate(mesh);
+        var first = mesh.Agent.Reconcile(CancellationToken.None);
+        await gate.Entered;
+        var second = mesh.Agent.Reconcile(CancellationToken.None);
+        await mesh.Agent.StopAsync(mesh.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first.WaitAsync(mesh.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second.WaitAsync(mesh.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Agent.Reconcile(CancellationToken.None).WaitAsync(mesh.Token));
+        Assert.False(mesh.Token.IsCancellationRequested, "The agent ended the waits, not the test.");
+    }
+
+    /// <summary>Holds the next call to the device until it is opened.</summary>
+    private sealed class Gate : IDisposable
+    {
+        private readonly FakeWireGuardClient _devices;
+        private readonly CancellationToken _token;
+        private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Gate(AgentHarness mesh)
+        {
+            (_devices, _token) = (mesh.Devices, mesh.Token);
+            _devices.OnCall = (_, cancellationToken) =>
+            {
+                _entered.TrySetResult();
+                return _opened.Task.WaitAsync(cancellationToken);
+            };
+        }
+
+        /// <summary>Ends when the call is being held.</summary>
+        public Task Entered => _entered.Task.WaitAsync(_token);
+
+        public void Open() => _opened.TrySetResult();
+
+        public void Dispose()
+        {
+            _devices.OnCall = null;
+            Open();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Delivery;
+
+/// <summary>What was held stays in force until something better comes, and refusals are counted.</summary>
+public sealed class AnnouncementStoreTests : IDisposable
+{
+    private readonly Identity _identity = new();
+    private readonly FakeTimeProvider _time = new(TestMesh.Start);
+    private readonly AnnouncementStore _store;
+
+    public AnnouncementStoreTests()
+    {
+        var roster = new FakeRosterSource(0);
+        roster.Set(TestMesh.Roster(1, 2, 3));
+        _store = new AnnouncementStore(roster, _time);
+        Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(1, revision: 5)).Outcome);
+        Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(2, revision: 5)).Outcome);
+    }
+
+    public void Dispose() => _identity.Dispose();
+
+    [Fact]
+    public void Offer_Newer_ReplacesWhatWasHeld()
+    {
+        var newer = Announce(1, TestMesh.Key(11), 6);
+        Assert.Equal(AnnouncementOutcome.Held, _store.Offer(newer).Outcome);
+        Assert.Equal(newer, _store.Announcements[TestMesh.Name(1)]);
+        Assert.Equal(2, _store.Announcements.Count);
+        Assert.Empty(_store.Refusals);
+    }
+
+    [Fact]
+    public void Offer_Repeated_IsAppliedAndNotCounted()
+    {
+        Assert.Equal(AnnouncementOutcome.Applied, _store.Offer(_store.Announcements[TestMesh.Name(1)]).Outcome);
+        Assert.Empty(_store.Refusals);
+    }
+
+    [Fact]
+    public void Offer_Refused_KeepsWhatWasHeldAndCounts()
+    {
+        var before = _store.Announcements;
+        (PeerAnnouncement Announcement, AnnouncementOutcome Outcome)[] refused =
+        [
+            (Announce(1, TestMesh.Key(11), 4), AnnouncementOutcome.StaleSequence),
+            (Announce(1, default(PublicKey), 6), AnnouncementOutcome.ZeroKey),
+            (Announce(1, TestMesh.Key(2), 6), AnnouncementOutcome.KeyOfAnotherNode),
+            (_identity.Sign(TestMesh.Announce(1, revision: 6) with { AllowedIPs = [TestMesh.PodCIDR(2)] }), AnnouncementOutcome.OverlappingAllowedIPs),
+            (TestMesh.Announce(1, revision: 6), AnnouncementOutcome.BadSignature),
+            (Announce(4), AnnouncementOutcome.UnknownNode),
+            (TestMesh.Announce(1, revision: 6) with { Endpoints = [] }, AnnouncementOutcome.Malformed),
+        ];
+        Assert.All(refused, offer => Assert.Equal(offer.Outcome, _store.Offer(offer.Announcement).Outcome));
+        Assert.Same(before, _store.Announcements);
+        Assert.Equal(refused.Select(offer => offer.Outcome).Order(), _store.Refusals.Select(refusal => refusal.Outcome));
+        Assert.All(_store.Refusals, refusal => Assert.Equal((1, TestMesh.Start), (refusal.Count, refusal.LastAt)));
+    }
+
+    [Fact]
+    public void Refusals_SameReasonTwice_CountAndTellTheLast()
+    {
+        _store.Offer(Announce(1, default(PublicKey), 6));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _store.Offer(Announce(2, default(PublicKey), 6));
+        Assert.Equal(
+            [new RefusalCount(AnnouncementOutcome.ZeroKey, 2, TestMesh.Name(2), "the public key of slot 0 is all-zero", _time.GetUtcNow())],
+            _store.Refusals);
+    }
+
+    [Fact]
+    public void ForgetAbsent_NodeLeft_FreesItsKeyAndPrefix()
+    {
+        _store.ForgetAbsent(TestMesh.Roster(1, 3));
+        Assert.Equal([TestMesh.Name(1)], _store.Announcements.Keys);
+        var heir = _identity.Sign(TestMesh.Announce(3, TestMesh.Key(2)) with { AllowedIPs = [TestMesh.PodCIDR(2)] });
+        Assert.Equal(AnnouncementOutcome.Held, _store.Offer(heir).Outcome);
+    }
+
+    [Fact]
+    public void IsSynced_OnlyAfterMarkSynced()
+    {
+        Assert.False(_store.IsSynced);
+        _store.MarkSynced();
+        Assert.True(_store.IsSynced);
+    }
+
+    private PeerAnnouncement Announce(int node, PublicKey? key = null, long revision = 0) => TestMesh.Announce(_identity, node, key, revision);
+}

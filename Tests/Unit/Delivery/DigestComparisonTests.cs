@@ -1,0 +1,57 @@
+using CsCheck;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Delivery;
+
+/// <summary>One exchange of digests leaves both sides with the newest that either had.</summary>
+public sealed class DigestComparisonTests
+{
+    private const int MaxNodes = 4;
+
+    // For each node: nothing, or an announcement of one of a few revisions.
+    private static readonly Gen<Dictionary<string, PeerAnnouncement>> Held = Gen.Int[-1, 2].Array[MaxNodes].Select(revisions => revisions
+        .Select((revision, node) => (revision, node)).Where(entry => entry.revision >= 0)
+        .ToDictionary(entry => TestMesh.Name(entry.node), entry => TestMesh.Announce(entry.node, revision: entry.revision)));
+
+    [Fact]
+    public void Compare_ThenExchange_BothHoldTheNewest() => Gen.Select(Held, Held).Sample((mine, theirs) =>
+    {
+        var newest = mine.Values.Concat(theirs.Values).GroupBy(announcement => announcement.NodeName)
+            .Select(node => node.MaxBy(announcement => announcement.Sequence)!).ToDictionary(announcement => announcement.NodeName);
+
+        // What PeerService does: the caller takes what is newer and sends what is wanted.
+        var reply = DigestComparison.Compare(DigestComparison.ToDigest(mine), theirs);
+        Assert.All(reply.Newer, announcement => Assert.True(
+            !mine.TryGetValue(announcement.NodeName, out var held) || held.Sequence < announcement.Sequence));
+        foreach (var newer in reply.Newer)
+        {
+            mine[newer.NodeName] = newer;
+        }
+
+        foreach (var wanted in reply.Wanted)
+        {
+            theirs[wanted] = mine[wanted];
+        }
+
+        Assert.Equal(newest, mine);
+        Assert.Equal(newest, theirs);
+    });
+
+    [Fact]
+    public void Compare_SameHeld_IsEmpty() => Held.Sample(held =>
+        Assert.Equal(new DigestReply([], []), DigestComparison.Compare(DigestComparison.ToDigest(held), held)));
+
+    [Fact]
+    public void ToDigest_Golden_IsSortedByName() => Assert.Equal(
+        new MeshDigest(
+        [
+            new DigestEntry("node-1", new AnnouncementSequence(new Epoch(1), 7)),
+            new DigestEntry("node-2", new AnnouncementSequence(new Epoch(1), 0)),
+        ]),
+        DigestComparison.ToDigest(new Dictionary<string, PeerAnnouncement>
+        {
+            ["node-2"] = TestMesh.Announce(2),
+            ["node-1"] = TestMesh.Announce(1, revision: 7),
+        }));
+}

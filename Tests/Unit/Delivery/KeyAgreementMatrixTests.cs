@@ -1,0 +1,84 @@
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Delivery;
+
+/// <summary>Whether every node's device holds the key that every other really uses.</summary>
+public sealed class KeyAgreementMatrixTests
+{
+    [Fact]
+    public void Build_EveryPairAgrees_SaysSo()
+    {
+        var cells = KeyAgreementMatrix.Build([Node(1, 2, 3), Node(2, 1, 3), Node(3, 1, 2)]);
+        Assert.Equal(
+            ["1>2", "1>3", "2>1", "2>3", "3>1", "3>2"],
+            cells.Select(cell => $"{cell.NodeName["node-".Length..]}>{cell.Holder["node-".Length..]}"));
+        Assert.All(cells, cell => Assert.Equal((AgreementState.Agrees, cell.UsedKey), (cell.State, cell.HeldKey)));
+    }
+
+    [Fact]
+    public void Build_HolderHasAnOldKey_Differs() => Assert.Equal(
+        new KeyAgreement("node-1", "node-2", Slot.Zero, AgreementState.Differs, TestMesh.Key(1), TestMesh.Key(11), TestMesh.Start),
+        Cell([Node(1), NodeWith(2, Peer(1, 11))]));
+
+    [Fact]
+    public void Build_HolderHasBothKeys_Agrees() => Assert.Equal(
+        new KeyAgreement("node-1", "node-2", Slot.Zero, AgreementState.Agrees, TestMesh.Key(1), TestMesh.Key(1), TestMesh.Start),
+        Cell([Node(1), NodeWith(2, Peer(1, 11), Peer(1, 1))]));
+
+    [Fact]
+    public void Build_HolderHasNoPeer_IsMissing() =>
+        Assert.Equal((AgreementState.Missing, null), Brief(Cell([Node(1), Node(2)])));
+
+    // A peer that no announcement explains is nobody's.
+    [Fact]
+    public void Build_PeerWithoutName_IsMissing() => Assert.Equal(
+        (AgreementState.Missing, null), Brief(Cell([Node(1), NodeWith(2, Peer(1, 1) with { NodeName = null })])));
+
+    [Fact]
+    public void Build_NoAnswer_IsUnknown()
+    {
+        Assert.Equal((AgreementState.Unknown, TestMesh.Key(1)), Brief(Cell([new MeshNode("node-1", null, "gone"), Node(2, 1)])));
+        Assert.Equal((AgreementState.Unknown, null), Brief(Cell([Node(1), new MeshNode("node-2", null, "gone")])));
+    }
+
+    [Fact]
+    public void Build_DeviceWithoutKey_IsUnknown()
+    {
+        var node = Node(1);
+        var keyless = node with { Status = node.Status! with { Devices = [node.Status.Devices[0] with { PublicKey = null }] } };
+        Assert.Equal(AgreementState.Unknown, Cell([keyless, Node(2, 1)]).State);
+    }
+
+    [Fact]
+    public void Build_NobodyAnswered_IsEmpty() =>
+        Assert.Empty(KeyAgreementMatrix.Build([new MeshNode("node-1", null, "gone"), new MeshNode("node-2", null, "gone")]));
+
+    private static (AgreementState, PublicKey?) Brief(KeyAgreement cell) => (cell.State, cell.HeldKey);
+
+    // The one cell of node 1 as node 2 holds it.
+    private static KeyAgreement Cell(MeshNode[] nodes) => KeyAgreementMatrix.Build(nodes).Single(cell => cell.NodeName == "node-1");
+
+    private static MeshNode Node(int node, params int[] peers) => NodeWith(node, [.. peers.Select(peer => Peer(peer, peer))]);
+
+    private static MeshNode NodeWith(int node, params PeerStatus[] peers) => new(
+        TestMesh.Name(node),
+        new NodeStatus
+        {
+            NodeName = TestMesh.Name(node),
+            TakenAt = TestMesh.Start,
+            Epoch = new Epoch(1),
+            RotationPeriod = TimeSpan.FromSeconds(120),
+            NextRotationAt = TestMesh.Start,
+            Rotations = 0,
+            Slots = [],
+            Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", "fake", TestMesh.Key(node), TestMesh.ListenPort, 1420, [.. peers])],
+            Delivery = new DeliveryStatus(null, null, []),
+            Refusals = [],
+            Problem = null,
+        },
+        null);
+
+    private static PeerStatus Peer(int node, int key) =>
+        new(TestMesh.Name(node), TestMesh.Key(key), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TestMesh.Start, 0, 0, PeerState.Up);
+}

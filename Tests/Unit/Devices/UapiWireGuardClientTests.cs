@@ -1,0 +1,325 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Devices;
+
+/// <summary>The client against sockets that answer well, badly, late or not at all.</summary>
+public sealed class UapiWireGuardClientTests
+{
+    private const string Name = "cilium_wg0";
+    private const int ECONNRESET = 104;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task TryGetDevice_Golden_GivesTheDevice()
+    {
+        await using var server = new UapiServer(Name, UapiGolden.GetReply);
+
+        Assert.Equal(UapiGolden.Device, await Client(server).TryGetDevice(Name, Token));
+        Assert.Equal(["get=1\n\n"], server.Requests);
+    }
+
+    [Fact]
+    public async Task TryGetDevice_ReplyInPieces_GivesTheDevice()
+    {
+        await using var server = new UapiServer(Name, async (_, socket, token) =>
+        {
+            foreach (var piece in Encoding.ASCII.GetBytes(UapiGolden.GetReply).Chunk(7))
+            {
+                await socket.SendAsync(piece, token);
+            }
+        });
+
+        Assert.Equal(UapiGolden.Device, await Client(server).TryGetDevice(Name, Token));
+    }
+
+    [Fact]
+    public async Task TryGetDevice_NoSocket_IsNull() =>
+        Assert.Null(await Client("/nowhere").TryGetDevice(Name, Token));
+
+    [Fact]
+    public async Task TryGetDevice_StaleSocket_IsNull()
+    {
+        await using var server = new UapiServer(Name, UapiGolden.GetReply);
+        server.Die();
+
+        Assert.True(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
+        Assert.Null(await Client(server).TryGetDevice(Name, Token));
+    }
+
+    [Theory]
+    [InlineData("listen_port=1\n")]
+    [InlineData("hello\n\n")]
+    [InlineData("listen_port=x\nerrno=0\n\n")]
+    [InlineData("errno=0\n\nerrno=0\n")]
+    public async Task TryGetDevice_BadReply_IsADeviceException(string reply)
+    {
+        await using var server = new UapiServer(Name, reply);
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).TryGetDevice(Name, Token));
+
+        Assert.Equal($"get {Name}", e.Operation);
+        Assert.Equal(UapiErrno.EPROTO, e.Errno);
+    }
+
+    [Fact]
+    public async Task TryGetDevice_ClosedWithoutAnswer_IsADeviceException()
+    {
+        await using var server = new UapiServer(Name, "");
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).TryGetDevice(Name, Token));
+
+        Assert.Equal(ECONNRESET, e.Errno);
+    }
+
+    [Fact]
+    public async Task TryGetDevice_ProcessEndsInsteadOfAnswering_IsNull()
+    {
+        UapiServer? dying = null;
+        await using var server = dying = new UapiServer(Name, (_, _, _) =>
+        {
+            dying!.Die();
+            return Task.CompletedTask;
+        });
+
+        Assert.Null(await Client(server).TryGetDevice(Name, Token));
+    }
+
+    [Fact]
+    public async Task TryGetDevice_EndlessReply_IsADeviceException()
+    {
+        await using var server = new UapiServer(Name, async (_, socket, token) =>
+        {
+            var lines = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("x=y\n", 1 << 18)));
+            while (true)
+            {
+                await socket.SendAsync(lines, token);
+            }
+        });
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).TryGetDevice(Name, Token));
+
+        Assert.Contains("more than 67108864 bytes", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TryGetDevice_NoAnswer_TimesOut()
+    {
+        var asked = new TaskCompletionSource();
+        await using var server = new UapiServer(Name, async (_, _, token) =>
+        {
+            asked.SetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+        });
+        var time = new FakeTimeProvider();
+        var client = new UapiWireGuardClient(
+            new UserspaceDeviceOptions { SocketDirectory = server.SocketDirectory }, time, NullLogger<UapiWireGuardClient>.Instance);
+
+        var reading = client.TryGetDevice(Name, Token);
+        await asked.Task.WaitAsync(Token);
+        time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.False(reading.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(0.1));
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => reading);
+        Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
+    }
+
+    [Fact]
+    public async Task TryGetDevice_Cancelled_IsCancelled()
+    {
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        await using var server = new UapiServer(Name, async (_, _, token) =>
+        {
+            await cancellation.CancelAsync();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+        });
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Client(server).TryGetDevice(Name, cancellation.Token));
+    }
+
+    [Theory]
+    [InlineData("-98", 98, "listen port")]
+    [InlineData("98", 98, "listen port")]
+    [InlineData("-22", 22, "refused a key or a value")]
+    [InlineData("-1", 1, "CAP_NET_ADMIN")]
+    [InlineData("-12345", 12345, "refused")]
+    public async Task Configure_Errno_NamesTheOperationAndWhatToDo(string errno, int expected, string advice)
+    {
+        await using var server = new UapiServer(Name, $"errno={errno}\n\n");
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).Configure(Name, UapiGolden.Patch, Token));
+
+        Assert.Equal($"set {Name}", e.Operation);
+        Assert.Equal(expected, e.Errno);
+        Assert.Contains(advice, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Configure_Patch_IsSentAsOneRequest()
+    {
+        await using var server = new UapiServer(Name, "errno=0\n\n");
+
+        await Client(server).Configure(Name, UapiGolden.Patch, Token);
+
+        Assert.Equal(UapiGolden.Patch, UapiText.ParseSet(Encoding.ASCII.GetBytes(Assert.Single(server.Requests))));
+    }
+
+    [Fact]
+    public async Task Configure_RefusedPatch_SendsNothing()
+    {
+        await using var server = new UapiServer(Name, "errno=0\n\n");
+        var patch = DevicePatch.Empty with { Peers = [new(UapiGolden.First, PeerChange.Add, null, TimeSpan.FromSeconds(0.5))] };
+
+        await Assert.ThrowsAsync<ArgumentException>(() => Client(server).Configure(Name, patch, Token));
+
+        Assert.Empty(server.Requests);
+    }
+
+    [Fact]
+    public async Task Configure_NoDevice_SaysSo()
+    {
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client("/nowhere").Configure(Name, DevicePatch.Empty, Token));
+
+        Assert.Equal(UapiErrno.ENODEV, e.Errno);
+    }
+
+    [Fact]
+    public async Task GetKeyPair_Golden_GivesThePair()
+    {
+        await using var server = new UapiServer(Name, UapiGolden.GetReply);
+
+        using var keyPair = await Client(server).GetKeyPair(Name, Token);
+
+        Assert.Equal(UapiGolden.Own, keyPair?.PublicKey);
+    }
+
+    [Fact]
+    public async Task GetKeyPair_NoDevice_SaysSo()
+    {
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client("/nowhere").GetKeyPair(Name, Token));
+
+        Assert.Equal(UapiErrno.ENODEV, e.Errno);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("../../tmp/x")]
+    [InlineData("-f")]
+    [InlineData("sixteen_letters_")]
+    [InlineData("wg 0")]
+    public async Task AnyCall_NameThatIsNone_IsRefused(string name)
+    {
+        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").TryGetDevice(name, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").CreateDevice(name, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").DeleteDevice(name, Token));
+    }
+
+    [Fact]
+    public async Task CreateDevice_NoSuchCommand_SaysWhatToInstall()
+    {
+        var client = Client(new UserspaceDeviceOptions { Command = ["no-such-wireguard-go"], SocketDirectory = "/nowhere", TunPath = "/dev/null" });
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+
+        Assert.Equal(UapiErrno.ENOENT, e.Errno);
+        Assert.Contains("apt-get install wireguard-go", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CreateDevice_NoTun_SaysWhatToDo()
+    {
+        var client = Client(new UserspaceDeviceOptions { SocketDirectory = "/nowhere", TunPath = "/nowhere/tun" });
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+
+        Assert.Contains("modprobe tun", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CreateDevice_CommandFails_GivesItsLastLine()
+    {
+        var client = Client(new UserspaceDeviceOptions
+        {
+            Command = ["sh", "-c", "echo first >&2; echo the reason >&2; exit 3"],
+            SocketDirectory = "/nowhere",
+            TunPath = "/dev/null",
+        });
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+
+        Assert.Equal($"create {Name}", e.Operation);
+        Assert.EndsWith(": the reason", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CreateDevice_CommandLeavesItsOutputOpen_DoesNotHang()
+    {
+        // The background process inherits standard error, as a daemon would that does not close it.
+        var client = Client(new UserspaceDeviceOptions
+        {
+            Command = ["sh", "-c", "sleep 5 & echo the reason >&2; exit 3"],
+            SocketDirectory = "/nowhere",
+            TunPath = "/dev/null",
+        });
+        var start = TimeProvider.System.GetTimestamp();
+
+        await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0, 4);
+    }
+
+    [Fact]
+    public async Task CreateDevice_SocketNeverAnswers_SaysSo()
+    {
+        var client = Client(new UserspaceDeviceOptions
+        {
+            Command = ["true"],
+            SocketDirectory = "/nowhere",
+            TunPath = "/dev/null",
+            StartTimeout = TimeSpan.FromMilliseconds(200),
+        });
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+
+        Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
+    }
+
+    [Fact]
+    public async Task CreateDevice_DeviceIsRunning_IsRefused()
+    {
+        await using var server = new UapiServer(Name, UapiGolden.GetReply);
+
+        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).CreateDevice(Name, Token));
+
+        Assert.Equal(UapiErrno.EEXIST, e.Errno);
+        Assert.True(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
+    }
+
+    [Fact]
+    public async Task DeleteDevice_NoDevice_IsFine() => await Client("/nowhere").DeleteDevice(Name, Token);
+
+    [Fact]
+    public async Task DeleteDevice_StaleSocket_RemovesIt()
+    {
+        await using var server = new UapiServer(Name, UapiGolden.GetReply);
+        server.Die();
+
+        await Client(server).DeleteDevice(Name, Token);
+
+        Assert.False(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
+    }
+
+    private static UapiWireGuardClient Client(UapiServer server) => Client(server.SocketDirectory);
+
+    private static UapiWireGuardClient Client(string socketDirectory) =>
+        Client(new UserspaceDeviceOptions { SocketDirectory = socketDirectory });
+
+    private static UapiWireGuardClient Client(UserspaceDeviceOptions options) =>
+        new(options, TimeProvider.System, NullLogger<UapiWireGuardClient>.Instance);
+}

@@ -1,0 +1,126 @@
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Hosting;
+
+namespace Orleans.WireGuard.Tests.Unit.Hosting;
+
+/// <summary>Every option is checked against its documented range, and all faults are told at once.</summary>
+public sealed class OptionsValidatorTests
+{
+    [Fact]
+    public void Validate_Defaults_Succeed()
+    {
+        Assert.True(new DeliveryOptionsValidator().Validate(null, new DeliveryOptions()).Succeeded);
+        Assert.True(new RotationOptionsValidator().Validate(null, new RotationOptions()).Succeeded);
+        Assert.True(new ClusteringOptionsValidator().Validate(null, new ClusteringOptions()).Succeeded);
+        Assert.True(new DeviceOptionsValidator().Validate(null, new DeviceOptions()).Succeeded);
+        Assert.True(new WebOptionsValidator().Validate(null, new WebOptions()).Succeeded);
+    }
+
+    [Fact]
+    public void Validate_Delivery_HoldsItsRanges()
+    {
+        CheckRange("Delivery:AttemptTimeout", Milliseconds(10), Minutes(1), OneTick, value => Delivery(options => options.AttemptTimeout = value));
+        CheckRange("Delivery:MaxAttempts", 1, 20, 1, value => Delivery(options => options.MaxAttempts = value));
+        CheckRange("Delivery:LaggardInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(options => options.LaggardInterval = value));
+        CheckRange("Delivery:AntiEntropyInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(options => options.AntiEntropyInterval = value));
+        CheckRange("Delivery:AntiEntropyFanOut", 1, 16, 1, value => Delivery(options => options.AntiEntropyFanOut = value));
+    }
+
+    [Fact]
+    public void Validate_Rotation_HoldsItsRanges()
+    {
+        CheckRange("Rotation:Period", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), OneTick, value => Rotation(options => options.Period = value));
+        CheckRange("Rotation:ApplyTimeout", Milliseconds(100), Minutes(1), OneTick, value => Rotation(options => options.ApplyTimeout = value));
+    }
+
+    [Fact]
+    public void Validate_Device_HoldsItsRanges()
+    {
+        CheckRange("Device:ListenPort", 1, 65535, 1, value => Device(options => options.ListenPort = value));
+        CheckRange("Device:ResyncInterval", TimeSpan.FromSeconds(1), Minutes(10), OneTick, value => Device(options => options.ResyncInterval = value));
+        CheckRange("Device:Mtu", 576, 65455, 1, value => Device(options => options.Mtu = value));
+        Assert.True(Device(options => options.Mtu = 0).Succeeded);
+        AssertFails("Device:UserspaceCommand", Device(options => options.UserspaceCommand = ""));
+    }
+
+    [Fact]
+    public void Validate_Clustering_HoldsItsRules()
+    {
+        CheckRange("Clustering:SiloPort", 1, 65535, 1, value => Clustering(options => options.SiloPort = value));
+        CheckRange("Clustering:GatewayPort", 0, 65535, 1, value => Clustering(options => options.GatewayPort = value));
+        AssertFails("both 11111", Clustering(options => options.GatewayPort = 11111));
+        AssertFails("Clustering:ClusterId", Clustering(options => options.ClusterId = ""));
+        AssertFails("'localhost'", Clustering(options => options.GatewayAddress = "localhost"));
+        AssertFails("Development, Redis", Clustering(options => options.Provider = (ClusteringProvider)7));
+        AssertFails("Clustering:Redis", Clustering(options => options.Provider = ClusteringProvider.Redis));
+        Assert.True(Clustering(options => (options.Provider, options.Redis) = (ClusteringProvider.Redis, "192.168.100.254:6379")).Succeeded);
+    }
+
+    [Fact]
+    public void Validate_Web_HoldsItsRules()
+    {
+        CheckRange("Web:Port", 1, 65535, 1, value => new WebOptionsValidator().Validate(null, new WebOptions { Port = value }));
+        AssertFails("'*'", new WebOptionsValidator().Validate(null, new WebOptions { Address = "*" }));
+    }
+
+    [Fact]
+    public void Validate_Node_WantsAName()
+    {
+        var validator = new NodeOptionsValidator();
+        Assert.True(validator.Validate(null, new NodeOptions { Name = "node-1" }).Succeeded);
+        AssertFails("NODE_NAME", validator.Validate(null, new NodeOptions()));
+        AssertFails("'Node_1'", validator.Validate(null, new NodeOptions { Name = "Node_1" }));
+    }
+
+    [Fact]
+    public void Validate_SeveralFaults_TellsAll()
+    {
+        var result = Delivery(options => (options.MaxAttempts, options.AntiEntropyFanOut, options.AttemptTimeout) = (0, 17, TimeSpan.Zero));
+        Assert.Equal(3, result.Failures?.Count());
+        Assert.Equal(4, Clustering(options => (options.ClusterId, options.GatewayAddress, options.SiloPort, options.GatewayPort) = ("", "", 0, 0))
+            .Failures?.Count());
+    }
+
+    private static TimeSpan OneTick => TimeSpan.FromTicks(1);
+
+    private static TimeSpan Milliseconds(int value) => TimeSpan.FromMilliseconds(value);
+
+    private static TimeSpan Minutes(int value) => TimeSpan.FromMinutes(value);
+
+    private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) => new DeliveryOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Rotation(Action<RotationOptions> change) => new RotationOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Device(Action<DeviceOptions> change) => new DeviceOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Clustering(Action<ClusteringOptions> change) => new ClusteringOptionsValidator().Validate(null, Changed(change));
+
+    private static T Changed<T>(Action<T> change)
+        where T : new()
+    {
+        var options = new T();
+        change(options);
+        return options;
+    }
+
+    private static void CheckRange(string setting, int min, int max, int step, Func<int, ValidateOptionsResult> validate) =>
+        CheckBounds(setting, min, max, min - step, max + step, validate);
+
+    private static void CheckRange(string setting, TimeSpan min, TimeSpan max, TimeSpan step, Func<TimeSpan, ValidateOptionsResult> validate) =>
+        CheckBounds(setting, min, max, min - step, max + step, validate);
+
+    private static void CheckBounds<T>(string setting, T min, T max, T below, T above, Func<T, ValidateOptionsResult> validate)
+    {
+        Assert.True(validate(min).Succeeded, $"{setting} refuses {min}");
+        Assert.True(validate(max).Succeeded, $"{setting} refuses {max}");
+        AssertFails(setting, validate(below));
+        AssertFails($"{above}", validate(above));
+    }
+
+    private static void AssertFails(string expected, ValidateOptionsResult result)
+    {
+        Assert.True(result.Failed);
+        Assert.Contains(expected, Assert.Single(result.Failures), StringComparison.Ordinal);
+    }
+}

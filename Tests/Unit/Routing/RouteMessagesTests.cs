@@ -1,0 +1,187 @@
+using System.Net;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+
+namespace Orleans.WireGuard.Tests.Unit.Routing;
+
+public sealed class RouteMessagesTests
+{
+    private static readonly byte[] Buffer = new byte[512];
+    private static readonly Route IPv4 = new(IPPrefix.Parse("10.244.2.0/24"), "owg0");
+    private static readonly Route IPv6 = new(IPPrefix.Parse("fd00:244:2::/64"), "owg0");
+
+    // ip(8) sends the same: ip route replace 10.244.2.0/24 dev owg0 table 201 proto 201.
+    [Fact]
+    public void WriteReplaceRoute_WritesLiteralBytes()
+    {
+        Assert.Equal(
+            Hex.Text("2c000000 1800 0505 00000000 00000000 02 18 00 00 c9 c9 fd 01 00000000 0800 0100 0af40200 0800 0400 03000000"),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, IPv4, 3)));
+        Assert.Equal(
+            Hex.Text("""
+                38000000 1800 0505 00000000 00000000 0a 40 00 00 c9 c9 00 01 00000000
+                1400 0100 fd000244000200000000000000000000 0800 0400 03000000
+                """),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, IPv6, 3)));
+    }
+
+    // ip(8) sends the same: ip route replace unreachable 10.244.0.0/16 table 201 proto 201 metric 4294967295.
+    [Fact]
+    public void WriteReplaceRoute_Unreachable_WritesLiteralBytes()
+    {
+        Assert.Equal(
+            Hex.Text("2c000000 1800 0505 00000000 00000000 02 10 00 00 c9 c9 00 07 00000000 0800 0100 0af40000 0800 0600 ffffffff"),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Unreachable(IPPrefix.Parse("10.244.0.0/16")), 0)));
+        Assert.Equal(
+            Hex.Text("""
+                38000000 1800 0505 00000000 00000000 0a 20 00 00 c9 c9 00 07 00000000
+                1400 0100 fd000244000000000000000000000000 0800 0600 ffffffff
+                """),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Unreachable(IPPrefix.Parse("fd00:244::/32")), 0)));
+    }
+
+    [Fact]
+    public void WriteDeleteRoute_NamesTableProtocolTypeAndLink() => Assert.Equal(
+        Hex.Text("2c000000 1900 0500 00000000 00000000 02 18 00 00 c9 c9 ff 01 00000000 0800 0100 0af40200 0800 0400 03000000"),
+        Hex.Text(RouteMessages.WriteDeleteRoute(Buffer, IPv4, 3)));
+
+    [Fact]
+    public void WriteGetRoutes_AsksForOurTable() => Assert.Equal(
+        Hex.Text("24000000 1a00 0103 00000000 00000000 02 00 00 00 00 00 00 00 00000000 0800 0f00 c9000000"),
+        Hex.Text(RouteMessages.WriteGetRoutes(Buffer, AF_INET)));
+
+    [Fact]
+    public void WriteGetPath_WritesLiteralBytes()
+    {
+        Assert.Equal(
+            Hex.Text("24000000 1a00 0500 00000000 00000000 02 20 00 00 00 00 00 00 00000000 0800 0100 cb007101"),
+            Hex.Text(RouteMessages.WriteGetPath(Buffer, IPAddress.Parse("203.0.113.1"))));
+        Assert.Equal(
+            Hex.Text("30000000 1a00 0500 00000000 00000000 0a 80 00 00 00 00 00 00 00000000 1400 0100 fd000244000100000000000000000009"),
+            Hex.Text(RouteMessages.WriteGetPath(Buffer, IPAddress.Parse("fd00:244:1::9"))));
+    }
+
+    // ip(8) sends the same: ip rule add from 10.244.1.0/24 lookup 201 pref 201 protocol 201.
+    [Fact]
+    public void WriteAddRule_WritesLiteralBytes()
+    {
+        Assert.Equal(
+            Hex.Text("""
+                34000000 2000 0506 00000000 00000000 02 00 18 00 c9 00 00 01 00000000
+                0800 0200 0af40100 0800 0600 c9000000 0500 1500 c9000000
+                """),
+            Hex.Text(RouteMessages.WriteAddRule(Buffer, IPPrefix.Parse("10.244.1.0/24"))));
+        Assert.Equal(
+            Hex.Text("""
+                40000000 2000 0506 00000000 00000000 0a 00 40 00 c9 00 00 01 00000000
+                1400 0200 fd000244000100000000000000000000 0800 0600 c9000000 0500 1500 c9000000
+                """),
+            Hex.Text(RouteMessages.WriteAddRule(Buffer, IPPrefix.Parse("fd00:244:1::/64"))));
+    }
+
+    [Fact]
+    public void WriteDeleteRule_WritesLiteralBytes() => Assert.Equal(
+        Hex.Text("""
+            34000000 2100 0500 00000000 00000000 02 00 18 00 c9 00 00 01 00000000
+            0800 0200 0af40100 0800 0600 c9000000 0500 1500 c9000000
+            """),
+        Hex.Text(RouteMessages.WriteDeleteRule(Buffer, IPPrefix.Parse("10.244.1.0/24"))));
+
+    [Theory]
+    [InlineData("0.0.0.0/0")]
+    [InlineData("::/0")]
+    public void WriteRule_ForEverySource_Throws(string source)
+    {
+        Assert.Throws<ArgumentException>(() => RouteMessages.WriteAddRule(Buffer, IPPrefix.Parse(source)));
+        Assert.Throws<ArgumentException>(() => RouteMessages.WriteDeleteRule(Buffer, IPPrefix.Parse(source)));
+    }
+
+    [Fact]
+    public void WriteGetRules_WritesLiteralBytes() => Assert.Equal(
+        Hex.Text("1c000000 2200 0103 00000000 00000000 0a 00 00 00 00 00 00 00 00000000"),
+        Hex.Text(RouteMessages.WriteGetRules(Buffer, AF_INET6)));
+
+    [Fact]
+    public void TryReadRoute_Recorded_YieldsOurRoutes()
+    {
+        Assert.Equal(
+            [new(IPPrefix.Parse("10.244.0.0/16"), 0), new(IPPrefix.Parse("10.244.2.0/24"), 3)],
+            ReadAll(Recorded.IPv4Routes, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+        Assert.Equal(
+            [new(IPPrefix.Parse("fd00:244:2::/64"), 3), new(IPPrefix.Parse("fd00:244::/32"), 0)],
+            ReadAll(Recorded.IPv6Routes, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+    }
+
+    // The same route in another table, of another protocol, of another type.
+    [Theory]
+    [InlineData("02 18 00 00 fe c9 fd 01 00000000 0800 0f00 fe000000")]
+    [InlineData("02 18 00 00 c9 04 fd 01 00000000 0800 0f00 c9000000")]
+    [InlineData("02 18 00 00 c9 c9 fd 06 00000000 0800 0f00 c9000000")]
+    [InlineData("80 18 00 00 c9 c9 fd 01 00000000 0800 0f00 c9000000")]
+    public void TryReadRoute_OfSomebodyElse_IsNull(string payload) => Assert.Empty(ReadAll(
+        $"34000000 1800 0200 00000000 00000000 {payload} 0800 0100 0af40200 0800 0400 03000000",
+        static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+
+    [Fact]
+    public void TryReadRule_Recorded_YieldsOurRules()
+    {
+        Assert.Equal(
+            [IPPrefix.Parse("10.244.1.0/24")],
+            ReadAll(Recorded.IPv4Rules, static (in NetlinkMessage m) => RouteMessages.TryReadRule(m)));
+        Assert.Equal(
+            [IPPrefix.Parse("fd00:244:1::/64")],
+            ReadAll(Recorded.IPv6Rules, static (in NetlinkMessage m) => RouteMessages.TryReadRule(m)));
+    }
+
+    [Theory]
+    [InlineData("fe000000", "c9000000", "c9")]
+    [InlineData("c9000000", "ca000000", "c9")]
+    [InlineData("c9000000", "c9000000", "04")]
+    public void TryReadRule_OfSomebodyElse_IsNull(string table, string priority, string protocol) => Assert.Empty(ReadAll(
+        $"""
+        3c000000 2000 0200 00000000 00000000 02 00 18 00 c9 00 00 01 00000000
+        0800 0f00 {table} 0500 1500 {protocol} 000000 0800 0600 {priority} 0800 0200 0af40100
+        """,
+        static (in NetlinkMessage m) => RouteMessages.TryReadRule(m)));
+
+    [Fact]
+    public void ReadPath_Recorded_YieldsTheLink()
+    {
+        new NetlinkReader(Hex.Bytes(Recorded.IPv6Path)).TryReadMessage(out var message);
+        Assert.Equal((3, null), RouteMessages.ReadPath(message));
+    }
+
+    // By hand from struct rtmsg: RTA_METRICS with RTAX_MTU 1400; RTN_UNREACHABLE.
+    [Theory]
+    [InlineData("01", 3, 1400)]
+    [InlineData("07", 0, null)]
+    public void ReadPath_WithMetrics_YieldsTheRoutesMtu(string type, int index, int? mtu)
+    {
+        new NetlinkReader(Hex.Bytes($"""
+            30000000 1800 0000 00000000 00000000 02 20 00 00 fe 00 00 {type} 00000000
+            0800 0400 03000000 0c00 0880 0800 0200 78050000
+            """)).TryReadMessage(out var message);
+        Assert.Equal((index, mtu), RouteMessages.ReadPath(message));
+    }
+
+    private delegate T? Read<T>(in NetlinkMessage message)
+        where T : struct;
+
+    private static List<T> ReadAll<T>(string datagram, Read<T> read)
+        where T : struct
+    {
+        List<T> all = [];
+        var reader = new NetlinkReader(Hex.Bytes(datagram));
+        while (reader.TryReadMessage(out var message))
+        {
+            if (read(message) is { } item)
+            {
+                all.Add(item);
+            }
+        }
+
+        return all;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Net;
+using System.Reflection;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Placement;
+
+namespace Orleans.WireGuard.Tests.Unit.Serialization;
+
+/// <summary>A value of every type that crosses the wire, with no member left at its default where that can be helped.</summary>
+internal static class WireSamples
+{
+    private static readonly DateTimeOffset Time = new(2026, 1, 1, 0, 0, 0, 123, TimeSpan.Zero);
+    private static readonly AnnouncementSequence Sequence = new(new Epoch(14_726_880), 1234);
+    private static readonly IPPrefix PodCIDR = IPPrefix.Parse("10.244.1.0/24");
+    private static readonly IPPrefix PodCIDRv6 = IPPrefix.Parse("fd00:1::/64");
+    private static readonly SlotAnnouncement SlotAnnouncement = new(Slot.One, Key(0x22), new Epoch(14_726_879), 51872);
+    private static readonly SlotStatus SlotStatus = new(Slot.One, Key(0x22), new Epoch(14_726_879), Time);
+    private static readonly RefusalCount Refusal = new(AnnouncementOutcome.KeyOfAnotherNode, 3, "node-2", "key AAAA belongs to 'node-3'", Time);
+    private static readonly ReceiverStatus Receiver = new("node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, "no answer");
+    private static readonly DeliveryStatus Delivery = new(Sequence, Time, [Receiver]);
+    private static readonly DigestEntry DigestEntry = new("node-1", Sequence);
+
+    private static readonly PeerAnnouncement Announcement = new()
+    {
+        NodeName = "node-1",
+        Identity = Key(0x11),
+        Sequence = Sequence,
+        Slots = [new SlotAnnouncement(Slot.Zero, Key(0x33), new Epoch(14_726_880), 51871), SlotAnnouncement],
+        Endpoints = [IPAddress.Parse("192.168.100.1"), IPAddress.Parse("fd00::1")],
+        AllowedIPs = [PodCIDR, PodCIDRv6],
+        IssuedAt = Time,
+        Signature = [.. Enumerable.Range(0, 64).Select(i => (byte)i)],
+    };
+
+    private static readonly PeerStatus Peer = new(
+        "node-2", Key(0x44), IPEndPoint.Parse("192.168.100.2:51871"), [IPPrefix.Parse("10.244.2.0/24")], Time, 1_000_000, 2_000_000, PeerState.Up);
+
+    private static readonly DeviceStatus Device = new(Slot.One, "cilium_wg1", "uapi", Key(0x33), 51872, 1440, [Peer]);
+    private static readonly KeyAgreement Agreement = new("node-1", "node-2", Slot.One, AgreementState.Differs, Key(0x33), Key(0x34), Time);
+
+    private static readonly NodeStatus Status = new()
+    {
+        NodeName = "node-1",
+        TakenAt = Time,
+        Epoch = new Epoch(14_726_880),
+        RotationPeriod = TimeSpan.FromSeconds(120),
+        NextRotationAt = Time.AddSeconds(90),
+        Rotations = 7,
+        Slots = [SlotStatus],
+        Devices = [Device],
+        Delivery = Delivery,
+        Refusals = [Refusal],
+        Problem = "waits for the first answer of another silo",
+    };
+
+    private static readonly MeshNode Node = new("node-1", Status, "waits for the first answer of another silo");
+
+    /// <summary>The values, by type; of a generic type by its definition.</summary>
+    public static IReadOnlyDictionary<Type, object> All { get; } = new Dictionary<Type, object>
+    {
+        [typeof(AnnouncementReceipt)] = new AnnouncementReceipt("node-2", AnnouncementOutcome.StaleSequence, Sequence),
+        [typeof(AnnouncementSequence)] = Sequence,
+        [typeof(DeliveryStatus)] = Delivery,
+        [typeof(DeviceStatus)] = Device,
+        [typeof(DigestEntry)] = DigestEntry,
+        [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"]),
+        [typeof(Epoch)] = new Epoch(14_726_880),
+        [typeof(EquatableArray<>)] = new EquatableArray<string>(["a", "b"]),
+        [typeof(IPPrefix)] = PodCIDRv6,
+        [typeof(KeyAgreement)] = Agreement,
+        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]),
+        [typeof(MeshNode)] = Node,
+        [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
+        [typeof(NodeLocalPlacement)] = new NodeLocalPlacement(),
+        [typeof(NodeStatus)] = Status,
+        [typeof(NodeUnavailableException)] = new NodeUnavailableException("node-2", "No active silo hosts node 'node-2'."),
+        [typeof(PeerAnnouncement)] = Announcement,
+        [typeof(PeerStatus)] = Peer,
+        [typeof(PublicKey)] = PublicKey.Parse("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="),
+        [typeof(ReceiverStatus)] = Receiver,
+        [typeof(RefusalCount)] = Refusal,
+        [typeof(RotationFailedException)] = new RotationFailedException("The device of 'node-1' did not take the new key."),
+        [typeof(RotationReceipt)] = new RotationReceipt("node-1", Key(0x33), Key(0x34), Sequence),
+        [typeof(Slot)] = Slot.One,
+        [typeof(SlotAnnouncement)] = SlotAnnouncement,
+        [typeof(SlotStatus)] = SlotStatus,
+    };
+
+    /// <summary>Every type that has a generated serializer.</summary>
+    public static IEnumerable<Type> FindTypes() => ((Assembly[])[typeof(PublicKey).Assembly, typeof(DigestReply).Assembly, typeof(Silo.Agent.MeshAgent).Assembly])
+        .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false));
+
+    /// <summary>A value in a form in which exceptions and strategies compare too.</summary>
+    public static object Comparable(object value) => value switch
+    {
+        NodeUnavailableException e => (e.GetType(), e.NodeName, e.Message),
+        Exception e => (e.GetType(), e.Message),
+        PlacementStrategy strategy => strategy.GetType(),
+        _ => value,
+    };
+
+    private static PublicKey Key(byte part) => new([.. Enumerable.Repeat(part, PublicKey.Size)]);
+}

@@ -1,0 +1,63 @@
+using Orleans.WireGuard.LocalMesh.Check;
+using Orleans.WireGuard.LocalMesh.Probes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.LocalMesh.Demo;
+
+/// <summary>Puts together what the devices show from outside and what the silos say.</summary>
+internal sealed class DemoView(MeshPlan plan, TimeSpan period, MeshProbes probes, StatusPoller status, TimeProvider time)
+{
+    /// <summary>Characters of a public key that are enough to see it change.</summary>
+    private const int ShortKeyLength = 8;
+
+    private static readonly TimeSpan PingWindow = TimeSpan.FromSeconds(5);
+    private static readonly DeviceDump NoDevice = new(null, []);
+
+    /// <summary>The state of this moment.</summary>
+    public DemoSnapshot Take()
+    {
+        var now = time.GetUtcNow();
+        var sample = probes.Observer.Latest ?? new DeviceSample(now, new Dictionary<string, DeviceDump>());
+
+        // Pings of the last second may still be answered.
+        var until = now - MeshProbes.Patience;
+        return new DemoSnapshot(
+            plan, [.. plan.Nodes.Select(n => Row(n, sample, now))], probes.Report(until - PingWindow, until), period, status.Problem);
+    }
+
+    private DemoRow Row(NodePlan node, DeviceSample sample, DateTimeOffset now)
+    {
+        var device = sample.Devices.GetValueOrDefault(node.Name) ?? NoDevice;
+        var said = status.Latest?.Nodes.GetValueOrDefault(node.Name);
+        var uses = probes.Observer.Read((keys, _) => (Last: keys.Of(node.Name) is [.., var last] ? last : null, Rotations: keys.Rotations(node.Name)));
+        var handshake = device.Peers.Max(p => p.LatestHandshake);
+        return new DemoRow(
+            node.Name,
+            said?.Epoch,
+            KeyAge(device.PublicKey, said, uses.Last, now),
+            device.PublicKey?[..ShortKeyLength] ?? "none",
+            plan.Nodes.Count(holder => holder != node && AgreementHistory.Agrees(sample, holder, node)),
+            now - handshake,
+            device.Peers.Sum(p => p.ReceiveBytes),
+            device.Peers.Sum(p => p.TransmitBytes),
+            uses.Rotations,
+            said?.Problem ?? "");
+    }
+
+    // The silo knows when it made the key, but was asked some seconds ago: a newer key is as old as our first sight of it.
+    private static TimeSpan? KeyAge(string? key, NodeView? said, KeyUse? seen, DateTimeOffset now)
+    {
+        if (key is null)
+        {
+            return null;
+        }
+
+        if (said?.CreatedAt.TryGetValue(key, out var createdAt) == true)
+        {
+            return now - createdAt;
+        }
+
+        return seen?.PublicKey == key ? now - seen.FirstSeen : TimeSpan.Zero;
+    }
+}

@@ -1,0 +1,27 @@
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.LocalMesh.Silos;
+
+/// <summary>Asks the mesh about itself, by <c>owg status</c> inside a node.</summary>
+internal static class MeshStatusReader
+{
+    /// <summary>Asks.</summary>
+    /// <returns>The answer, or what went wrong in a sentence.</returns>
+    public static async Task<(MeshStatus? Status, string Problem)> ReadAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
+    {
+        var result = await mesh.RunAsync(node, cancellationToken, "owg", "status", "-o", "json");
+        if (result.ExitCode != 0)
+        {
+            return (null, $"'owg status -o json' in {node.Name} ended with exit code {result.ExitCode}: {result.Error.Trim()}");
+        }
+
+        try
+        {
+            return (MeshStatus.Parse(result.Output), "");
+        }
+        catch (FormatException e)
+        {
+            return (null, e.Message);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using System.Net.Sockets;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.LocalMesh.Silos;
+
+/// <summary>The membership store of the mesh: Debian's redis-server on the underlay, without persistence.</summary>
+internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorder recorder, TimeProvider time)
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>The configuration file.</summary>
+    public static string Configure(MeshPlan plan, MeshState state) => string.Join('\n',
+        $"bind {plan.HostAddress}",
+        $"port {MeshPlan.RedisPort}",
+
+        // It listens on a bridge that only our namespaces are connected to; protected mode would refuse them.
+        "protected-mode no",
+        "daemonize no",
+        "save \"\"",
+        "appendonly no",
+
+        // So that the search for private keys reads values as they are.
+        "rdbcompression no",
+        $"dir {state.RedisDirectory}",
+        "");
+
+    /// <summary>Starts it and waits until it answers.</summary>
+    /// <exception cref="MeshFailedException">It did not answer in time; the message ends with its log.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var file = Path.Combine(state.RedisDirectory, "redis.conf");
+        await File.WriteAllTextAsync(file, Configure(plan, state), cancellationToken);
+        var process = recorder.Start(["redis-server", file], state.RedisLog);
+        var start = time.GetTimestamp();
+        while (!await AnswersAsync(cancellationToken))
+        {
+            if (!process.IsAlive || time.GetElapsedTime(start) > StartTimeout)
+            {
+                throw new MeshFailedException(
+                    $"redis-server does not answer on {plan.HostAddress}:{MeshPlan.RedisPort}. Last lines of its log:\n{LogTail.Read(state.RedisLog)}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
+        }
+    }
+
+    /// <summary>Connects a client.</summary>
+    public Task<RespClient> ConnectAsync(CancellationToken cancellationToken) =>
+        RespClient.ConnectAsync(plan.HostAddress, MeshPlan.RedisPort, cancellationToken);
+
+    private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var client = await ConnectAsync(cancellationToken);
+            return await client.SendAsync(cancellationToken, "PING") is string;
+        }
+        catch (Exception e) when (e is SocketException or IOException)
+        {
+            // Not listening yet.
+            return false;
+        }
+    }
+}
