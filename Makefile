@@ -7,7 +7,7 @@ LOCAL_PROJECT := deploy/local/Orleans.WireGuard.LocalMesh.csproj
 LOCAL_MESH := artifacts/bin/Orleans.WireGuard.LocalMesh/release/owg-local.dll
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check demo-down local-mesh
+.PHONY: help demo demo-check demo-down bench-mesh local-mesh
 
 help: ## List what make can do.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: local-mesh ## Show a mesh on this machine, live; as root. NODES=5 PERIOD=1
 
 demo-check: local-mesh ## Prove what the demo shows, unattended, about two minutes; fails if any proof does. DURATION=60s PERIOD=5s
 	@exec dotnet $(LOCAL_MESH) check
+
+bench-mesh: local-mesh ## Measure a mesh: propagation of keys, memory, idle CPU, start, detection of a dead silo. NODES DURATION PERIOD
+	@exec dotnet $(LOCAL_MESH) bench
 
 demo-down: local-mesh ## End a running demo, or remove what a crashed one left.
 	@exec dotnet $(LOCAL_MESH) down

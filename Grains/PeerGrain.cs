@@ -26,6 +26,8 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly ResiliencePipeline<AnnouncementReceipt> _delivery;
     private readonly Dictionary<SiloAddress, Task> _inFlight = [];
     private CancellationTokenSource _current = new();
+    private DateTimeOffset _publishedAt;
+    private AnnouncementSequence? _everywhere;
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public PeerGrain(
@@ -81,7 +83,8 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             _current.Dispose();
             _current = new CancellationTokenSource();
             _inFlight.Clear();
-            _ledger.Begin(announcement, _timeProvider.GetUtcNow());
+            _publishedAt = _timeProvider.GetUtcNow();
+            _ledger.Begin(announcement, _publishedAt);
             _ = DeliverToLaggards();
         }
 
@@ -143,9 +146,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                         Record(announcement, silo, nodeName, answer.Outcome, null);
                         return answer;
                     }
-                    catch (Exception e) when (e is not OperationCanceledException)
+                    catch (Exception e) when (!cancellationToken.IsCancellationRequested)
                     {
-                        Record(announcement, silo, nodeName, null, e.Message);
+                        var problem = token.IsCancellationRequested ? $"no answer within {_options.AttemptTimeout}" : e.Message;
+                        Record(announcement, silo, nodeName, null, problem);
                         throw;
                     }
                 },
@@ -159,7 +163,6 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         catch (Exception e)
         {
             // Nobody awaits a delivery. The next look for laggards starts another one.
-            Record(announcement, silo, nodeName, null, e.Message);
             LogUndelivered(_logger, e, announcement.Sequence, nodeName);
         }
     }
@@ -171,6 +174,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             case AnnouncementOutcome.Applied:
                 // The agent may have waited for this to start a handshake.
                 _agent.RequestReconcile();
+                NoteIfEverywhere(announcement);
                 break;
             case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence:
                 LogBehind(_logger, announcement.Sequence, nodeName, held);
@@ -182,8 +186,22 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
+    private void NoteIfEverywhere(PeerAnnouncement announcement)
+    {
+        var others = _members.Others;
+        if (_everywhere != announcement.Sequence && others.All(other => _ledger.HasApplied(other.Silo)))
+        {
+            _everywhere = announcement.Sequence;
+            var milliseconds = (_timeProvider.GetUtcNow() - _publishedAt).TotalMilliseconds;
+            LogEverywhere(_logger, announcement.Sequence, others.Count, milliseconds);
+        }
+    }
+
     private void Record(PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem) =>
         _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, _timeProvider.GetUtcNow());
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Announcement {Sequence} is on the devices of all {Others} others after {Milliseconds} ms")]
+    private static partial void LogEverywhere(ILogger logger, AnnouncementSequence sequence, int others, double milliseconds);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Delivery of {Sequence} to {NodeName} ended: a newer announcement took over")]
     private static partial void LogSuperseded(ILogger logger, AnnouncementSequence sequence, string nodeName);

@@ -17,7 +17,7 @@ var registrations = Array.ConvertAll(endings, signal => PosixSignalRegistration.
 try
 {
     var verb = args.FirstOrDefault();
-    var options = LocalOptions.Read(Environment.GetEnvironmentVariable, TimeSpan.FromSeconds(verb == "check" ? 5 : 10));
+    var options = LocalOptions.Read(Environment.GetEnvironmentVariable, TimeSpan.FromSeconds(verb is "check" or "bench" ? 5 : 10));
     if (NativeMethods.EffectiveUserId() != 0)
     {
         Console.Error.WriteLine("A local mesh makes network namespaces, which needs root: run it again with sudo.");
@@ -35,10 +35,12 @@ try
             return await new DemoCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "check":
             return await new CheckCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "bench":
+            return await new BenchCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "down":
             return await new DownCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         default:
-            Console.Error.WriteLine("usage: owg-local demo|check|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
+            Console.Error.WriteLine("usage: owg-local demo|check|bench|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
             return 2;
     }
 }

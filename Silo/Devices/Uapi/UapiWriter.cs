@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Diagnostics;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Orleans.WireGuard.Grains.Keys;
@@ -80,7 +81,9 @@ internal static class UapiWriter
 
         if (peer.Endpoint is { } endpoint)
         {
-            WriteText(writer, "endpoint="u8, endpoint.ToString());
+            // An IPv6 socket of WireGuard is IPV6_V6ONLY, so a mapped address could never be reached.
+            var reachable = endpoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endpoint.Address.MapToIPv4(), endpoint.Port) : endpoint;
+            WriteText(writer, "endpoint="u8, reachable.ToString());
         }
 
         if (peer.PersistentKeepaliveInterval is { } interval)

@@ -12,6 +12,9 @@ internal static partial class NativeMethods
     /// <summary>End without asking.</summary>
     public const int SIGKILL = 9;
 
+    /// <summary>SIGSTOP.</summary>
+    public const int SIGSTOP = 19;
+
     /// <summary>What a terminal sends for Ctrl-C.</summary>
     public const int SIGINT = 2;
 

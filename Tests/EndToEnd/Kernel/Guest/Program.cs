@@ -3,11 +3,19 @@ using System.Diagnostics;
 using System.Globalization;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Tests.EndToEnd.Devices;
+using Orleans.WireGuard.Tests.EndToEnd.Kernel.Guest;
 using Orleans.WireGuard.Tests.EndToEnd.Routing;
 
 // One line for each case: CASE|name|PASS or FAIL|milliseconds|why. KernelReport on the host reads it.
 var filter = args.Length > 0 ? args[0] : "";
 var limit = TimeSpan.FromSeconds(60);
+if (filter == "bench")
+{
+    await DeviceBench.Run(CancellationToken.None);
+    Console.WriteLine("DONE|");
+    return 0;
+}
+
 IEnumerable<(string Name, Func<CancellationToken, Task> Run)> cases =
 [
     .. LinkCases.All.Select(c => ($"link.{c.Name}", (Func<CancellationToken, Task>)c.RunInNamespace)),

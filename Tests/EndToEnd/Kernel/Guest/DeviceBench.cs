@@ -1,0 +1,156 @@
+// Compares our client with wg(8) on the same kernel. Runs in the guest: `Tests/EndToEnd/Kernel/run bench`.
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Kernel.Guest;
+
+/// <summary>
+/// Times a device with many peers. Each line is <c>BENCH|peers|what|ours ms|wg's ms|start of wg ms|ratio|ratio without the start|KiB allocated</c>;
+/// the medians of <see cref="Rounds"/> rounds that alternate between both.
+/// </summary>
+/// <remarks>
+/// wg(8) is a process that has to be started, which is part of what it costs; the time that <c>wg --version</c> takes is therefore printed
+/// beside it and taken off in the second ratio.
+/// </remarks>
+internal static class DeviceBench
+{
+    private const int Rounds = 5;
+
+    // Milliseconds; below it, what is left after the start is taken off is noise.
+    private const double MinDifference = 5;
+    private const string Wg = "/bin/wg";
+    private static readonly int[] Sizes = [10, 50, 100, 1000, 5000];
+    private static int _devices;
+
+    /// <summary>Runs it.</summary>
+    public static async Task Run(CancellationToken cancellationToken)
+    {
+        if (!File.Exists(Wg))
+        {
+            Console.WriteLine("SKIP|wg is missing (package: wireguard-tools)");
+            return;
+        }
+
+        var client = new NetlinkWireGuardClient(TimeProvider.System);
+        foreach (var size in Sizes)
+        {
+            var peers = Enumerable.Range(1, size).Select(Peer).ToArray();
+            var configuration = Path.Combine(Path.GetTempPath(), "bench.conf");
+            await File.WriteAllTextAsync(configuration, Print(peers), cancellationToken);
+            var all = new DevicePatch(null, null, [.. peers]);
+            await Compare(
+                size,
+                "from empty",
+                name => client.CreateDevice(name, cancellationToken),
+                name => client.Configure(name, all, cancellationToken),
+                name => $"setconf {name} {configuration}");
+
+            var full = await Create(name => client.CreateDevice(name, cancellationToken));
+            await client.Configure(full, all, cancellationToken);
+            var port = 1000;
+            PeerPatch Change() => new(Key(1), PeerChange.Update, new IPEndPoint(IPAddress.Loopback, ++port));
+            await Compare(
+                size,
+                "one change",
+                create: null,
+                _ => client.Configure(full, new DevicePatch(null, null, [Change()]), cancellationToken),
+                _ => $"set {full} peer {Key(1)} endpoint {Change().Endpoint}");
+            await client.Configure(full, all, cancellationToken);
+            await Compare(
+                size,
+                "nothing to do",
+                create: null,
+                _ => client.TryGetDevice(full, cancellationToken),
+                _ => $"syncconf {full} {configuration}");
+        }
+    }
+
+    // Devices are made anew, never deleted: the kernel waits for a grace period for each peer of a device that goes (netif_napi_del), which is
+    // milliseconds here, and the guest does not outlive this.
+    private static async Task<string> Create(Func<string, Task>? create)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"owgbench{_devices++}");
+        if (create is not null)
+        {
+            await create(name);
+        }
+
+        return name;
+    }
+
+    private static async Task Compare(
+        int size, string what, Func<string, Task>? create, Func<string, Task> ours, Func<string, string> theirs)
+    {
+        List<double> oursTimes = [];
+        List<double> wgTimes = [];
+        List<double> startTimes = [];
+        long allocated = 0;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var name = await Create(create);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            oursTimes.Add(await Time(() => ours(name)));
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            name = await Create(create);
+            wgTimes.Add(await Time(() => Start(theirs(name))));
+            startTimes.Add(await Time(() => Start("--version")));
+        }
+
+        var (our, wg, start) = (Median(oursTimes), Median(wgTimes), Median(startTimes));
+        var withoutStart = wg - start < MinDifference ? "-" : (our / (wg - start)).ToString("F2", CultureInfo.InvariantCulture);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"BENCH|{size}|{what}|{our:F2}|{wg:F2}|{start:F2}|{our / wg:F2}|{withoutStart}|{allocated / 1024}"));
+    }
+
+    private static async Task<double> Time(Func<Task> action)
+    {
+        var clock = Stopwatch.StartNew();
+        await action();
+        return clock.Elapsed.TotalMilliseconds;
+    }
+
+    private static async Task Start(string arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Wg, arguments) { RedirectStandardOutput = true })!;
+        await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"wg {arguments}: exit code {process.ExitCode}");
+        }
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+
+    private static PeerPatch Peer(int number) => new(
+        Key(number),
+        PeerChange.Add,
+        new IPEndPoint(new IPAddress([198, 51, (byte)(number >> 8), (byte)number]), 51871),
+        TimeSpan.Zero,
+        [IPPrefix.Parse($"10.{1 + (number >> 8)}.{number & 255}.0/24"), IPPrefix.Parse($"fd00:{number:x}::/64")]);
+
+    private static PublicKey Key(int number)
+    {
+        var key = new byte[PublicKey.Size];
+        new Random(number).NextBytes(key);
+        return new PublicKey(key);
+    }
+
+    private static string Print(PeerPatch[] peers)
+    {
+        var text = new StringBuilder("[Interface]\n");
+        foreach (var peer in peers)
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"[Peer]\nPublicKey = {peer.PublicKey}\nEndpoint = {peer.Endpoint}\nAllowedIPs = {string.Join(", ", peer.AllowedIPs!.Value)}\n");
+        }
+
+        return text.ToString();
+    }
+}
