@@ -22,6 +22,9 @@ public sealed class ApiCluster : IAsyncLifetime
 
     internal TestApiServer Server { get; private set; } = null!;
 
+    /// <summary>Where the server listens; null for loopback.</summary>
+    internal IPAddress? Address { get; init; }
+
     internal string Namespace { get; } = $"owg-test-{Guid.NewGuid():N}"[..24];
 
     /// <summary>Whether a real API server answers. What only the test server can do is skipped then.</summary>
@@ -32,7 +35,7 @@ public sealed class ApiCluster : IAsyncLifetime
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         var kubeConfig = Environment.GetEnvironmentVariable("KUBECONFIG");
-        Server = await TestApiServer.StartAsync(TimeProvider.System, cancellationToken, string.IsNullOrEmpty(kubeConfig) ? null : kubeConfig);
+        Server = await TestApiServer.StartAsync(TimeProvider.System, cancellationToken, string.IsNullOrEmpty(kubeConfig) ? null : kubeConfig, Address);
         await File.WriteAllTextAsync(AuthorityFile, Server.AuthorityPem, cancellationToken);
         _admin = CreateHttpClient(Server.AdminToken);
         await ApplyDefinitionAsync("deploy/crds/orleansclusters.yaml", cancellationToken);

@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 /// <summary>A certificate authority of one test run, and the server certificate it signs for loopback.</summary>
 internal static class Certificates
 {
-    public static (string AuthorityPem, X509Certificate2 Server) Create(DateTimeOffset now)
+    public static (string AuthorityPem, X509Certificate2 Server) Create(DateTimeOffset now, IPAddress address)
     {
         using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var authority = new CertificateRequest("CN=test-kube-ca", authorityKey, HashAlgorithmName.SHA256);
@@ -21,6 +21,7 @@ internal static class Certificates
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         names.AddIpAddress(IPAddress.IPv6Loopback);
+        names.AddIpAddress(address);
         names.AddDnsName("localhost");
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));

@@ -28,10 +28,12 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     private readonly RealApiForwarder? _forwarder;
 
-    private TestApiServer(TimeProvider time, string? kubeConfig)
+    private readonly IPAddress _listenAddress;
+
+    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress)
     {
-        _time = time;
-        (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow());
+        (_time, _listenAddress) = (time, listenAddress);
+        (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow(), listenAddress);
         Registry = new(time);
         Watches = new(Registry, Faults, time);
         _handler = new(Registry, _users, Watches, AddToken);
@@ -55,14 +57,20 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <summary>May do everything.</summary>
     public string AdminToken { get; }
 
-    public Uri Address => new($"https://127.0.0.1:{_port}");
+    public Uri Address => new($"https://{new IPEndPoint(_listenAddress, _port)}");
 
     /// <summary>Whether requests go on to a real API server; faults and the request log are here all the same.</summary>
     public bool IsProxy => _forwarder is not null;
 
-    public static async Task<TestApiServer> StartAsync(TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null)
+    /// <summary>Starts a server.</summary>
+    /// <param name="time">Its clock.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="kubeConfig">A real API server to which requests go on; null for none.</param>
+    /// <param name="address">Where it listens; null for loopback.</param>
+    public static async Task<TestApiServer> StartAsync(
+        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null)
     {
-        var server = new TestApiServer(time, kubeConfig);
+        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback);
         await server.ListenAsync(cancellationToken);
         return server;
     }
@@ -98,7 +106,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         {
             options.Limits.MaxRequestBodySize = null;
             options.Limits.MinResponseDataRate = null;
-            options.Listen(IPAddress.Loopback, _port, listen => listen.UseHttps(_certificate));
+            options.Listen(_listenAddress, _port, listen => listen.UseHttps(_certificate));
         });
         var host = builder.Build();
         host.Use((context, next) => _middleware.InvokeAsync(context, next));
