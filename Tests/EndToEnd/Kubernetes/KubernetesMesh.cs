@@ -34,7 +34,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
             return;
         }
 
-        var (plan, token) = (MeshPlan.Test(3), TestContext.Current.CancellationToken);
+        // A plan of its own, so that it runs beside the other meshes of this machine.
+        var (plan, token) = (new MeshPlan("owgk", 3, 106, 250), TestContext.Current.CancellationToken);
         _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
         _mesh.InstallBinary(LocalMeshCollection.Binary);
         _cluster = new ApiCluster { Address = plan.HostAddress };
