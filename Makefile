@@ -28,7 +28,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel format format-check
+.PHONY: build test test-fast test-kernel bench-device format format-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -44,6 +44,10 @@ test: build ## Every test; the end-to-end ones need root, skip without it, and i
 test-kernel: build ## The device and link cases on Debian's kernel in QEMU, with the serial console.
 	@Tests/install
 	@Tests/EndToEnd/Kernel/run
+
+bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.
+	@Tests/install
+	@KERNEL_TEST_SECONDS=560 Tests/EndToEnd/Kernel/run bench
 
 format: ## Format the code.
 	dotnet format

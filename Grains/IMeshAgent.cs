@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Keys;
+
 namespace Orleans.WireGuard.Grains;
 
 /// <summary>The part of a silo that applies keys and peers to the local devices, as the grains see it.</summary>
@@ -15,10 +17,21 @@ internal interface IMeshAgent
     /// <summary>Waits for a pass that begins after this call.</summary>
     /// <returns>Whether the devices now are what the store and the key ring say; if not, the snapshot has the reason.</returns>
     Task<bool> Reconcile(CancellationToken cancellationToken);
+
+    /// <summary>Reads the key pair that a slot's device uses, which a former silo of this node left on it. The caller disposes it.</summary>
+    /// <returns><see langword="null"/> if there is no device, or it has no key, or the key was made by somebody else.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The device is somebody else's, or it is too early to tell, or it cannot be read. The message says which.
+    /// </exception>
+    Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken);
 }
 
 /// <summary>The outcome of a reconcile pass.</summary>
 /// <param name="Devices">As read back, by slot.</param>
 /// <param name="Problem">Why the devices are not what they should be, in a sentence; <see langword="null"/> if they are.</param>
 /// <param name="CompletedPasses">Passes so far, failed ones included.</param>
-internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, string? Problem, long CompletedPasses);
+internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, string? Problem, long CompletedPasses)
+{
+    /// <summary>What others changed, by kind.</summary>
+    public EquatableArray<DriftCount> Drifts { get; init; } = [];
+}

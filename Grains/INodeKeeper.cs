@@ -4,13 +4,20 @@ namespace Orleans.WireGuard.Grains;
 [Alias("owg.INodeKeeper")]
 internal interface INodeKeeper : IGrainWithStringKey
 {
-    /// <summary>Makes the first key if there is none. Called once when the silo has become active.</summary>
+    /// <summary>Adopts the key of the device, or makes the first one. Called once when the silo has become active.</summary>
     [Alias("Begin")]
     Task Begin();
 
     /// <summary>Announces again above <paramref name="sequence"/>, which somebody holds of this node, unless that was done already.</summary>
     [Alias("AnnounceAbove")]
     Task AnnounceAbove(AnnouncementSequence sequence);
+
+    /// <summary>
+    /// Announces above <paramref name="announcement"/>, which a former silo of this node made, and learns from it in which epoch a key was
+    /// made that this silo found on the device.
+    /// </summary>
+    [Alias("MeetFormerSelf")]
+    Task MeetFormerSelf(PeerAnnouncement announcement);
 
     /// <summary>Announces again because the node's own addresses or pod CIDRs changed.</summary>
     [Alias("AnnounceAgain")]

@@ -10,7 +10,10 @@ using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains;
 
-/// <summary>Owns this node's key pair: makes it, has it put on the device, announces it, and replaces it in every epoch.</summary>
+/// <summary>
+/// Owns this node's key pair: adopts the one that its device has, or makes it, has it put on the device, announces it, and replaces it in
+/// every epoch.
+/// </summary>
 /// <remarks>
 /// The order is what keeps a fault harmless: key ring, device, announcement. Nothing is announced that the node's own device does not use,
 /// and the old key pair is overwritten only when the device has let go of it.
@@ -36,6 +39,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly List<SlotKey> _retired = [];
     private IGrainTimer? _timer;
     private AnnouncementSequence? _floor;
+    private PeerAnnouncement? _formerSelf;
     private long _rotations;
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
@@ -92,6 +96,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Devices = agent.Devices,
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
+            Drifts = agent.Drifts,
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
         });
     }
@@ -99,8 +104,14 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public async Task<RotationReceipt> Rotate(CancellationToken cancellationToken)
     {
+        var due = _schedule.KeyEpoch(Now);
+        if (_ring.Find(Slot.Zero) is null)
+        {
+            await Adopt(due, cancellationToken);
+        }
+
         var old = _ring.Find(Slot.Zero)?.KeyPair.PublicKey;
-        MakeKey(_schedule.KeyEpoch(Now));
+        MakeKey(due);
         AnnouncementSequence sequence;
         try
         {
@@ -133,6 +144,24 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     }
 
     /// <inheritdoc/>
+    public Task MeetFormerSelf(PeerAnnouncement announcement)
+    {
+        if (_formerSelf is null || announcement.Sequence > _formerSelf.Sequence)
+        {
+            _formerSelf = announcement;
+        }
+
+        if (_ring.Find(Slot.Zero) is { } key && CorrectEpoch(key) is var corrected && corrected != key)
+        {
+            // The same pair in a new record, so there is nothing to dispose. It may be due for replacement now.
+            _ = _ring.Replace(corrected);
+            _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        }
+
+        return AnnounceAbove(announcement.Sequence);
+    }
+
+    /// <inheritdoc/>
     public Task AnnounceAgain()
     {
         _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
@@ -144,9 +173,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         var retry = false;
         try
         {
-            var key = _ring.Find(Slot.Zero);
             var due = _schedule.KeyEpoch(Now);
-            if (key is null || key.Epoch < due)
+            if (_ring.Find(Slot.Zero) is null)
+            {
+                await Adopt(due, cancellationToken);
+            }
+
+            if (_ring.Find(Slot.Zero) is not { } key || key.Epoch < due)
             {
                 MakeKey(due);
             }
@@ -169,6 +202,41 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
 
         _timer!.Change(retry ? RetryDelay : _schedule.DelayAfter(_ring.Find(Slot.Zero)!.Epoch, Now), Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>
+    /// Takes over the key that a former silo of this node left on its device, so that a restart costs no packet and changes no key. Until
+    /// others say in which epoch it was made it counts for <paramref name="due"/>.
+    /// </summary>
+    /// <exception cref="RotationFailedException">The device cannot be read or is somebody else's; a new key would not get onto it either.</exception>
+    private async Task Adopt(Epoch due, CancellationToken cancellationToken)
+    {
+        KeyPair? keyPair;
+        try
+        {
+            keyPair = await _agent.ReadKeyPair(Slot.Zero, cancellationToken);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new RotationFailedException($"The key on the device of '{NodeName}' cannot be taken over: {e.Message}");
+        }
+
+        if (keyPair is not null)
+        {
+            var key = CorrectEpoch(new SlotKey(Slot.Zero, keyPair, due, Now));
+            _ = _ring.Replace(key);
+            var publicKey = keyPair.PublicKey.ToShortString();
+            LogAdopted(_logger, NodeName, publicKey, key.Epoch);
+        }
+    }
+
+    // Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long.
+    private SlotKey CorrectEpoch(SlotKey key)
+    {
+        var announced = _formerSelf?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
+        return announced is not null && announced.KeyEpoch.Value >= 0 && announced.KeyEpoch < key.Epoch
+            ? key with { Epoch = announced.KeyEpoch, CreatedAt = _schedule.RotationAt(announced.KeyEpoch) }
+            : key;
     }
 
     private void MakeKey(Epoch epoch)
@@ -262,6 +330,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} announced {Sequence}: key {PublicKey} of epoch {Epoch}")]
     private static partial void LogAnnounced(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKey, Epoch epoch);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} adopted the key of its device: {PublicKey}, of epoch {Epoch}")]
+    private static partial void LogAdopted(ILogger logger, string nodeName, string publicKey, Epoch epoch);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} could not rotate: {Problem} Trying again in {Delay}")]
     private static partial void LogRotationFailed(ILogger logger, string nodeName, string problem, TimeSpan delay);

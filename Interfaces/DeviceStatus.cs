@@ -16,4 +16,9 @@ public sealed record DeviceStatus(
     [property: Id(3)] PublicKey? PublicKey,
     [property: Id(4)] ushort ListenPort,
     [property: Id(5)] int Mtu,
-    [property: Id(6)] EquatableArray<PeerStatus> Peers);
+    [property: Id(6)] EquatableArray<PeerStatus> Peers)
+{
+    /// <summary>Why this transport was chosen, in half a sentence; empty if the silo is too old to say.</summary>
+    [Id(7)]
+    public string TransportReason { get; init; } = "";
+}

@@ -47,6 +47,10 @@ public sealed record NodeStatus
     /// <summary>Why this node is not ready, in a sentence; <see langword="null"/> if it is.</summary>
     [Id(10)]
     public required string? Problem { get; init; }
+
+    /// <summary>What others changed on this node's device, links, routes and rules since its silo started, by kind. All of it was repaired.</summary>
+    [Id(11)]
+    public EquatableArray<DriftCount> Drifts { get; init; } = [];
 }
 
 /// <summary>The key pair of one slot, without its private half.</summary>

@@ -153,7 +153,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// </summary>
     private async Task<AnnouncementOutcome> MeetFormerSelf(PeerAnnouncement announcement)
     {
-        await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAbove(announcement.Sequence);
+        await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
     }
 

@@ -2,7 +2,9 @@ using System.Net;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -66,6 +68,45 @@ internal static class DesiredState
     /// <summary>The sources whose packets follow our routes: this node's own pods.</summary>
     /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>
     public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Roster?.Find(view.NodeName)?.PodCIDRs;
+
+    /// <summary>
+    /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods and all nodes
+    /// from a refusal that is wider. Empty in permissive mode.
+    /// </summary>
+    /// <returns><see langword="null"/> while the nodes are unknown; then the routes stay as they are.</returns>
+    public static EquatableArray<Route>? BuildRefusals(MeshView view, EncryptionOptions encryption)
+    {
+        if (encryption.Mode != EncryptionMode.Strict)
+        {
+            return [];
+        }
+
+        if (view.Roster?.Find(view.NodeName) is not { } self)
+        {
+            return null;
+        }
+
+        var others = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).ToList();
+        var cluster = encryption.ClusterCIDRs.Select(IPPrefix.Parse);
+        var refused = others.SelectMany(node => node.PodCIDRs)
+            .Concat(view.Others.SelectMany(announcement => announcement.AllowedIPs))
+            .Concat(cluster)
+            .Where(prefix => !self.PodCIDRs.Any(own => own.Contains(prefix)))
+            .Distinct().ToList();
+
+        // Nodes talk to pods in clear, which is out of scope of the encryption; a cluster CIDR that holds node addresses must not cut that.
+        var remote = others.SelectMany(node => node.PodCIDRs).ToList();
+        var nodes = view.Roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host)
+            .Where(address => !remote.Any(prefix => prefix.Contains(address)));
+        var excepted = self.PodCIDRs.Concat(nodes).Where(prefix => refused.Any(wider => wider.Contains(prefix))).Distinct();
+        return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw)).OrderBy(route => route.Destination).ToEquatableArray();
+    }
+
+    /// <summary>The sources whose packets are dropped unless they came through a device of ours: other nodes' pods.</summary>
+    /// <returns><see langword="null"/> while the nodes are unknown; then the table stays as it is.</returns>
+    public static EquatableArray<IPPrefix>? BuildDroppedSources(MeshView view) => view.Roster?.Find(view.NodeName) is null
+        ? null
+        : PrefixInterval.Merge(view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs));
 
     /// <summary>
     /// A peer that no announcement explains stays until every source has answered; after that, as long as it carries a node of the roster

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Agent;
@@ -13,7 +15,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// announcement ─┐
 /// own key ──────┼─▶ RequestReconcile ─▶ (notes merge) ─▶ one pass: observe, diff, apply, read back ─▶ waiters
 /// roster ───────┤
-/// resync ───────┘
+/// resync ───────┤   WireGuard notifies nobody, so the device is read again and again (ReadPace)
+/// rtnetlink ────┘   links, routes and rules do notify (NetlinkLinkMonitor)
 /// </code>
 /// </remarks>
 internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
@@ -28,13 +31,16 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private readonly ILogger<MeshAgent> _logger;
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
+    private readonly ReadPace _pace;
     private TaskCompletionSource<bool> _nextPass = NewPassSource();
+    private int _resyncWanted;
     private volatile AgentSnapshot _snapshot = new([], "has not reconciled its device yet", 0);
 
     /// <summary>Makes the agent; <see cref="BackgroundService.StartAsync"/> starts the loop.</summary>
     public MeshAgent(ReconcilePass pass, IOptions<DeviceOptions> options, TimeProvider timeProvider, ILogger<MeshAgent> logger)
     {
         (_pass, _options, _timeProvider, _logger) = (pass, options.Value, timeProvider, logger);
+        _pace = new ReadPace(_options.PollInterval);
     }
 
     /// <inheritdoc/>
@@ -52,6 +58,31 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             {
                 _wake.Release();
             }
+        }
+    }
+
+    /// <summary>Notes that links, routes or rules changed, by whomever. A pass that reads them again follows soon.</summary>
+    public void RequestResync()
+    {
+        Volatile.Write(ref _resyncWanted, 1);
+        RequestReconcile();
+    }
+
+    /// <inheritdoc/>
+    public async Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken)
+    {
+        if (slot != Slot.Zero)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await _pass.ReadKeyPair(cancellationToken);
+        }
+        catch (DeviceException e)
+        {
+            throw new InvalidOperationException(e.Message, e);
         }
     }
 
@@ -98,7 +129,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         var nextResync = _timeProvider.GetUtcNow();
         while (!stoppingToken.IsCancellationRequested)
         {
-            var isResync = failures > 0 || _timeProvider.GetUtcNow() >= nextResync;
+            var isDue = failures > 0 || _timeProvider.GetUtcNow() >= nextResync;
+
+            // Taken back before the pass reads: what is noted while it runs may have come too late for it.
+            var isResync = Interlocked.Exchange(ref _resyncWanted, 0) == 1 || isDue;
+            var started = _timeProvider.GetTimestamp();
             TaskCompletionSource<bool> pass;
             lock (_lock)
             {
@@ -111,7 +146,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             {
                 var result = await _pass.Run(isResync, stoppingToken);
                 Publish(result.Devices, result.Problem);
-                if (isResync)
+                if (isDue)
                 {
                     nextResync = _timeProvider.GetUtcNow() + _options.ResyncInterval;
                 }
@@ -122,7 +157,8 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
                 }
 
                 failures = 0;
-                delay = Min(nextResync - _timeProvider.GetUtcNow(), result.LookAgainAfter);
+                _pace.Note(_timeProvider.GetElapsedTime(started));
+                delay = Min(Min(nextResync - _timeProvider.GetUtcNow(), _pace.Next), result.LookAgainAfter);
                 pass.SetResult(true);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -163,7 +199,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     }
 
     private void Publish(EquatableArray<DeviceStatus> devices, string? problem) =>
-        _snapshot = new AgentSnapshot(devices, problem, _snapshot.CompletedPasses + 1);
+        _snapshot = new AgentSnapshot(devices, problem, _snapshot.CompletedPasses + 1) { Drifts = _pass.Drifts };
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Reconcile failed, the {Failures}. time in a row; trying again in {Delay}")]
     private static partial void LogFailed(ILogger logger, Exception exception, int failures, TimeSpan delay);

@@ -2,10 +2,10 @@ using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Desired minus observed for routes and rules. Pure.</summary>
-/// <param name="Replace">Routes to add or to turn to another device, in one step each.</param>
-/// <param name="Delete">Routes that nobody wants.</param>
-/// <param name="AddRules">Sources to look up in our table.</param>
+/// <summary>Desired minus observed for routes and rules, each list in the order in which it is safe to apply. Pure.</summary>
+/// <param name="Replace">Routes to add or to turn to another device, in one step each: exceptions from refusals, refusals, tunnels.</param>
+/// <param name="Delete">Routes that nobody wants, in the opposite order: a tunnel goes while its refusal is still there.</param>
+/// <param name="AddRules">Sources to look up in our table, once its routes are there.</param>
 /// <param name="DeleteRules">Sources to stop looking up there.</param>
 internal sealed record RoutePatch(
     EquatableArray<Route> Replace,
@@ -24,12 +24,30 @@ internal sealed record RoutePatch(
         EquatableArray<IPPrefix>? desiredRules,
         EquatableArray<IPPrefix> observedRules)
     {
-        var destinations = desired.Select(route => route.Destination).ToHashSet();
+        var missing = desired.Except(observed).ToEquatableArray();
+
+        // What is missing replaces what has its key, in one step; the rest of what nobody wants has to be deleted.
+        var replaced = missing.Select(route => route.Key).ToHashSet();
         var wantedRules = desiredRules ?? observedRules;
         return new RoutePatch(
-            desired.Except(observed).OrderBy(route => route.Destination).ToEquatableArray(),
-            observed.Where(route => !destinations.Contains(route.Destination)).OrderBy(route => route.Destination).ToEquatableArray(),
+            missing.OrderBy(Step).ThenBy(route => route.Destination).ToEquatableArray(),
+            observed.Except(desired).Where(route => !replaced.Contains(route.Key))
+                .OrderByDescending(Step).ThenBy(route => route.Destination).ToEquatableArray(),
             wantedRules.Except(observedRules).Order().ToEquatableArray(),
             observedRules.Except(wantedRules).Order().ToEquatableArray());
     }
+
+    /// <summary>The routes after the patch.</summary>
+    public EquatableArray<Route> ApplyTo(EquatableArray<Route> observed)
+    {
+        var replaced = Replace.Select(route => route.Key).ToHashSet();
+        return observed.Except(Delete).Where(route => !replaced.Contains(route.Key)).Concat(Replace)
+            .OrderBy(route => route.Destination).ThenBy(route => route.IsUnreachable).ToEquatableArray();
+    }
+
+    /// <summary>The sources that are looked up after the patch.</summary>
+    public EquatableArray<IPPrefix> ApplyToRules(EquatableArray<IPPrefix> observed) => observed.Except(DeleteRules).Union(AddRules).Order().ToEquatableArray();
+
+    // A refusal without its exceptions would cut this node's pods off from each other, so it comes behind them and goes before them.
+    private static int Step(Route route) => route.IsThrow ? 0 : route.IsUnreachable ? 1 : 2;
 }

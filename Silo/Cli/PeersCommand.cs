@@ -41,9 +41,11 @@ internal static class PeersCommand
         return status.Problem is null ? ExitCode.Success : ExitCode.Unhealthy;
     }
 
+    private static string Because(DeviceStatus device) => device.TransportReason.Length == 0 ? "" : $" ({device.TransportReason})";
+
     private static void Print(DeviceStatus device, DateTimeOffset now)
     {
-        Console.Out.WriteLine($"{device.Name}: key {device.PublicKey?.ToString() ?? "none"}, UDP {device.ListenPort}, MTU {device.Mtu}, {device.Transport}");
+        Console.Out.WriteLine($"{device.Name}: key {device.PublicKey?.ToString() ?? "none"}, UDP {device.ListenPort}, MTU {device.Mtu}, {device.Transport}{Because(device)}");
         var table = new Table().Border(TableBorder.Simple).AddColumns("NODE", "KEY", "ENDPOINT", "ALLOWED IPS", "HANDSHAKE", "RECEIVED", "SENT", "STATE");
         foreach (var peer in device.Peers)
         {

@@ -64,6 +64,16 @@ internal static class StatusCommand
             }
         }
 
+        foreach (var node in snapshot.Nodes)
+        {
+            foreach (var drift in node.Status?.Drifts ?? [])
+            {
+                Console.Out.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{node.NodeName} repaired {drift.Count} changes by somebody else, {drift.Kind}, the last of {drift.LastSubject} {Format.Ago(drift.LastAt, snapshot.TakenAt)}; find out what else configures that node"));
+            }
+        }
+
         foreach (var cell in snapshot.Agreements.Where(cell => cell.State is AgreementState.Differs or AgreementState.Missing))
         {
             Console.Out.WriteLine(

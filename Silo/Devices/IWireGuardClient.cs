@@ -12,6 +12,9 @@ internal interface IWireGuardClient
     /// <summary>How it is done: <c>netlink</c> or <c>uapi</c>.</summary>
     string Transport { get; }
 
+    /// <summary>Why it was chosen, in half a sentence; empty if nobody said.</summary>
+    string TransportReason { get; }
+
     /// <summary>Reads a device, or <see langword="null"/> if there is none of this name.</summary>
     /// <exception cref="DeviceException">It exists but cannot be read.</exception>
     Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken);

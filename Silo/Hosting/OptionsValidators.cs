@@ -96,9 +96,29 @@ internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
     public ValidateOptionsResult Validate(string? name, DeviceOptions options) => new RangeCheck(DeviceOptions.SectionName)
         .Within(options.ListenPort, 1, ushort.MaxValue, nameof(options.ListenPort))
         .Within(options.ResyncInterval, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(options.ResyncInterval))
+        .Within(options.PollInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), nameof(options.PollInterval))
         .Holds(options.Mtu is 0 or (>= MinMtu and <= MaxMtu), $"Device:Mtu must be 0 or from {MinMtu} to {MaxMtu}, not {options.Mtu}.")
         .Holds(options.UserspaceCommand.Length > 0, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
         .Result;
+}
+
+/// <summary>Checks <see cref="EncryptionOptions"/>.</summary>
+internal sealed class EncryptionOptionsValidator : IValidateOptions<EncryptionOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, EncryptionOptions options)
+    {
+        var check = new RangeCheck(EncryptionOptions.SectionName).Holds(
+            Enum.IsDefined(options.Mode), $"Encryption:Mode must be one of {string.Join(", ", Enum.GetNames<EncryptionMode>())}.");
+        foreach (var text in options.ClusterCIDRs)
+        {
+            check = IPPrefix.TryParse(text, out var prefix)
+                ? check.Holds(prefix.Length > 0, $"Encryption:ClusterCIDRs: {text} is every address there is; give the prefixes that hold the cluster's pods.")
+                : check.Holds(false, $"Encryption:ClusterCIDRs: '{text}' is not a prefix; give one such as 10.244.0.0/16, without bits behind its length.");
+        }
+
+        return check.Result;
+    }
 }
 
 /// <summary>Checks <see cref="WebOptions"/>.</summary>

@@ -1,10 +1,14 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
@@ -16,6 +20,8 @@ internal sealed class StartupChecks(
     IOptions<DeviceOptions> device,
     IOptions<WebOptions> web,
     IWireGuardClient devices,
+    ILinkClient links,
+    INodeRosterSource roster,
     NodeNameCheck name)
 {
     // CAP_NET_ADMIN in linux/capability.h.
@@ -28,8 +34,8 @@ internal sealed class StartupChecks(
     {
         var faults = new List<string>();
         var address = LocalAddress.Of(node.Value, nodes.Value);
-        var existing = await devices.TryGetDevice(ReconcilePass.DeviceName, cancellationToken);
         CheckCapability(faults);
+        var existing = await CheckDevice(faults, cancellationToken);
         if (existing is null && devices is UapiWireGuardClient)
         {
             CheckUserspace(faults);
@@ -60,6 +66,54 @@ internal sealed class StartupChecks(
         {
             throw new StartupException(faults);
         }
+    }
+
+    /// <summary>A device of our name has to be one that a former silo of this node left: of our kind, and configured by us.</summary>
+    /// <returns>It; <see langword="null"/> if there is none.</returns>
+    private async Task<Device?> CheckDevice(List<string> faults, CancellationToken cancellationToken)
+    {
+        const string Name = ReconcilePass.DeviceName;
+        if (FindForeignKind(await links.TryGetLink(Name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
+        {
+            faults.Add(fault);
+            return null;
+        }
+
+        // Without the capability the kernel says nothing of its devices.
+        if (faults.Count > 0 || await devices.TryGetDevice(Name, cancellationToken) is not { } existing)
+        {
+            return null;
+        }
+
+        // Kubernetes has not been asked yet; then the agent judges again when it has answered.
+        var known = roster.Current;
+        var announcements = ImmutableDictionary<string, PeerAnnouncement>.Empty;
+        var owner = DeviceOwnership.Judge(existing, node.Value.Name, known, announcements, await links.GetRoutes(cancellationToken));
+        if (owner == DeviceOwner.SomebodyElse && !device.Value.TakeOver)
+        {
+            faults.Add(DeviceOwnership.Describe(existing, known, announcements));
+        }
+
+        return existing;
+    }
+
+    /// <summary>What is wrong with a link that has our name and is no device of the chosen transport. Pure.</summary>
+    /// <param name="link">The link of our name; <see langword="null"/> if there is none.</param>
+    /// <param name="isUserspace">Which transport was chosen.</param>
+    internal static string? FindForeignKind(Link? link, bool isUserspace)
+    {
+        var expected = isUserspace ? UapiWireGuardClient.LinkKind : NetlinkWireGuardClient.LinkKind;
+        if (link is null || link.Kind == expected)
+        {
+            return null;
+        }
+
+        // Its former self ran with the other transport.
+        var isOtherTransport = link.Kind is UapiWireGuardClient.LinkKind or NetlinkWireGuardClient.LinkKind;
+        return $"The interface name {link.Name} is taken by a link of kind '{link.Kind}', but this silo needs one of kind '{expected}'; "
+            + (isOtherTransport
+                ? $"set Device:Transport to {(isUserspace ? nameof(DeviceTransport.Kernel) : nameof(DeviceTransport.Userspace))} to go on with it, or remove it with 'owg cleanup'."
+                : $"rename that link ('ip link set {link.Name} name ...'), or delete it if nobody needs it.");
     }
 
     private static void CheckCapability(List<string> faults)

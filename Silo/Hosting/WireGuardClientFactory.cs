@@ -20,9 +20,12 @@ internal sealed partial class WireGuardClientFactory(
         var choice = TransportChoice.Choose(options.Value.Transport, options.Value.StartUserspace, hasKernel, out var fault)
             ?? throw new StartupException([fault!]);
         IWireGuardClient client = choice.UseKernel
-            ? kernel
+            ? new NetlinkWireGuardClient(timeProvider) { TransportReason = choice.Reason }
             : new UapiWireGuardClient(
-                new UserspaceDeviceOptions { Command = [options.Value.UserspaceCommand] }, timeProvider, loggerFactory.CreateLogger<UapiWireGuardClient>());
+                new UserspaceDeviceOptions { Command = [options.Value.UserspaceCommand] }, timeProvider, loggerFactory.CreateLogger<UapiWireGuardClient>())
+            {
+                TransportReason = choice.Reason,
+            };
         var logger = loggerFactory.CreateLogger<WireGuardClientFactory>();
         LogChosen(logger, client.Transport, choice.Reason);
         return client;

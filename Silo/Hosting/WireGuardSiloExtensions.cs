@@ -10,6 +10,7 @@ using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -36,18 +37,23 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<WireGuardClientFactory>();
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(provider.GetRequiredService<TimeProvider>()));
         services.AddMeshAgent();
+        services.AddHostedService<LinkFollower>();
         builder.UseOrleans(silo => ConfigureSilo(silo, builder.Configuration));
         return builder;
     }
 
-    /// <summary>Adds the agent. Somebody else has to bring devices, links and a roster.</summary>
+    /// <summary>Adds the agent. Somebody else has to bring devices, links, a firewall and a roster.</summary>
     internal static IServiceCollection AddMeshAgent(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<MeshAgent>();
         services.AddSingleton<IMeshAgent>(provider => provider.GetRequiredService<MeshAgent>());
         services.AddSingleton<ReconcilePass>();
+        services.AddSingleton<RouteReconciler>();
+        services.AddSingleton<FirewallReconciler>();
+        services.AddSingleton<MtuReconciler>();
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
         services.AddHostedService<RosterFollower>();
         return services;
@@ -59,6 +65,7 @@ public static class WireGuardSiloExtensions
         services.AddOptions<NodesOptions>().BindConfiguration(NodesOptions.SectionName).ValidateOnStart();
         services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName).ValidateOnStart();
         services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName).ValidateOnStart();
+        services.AddOptions<EncryptionOptions>().BindConfiguration(EncryptionOptions.SectionName).ValidateOnStart();
         services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName).ValidateOnStart();
         services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName);
         services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName);
@@ -72,6 +79,7 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<IValidateOptions<NodesOptions>, NodesOptionsValidator>();
         services.AddSingleton<IValidateOptions<ClusteringOptions>, ClusteringOptionsValidator>();
         services.AddSingleton<IValidateOptions<DeviceOptions>, DeviceOptionsValidator>();
+        services.AddSingleton<IValidateOptions<EncryptionOptions>, EncryptionOptionsValidator>();
         services.AddSingleton<IValidateOptions<WebOptions>, WebOptionsValidator>();
     }
 

@@ -29,7 +29,7 @@ internal sealed partial class NetlinkLinkClient
         return Execute(
             $"set {Describe(route)}",
             connection => RouteMessages.WriteReplaceRoute(
-                connection.Request, route, route.IsUnreachable ? 0 : GetIndex(connection, route.DeviceName)),
+                connection.Request, route, route.DeviceName.Length == 0 ? 0 : GetIndex(connection, route.DeviceName)),
             cancellationToken);
     }
 
@@ -63,14 +63,14 @@ internal sealed partial class NetlinkLinkClient
     private static void Check(Route route)
     {
         ArgumentNullException.ThrowIfNull(route);
-        if (!route.IsUnreachable)
+        if (route.DeviceName.Length > 0)
         {
             CheckName(route.DeviceName);
         }
     }
 
     private static string Describe(Route route) =>
-        $"the route to {route.Destination} {(route.IsUnreachable ? "as unreachable" : $"through {route.DeviceName}")}";
+        $"the route to {route.Destination} {(route.IsUnreachable ? "as unreachable" : route.IsThrow ? "as a matter of other tables" : $"through {route.DeviceName}")}";
 
     private static int? GetPathMtu(NetlinkConnection connection, IPAddress destination)
     {
@@ -112,9 +112,9 @@ internal sealed partial class NetlinkLinkClient
         return
         [
             .. observed
-                .Select(route => (route.Destination, Name: route.Index == 0 ? "" : names[route.Index]))
+                .Select(route => (route.Destination, Name: route.Index == 0 ? "" : names[route.Index], route.IsThrow))
                 .Where(route => route.Name is not null)
-                .Select(route => new Route(route.Destination, route.Name!))
+                .Select(route => new Route(route.Destination, route.Name!, route.IsThrow))
                 .OrderBy(route => route.Destination)
                 .ThenBy(route => route.IsUnreachable)
                 .ThenBy(route => route.DeviceName, StringComparer.Ordinal),
@@ -124,7 +124,7 @@ internal sealed partial class NetlinkLinkClient
     private static bool DeleteRoute(NetlinkConnection connection, Route route)
     {
         var index = 0;
-        if (!route.IsUnreachable)
+        if (route.DeviceName.Length > 0)
         {
             if (TryGetLink(connection, route.DeviceName) is not { } link)
             {

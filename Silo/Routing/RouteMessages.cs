@@ -26,7 +26,7 @@ internal static class RouteMessages
     /// <summary>Adds a route, or replaces the one with the same destination and metric in one step.</summary>
     /// <param name="buffer">Where to.</param>
     /// <param name="route">The route.</param>
-    /// <param name="index">Number of its link; 0 for an unreachable route.</param>
+    /// <param name="index">Number of its link; 0 for an unreachable or throw route.</param>
     public static Span<byte> WriteReplaceRoute(Span<byte> buffer, Route route, int index) =>
         WriteRoute(buffer, RTM_NEWROUTE, Acknowledged | NLM_F_CREATE | NLM_F_REPLACE, route, index);
 
@@ -77,8 +77,8 @@ internal static class RouteMessages
         }
 
         return table == RouteTable.Number && protocol == RouteTable.Protocol
-            && family is AF_INET or AF_INET6 && type is RTN_UNICAST or RTN_UNREACHABLE
-            ? new ObservedRoute(ToPrefix(destination, length, family), type == RTN_UNREACHABLE ? 0 : index)
+            && family is AF_INET or AF_INET6 && type is RTN_UNICAST or RTN_UNREACHABLE or RTN_THROW
+            ? new ObservedRoute(ToPrefix(destination, length, family), type == RTN_UNICAST ? index : 0, type == RTN_THROW)
             : null;
     }
 
@@ -170,13 +170,13 @@ internal static class RouteMessages
             RouteTable.Number,
             RouteTable.Protocol,
             Scope(type, route),
-            route.IsUnreachable ? RTN_UNREACHABLE : RTN_UNICAST);
+            route.IsUnreachable ? RTN_UNREACHABLE : route.IsThrow ? RTN_THROW : RTN_UNICAST);
         writer.WriteAddress(RTA_DST, route.Destination.Address);
         if (route.IsUnreachable)
         {
             writer.WriteUInt32(RTA_PRIORITY, RouteTable.UnreachableMetric);
         }
-        else
+        else if (!route.IsThrow)
         {
             writer.WriteUInt32(RTA_OIF, (uint)index);
         }
@@ -187,7 +187,7 @@ internal static class RouteMessages
     // What ip(8) sends: a route without a gateway reaches what is on the link; RT_SCOPE_NOWHERE in a deletion matches any (fib_table_delete).
     private static byte Scope(ushort type, Route route) => type == RTM_DELROUTE
         ? RT_SCOPE_NOWHERE
-        : route.IsUnreachable || route.Destination.IsIPv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+        : route.DeviceName.Length == 0 || route.Destination.IsIPv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 
     private static Span<byte> WriteRule(Span<byte> buffer, ushort type, ushort flags, IPPrefix source)
     {
@@ -273,5 +273,6 @@ internal static class RouteMessages
 
 /// <summary>One of our routes as it was read, with the number of its link.</summary>
 /// <param name="Destination">Where to.</param>
-/// <param name="Index">The kernel's number of the link; 0 for an unreachable route.</param>
-internal readonly record struct ObservedRoute(IPPrefix Destination, int Index);
+/// <param name="Index">The kernel's number of the link; 0 for an unreachable or throw route.</param>
+/// <param name="IsThrow">Whether it is a throw route.</param>
+internal readonly record struct ObservedRoute(IPPrefix Destination, int Index, bool IsThrow = false);

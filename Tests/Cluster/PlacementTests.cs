@@ -52,20 +52,22 @@ public sealed class PlacementTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Call_AfterTheSiloCameBack_ActivatesThereWithANewKey()
+    public async Task Call_AfterTheSiloCameBack_ActivatesThereWithTheKeyOfItsDevice()
     {
         await using var mesh = await MeshCluster.Start(3);
         await mesh.UntilAllAgree();
-        var oldKey = mesh.Key("node-2");
+        var before = await mesh.Node("node-2").GetStatus(TestContext.Current.CancellationToken);
         await mesh.Kill("node-2");
 
         await mesh.StartSilo("node-2");
-        await MeshCluster.Eventually(() => mesh.Key("node-2") != oldKey, "a new key of node-2");
+        await MeshCluster.Eventually(() => mesh.Announced("node-0", "node-2")?.Sequence > before.Delivery.Sequence, "node-2 to announce above its former self");
         await mesh.UntilAllAgree();
 
         var status = await mesh.Node("node-2").GetStatus(TestContext.Current.CancellationToken);
         Assert.Equal("node-2", status.NodeName);
-        Assert.NotEqual(oldKey, status.Slots[0].PublicKey);
+        Assert.Equal(before.Slots[0].PublicKey, status.Slots[0].PublicKey);
+        Assert.Equal(before.Slots[0].KeyEpoch, status.Slots[0].KeyEpoch);
+        Assert.Equal(0, status.Rotations);
         await AssertOnlyAtHome(mesh, expected: 6);
     }
 

@@ -21,10 +21,19 @@ internal sealed class AgentHarness : IAsyncDisposable
     private readonly CancellationTokenSource _watchdog = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
     private bool _isStarted;
 
-    /// <summary>Makes an agent that has not been started.</summary>
+    /// <summary>Makes an agent that has not been started, and that reads its device only when there is a reason.</summary>
     /// <param name="others">The other nodes, in roster and membership.</param>
     public AgentHarness(params int[] others)
+        : this(new DeviceOptions().ResyncInterval, others)
     {
+    }
+
+    /// <summary>Makes an agent that has not been started.</summary>
+    /// <param name="poll">How often it reads its device without a reason.</param>
+    /// <param name="others">The other nodes, in roster and membership.</param>
+    public AgentHarness(TimeSpan poll, params int[] others)
+    {
+        DeviceOptions.PollInterval = poll;
         _watchdog.CancelAfter(Patience);
         Devices = new FakeWireGuardClient(Links);
         Roster.Set(TestMesh.Roster([1, .. others]));
@@ -33,6 +42,9 @@ internal sealed class AgentHarness : IAsyncDisposable
         Pass = new ReconcilePass(
             Devices,
             Links,
+            new RouteReconciler(Links, Encryption),
+            new FirewallReconciler(Firewall, Encryption, NullLogger<FirewallReconciler>.Instance),
+            new MtuReconciler(Links, Options.Create(DeviceOptions), NullLogger<MtuReconciler>.Instance),
             Ring,
             Store,
             Ledger,
@@ -49,6 +61,12 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>How the device is set up.</summary>
     public DeviceOptions DeviceOptions { get; } = new() { StartUserspace = true };
+
+    /// <summary>What is refused; permissive by default, so that the counts of writes are those of the device and its routes.</summary>
+    public OptionsMonitor<EncryptionOptions> Encryption { get; } = new(new EncryptionOptions { Mode = EncryptionMode.Permissive });
+
+    /// <summary>What is dropped.</summary>
+    public FakeFirewall Firewall { get; } = new();
 
     /// <summary>The clock.</summary>
     public WaitableTimeProvider Time { get; } = new(TestMesh.Start);

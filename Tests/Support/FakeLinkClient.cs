@@ -12,8 +12,8 @@ namespace Orleans.WireGuard.Tests.Support;
 internal sealed record LinkCall(int Number, string Operation, object? Subject);
 
 /// <summary>
-/// Links, routes and rules in memory that behave as the kernel's: a route needs a link that is up and goes away with it, a rule cannot be
-/// added twice. Counts and records calls, and fails the ones it is told to.
+/// Links, routes and rules in memory that behave as the kernel's: a route through a link needs it up and goes away with it, an unreachable
+/// route lies below it at a metric of its own, a rule cannot be added twice. Counts and records calls, and fails the ones it is told to.
 /// </summary>
 internal sealed class FakeLinkClient : ILinkClient
 {
@@ -29,7 +29,7 @@ internal sealed class FakeLinkClient : ILinkClient
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Link> _links = [];
-    private readonly SortedDictionary<IPPrefix, Route> _routes = [];
+    private readonly SortedDictionary<(IPPrefix Destination, bool IsUnreachable), Route> _routes = [];
     private readonly SortedSet<IPPrefix> _rules = [];
     private readonly Dictionary<IPAddress, int?> _pathMtus = [];
     private readonly Dictionary<int, int> _failures = [];
@@ -44,6 +44,30 @@ internal sealed class FakeLinkClient : ILinkClient
 
     /// <summary>MTU in bytes of the way to every destination that <see cref="SetPathMtu"/> was not told of.</summary>
     public int? PathMtu { get; set; } = 1500;
+
+    /// <summary>The routes as they are, without a call.</summary>
+    public IReadOnlyList<Route> Routes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _routes.Values];
+            }
+        }
+    }
+
+    /// <summary>The rules as they are, without a call.</summary>
+    public IReadOnlyList<IPPrefix> Rules
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _rules];
+            }
+        }
+    }
 
     /// <summary>How often an operation was called.</summary>
     public int CountOf(string operation) => Calls.Count(call => call.Operation == operation);
@@ -128,14 +152,14 @@ internal sealed class FakeLinkClient : ILinkClient
 
     /// <inheritdoc/>
     public Task ReplaceRoute(Route route, CancellationToken cancellationToken) => Call(nameof(ReplaceRoute), route, () =>
-        Find(route.DeviceName, $"add route {route.Destination} to").IsUp
-            ? _routes[route.Destination] = route
+        route.DeviceName.Length == 0 || Find(route.DeviceName, $"add route {route.Destination} to").IsUp
+            ? _routes[route.Key] = route
             : throw new DeviceException($"add route {route.Destination} to {route.DeviceName}", ENETDOWN, "Network is down"),
         cancellationToken);
 
     /// <inheritdoc/>
     public Task DeleteRoute(Route route, CancellationToken cancellationToken) => Call(nameof(DeleteRoute), route, () =>
-        _routes.TryGetValue(route.Destination, out var held) && held == route && _routes.Remove(route.Destination), cancellationToken);
+        _routes.TryGetValue(route.Key, out var held) && held == route && _routes.Remove(route.Key), cancellationToken);
 
     /// <inheritdoc/>
     public Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken) =>
@@ -183,9 +207,9 @@ internal sealed class FakeLinkClient : ILinkClient
 
     private void RemoveRoutes(string deviceName)
     {
-        foreach (var destination in _routes.Values.Where(route => route.DeviceName == deviceName).Select(route => route.Destination).ToArray())
+        foreach (var key in _routes.Values.Where(route => route.DeviceName == deviceName).Select(route => route.Key).ToArray())
         {
-            _ = _routes.Remove(destination);
+            _ = _routes.Remove(key);
         }
     }
 }

@@ -34,6 +34,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     /// <inheritdoc/>
     public string Transport => "fake";
 
+    /// <inheritdoc/>
+    public string TransportReason => "a test says so";
+
     /// <summary>Runs before every call takes effect: may wait, may throw to fail it, may change a device as somebody else would.</summary>
     public Func<WireGuardCall, CancellationToken, Task>? OnCall { get; set; }
 

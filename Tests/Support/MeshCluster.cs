@@ -11,6 +11,7 @@ using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -57,6 +58,17 @@ internal sealed class MeshCluster : IAsyncDisposable
             {
                 silo.Services.AddSingleton(timeProvider);
                 silo.Services.AddKeyedSingleton(TimeProviderNames.Grains, timeProvider);
+
+                // Probes, time-outs and housekeeping of Orleans go on by the real clock, or a leap of ours looks like a hang to them.
+                string[] background =
+                [
+                    TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.Membership,
+                    TimeProviderNames.ActivationManagement, TimeProviderNames.GrainDirectory,
+                ];
+                foreach (var area in background)
+                {
+                    silo.Services.AddKeyedSingleton(area, TimeProvider.System);
+                }
             }
 
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
@@ -68,6 +80,7 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddSingleton<INodeRosterSource>(new FakeRosterSource(MaxNodes));
             silo.Services.AddSingleton<IWireGuardClient>(devices[name]);
             silo.Services.AddSingleton<ILinkClient>(links[name]);
+            silo.Services.AddSingleton<IFirewall>(new FakeFirewall());
             silo.Services.AddSingleton<PeerServiceClient>();
             silo.Services.AddSingleton<LossyPeerServiceClient>();
             silo.Services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));
@@ -120,6 +133,10 @@ internal sealed class MeshCluster : IAsyncDisposable
 
     /// <summary>The key that a node's device uses.</summary>
     public PublicKey? Key(string node) => Devices(node).Peek(ReconcilePass.DeviceName)?.PublicKey;
+
+    /// <summary>What the silo of <paramref name="holder"/> holds of a node.</summary>
+    public PeerAnnouncement? Announced(string holder, string node) =>
+        Services(holder).GetRequiredService<AnnouncementStore>().Announcements.GetValueOrDefault(node);
 
     /// <summary>The keys that the device of <paramref name="holder"/> has for the pods of <paramref name="node"/>.</summary>
     public IReadOnlyList<PublicKey> HeldKeys(string holder, string node)

@@ -58,7 +58,35 @@ internal sealed class NetlinkConnection : IDisposable
     /// <exception cref="NetlinkFormatException">The answer makes no sense.</exception>
     public void Execute(Span<byte> request, NetlinkMessageHandler? handler = null)
     {
-        MemoryMarshal.Write(request[NetlinkWriter.SequenceOffset..], ++_sequence);
+        _sequence++;
+        Stamp(request);
+        Exchange(request, handler);
+    }
+
+    /// <summary>
+    /// Sends the messages of an nfnetlink transaction and reads until the last one is acknowledged. All happens or nothing does.
+    /// </summary>
+    /// <remarks>
+    /// Every message gets the same sequence number. A refusal names the message it is about, or the first one if the whole cannot be committed
+    /// (nfnetlink.c, nfnetlink_rcv_batch), and comes before any acknowledgement; whichever it is, it has to be recognised as an answer to this.
+    /// </remarks>
+    /// <param name="batch">Complete messages one behind the other; of them, the last one that is a command asks for an acknowledgement.</param>
+    /// <inheritdoc cref="Execute"/>
+    public void ExecuteBatch(Span<byte> batch)
+    {
+        _sequence++;
+        for (var rest = batch; !rest.IsEmpty; rest = rest[NetlinkWriter.Align((int)MemoryMarshal.Read<uint>(rest))..])
+        {
+            Stamp(rest);
+        }
+
+        Exchange(batch, handler: null);
+    }
+
+    private void Stamp(Span<byte> message) => MemoryMarshal.Write(message[NetlinkWriter.SequenceOffset..], _sequence);
+
+    private void Exchange(ReadOnlySpan<byte> request, NetlinkMessageHandler? handler)
+    {
         ThrowIfFailed(_channel.Send(request), "sent");
         for (var datagrams = 0; datagrams < MaxDatagrams; datagrams++)
         {

@@ -4,7 +4,7 @@ namespace Orleans.WireGuard.Silo.Devices.Netlink;
 /// <summary>
 /// Numbers of the kernel's netlink interfaces. Each keeps its C name, so that it can be searched in the headers it comes from:
 /// <c>linux/netlink.h</c>, <c>linux/genetlink.h</c>, <c>linux/rtnetlink.h</c>, <c>linux/if_link.h</c>, <c>linux/if_addr.h</c>,
-/// <c>linux/fib_rules.h</c>, <c>linux/wireguard.h</c>.
+/// <c>linux/fib_rules.h</c>, <c>linux/wireguard.h</c>, <c>linux/netfilter/nfnetlink.h</c>, <c>linux/netfilter/nf_tables.h</c>.
 /// </summary>
 internal static class NetlinkConstants
 {
@@ -94,6 +94,14 @@ internal static class NetlinkConstants
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
 
+    // linux/rtnetlink.h: multicast groups as bits for bind(2). Those of rules have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
+    // RTNLGRP_IPV6_RULE is 19.
+    public const uint RTMGRP_LINK = 1;
+    public const uint RTMGRP_IPV4_ROUTE = 0x40;
+    public const uint RTMGRP_IPV4_RULE = 1 << (8 - 1);
+    public const uint RTMGRP_IPV6_ROUTE = 0x400;
+    public const uint RTMGRP_IPV6_RULE = 1 << (19 - 1);
+
     // linux/if.h, linux/if_link.h: links.
     public const int IFNAMSIZ = 16;
     public const uint IFF_UP = 1;
@@ -117,6 +125,7 @@ internal static class NetlinkConstants
     public const byte RTN_UNSPEC = 0;
     public const byte RTN_UNICAST = 1;
     public const byte RTN_UNREACHABLE = 7;
+    public const byte RTN_THROW = 9;
     public const ushort RTA_DST = 1;
     public const ushort RTA_OIF = 4;
     public const ushort RTA_PRIORITY = 6;
@@ -131,6 +140,100 @@ internal static class NetlinkConstants
     public const ushort FRA_TABLE = 15;
     public const ushort FRA_PROTOCOL = 21;
 
+    // linux/netfilter/nfnetlink.h.
+    public const int NETLINK_NETFILTER = 12;
+    public const ushort NFNL_MSG_BATCH_BEGIN = 0x10;
+    public const ushort NFNL_MSG_BATCH_END = 0x11;
+    public const ushort NFNL_SUBSYS_NFTABLES = 10;
+    public const ushort NLM_F_APPEND = 0x800;
+
+    // linux/netfilter.h.
+    public const byte NFPROTO_INET = 1;
+    public const byte NFPROTO_IPV4 = 2;
+    public const byte NFPROTO_IPV6 = 10;
+    public const uint NF_INET_FORWARD = 2;
+    public const uint NF_DROP = 0;
+    public const uint NF_ACCEPT = 1;
+    public const int NF_IP_PRI_RAW = -300;
+
+    // linux/netfilter/nf_tables.h: message types; on the wire behind NFNL_SUBSYS_NFTABLES.
+    public const byte NFT_MSG_NEWTABLE = 0;
+    public const byte NFT_MSG_DELTABLE = 2;
+    public const byte NFT_MSG_NEWCHAIN = 3;
+    public const byte NFT_MSG_NEWRULE = 6;
+    public const byte NFT_MSG_GETRULE = 7;
+    public const byte NFT_MSG_NEWSET = 9;
+    public const byte NFT_MSG_NEWSETELEM = 12;
+    public const byte NFT_MSG_GETSETELEM = 13;
+    public const byte NFT_MSG_DELSETELEM = 14;
+    public const byte NFT_MSG_NEWOBJ = 18;
+    public const byte NFT_MSG_GETOBJ = 19;
+
+    // linux/netfilter/nf_tables.h: attributes and values.
+    public const ushort NFTA_TABLE_NAME = 1;
+    public const ushort NFTA_TABLE_FLAGS = 2;
+    public const ushort NFTA_CHAIN_TABLE = 1;
+    public const ushort NFTA_CHAIN_NAME = 3;
+    public const ushort NFTA_CHAIN_HOOK = 4;
+    public const ushort NFTA_CHAIN_POLICY = 5;
+    public const ushort NFTA_CHAIN_TYPE = 7;
+    public const ushort NFTA_HOOK_HOOKNUM = 1;
+    public const ushort NFTA_HOOK_PRIORITY = 2;
+    public const ushort NFTA_SET_TABLE = 1;
+    public const ushort NFTA_SET_NAME = 2;
+    public const ushort NFTA_SET_FLAGS = 3;
+    public const ushort NFTA_SET_KEY_TYPE = 4;
+    public const ushort NFTA_SET_KEY_LEN = 5;
+    public const ushort NFTA_SET_ID = 10;
+    public const ushort NFTA_SET_USERDATA = 13;
+    public const uint NFT_SET_INTERVAL = 4;
+    public const ushort NFTA_SET_ELEM_LIST_TABLE = 1;
+    public const ushort NFTA_SET_ELEM_LIST_SET = 2;
+    public const ushort NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+    public const ushort NFTA_SET_ELEM_KEY = 1;
+    public const ushort NFTA_SET_ELEM_FLAGS = 3;
+    public const uint NFT_SET_ELEM_INTERVAL_END = 1;
+    public const ushort NFTA_OBJ_TABLE = 1;
+    public const ushort NFTA_OBJ_NAME = 2;
+    public const ushort NFTA_OBJ_TYPE = 3;
+    public const ushort NFTA_OBJ_DATA = 4;
+    public const uint NFT_OBJECT_COUNTER = 1;
+    public const ushort NFTA_COUNTER_BYTES = 1;
+    public const ushort NFTA_COUNTER_PACKETS = 2;
+    public const ushort NFTA_RULE_TABLE = 1;
+    public const ushort NFTA_RULE_CHAIN = 2;
+    public const ushort NFTA_RULE_EXPRESSIONS = 4;
+    public const ushort NFTA_RULE_USERDATA = 7;
+    public const ushort NFTA_LIST_ELEM = 1;
+    public const ushort NFTA_EXPR_NAME = 1;
+    public const ushort NFTA_EXPR_DATA = 2;
+    public const ushort NFTA_DATA_VALUE = 1;
+    public const ushort NFTA_DATA_VERDICT = 2;
+    public const ushort NFTA_VERDICT_CODE = 1;
+    public const ushort NFTA_META_DREG = 1;
+    public const ushort NFTA_META_KEY = 2;
+    public const uint NFT_META_IIFNAME = 6;
+    public const uint NFT_META_NFPROTO = 15;
+    public const ushort NFTA_CMP_SREG = 1;
+    public const ushort NFTA_CMP_OP = 2;
+    public const ushort NFTA_CMP_DATA = 3;
+    public const uint NFT_CMP_EQ = 0;
+    public const uint NFT_CMP_NEQ = 1;
+    public const ushort NFTA_PAYLOAD_DREG = 1;
+    public const ushort NFTA_PAYLOAD_BASE = 2;
+    public const ushort NFTA_PAYLOAD_OFFSET = 3;
+    public const ushort NFTA_PAYLOAD_LEN = 4;
+    public const uint NFT_PAYLOAD_NETWORK_HEADER = 1;
+    public const ushort NFTA_LOOKUP_SET = 1;
+    public const ushort NFTA_LOOKUP_SREG = 2;
+    public const ushort NFTA_LOOKUP_SET_ID = 4;
+    public const ushort NFTA_OBJREF_IMM_TYPE = 1;
+    public const ushort NFTA_OBJREF_IMM_NAME = 2;
+    public const ushort NFTA_IMMEDIATE_DREG = 1;
+    public const ushort NFTA_IMMEDIATE_DATA = 2;
+    public const uint NFT_REG_VERDICT = 0;
+    public const uint NFT_REG_1 = 1;
+
     // asm-generic/errno-base.h, asm-generic/errno.h.
     public const int EPERM = 1;
     public const int ENOENT = 2;
@@ -144,6 +247,7 @@ internal static class NetlinkConstants
     public const int EINVAL = 22;
     public const int EMSGSIZE = 90;
     public const int EBADMSG = 74;
+    public const int EPROTONOSUPPORT = 93;
     public const int EOPNOTSUPP = 95;
     public const int EAFNOSUPPORT = 97;
     public const int EADDRINUSE = 98;

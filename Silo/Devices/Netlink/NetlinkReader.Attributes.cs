@@ -1,4 +1,5 @@
 // Attributes: struct nlattr of linux/netlink.h.
+using System.Buffers.Binary;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -66,6 +67,12 @@ internal readonly ref struct NetlinkAttribute
 
     /// <summary>The payload as eight bytes.</summary>
     public ulong AsUInt64() => MemoryMarshal.Read<ulong>(Exactly(sizeof(ulong)));
+
+    /// <summary>The payload as four bytes in network byte order, as netfilter sends all of its numbers.</summary>
+    public uint AsUInt32BigEndian() => BinaryPrimitives.ReadUInt32BigEndian(Exactly(sizeof(uint)));
+
+    /// <summary>The payload as eight bytes in network byte order.</summary>
+    public ulong AsUInt64BigEndian() => BinaryPrimitives.ReadUInt64BigEndian(Exactly(sizeof(ulong)));
 
     /// <summary>The payload as a string, up to its terminating zero if it has one.</summary>
     public string AsString()

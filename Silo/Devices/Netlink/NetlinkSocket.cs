@@ -24,13 +24,21 @@ internal sealed class NetlinkSocket : INetlinkChannel
     /// <summary>Opens a socket.</summary>
     /// <param name="protocol">NETLINK_ROUTE or NETLINK_GENERIC.</param>
     /// <exception cref="DeviceException">The system refused.</exception>
-    public static NetlinkSocket Open(int protocol)
+    public static NetlinkSocket Open(int protocol) => OpenBound(protocol, groups: 0, ReceiveTimeout);
+
+    /// <summary>Opens a socket that receives what the kernel tells everybody about links, routes and rules.</summary>
+    /// <param name="groups">RTMGRP_ bits of linux/rtnetlink.h.</param>
+    /// <param name="receiveTimeout">How long a receive waits for news.</param>
+    /// <exception cref="DeviceException">The system refused.</exception>
+    public static NetlinkSocket Subscribe(uint groups, TimeSpan receiveTimeout) => OpenBound(NETLINK_ROUTE, groups, receiveTimeout);
+
+    private static NetlinkSocket OpenBound(int protocol, uint groups, TimeSpan receiveTimeout)
     {
         var handle = Interop.Socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
         try
         {
             Check(handle.IsInvalid ? -1 : 0, "socket");
-            Check(Interop.Bind(handle, new() { Family = AF_NETLINK }, (uint)Unsafe.SizeOf<Interop.SockAddrNl>()), "bind");
+            Check(Interop.Bind(handle, new() { Family = AF_NETLINK, Groups = groups }, (uint)Unsafe.SizeOf<Interop.SockAddrNl>()), "bind");
 
             // CAP_ACK: an error does not carry the request back, which may hold a private key. EXT_ACK: the kernel says in words what is wrong.
             Check(SetOption(handle, NETLINK_CAP_ACK), "NETLINK_CAP_ACK");
@@ -41,7 +49,7 @@ internal sealed class NetlinkSocket : INetlinkChannel
                 _ = SetOption(handle, NETLINK_GET_STRICT_CHK);
             }
 
-            var timeout = new Interop.TimeVal { Seconds = (nint)ReceiveTimeout.TotalSeconds };
+            var timeout = new Interop.TimeVal { Seconds = (nint)receiveTimeout.TotalSeconds, Microseconds = receiveTimeout.Microseconds + (1000 * receiveTimeout.Milliseconds) };
             Check(Interop.SetSockOpt(handle, SOL_SOCKET, SO_RCVTIMEO, timeout, (uint)Unsafe.SizeOf<Interop.TimeVal>()), "SO_RCVTIMEO");
             return new NetlinkSocket(handle);
         }

@@ -33,6 +33,9 @@ internal sealed class NetlinkWireGuardClient : IWireGuardClient
     /// <inheritdoc/>
     public string Transport => "netlink";
 
+    /// <inheritdoc/>
+    public string TransportReason { get; init; } = "";
+
     /// <summary>Whether this kernel has WireGuard. Loads its module if that is possible.</summary>
     /// <exception cref="DeviceException">The system refused to say.</exception>
     public async Task<bool> IsAvailable(CancellationToken cancellationToken)

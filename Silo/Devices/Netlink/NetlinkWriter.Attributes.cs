@@ -1,4 +1,5 @@
 // Attributes: struct nlattr of linux/netlink.h (length, type, payload, padding).
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -27,8 +28,14 @@ internal ref partial struct NetlinkWriter
     /// <summary>Writes an attribute of four bytes.</summary>
     public void WriteUInt32(ushort type, uint value) => MemoryMarshal.Write(Reserve(type, sizeof(uint)), value);
 
+    /// <summary>Writes an attribute of four bytes in network byte order, as netfilter wants all of its numbers.</summary>
+    public void WriteUInt32BigEndian(ushort type, uint value) => BinaryPrimitives.WriteUInt32BigEndian(Reserve(type, sizeof(uint)), value);
+
+    /// <summary>Writes an attribute of eight bytes in network byte order.</summary>
+    public void WriteUInt64BigEndian(ushort type, ulong value) => BinaryPrimitives.WriteUInt64BigEndian(Reserve(type, sizeof(ulong)), value);
+
     /// <summary>Writes an attribute of raw bytes.</summary>
-    public void WriteBytes(ushort type, ReadOnlySpan<byte> value) => value.CopyTo(Reserve(type, value.Length));
+    public void WriteBytes(ushort type, scoped ReadOnlySpan<byte> value) => value.CopyTo(Reserve(type, value.Length));
 
     /// <summary>Writes an IPv4 or IPv6 address in network byte order.</summary>
     public void WriteAddress(ushort type, IPAddress value) =>

@@ -10,6 +10,9 @@ namespace Orleans.WireGuard.Silo.Devices.Uapi;
 /// </remarks>
 internal sealed class UapiWireGuardClient : IWireGuardClient
 {
+    /// <summary>The link kind of the devices: TUN, for the kernel knows no better.</summary>
+    public const string LinkKind = "tun";
+
     // The most that a patch can come to: the same peers and prefixes that a reply may have.
     private const int MaxRequestSize = UapiReader.MaxReplySize;
 
@@ -29,6 +32,9 @@ internal sealed class UapiWireGuardClient : IWireGuardClient
 
     /// <inheritdoc/>
     public string Transport => "uapi";
+
+    /// <inheritdoc/>
+    public string TransportReason { get; init; } = "";
 
     /// <inheritdoc/>
     public async Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken)

@@ -46,6 +46,7 @@ internal static class LinkCases
         new("route_moves_in_one_step", RouteMovesInOneStep),
         new("routes_go_with_their_link", RoutesGoWithTheirLink),
         new("unreachable_lies_below_a_route", UnreachableLiesBelowARoute),
+        new("throw_is_an_exception_from_unreachable", ThrowIsAnExceptionFromUnreachable),
         new("1000_routes_are_read_back", ManyRoutes),
         new("rules_come_and_go", RulesComeAndGo),
         new("path_mtu_is_the_links", PathMtuIsTheLinks),
@@ -205,6 +206,33 @@ internal static class LinkCases
             await links.ReplaceRoute(through, token);
             await links.DeleteRoute(refusal, token);
             Expect.Equal([through], await RoutesTo(links, prefix, token));
+        }
+    }
+
+    private static async Task ThrowIsAnExceptionFromUnreachable(NetlinkLinkClient links, CancellationToken token)
+    {
+        await CreateUp(links, "owg0", token);
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
+        foreach (var (cluster, own, pod, neighbour) in new[]
+        {
+            ("10.244.0.0/16", "10.244.9.0/24", "10.244.9.1", "10.244.9.7"), ("fd00:244::/32", "fd00:244:9::/64", "fd00:244:9::1", "fd00:244:9::7"),
+        })
+        {
+            var refusal = Route.Unreachable(IPPrefix.Parse(cluster));
+            var exception = Route.Throw(IPPrefix.Parse(own));
+            await links.AddRule(IPPrefix.Host(IPAddress.Parse(pod)), token);
+            await links.ReplaceRoute(refusal, token);
+            Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
+
+            await links.ReplaceRoute(exception, token);
+            await links.ReplaceRoute(exception, token);
+            Expect.Equal([exception], await RoutesTo(links, exception.Destination, token));
+            Expect.Equal(SocketError.Success, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
+
+            await links.DeleteRoute(exception, token);
+            Expect.Equal([], await RoutesTo(links, exception.Destination, token));
+            Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
         }
     }
 

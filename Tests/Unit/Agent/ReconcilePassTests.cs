@@ -64,15 +64,6 @@ public sealed class ReconcilePassTests
         Assert.Null((await mesh.Pass.Run(true, Token)).Problem);
     }
 
-    [Fact]
-    public async Task Run_MayNotMakeDevices_SaysWhatToDo()
-    {
-        await using var mesh = new AgentHarness(2).Settled(2);
-        mesh.DeviceOptions.StartUserspace = false;
-        Assert.Contains("Device:StartUserspace is false", (await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
-        Assert.Equal(0, mesh.Writes);
-    }
-
     // Invariant I4: what the sources do not mention stays until each of them has answered.
     [Fact]
     public async Task Run_BeforeSync_RemovesNoPeer()

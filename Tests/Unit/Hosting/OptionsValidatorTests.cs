@@ -15,6 +15,16 @@ public sealed class OptionsValidatorTests
         Assert.True(new ClusteringOptionsValidator().Validate(null, new ClusteringOptions()).Succeeded);
         Assert.True(new DeviceOptionsValidator().Validate(null, new DeviceOptions()).Succeeded);
         Assert.True(new WebOptionsValidator().Validate(null, new WebOptions()).Succeeded);
+        Assert.True(new EncryptionOptionsValidator().Validate(null, new EncryptionOptions()).Succeeded);
+    }
+
+    [Fact]
+    public void Validate_Encryption_HoldsItsRules()
+    {
+        AssertFails("Strict, Permissive", Encryption(options => options.Mode = (EncryptionMode)7));
+        AssertFails("'10.244.0.1/16'", Encryption(options => options.ClusterCIDRs.Add("10.244.0.1/16")));
+        AssertFails("::/0", Encryption(options => options.ClusterCIDRs.Add("::/0")));
+        Assert.True(Encryption(options => options.ClusterCIDRs.Add("fd00:244::/48")).Succeeded);
     }
 
     [Fact]
@@ -91,6 +101,8 @@ public sealed class OptionsValidatorTests
     private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) => new DeliveryOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Rotation(Action<RotationOptions> change) => new RotationOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Encryption(Action<EncryptionOptions> change) => new EncryptionOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Device(Action<DeviceOptions> change) => new DeviceOptionsValidator().Validate(null, Changed(change));
 

@@ -42,6 +42,26 @@ public sealed class RouteMessagesTests
             Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Unreachable(IPPrefix.Parse("fd00:244::/32")), 0)));
     }
 
+    // ip(8) sends the same: ip route replace throw 10.244.1.0/24 table 201 proto 201.
+    [Fact]
+    public void WriteReplaceRoute_Throw_WritesLiteralBytes()
+    {
+        Assert.Equal(
+            Hex.Text("24000000 1800 0505 00000000 00000000 02 18 00 00 c9 c9 00 09 00000000 0800 0100 0af40100"),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Throw(IPPrefix.Parse("10.244.1.0/24")), 0)));
+        Assert.Equal(
+            Hex.Text("30000000 1800 0505 00000000 00000000 0a 40 00 00 c9 c9 00 09 00000000 1400 0100 fd000244000100000000000000000000"),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Throw(IPPrefix.Parse("fd00:244:1::/64")), 0)));
+    }
+
+    // By hand from struct rtmsg; the kernel puts an IPv6 throw route on the loopback link.
+    [Fact]
+    public void TryReadRoute_Throw_HasNoLink() => Assert.Equal(
+        [new(IPPrefix.Parse("10.244.2.0/24"), 0, IsThrow: true)],
+        ReadAll(
+            "34000000 1800 0200 00000000 00000000 02 18 00 00 c9 c9 00 09 00000000 0800 0f00 c9000000 0800 0100 0af40200 0800 0400 01000000",
+            static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+
     [Fact]
     public void WriteDeleteRoute_NamesTableProtocolTypeAndLink() => Assert.Equal(
         Hex.Text("2c000000 1900 0500 00000000 00000000 02 18 00 00 c9 c9 ff 01 00000000 0800 0100 0af40200 0800 0400 03000000"),

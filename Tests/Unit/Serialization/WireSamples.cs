@@ -34,7 +34,12 @@ internal static class WireSamples
     private static readonly PeerStatus Peer = new(
         "node-2", Key(0x44), IPEndPoint.Parse("192.168.100.2:51871"), [IPPrefix.Parse("10.244.2.0/24")], Time, 1_000_000, 2_000_000, PeerState.Up);
 
-    private static readonly DeviceStatus Device = new(Slot.One, "cilium_wg1", "uapi", Key(0x33), 51872, 1440, [Peer]);
+    private static readonly DeviceStatus Device = new(Slot.One, "cilium_wg1", "uapi", Key(0x33), 51872, 1440, [Peer])
+    {
+        TransportReason = "this kernel has no WireGuard",
+    };
+
+    private static readonly DriftCount Drift = new(DriftKind.EndpointChanged, 4, "peer BBBB", Time);
     private static readonly KeyAgreement Agreement = new("node-1", "node-2", Slot.One, AgreementState.Differs, Key(0x33), Key(0x34), Time);
 
     private static readonly NodeStatus Status = new()
@@ -49,6 +54,7 @@ internal static class WireSamples
         Devices = [Device],
         Delivery = Delivery,
         Refusals = [Refusal],
+        Drifts = [Drift],
         Problem = "waits for the first answer of another silo",
     };
 
@@ -62,6 +68,7 @@ internal static class WireSamples
         [typeof(DeliveryStatus)] = Delivery,
         [typeof(DeviceStatus)] = Device,
         [typeof(DigestEntry)] = DigestEntry,
+        [typeof(DriftCount)] = Drift,
         [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"]),
         [typeof(Epoch)] = new Epoch(14_726_880),
         [typeof(EquatableArray<>)] = new EquatableArray<string>(["a", "b"]),

@@ -38,6 +38,7 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
     private const int MinIPv4HeaderLength = 20;
     private const ushort EtherTypeIPv4 = 0x0800;
     private const ushort EtherTypeArp = 0x0806;
+    private const ushort EtherTypeIPv6 = 0x86DD;
     private const byte ProtocolIcmp = 1;
     private const byte ProtocolTcp = 6;
     private const byte ProtocolUdp = 17;
@@ -45,6 +46,8 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
 
     private readonly HashSet<uint> _nodes = [.. plan.Nodes.Select(n => ToNumber(n.Address))];
     private readonly HashSet<uint> _pods = [.. plan.Nodes.Select(n => ToNumber(n.PodAddress))];
+    private readonly byte[][] _podsIPv6 = [.. plan.Nodes.Select(n => n.IPv6?.PodAddress.GetAddressBytes()).OfType<byte[]>()];
+    private readonly HashSet<IPAddress> _nodesIPv6 = [.. plan.Nodes.Select(n => n.IPv6?.Address).OfType<IPAddress>()];
     private readonly uint _host = ToNumber(plan.HostAddress);
 
     /// <summary>Classifies an Ethernet frame.</summary>
@@ -66,6 +69,7 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
         {
             EtherTypeIPv4 => ClassifyIPv4(payload),
             EtherTypeArp => ClassifyArp(payload),
+            EtherTypeIPv6 when plan.IsDualStack => ClassifyIPv6(payload),
             _ => FrameKind.Foreign,
         };
     }
@@ -167,7 +171,43 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
             }
         }
 
-        return false;
+        return _podsIPv6.Any(ShowsIn(frame));
+    }
+
+    // Sixteen chosen bytes: one of them is enough.
+    private static Func<byte[], bool> ShowsIn(ReadOnlySpan<byte> frame)
+    {
+        var bytes = frame.ToArray();
+        return address => bytes.AsSpan().IndexOf(address) >= 0;
+    }
+
+    // RFC 8200 section 3. Link-local neighbour and multicast discovery (RFC 4861, RFC 3810) is to IPv6 what ARP is to IPv4.
+    private FrameKind ClassifyIPv6(ReadOnlySpan<byte> packet)
+    {
+        const int HeaderLength = 40;
+        const int UdpHeaderLength = 8;
+        const byte HopByHop = 0;
+        const byte ProtocolIcmpV6 = 58;
+        if (packet.Length < HeaderLength + UdpHeaderLength)
+        {
+            return FrameKind.Foreign;
+        }
+
+        var (from, to) = (new IPAddress(packet.Slice(8, 16)), new IPAddress(packet.Slice(24, 16)));
+        if (plan.Nodes.Any(n => n.IPv6!.PodCIDR.Contains(from) || n.IPv6.PodCIDR.Contains(to)))
+        {
+            return FrameKind.PodInClear;
+        }
+
+        var body = packet[HeaderLength..];
+        return packet[6] switch
+        {
+            HopByHop or ProtocolIcmpV6 when to.IsIPv6Multicast || from.IsIPv6LinkLocal || to.IsIPv6LinkLocal || (_nodesIPv6.Contains(from) && body[0] is 135 or 136) =>
+                FrameKind.Arp,
+            ProtocolUdp when _nodesIPv6.Contains(from) && _nodesIPv6.Contains(to) && body.Length > UdpHeaderLength + 3
+                && BinaryPrimitives.ReadUInt16BigEndian(body[2..]) == MeshPlan.WireGuardPort && body[UdpHeaderLength] is >= 1 and <= 4 => FrameKind.WireGuard,
+            _ => FrameKind.Foreign,
+        };
     }
 
     private bool IsPodNetwork(uint address) => plan.PodNetwork.Contains(ToAddress(address));

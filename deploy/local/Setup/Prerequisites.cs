@@ -15,6 +15,7 @@ internal static class Prerequisites
         ("wireguard-go", "wireguard-go"),
         ("redis-server", "redis-server"),
         ("tcpdump", "tcpdump"),
+        ("nft", "nftables"),
         ("ping", "iputils-ping"),
         ("nsenter", "util-linux"),
         ("unshare", "util-linux"),

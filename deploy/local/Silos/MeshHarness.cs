@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
 
@@ -92,11 +93,14 @@ internal sealed class MeshHarness : IAsyncDisposable
 
     /// <summary>Writes the configurations of all silos.</summary>
     /// <param name="period">Length of an epoch.</param>
-    public void Configure(TimeSpan period)
+    /// <param name="change">Changes each of them before it is written.</param>
+    public void Configure(TimeSpan period, Action<JsonObject>? change = null)
     {
         foreach (var node in Plan.Nodes)
         {
-            File.WriteAllText(State.SiloConfiguration(node), SiloConfiguration.Create(Plan, node, period).ToJsonString(Indented) + "\n");
+            var configuration = SiloConfiguration.Create(Plan, node, period);
+            change?.Invoke(configuration);
+            File.WriteAllText(State.SiloConfiguration(node), configuration.ToJsonString(Indented) + "\n");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Silos;
@@ -14,11 +15,12 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     /// <param name="binary">The silo executable.</param>
     /// <param name="period">Length of an epoch.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="change">Changes each silo's configuration.</param>
     /// <exception cref="MeshFailedException">A silo ended, or was not ready in time.</exception>
-    public async Task StartAsync(string binary, TimeSpan period, CancellationToken cancellationToken)
+    public async Task StartAsync(string binary, TimeSpan period, CancellationToken cancellationToken, Action<JsonObject>? change = null)
     {
         mesh.InstallBinary(binary);
-        mesh.Configure(period);
+        mesh.Configure(period, change);
         await mesh.Redis.StartAsync(cancellationToken);
         foreach (var node in mesh.Plan.Nodes)
         {

@@ -20,8 +20,8 @@ internal static class SiloConfiguration
             ["Static"] = new JsonArray([.. plan.Nodes.Select(n => new JsonObject
             {
                 ["Name"] = n.Name,
-                ["Addresses"] = new JsonArray(n.Address.ToString()),
-                ["PodCIDRs"] = new JsonArray(n.PodCIDR.ToString()),
+                ["Addresses"] = ToArray(n.Address, n.IPv6?.Address),
+                ["PodCIDRs"] = ToArray(n.PodCIDR, n.IPv6?.PodCIDR),
             })]),
         },
         ["Clustering"] = new JsonObject
@@ -39,4 +39,6 @@ internal static class SiloConfiguration
         ["Dashboard"] = new JsonObject { ["Enabled"] = node == plan.Nodes[0] },
         ["Web"] = new JsonObject { ["Address"] = plan.WebAddress(node).ToString(), ["Port"] = MeshPlan.WebPort },
     };
+
+    private static JsonArray ToArray(params IEnumerable<object?> values) => new([.. values.OfType<object>().Select(value => JsonValue.Create(value.ToString()))]);
 }

@@ -34,6 +34,7 @@ internal sealed partial record MeshPlan
 
     private const int HostNumber = 254;
     private const int PrefixLength = 24;
+    private const int IPv6PrefixLength = 64;
 
     // A link name holds 15 characters, and "-underlay" takes 9 of them.
     private const int MaxPrefixLength = 6;
@@ -43,9 +44,13 @@ internal sealed partial record MeshPlan
     /// <param name="nodeCount"><see cref="MinNodes"/> to <see cref="MaxNodes"/>.</param>
     /// <param name="underlayOctet">The underlay is 192.168.<paramref name="underlayOctet"/>.0/24.</param>
     /// <param name="podOctet">Node i has the pods 10.<paramref name="podOctet"/>.i.0/24.</param>
+    /// <param name="isDualStack">
+    /// Whether nodes and pods also have IPv6: the underlay fd00:192:168:<paramref name="underlayOctet"/>::/64, node i the pods
+    /// fd00:10:<paramref name="podOctet"/>:i::/64, digits read as hexadecimal.
+    /// </param>
     /// <exception cref="ArgumentException">The prefix is not usable in a link name.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The node count is out of range.</exception>
-    public MeshPlan(string prefix, int nodeCount, byte underlayOctet, byte podOctet)
+    public MeshPlan(string prefix, int nodeCount, byte underlayOctet, byte podOctet, bool isDualStack = false)
     {
         if (prefix.Length > MaxPrefixLength || !PrefixPattern().IsMatch(prefix))
         {
@@ -69,7 +74,10 @@ internal sealed partial record MeshPlan
             new IPAddress([192, 168, underlayOctet, (byte)i]),
             new IPNetwork(new IPAddress([10, podOctet, (byte)i, 0]), PrefixLength),
             new IPAddress([10, podOctet, (byte)i, 1]),
-            new IPAddress([10, podOctet, (byte)i, 10])))];
+            new IPAddress([10, podOctet, (byte)i, 10]))
+        {
+            IPv6 = isDualStack ? CreateIPv6(underlayOctet, podOctet, i) : null,
+        })];
     }
 
     /// <summary>Before every name of the machine that belongs to this mesh.</summary>
@@ -87,6 +95,9 @@ internal sealed partial record MeshPlan
     /// <summary>Holds the pod CIDRs of all nodes.</summary>
     public IPNetwork PodNetwork { get; }
 
+    /// <summary>Whether nodes and pods have IPv6 too.</summary>
+    public bool IsDualStack => Nodes[0].IPv6 is not null;
+
     /// <summary>By number.</summary>
     public IReadOnlyList<NodePlan> Nodes { get; }
 
@@ -101,7 +112,9 @@ internal sealed partial record MeshPlan
     public static MeshPlan Demo(int nodeCount) => new("owg", nodeCount, 100, 244);
 
     /// <summary>The plan of the end-to-end tests.</summary>
-    public static MeshPlan Test(int nodeCount) => new("owgt", nodeCount, 101, 245);
+    /// <param name="nodeCount"><see cref="MinNodes"/> to <see cref="MaxNodes"/>.</param>
+    /// <param name="isDualStack">Whether nodes and pods have IPv6 too.</param>
+    public static MeshPlan Test(int nodeCount, bool isDualStack = false) => new("owgt", nodeCount, 101, 245, isDualStack);
 
     /// <summary>Address at which the silo of <paramref name="node"/> serves health and pages.</summary>
     /// <remarks>Only the first node's page is for the host; the others stay on loopback.</remarks>
@@ -119,6 +132,16 @@ internal sealed partial record MeshPlan
     private static bool IsNumbered(string name, string stem) =>
         name.StartsWith(stem, StringComparison.Ordinal)
         && int.TryParse(name.AsSpan(stem.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _);
+
+    private static NodePlanIPv6 CreateIPv6(byte underlayOctet, byte podOctet, int number)
+    {
+        IPAddress Parse(string text, params object[] values) => IPAddress.Parse(string.Format(CultureInfo.InvariantCulture, text, values));
+        return new NodePlanIPv6(
+            Parse("fd00:192:168:{0}::{1}", underlayOctet, number),
+            new IPNetwork(Parse("fd00:10:{0}:{1}::", podOctet, number), IPv6PrefixLength),
+            Parse("fd00:10:{0}:{1}::1", podOctet, number),
+            Parse("fd00:10:{0}:{1}::10", podOctet, number));
+    }
 
     private static string Name(string kind, int number) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{number}");
 

@@ -23,4 +23,15 @@ internal sealed record NodePlan(
     IPAddress Address,
     IPNetwork PodCIDR,
     IPAddress PodGateway,
-    IPAddress PodAddress);
+    IPAddress PodAddress)
+{
+    /// <summary>The same in IPv6; <see langword="null"/> in a mesh of IPv4 alone.</summary>
+    public NodePlanIPv6? IPv6 { get; init; }
+}
+
+/// <summary>The IPv6 addresses of a node of a dual-stack <see cref="MeshPlan"/>, beside its IPv4 ones.</summary>
+/// <param name="Address">Address on the underlay.</param>
+/// <param name="PodCIDR">Prefix of the node's pods.</param>
+/// <param name="PodGateway">The node's address inside <paramref name="PodCIDR"/>.</param>
+/// <param name="PodAddress">The pod's address.</param>
+internal sealed record NodePlanIPv6(IPAddress Address, IPNetwork PodCIDR, IPAddress PodGateway, IPAddress PodAddress);

@@ -23,8 +23,8 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
         foreach (var node in plan.Nodes)
         {
             DisableIPv6(node.UnderlayLink);
-            NetworkNamespace.Run(node.Namespace, () => SetSysctls(forwarding: true));
-            NetworkNamespace.Run(node.PodNamespace, () => SetSysctls(forwarding: false));
+            NetworkNamespace.Run(node.Namespace, () => SetSysctls(forwarding: true, plan.IsDualStack));
+            NetworkNamespace.Run(node.PodNamespace, () => SetSysctls(forwarding: false, plan.IsDualStack));
         }
 
         await IpAsync(null, TopologyCommands.RaiseHost(plan), cancellationToken);
@@ -102,18 +102,28 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
         result.EnsureSuccess();
     }
 
-    private static void SetSysctls(bool forwarding)
+    private static void SetSysctls(bool forwarding, bool isDualStack)
     {
         Write("/proc/sys/net/ipv4/ip_forward", forwarding ? "1" : "0");
 
         // A reply may come by another link than the one a request would take, as on nodes with a network plugin.
         Write("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
         Write("/proc/sys/net/ipv4/conf/default/rp_filter", "0");
-        DisableIPv6("all");
-        DisableIPv6("default");
+        if (!isDualStack)
+        {
+            DisableIPv6("all");
+            DisableIPv6("default");
+            return;
+        }
+
+        // What a dual-stack node needs (docs of kubeadm name the same): forwarding for its pods; no addresses or routes by advertisement.
+        Write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
+        Write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
+        Write("/proc/sys/net/ipv6/conf/default/accept_ra", "0");
+        Write("/proc/sys/net/ipv6/conf/all/forwarding", forwarding ? "1" : "0");
     }
 
-    // The plan has no IPv6 yet. Without this every link would send neighbour discovery, which a capture would have to excuse.
+    // The host has no part in a mesh's IPv6, and a mesh of IPv4 alone none at all. Without this every link would send neighbour discovery, which a capture would have to excuse.
     private static void DisableIPv6(string link) => Write($"/proc/sys/net/ipv6/conf/{link}/disable_ipv6", "1");
 
     private static void Write(string path, string value)

@@ -50,6 +50,9 @@ internal static class TopologyCommands
         $"address add {node.PodGateway}/{node.PodCIDR.PrefixLength} dev {NodePodLink}",
         $"link set {NodeUnderlayLink} up",
         $"link set {NodePodLink} up",
+        .. node.IPv6 is { } v6
+            ? (string[])[$"address add {v6.Address}/64 dev {NodeUnderlayLink} nodad", $"address add {v6.PodGateway}/64 dev {NodePodLink} nodad"]
+            : [],
     ];
 
     /// <summary>Address and default route of a node's pod, run in the pod's namespace.</summary>
@@ -59,13 +62,28 @@ internal static class TopologyCommands
         $"address add {node.PodAddress}/{node.PodCIDR.PrefixLength} dev {PodLink}",
         $"link set {PodLink} up",
         $"route add default via {node.PodGateway}",
+        .. node.IPv6 is { } v6
+            ? (string[])[$"address add {v6.PodAddress}/64 dev {PodLink} nodad", $"route add default via {v6.PodGateway}"]
+            : [],
     ];
 
     /// <summary>Routes of a control run: from a node to all other pods, in clear over the underlay.</summary>
     public static IEnumerable<string> AddPlainRoutes(MeshPlan plan, NodePlan node) =>
-        plan.Nodes.Where(other => other != node).Select(other => $"route add {other.PodCIDR} via {other.Address}");
+        PlainRoutes(plan, node).Select(route => "route add " + route);
 
     /// <summary>Takes <see cref="AddPlainRoutes"/> back.</summary>
     public static IEnumerable<string> RemovePlainRoutes(MeshPlan plan, NodePlan node) =>
-        plan.Nodes.Where(other => other != node).Select(other => $"route del {other.PodCIDR} via {other.Address}");
+        PlainRoutes(plan, node).Select(route => "route del " + route);
+
+    private static IEnumerable<string> PlainRoutes(MeshPlan plan, NodePlan node)
+    {
+        foreach (var other in plan.Nodes.Where(other => other != node))
+        {
+            yield return $"{other.PodCIDR} via {other.Address}";
+            if (other.IPv6 is { } v6)
+            {
+                yield return $"{v6.PodCIDR} via {v6.Address}";
+            }
+        }
+    }
 }

@@ -1,0 +1,119 @@
+using System.Net;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>One thing that somebody else changed.</summary>
+/// <param name="Kind">What.</param>
+/// <param name="Subject">Which one, such as a peer's short key or a route's destination.</param>
+internal sealed record Drift(DriftKind Kind, string Subject);
+
+/// <summary>A device as this process left it.</summary>
+/// <param name="Device">As it was last read back, after our last write.</param>
+/// <param name="Endpoints">
+/// The endpoints that each peer announced, by key: it may roam between them. A peer that is not in here may roam anywhere.
+/// </param>
+internal sealed record ExpectedDevice(Device Device, IReadOnlyDictionary<PublicKey, EquatableArray<IPEndPoint>> Endpoints);
+
+/// <summary>
+/// Expected against observed: what somebody else changed since we last looked. Expected is what we wrote and read back, not what is desired
+/// now, so that our own changes never count. Pure.
+/// </summary>
+internal static class DriftDetector
+{
+    /// <summary>What changed on a device.</summary>
+    /// <param name="expected">As we left it.</param>
+    /// <param name="observed">As it is; <see langword="null"/> if there is none.</param>
+    public static IReadOnlyList<Drift> OfDevice(ExpectedDevice expected, Device? observed)
+    {
+        var before = expected.Device;
+        if (observed is null)
+        {
+            return [new Drift(DriftKind.LinkDeleted, before.Name)];
+        }
+
+        var drifts = new List<Drift>();
+        AddIf(before.PublicKey != observed.PublicKey, DriftKind.KeyChanged, before.Name);
+        AddIf(before.ListenPort != observed.ListenPort, DriftKind.PortChanged, before.Name);
+        var peers = observed.Peers.ToDictionary(peer => peer.PublicKey);
+        foreach (var peer in before.Peers)
+        {
+            var subject = peer.PublicKey.ToShortString();
+            if (!peers.Remove(peer.PublicKey, out var now))
+            {
+                AddIf(true, DriftKind.PeerRemoved, subject);
+                continue;
+            }
+
+            AddIf(!IsEndpointRight(expected, now), DriftKind.EndpointChanged, subject);
+            AddIf(!peer.AllowedIPs.ToHashSet().SetEquals(now.AllowedIPs), DriftKind.AllowedIPsChanged, subject);
+            AddIf(peer.PersistentKeepaliveInterval != now.PersistentKeepaliveInterval, DriftKind.KeepaliveChanged, subject);
+        }
+
+        drifts.AddRange(peers.Keys.Order().Select(key => new Drift(DriftKind.PeerAdded, key.ToShortString())));
+        return drifts;
+
+        void AddIf(bool condition, DriftKind kind, string subject)
+        {
+            if (condition)
+            {
+                drifts.Add(new Drift(kind, subject));
+            }
+        }
+    }
+
+    /// <summary>What changed on a link.</summary>
+    /// <param name="expected">As we left it.</param>
+    /// <param name="observed">As it is.</param>
+    public static IReadOnlyList<Drift> OfLink(Link expected, Link observed)
+    {
+        // One that was deleted and made again begins with settings of its own; that is one change, not three.
+        if (expected.Index != observed.Index)
+        {
+            return [new Drift(DriftKind.LinkDeleted, expected.Name)];
+        }
+
+        var drifts = new List<Drift>();
+        if (expected.IsUp && !observed.IsUp)
+        {
+            drifts.Add(new Drift(DriftKind.LinkDown, expected.Name));
+        }
+
+        if (expected.Mtu != observed.Mtu)
+        {
+            drifts.Add(new Drift(DriftKind.MtuChanged, expected.Name));
+        }
+
+        return drifts;
+    }
+
+    /// <summary>What changed in our table.</summary>
+    /// <param name="expected">As we left it.</param>
+    /// <param name="observed">As it is.</param>
+    /// <param name="lostLink">
+    /// A link that was down or deleted meanwhile: the kernel removed its routes, which is no change of its own. <see langword="null"/> if none.
+    /// </param>
+    public static IReadOnlyList<Drift> OfRoutes(EquatableArray<Route> expected, EquatableArray<Route> observed, string? lostLink)
+    {
+        var deleted = expected.Except(observed).Where(route => route.IsUnreachable || route.DeviceName != lostLink);
+        return
+        [
+            .. deleted.Select(route => new Drift(DriftKind.RouteDeleted, route.Destination.ToString())),
+            .. observed.Except(expected).Select(route => new Drift(DriftKind.RouteAdded, route.Destination.ToString())),
+        ];
+    }
+
+    /// <summary>What changed among our rules.</summary>
+    /// <param name="expected">As we left them.</param>
+    /// <param name="observed">As they are.</param>
+    public static IReadOnlyList<Drift> OfRules(EquatableArray<IPPrefix> expected, EquatableArray<IPPrefix> observed) =>
+    [
+        .. expected.Except(observed).Select(source => new Drift(DriftKind.RuleDeleted, source.ToString())),
+        .. observed.Except(expected).Select(source => new Drift(DriftKind.RuleAdded, source.ToString())),
+    ];
+
+    private static bool IsEndpointRight(ExpectedDevice expected, DevicePeer peer) =>
+        !expected.Endpoints.TryGetValue(peer.PublicKey, out var announced) || announced.Count == 0
+        || (peer.Endpoint is { } endpoint && announced.Contains(endpoint));
+}

@@ -1,0 +1,40 @@
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Counts what others changed since the silo started, and says it in the log.</summary>
+internal sealed partial class DriftLog(TimeProvider timeProvider, ILogger logger)
+{
+    private readonly SortedDictionary<DriftKind, DriftCount> _counts = [];
+    private EquatableArray<DriftCount> _snapshot = [];
+
+    /// <summary>By kind. Read it on the thread that notes.</summary>
+    public EquatableArray<DriftCount> Counts => _snapshot;
+
+    /// <summary>Notes changes that are about to be repaired.</summary>
+    public void Note(IReadOnlyList<Drift> drifts)
+    {
+        if (drifts.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var drift in drifts)
+        {
+            var count = _counts.TryGetValue(drift.Kind, out var last) ? last.Count + 1 : 1;
+            _counts[drift.Kind] = new DriftCount(drift.Kind, count, drift.Subject, timeProvider.GetUtcNow());
+        }
+
+        _snapshot = _counts.Values.ToEquatableArray();
+
+        // A device of 5,000 peers that somebody cleared is one line for each kind, not 5,000.
+        foreach (var kind in drifts.GroupBy(drift => drift.Kind))
+        {
+            var (number, subject) = (kind.Count(), kind.First().Subject);
+            LogDrift(logger, kind.Key, number, subject);
+        }
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Somebody else changed what this silo configures: {Kind}, {Number} times, first {Subject}. It is repaired now; find out who it was")]
+    private static partial void LogDrift(ILogger logger, DriftKind kind, int number, string subject);
+}

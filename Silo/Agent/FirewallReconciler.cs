@@ -1,0 +1,97 @@
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing.Firewall;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Keeps the table that drops plaintext from other nodes' pods what it should be.</summary>
+/// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
+internal sealed partial class FirewallReconciler(
+    IFirewall firewall, IOptionsMonitor<EncryptionOptions> encryption, ILogger<FirewallReconciler> logger)
+{
+    private Observation? _observed;
+
+    /// <summary>Packets dropped since the table was made, as of the last resync; 0 if there is none.</summary>
+    public long DroppedPackets { get; private set; }
+
+    /// <summary>Compares, and writes what differs.</summary>
+    /// <param name="view">The sources.</param>
+    /// <param name="isResync">Whether to read the table again, instead of trusting what this process wrote last.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task Reconcile(MeshView view, bool isResync, CancellationToken cancellationToken)
+    {
+        var options = encryption.CurrentValue;
+        var isWanted = options is { Mode: EncryptionMode.Strict, DropPlaintext: true };
+        if (isResync || _observed is null)
+        {
+            _observed = await Read(isWanted, cancellationToken);
+        }
+
+        var wanted = isWanted ? DesiredState.BuildDroppedSources(view) : null;
+        if (isWanted && wanted is null)
+        {
+            // Until the roster is known, what an earlier process left stays in force.
+            return;
+        }
+
+        var observed = _observed.State;
+
+        // Until these writes have succeeded we do not know what is there; the next pass reads it.
+        _observed = null;
+        _observed = new Observation(await Write(wanted, observed, cancellationToken));
+    }
+
+    // A node that never was strict may have no nf_tables at all, and needs none.
+    private async Task<Observation> Read(bool isWanted, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var state = await firewall.TryGet(cancellationToken);
+            DroppedPackets = (long)(state?.DroppedPackets ?? 0);
+            return new Observation(state);
+        }
+        catch (Devices.DeviceException e) when (!isWanted)
+        {
+            LogUnreadable(logger, e.Message);
+            return new Observation(null);
+        }
+    }
+
+    private async Task<FirewallState?> Write(EquatableArray<IPPrefix>? wanted, FirewallState? observed, CancellationToken cancellationToken)
+    {
+        switch (wanted, observed)
+        {
+            case (null, null):
+                return null;
+            case (null, _):
+                LogRemoved(logger);
+                await firewall.Delete(cancellationToken);
+                return null;
+            case ({ } sources, null or { IsIntact: false }):
+                LogMade(logger, observed is null ? "was not there" : "was changed by somebody else", sources.Count);
+                await firewall.Create(sources, cancellationToken);
+                DroppedPackets = 0;
+                return new FirewallState(sources, IsIntact: true, 0, 0);
+            case ({ } sources, { } state):
+                var (remove, add) = (state.Sources.Except(sources).ToEquatableArray(), sources.Except(state.Sources).ToEquatableArray());
+                if (remove.Count + add.Count > 0)
+                {
+                    await firewall.Change(remove, add, cancellationToken);
+                }
+
+                return state with { Sources = sources };
+        }
+    }
+
+    /// <summary>What is known of the table; its absence is knowledge too.</summary>
+    private sealed record Observation(FirewallState? State);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Plaintext from the pods of other nodes is dropped: the nftables table {Reason} and now has {Sources} sources")]
+    private static partial void LogMade(ILogger logger, string reason, int sources);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Plaintext from the pods of other nodes is let in from now on: Encryption:Mode or DropPlaintext says so")]
+    private static partial void LogRemoved(ILogger logger);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Whether an nftables table was left from a strict run cannot be read: {Problem}")]
+    private static partial void LogUnreadable(ILogger logger, string problem);
+}

@@ -1,0 +1,22 @@
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Has the agent look at once when links, routes or rules changed.</summary>
+internal sealed class LinkFollower(MeshAgent agent, ILogger<NetlinkLinkMonitor> logger) : IHostedService, IDisposable
+{
+    private readonly NetlinkLinkMonitor _monitor = new(agent.RequestResync, logger);
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _monitor.Start();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => _monitor.Stop(cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose() => _monitor.Dispose();
+}

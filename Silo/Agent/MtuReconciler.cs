@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Keeps the MTU of a device what the ways to its peers carry.</summary>
+/// <remarks>
+/// They are looked at again when peers change and at every resync, so a change of the underlay is followed within
+/// <see cref="DeviceOptions.ResyncInterval"/>. Not thread-safe: the agent runs one pass at a time.
+/// </remarks>
+internal sealed partial class MtuReconciler(ILinkClient links, IOptions<DeviceOptions> options, ILogger<MtuReconciler> logger)
+{
+    private HashSet<IPAddress> _measuredAddresses = [];
+    private bool _isClamped;
+
+    /// <summary>Forgets what was measured, because the link is another one.</summary>
+    public void Forget() => _measuredAddresses = [];
+
+    /// <summary>Measures if there is a reason to, and sets the MTU if it differs.</summary>
+    /// <param name="device">What the device should be.</param>
+    /// <param name="link">The device's link as it is.</param>
+    /// <param name="isResync">Whether to measure although the peers are the same.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    /// <returns>The link as it is now.</returns>
+    public async Task<Link> Reconcile(DesiredDevice device, Link link, bool isResync, CancellationToken cancellationToken)
+    {
+        var addresses = device.Peers.Where(peer => peer.Endpoints.Count > 0).Select(peer => peer.Endpoints[0].Address).ToHashSet();
+        if (!isResync && _measuredAddresses.SetEquals(addresses))
+        {
+            return link;
+        }
+
+        var carriesIPv6 = device.Peers.Any(peer => peer.AllowedIPs.Any(prefix => prefix.IsIPv6));
+        var mtu = await Choose(device.Name, addresses, carriesIPv6, cancellationToken);
+        if (mtu is { } wanted && wanted != link.Mtu)
+        {
+            LogChanged(logger, device.Name, link.Mtu, wanted);
+            await links.SetMtu(device.Name, wanted, cancellationToken);
+            link = link with { Mtu = wanted };
+        }
+
+        _measuredAddresses = addresses;
+        return link;
+    }
+
+    private async Task<int?> Choose(string device, IEnumerable<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
+    {
+        if (options.Value.Mtu != 0)
+        {
+            return options.Value.Mtu;
+        }
+
+        var paths = new List<(int, bool)>();
+        foreach (var address in addresses)
+        {
+            if (await links.GetPathMtu(address, cancellationToken) is { } pathMtu)
+            {
+                paths.Add((pathMtu, address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false }));
+            }
+        }
+
+        var chosen = MtuCalculator.Calculate(paths, carriesIPv6);
+
+        // Once for each time that it becomes so, not at every resync.
+        var isClamped = chosen is { IsClamped: true };
+        if (isClamped && !_isClamped)
+        {
+            LogClamped(logger, device, MtuCalculator.MinIPv6Mtu);
+        }
+
+        _isClamped = isClamped;
+        return chosen?.Mtu;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "MTU of {Device}: {OldMtu} -> {Mtu}")]
+    private static partial void LogChanged(ILogger logger, string device, int oldMtu, int mtu);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The underlay is too narrow for IPv6 through {Device}: its MTU stays at {Mtu}, full packets are fragmented")]
+    private static partial void LogClamped(ILogger logger, string device, int mtu);
+}

@@ -1,0 +1,107 @@
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Keeps routing table 201 and the rules that lead into it what they should be.</summary>
+/// <remarks>
+/// Two steps of a pass, so that there is no moment in which a packet for another node's pod finds neither tunnel nor refusal (invariant I7):
+/// <code>
+/// Protect: throw routes, unreachable routes, then rules ──▶ the device is made and configured ──▶ Connect: routes through it,
+///          a packet that comes now is refused                                                      removals, refusals last
+/// </code>
+/// A refusal has the largest metric, so a route through the device lies above it, and taking that one away uncovers it.
+/// Not thread-safe: the agent runs one pass at a time.
+/// </remarks>
+internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<EncryptionOptions> encryption)
+{
+    private EquatableArray<Route>? _routes;
+    private EquatableArray<IPPrefix>? _rules;
+    private Reading? _reading;
+
+    /// <summary>Forgets what was read or written, because routes went away with their device.</summary>
+    public void Forget() => (_routes, _rules, _reading) = (null, null, null);
+
+    /// <summary>Counts what the latest reading found changed by others.</summary>
+    /// <param name="drifts">Where to count.</param>
+    /// <param name="lostLink">A link that went down or away: nobody deleted its routes. <see langword="null"/> for none.</param>
+    public void NoteDrift(DriftLog drifts, string? lostLink)
+    {
+        if (_reading is { } reading)
+        {
+            drifts.Note(DriftDetector.OfRoutes(reading.ExpectedRoutes, reading.Routes, lostLink));
+            drifts.Note(DriftDetector.OfRules(reading.ExpectedRules, reading.Rules));
+            _reading = null;
+        }
+    }
+
+    /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing.</summary>
+    /// <param name="view">The sources.</param>
+    /// <param name="isResync">Whether to read routes and rules again, instead of trusting what this process wrote last.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task Protect(MeshView view, bool isResync, CancellationToken cancellationToken)
+    {
+        await Read(isResync, cancellationToken);
+        var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue) ?? [];
+        var patch = RoutePatch.Build([.. _routes!.Value.Union(refusals)], _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
+        await Apply(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
+    }
+
+    /// <summary>Sends packets for other nodes' pods through the device, and removes what nobody wants any more.</summary>
+    /// <param name="view">The sources.</param>
+    /// <param name="device">The device, as it is now.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task Connect(MeshView view, DesiredDevice device, CancellationToken cancellationToken)
+    {
+        await Read(isResync: false, cancellationToken);
+        var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue)
+            ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
+        var desired = DesiredState.BuildRoutes(device).Concat(refusals).ToEquatableArray();
+        await Apply(RoutePatch.Build(desired, _routes!.Value, DesiredState.BuildRules(view), _rules!.Value), cancellationToken);
+    }
+
+    private async Task Read(bool isResync, CancellationToken cancellationToken)
+    {
+        if (isResync || _routes is null || _rules is null)
+        {
+            var routes = await links.GetRoutes(cancellationToken);
+            var rules = await links.GetRules(cancellationToken);
+            _reading = _routes is { } expectedRoutes && _rules is { } expectedRules ? new Reading(expectedRoutes, routes, expectedRules, rules) : null;
+            (_routes, _rules) = (routes, rules);
+        }
+    }
+
+    private async Task Apply(RoutePatch patch, CancellationToken cancellationToken)
+    {
+        // Until these writes have succeeded we do not know what is there; the next pass reads it.
+        var (routes, rules) = (patch.ApplyTo(_routes!.Value), patch.ApplyToRules(_rules!.Value));
+        (_routes, _rules) = (null, null);
+        foreach (var route in patch.Replace)
+        {
+            await links.ReplaceRoute(route, cancellationToken);
+        }
+
+        foreach (var rule in patch.AddRules)
+        {
+            await links.AddRule(rule, cancellationToken);
+        }
+
+        foreach (var route in patch.Delete)
+        {
+            await links.DeleteRoute(route, cancellationToken);
+        }
+
+        foreach (var rule in patch.DeleteRules)
+        {
+            await links.DeleteRule(rule, cancellationToken);
+        }
+
+        (_routes, _rules) = (routes, rules);
+    }
+
+    /// <summary>What was read beside what this process had left there.</summary>
+    private sealed record Reading(
+        EquatableArray<Route> ExpectedRoutes, EquatableArray<Route> Routes, EquatableArray<IPPrefix> ExpectedRules, EquatableArray<IPPrefix> Rules);
+}

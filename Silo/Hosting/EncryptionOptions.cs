@@ -1,0 +1,33 @@
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>What happens to pod traffic between nodes for which there is no tunnel.</summary>
+public enum EncryptionMode
+{
+    /// <summary>It is refused, and what arrives in clear is dropped.</summary>
+    Strict,
+
+    /// <summary>It goes the node's other ways in clear: while a mesh is rolled out node by node.</summary>
+    Permissive,
+}
+
+/// <summary>What may travel in clear (section <c>Encryption</c>). A change of the file is followed at the next resync.</summary>
+public sealed class EncryptionOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string SectionName = "Encryption";
+
+    /// <summary>Default: <see cref="EncryptionMode.Strict"/>.</summary>
+    public EncryptionMode Mode { get; set; } = EncryptionMode.Strict;
+
+    /// <summary>
+    /// Prefixes that hold the pods of the whole cluster, such as <c>10.244.0.0/16</c>. In strict mode a destination inside them that no node of
+    /// the roster explains is refused too. Node addresses inside them stay reachable. Default: none, so that only the pod CIDRs of known nodes are refused.
+    /// </summary>
+    public IList<string> ClusterCIDRs { get; } = [];
+
+    /// <summary>
+    /// Whether strict mode drops packets that another node's pod sent in clear, by a table of nftables. Default: <see langword="true"/>. Where the
+    /// kernel has no nf_tables, <see langword="false"/> leaves only the sending side strict.
+    /// </summary>
+    public bool DropPlaintext { get; set; } = true;
+}

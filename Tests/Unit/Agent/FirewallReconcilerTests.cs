@@ -1,0 +1,108 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+public sealed class FirewallReconcilerTests
+{
+    private const int EOPNOTSUPP = 95;
+    private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
+
+    private readonly FakeFirewall _firewall = new();
+    private readonly EncryptionOptions _options = new();
+    private readonly FirewallReconciler _reconciler;
+
+    public FirewallReconcilerTests() =>
+        _reconciler = new FirewallReconciler(_firewall, new OptionsMonitor<EncryptionOptions>(_options), NullLogger<FirewallReconciler>.Instance);
+
+    [Fact]
+    public async Task Reconcile_NodesComeAndGo_SendsOnlyTheDifference()
+    {
+        await Reconcile([1, 2, 3]);
+        await Reconcile([1, 2, 3]);
+        await Reconcile([1, 3, 4]);
+
+        Assert.Equal(["TryGet", "Create 10.0.2.0/24 10.0.3.0/24", "Change -[10.0.2.0/24] +[10.0.4.0/24]"], _firewall.Calls);
+        Assert.Equal([TestMesh.PodCIDR(3), TestMesh.PodCIDR(4)], _firewall.State!.Sources);
+    }
+
+    [Fact]
+    public async Task Reconcile_TableOfAFormerProcess_IsTakenOver()
+    {
+        _firewall.State = new FirewallState([TestMesh.PodCIDR(2)], IsIntact: true, 7, 588);
+        await Reconcile([1, 2]);
+
+        Assert.Equal(["TryGet"], _firewall.Calls);
+        Assert.Equal(7, _reconciler.DroppedPackets);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Reconcile_FlushedOrChangedByOthers_IsMadeAnewAtTheResync(bool isFlushed)
+    {
+        await Reconcile([1, 2]);
+        _firewall.State = isFlushed ? null : _firewall.State! with { IsIntact = false };
+        await Reconcile([1, 2]);
+        Assert.Equal(2, _firewall.Calls.Count);
+        await Reconcile([1, 2], isResync: true);
+
+        Assert.Equal(new FirewallState([TestMesh.PodCIDR(2)], true, 0, 0), _firewall.State);
+    }
+
+    [Fact]
+    public async Task Reconcile_RosterUnknown_LeavesTheTable()
+    {
+        _firewall.State = new FirewallState([TestMesh.PodCIDR(2)], IsIntact: true, 0, 0);
+        await _reconciler.Reconcile(View([1]) with { Roster = null }, isResync: true, Token);
+
+        Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Sources);
+    }
+
+    [Theory]
+    [InlineData(EncryptionMode.Permissive, true)]
+    [InlineData(EncryptionMode.Strict, false)]
+    public async Task Reconcile_NotWantedAnyMore_DeletesTheTable(EncryptionMode mode, bool dropPlaintext)
+    {
+        await Reconcile([1, 2]);
+        (_options.Mode, _options.DropPlaintext) = (mode, dropPlaintext);
+        await Reconcile([1, 2]);
+        await Reconcile([1, 2]);
+
+        Assert.Null(_firewall.State);
+        Assert.Equal(1, _firewall.Calls.Count(call => call == "Delete"));
+    }
+
+    [Fact]
+    public async Task Reconcile_NoNfTables_MattersOnlyWhereItIsWanted()
+    {
+        _firewall.FailNextCall(EOPNOTSUPP);
+        await Assert.ThrowsAsync<DeviceException>(() => Reconcile([1, 2]));
+
+        _options.DropPlaintext = false;
+        _firewall.FailNextCall(EOPNOTSUPP);
+        await Reconcile([1, 2]);
+        Assert.Null(_firewall.State);
+    }
+
+    [Fact]
+    public async Task Reconcile_AfterAFailedWrite_ReadsAgain()
+    {
+        await Reconcile([1, 2]);
+        _firewall.FailNextCall(EOPNOTSUPP);
+        await Assert.ThrowsAsync<DeviceException>(() => Reconcile([1, 2, 3]));
+        await Reconcile([1, 2, 3]);
+
+        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], _firewall.State!.Sources);
+        Assert.Equal(2, _firewall.Calls.Count(call => call == "TryGet"));
+    }
+
+    private static MeshView View(IEnumerable<int> roster) =>
+        new(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(roster), IsSynced: true);
+
+    private Task Reconcile(int[] roster, bool isResync = false) => _reconciler.Reconcile(View(roster), isResync, Token);
+}

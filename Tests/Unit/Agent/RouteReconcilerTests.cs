@@ -1,0 +1,241 @@
+using CsCheck;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+/// <summary>The routes of node 1: what a packet of its pods meets, before, after and at every step between.</summary>
+public sealed class RouteReconcilerTests
+{
+    private const string Device = ReconcilePass.DeviceName;
+    private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
+
+    private readonly FakeLinkClient _links = new();
+    private readonly EncryptionOptions _options = new();
+    private readonly RouteReconciler _routes;
+
+    public RouteReconcilerTests()
+    {
+        _links.AddLink(Device);
+        _links.SetUp(Device, Token).GetAwaiter().GetResult();
+        _routes = new RouteReconciler(_links, new OptionsMonitor<EncryptionOptions>(_options));
+    }
+
+    [Fact]
+    public async Task Protect_Strict_RefusesEveryOtherNodesPodsBeforeTheRuleLeadsThere()
+    {
+        await _routes.Protect(View([1, 2, 3], []), isResync: true, Token);
+
+        Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
+        Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
+        Assert.Equal("AddRule", _links.Calls[^1].Operation);
+    }
+
+    [Fact]
+    public async Task Connect_PeerWithATunnel_LiesAboveItsRefusal()
+    {
+        await Pass([1, 2, 3], [2]);
+
+        Assert.Equal(
+            [new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))],
+            _links.Routes);
+    }
+
+    [Fact]
+    public async Task Connect_PeerGoneFromTheDevice_UncoversTheRefusal()
+    {
+        await Pass([1, 2], [2]);
+        await Pass([1, 2], []);
+
+        Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
+        Assert.Equal(1, _links.CountOf("DeleteRoute"));
+    }
+
+    [Fact]
+    public async Task Connect_NothingChanged_WritesNothing()
+    {
+        await Pass([1, 2], [2]);
+        var calls = _links.Calls.Count;
+        await Pass([1, 2], [2]);
+
+        Assert.Equal(calls, _links.Calls.Count);
+    }
+
+    [Fact]
+    public async Task Connect_Permissive_RemovesTheRefusals()
+    {
+        await Pass([1, 2, 3], [2]);
+        _options.Mode = EncryptionMode.Permissive;
+        await Pass([1, 2, 3], [2]);
+
+        Assert.Equal([new Route(TestMesh.PodCIDR(2), Device)], _links.Routes);
+    }
+
+    [Fact]
+    public async Task Connect_RosterUnknown_LeavesTheRefusalsOfTheFormerProcess()
+    {
+        await Pass([1, 2, 3], [2]);
+        var restarted = new RouteReconciler(_links, new OptionsMonitor<EncryptionOptions>(_options));
+        var view = View([1], []) with { Roster = null };
+        await restarted.Protect(view, isResync: true, Token);
+        await restarted.Connect(view, Desired([]), Token);
+
+        Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
+        Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
+    }
+
+    [Fact]
+    public async Task Protect_ClusterCIDR_ExceptsOurOwnPodsAndRefusesWhatNobodyExplains()
+    {
+        _options.ClusterCIDRs.Add("10.0.0.0/8");
+        await Pass([1, 2], [2]);
+
+        Assert.Equal(
+            [
+                Route.Unreachable(IPPrefix.Parse("10.0.0.0/8")),
+                Route.Throw(TestMesh.PodCIDR(1)),
+                new Route(TestMesh.PodCIDR(2), Device),
+                Route.Unreachable(TestMesh.PodCIDR(2)),
+            ],
+            _links.Routes);
+        Assert.True(Operations("ReplaceRoute").First() is Route { IsThrow: true }, "The exception has to be there before the refusal.");
+
+        _options.ClusterCIDRs.Clear();
+        await Pass([1, 2], [2]);
+        Assert.DoesNotContain(_links.Routes, route => route.IsThrow || route.Destination.Length == 8);
+        Assert.True(Operations("DeleteRoute").Last() is Route { IsThrow: true }, "The exception has to go behind the refusal.");
+    }
+
+    [Fact]
+    public async Task Protect_ClusterCIDRWithNodeAddresses_ExceptsThem()
+    {
+        _options.ClusterCIDRs.Add("192.168.0.0/16");
+        await Pass([1, 2], [2]);
+
+        Assert.Equal(
+            [Route.Throw(IPPrefix.Host(TestMesh.Address(1))), Route.Throw(IPPrefix.Host(TestMesh.Address(2)))],
+            _links.Routes.Where(route => route.IsThrow));
+    }
+
+    [Fact]
+    public async Task Protect_ClusterCIDRInsideOurOwn_RefusesNothingOfOurs()
+    {
+        _options.ClusterCIDRs.Add("10.0.1.0/25");
+        await Pass([1, 2], []);
+
+        Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
+    }
+
+    [Fact]
+    public async Task Connect_AfterAFailure_ReadsAgainAndFinishes()
+    {
+        await _routes.Protect(View([1, 2], []), isResync: true, Token);
+        _links.FailNextCall();
+        await Assert.ThrowsAsync<DeviceException>(() => _routes.Connect(View([1, 2], [2]), Desired([2]), Token));
+        await Pass([1, 2], [2]);
+
+        Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
+    }
+
+    // Invariant I7: whatever comes and goes, and wherever a pass fails, at every step a packet of a pod of ours for a pod of a node that was
+    // and stays in the roster meets a tunnel or a refusal, from the moment when our rule is there.
+    [Fact]
+    public void Pass_AnyChange_LeavesNoMomentInClear() => Gen.Select(
+        Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5], Gen.Bool, Gen.Int[0, 12]).Array[1, 6].Sample(steps =>
+    {
+        var links = new FakeLinkClient();
+        links.AddLink(Device);
+        links.SetUp(Device, Token).GetAwaiter().GetResult();
+        var options = new EncryptionOptions();
+        var routes = new RouteReconciler(links, new OptionsMonitor<EncryptionOptions>(options));
+        HashSet<int> before = [];
+        HashSet<int> after = [];
+        void Check()
+        {
+            foreach (var node in before.Intersect(after).Where(_ => links.Rules.Contains(TestMesh.PodCIDR(1))))
+            {
+                Assert.Contains(links.Routes, route => route.Destination.Contains(TestMesh.PodCIDR(node)) && !route.IsThrow);
+            }
+
+            Assert.DoesNotContain(links.Routes, route => route.IsUnreachable && route.Destination.Length == 8
+                && !links.Routes.Contains(Route.Throw(TestMesh.PodCIDR(1))));
+        }
+
+        links.OnCall = (_, _) =>
+        {
+            Check();
+            return Task.CompletedTask;
+        };
+        foreach (var (roster, peers, hasClusterCIDR, failure) in steps)
+        {
+            after = [.. roster, .. peers];
+            options.ClusterCIDRs.Clear();
+            if (hasClusterCIDR)
+            {
+                options.ClusterCIDRs.Add("10.0.0.0/8");
+            }
+
+            if (failure > 0)
+            {
+                links.FailCall(links.Calls.Count + failure);
+            }
+
+            try
+            {
+                var view = View([1, .. after], peers);
+                routes.Protect(view, isResync: false, Token).GetAwaiter().GetResult();
+                routes.Connect(view, Desired(peers), Token).GetAwaiter().GetResult();
+                before = after;
+            }
+            catch (DeviceException)
+            {
+                before = [.. before.Intersect(after)];
+            }
+
+            Check();
+        }
+    });
+
+    [Fact]
+    public void Build_AppliedToTheObserved_GivesTheDesired() => Gen.Select(Routes, Routes).Sample((desired, observed) =>
+    {
+        var patch = RoutePatch.Build(desired, observed, null, []);
+        Assert.Equal(desired.OrderBy(route => (route.Destination, route.IsUnreachable)), patch.ApplyTo(observed));
+        Assert.Equal(new RoutePatch([], [], [], []), RoutePatch.Build(desired, patch.ApplyTo(observed), null, []));
+    });
+
+    // One route for each key, as the kernel keeps them.
+    private static Gen<EquatableArray<Route>> Routes { get; } = Gen.Select(Gen.Int[1, 4], Gen.Int[0, 3])
+        .Select((node, kind) => kind switch
+        {
+            0 => Route.Unreachable(TestMesh.PodCIDR(node)),
+            1 => Route.Throw(TestMesh.PodCIDR(node)),
+            2 => new Route(TestMesh.PodCIDR(node), "cilium_wg0"),
+            _ => new Route(TestMesh.PodCIDR(node), "cilium_wg1"),
+        })
+        .Array[0, 8].Select(routes => routes.DistinctBy(route => route.Key).ToEquatableArray());
+
+    private static MeshView View(IEnumerable<int> roster, IEnumerable<int> announced) => new(
+        TestMesh.Name(1),
+        [],
+        announced.Distinct().ToDictionary(TestMesh.Name, node => TestMesh.Announce(node)),
+        TestMesh.Roster(roster.Distinct()),
+        IsSynced: true);
+
+    private static DesiredDevice Desired(IEnumerable<int> peers) => new(
+        Device,
+        null,
+        TestMesh.ListenPort,
+        peers.Distinct().Select(node => new DesiredPeer(TestMesh.Key(node), [TestMesh.Endpoint(node)], [TestMesh.PodCIDR(node)], TimeSpan.Zero)).ToEquatableArray());
+
+    private async Task Pass(int[] roster, int[] peers)
+    {
+        await _routes.Protect(View(roster, peers), isResync: false, Token);
+        await _routes.Connect(View(roster, peers), Desired(peers), Token);
+    }
+
+    private IEnumerable<object?> Operations(string name) => _links.Calls.Where(call => call.Operation == name).Select(call => call.Subject);
+}
