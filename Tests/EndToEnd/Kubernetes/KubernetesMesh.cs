@@ -53,14 +53,15 @@ public sealed class KubernetesMesh : IAsyncLifetime
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_mesh is not null)
-        {
-            await _mesh.DisposeAsync();
-        }
-
+        // The server's address goes away with the mesh.
         if (_cluster is not null)
         {
             await _cluster.DisposeAsync();
+        }
+
+        if (_mesh is not null)
+        {
+            await _mesh.DisposeAsync();
         }
     }
 
