@@ -54,3 +54,10 @@ format: ## Format the code.
 
 format-check: ## Fail if something is not formatted.
 	dotnet format --verify-no-changes
+
+.PHONY: test-kubernetes
+
+test-kubernetes: build ## The Kubernetes tests against the cluster of KUBECONFIG; without it against the test API server.
+	@KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off \
+		$(foreach class,ApiServerBehaviour CommunityProviderDefects MembershipTableConformance MembershipTableFault MembershipTableOwnCases \
+			MembershipWatch NodeWatcher SilosOnKubernetes,--filter-class "*.$(class)Tests")

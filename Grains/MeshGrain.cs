@@ -38,17 +38,25 @@ internal sealed class MeshGrain(
     {
         if (!isActive)
         {
-            return new MeshNode(nodeName, null, "no active silo; its tunnels keep the last key");
+            return new MeshNode(nodeName, null, Join("no active silo; its tunnels keep the last key", nodeName));
         }
 
         try
         {
             var status = await GrainFactory.GetGrain<INodeGrain>(nodeName).GetStatus().WaitAsync(AnswerTimeout, timeProvider);
-            return new MeshNode(nodeName, status, status.Problem);
+            return new MeshNode(nodeName, status, Join(status.Problem, nodeName));
         }
-        catch (Exception e) when (e is TimeoutException or NodeUnavailableException or OrleansException)
+        catch (Exception e)
         {
-            return new MeshNode(nodeName, null, e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message);
+            // One node that cannot answer, for whatever reason, must not hide the others.
+            return new MeshNode(nodeName, null, Join(e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message, nodeName));
         }
+    }
+
+    // What the node says of itself, and what the source of the roster says of it.
+    private string? Join(string? problem, string nodeName)
+    {
+        var known = roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName));
+        return problem is null ? known : known is null ? problem : $"{problem}; {known}";
     }
 }

@@ -180,7 +180,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
                 await Adopt(due, cancellationToken);
             }
 
-            if (_ring.Find(Slot.Zero) is not { } key || key.Epoch < due)
+            // A key of an epoch that has not come was made by a clock that was ahead. Waiting for that epoch could take months.
+            if (_ring.Find(Slot.Zero) is not { } key || key.Epoch < due || key.Epoch.Value > due.Value + 1)
             {
                 MakeKey(due);
             }
@@ -304,6 +305,11 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         if (_roster.Current?.Find(NodeName) is not { } self)
         {
             throw new RotationFailedException($"The roster does not list this node '{NodeName}' yet, so its addresses and pod CIDRs are unknown.");
+        }
+
+        if (self.Addresses.Count == 0)
+        {
+            throw new RotationFailedException($"The roster lists no address of this node '{NodeName}', by which others could reach it.");
         }
 
         var highest = Max(Max(_ledger.Announcement?.Sequence, _floor), _store.Announcements.GetValueOrDefault(NodeName)?.Sequence);

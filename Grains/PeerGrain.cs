@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Placement;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Placement;
 using Polly;
 using Polly.Retry;
@@ -15,6 +16,7 @@ namespace Orleans.WireGuard.Grains;
 internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 {
     private readonly ILocalSiloDetails _silo;
+    private readonly Identity _identity;
     private readonly AnnouncementStore _store;
     private readonly DeliveryLedger _ledger;
     private readonly MeshMembers _members;
@@ -32,6 +34,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public PeerGrain(
         ILocalSiloDetails silo,
+        Identity identity,
         AnnouncementStore store,
         DeliveryLedger ledger,
         MeshMembers members,
@@ -42,7 +45,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         Random random,
         ILogger<PeerGrain> logger)
     {
-        (_silo, _store, _ledger, _members, _client, _agent) = (silo, store, ledger, members, client, agent);
+        (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
         (_options, _timeProvider, _logger) = (options.Value, timeProvider, logger);
         _delivery = BuildPipeline(_options, timeProvider, random);
     }
@@ -74,9 +77,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     /// <inheritdoc/>
     public ValueTask<AnnouncementReceipt> Publish(PeerAnnouncement announcement, CancellationToken cancellationToken)
     {
-        var outcome = announcement.NodeName == this.GetPrimaryKeyString()
-            ? _store.Offer(announcement).Outcome
-            : _store.Refuse(announcement, AnnouncementOutcome.UnknownNode, $"the PeerGrain of '{this.GetPrimaryKeyString()}' publishes for itself only");
+        var outcome = Judge(announcement);
         if (outcome == AnnouncementOutcome.Held)
         {
             _current.Cancel();
@@ -90,6 +91,14 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
         return new(new AnnouncementReceipt(_silo.Name, outcome, _ledger.Announcement?.Sequence));
     }
+
+    // Whoever reaches a gateway can call this, so it takes only what this very silo has signed.
+    private AnnouncementOutcome Judge(PeerAnnouncement announcement) =>
+        announcement.NodeName != this.GetPrimaryKeyString()
+            ? _store.Refuse(announcement, AnnouncementOutcome.UnknownNode, $"the PeerGrain of '{this.GetPrimaryKeyString()}' publishes for itself only")
+        : announcement.Identity != _identity.PublicKey
+            ? _store.Refuse(announcement, AnnouncementOutcome.BadSignature, "it is signed by another identity than this silo's")
+        : _store.Offer(announcement).Outcome;
 
     // An attempt ends by time-out, refusal or receipt. "Held" means that the receiver's device was not written yet, so it is asked again.
     private static ResiliencePipeline<AnnouncementReceipt> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Random random)
@@ -105,13 +114,22 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 MaxRetryAttempts = options.MaxAttempts - 1,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
-                Randomizer = random.NextDouble,
+                Randomizer = () => NextDouble(random),
                 Delay = TimeSpan.FromMilliseconds(100),
                 MaxDelay = TimeSpan.FromSeconds(2),
             });
         }
 
         return builder.AddTimeout(new TimeoutStrategyOptions { Timeout = options.AttemptTimeout }).Build();
+    }
+
+    // The silo's one random source is used by several threads.
+    private static double NextDouble(Random random)
+    {
+        lock (random)
+        {
+            return random.NextDouble();
+        }
     }
 
     private Task DeliverToLaggards()
@@ -176,7 +194,8 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 _agent.RequestReconcile();
                 NoteIfEverywhere(announcement);
                 break;
-            case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence:
+            case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence
+                && AnnouncementRules.IsPossible(held, _timeProvider.GetUtcNow()):
                 LogBehind(_logger, announcement.Sequence, nodeName, held);
                 await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAbove(held);
                 break;

@@ -13,6 +13,9 @@ public readonly record struct AnnouncementSequence(
     [property: Id(0)] Epoch Epoch,
     [property: Id(1)] long Revision) : IComparable<AnnouncementSequence>
 {
+    /// <summary>The highest revision of an epoch: 2^48. The one that follows belongs to the next epoch.</summary>
+    public const long MaxRevision = 1L << 48;
+
     /// <summary>The sequence that follows <paramref name="held"/> when the clock says <paramref name="now"/>.</summary>
     /// <param name="held">The highest sequence of this node that anybody is known to hold, or <see langword="null"/>.</param>
     /// <param name="now">The clock.</param>
@@ -25,7 +28,9 @@ public readonly record struct AnnouncementSequence(
     {
         var epoch = Epoch.At(now, period);
         var byClock = new AnnouncementSequence(epoch, (long)(now - epoch.Start(period)).TotalMilliseconds);
-        return held is { } last && byClock <= last ? last with { Revision = checked(last.Revision + 1) } : byClock;
+        return held is not { } last || byClock > last ? byClock
+            : last.Revision >= MaxRevision ? new AnnouncementSequence(new Epoch(checked(last.Epoch.Value + 1)), 0)
+            : last with { Revision = last.Revision + 1 };
     }
 
     /// <inheritdoc/>

@@ -10,20 +10,26 @@ namespace Orleans.WireGuard.Grains.Delivery;
 internal static class AnnouncementRules
 {
     private const int MaxNodeNameLength = 253;
-    private const long MaxSequenceValue = 1L << 48;
+
+    /// <summary>The shortest period there is, by which the highest epoch that a true clock can reach is reckoned.</summary>
+    private static readonly TimeSpan ShortestPeriod = TimeSpan.FromSeconds(1);
+
+    /// <summary>How far ahead a node's clock may be and its announcements still be taken.</summary>
+    private static readonly TimeSpan MaxClockLead = TimeSpan.FromDays(1);
 
     /// <summary>Judges an announcement.</summary>
     /// <param name="announcement">What came.</param>
     /// <param name="held">What is held, by node name.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> while that is unknown, then every name passes.</param>
+    /// <param name="now">The receiver's clock.</param>
     /// <returns>
     /// <see cref="AnnouncementOutcome.Held"/> if it may replace what is held, <see cref="AnnouncementOutcome.Applied"/> if it is the very
     /// one that is held, else the reason and what was wrong in a sentence.
     /// </returns>
     public static (AnnouncementOutcome Outcome, string Detail) Judge(
-        PeerAnnouncement announcement, IReadOnlyDictionary<string, PeerAnnouncement> held, NodeRoster? roster)
+        PeerAnnouncement announcement, IReadOnlyDictionary<string, PeerAnnouncement> held, NodeRoster? roster, DateTimeOffset now)
     {
-        if (FindMalformation(announcement) is { } malformation)
+        if (FindMalformation(announcement, now) is { } malformation)
         {
             return (AnnouncementOutcome.Malformed, malformation);
         }
@@ -60,15 +66,29 @@ internal static class AnnouncementRules
         return FindConflict(announcement, held) is { Outcome: not AnnouncementOutcome.Held } conflict ? conflict : FindOverlap(announcement, roster);
     }
 
-    private static string? FindMalformation(PeerAnnouncement announcement)
+    /// <summary>Judges an announcement by itself, without comparing it with anything: its form and its signature.</summary>
+    public static (AnnouncementOutcome Outcome, string Detail) JudgeAlone(PeerAnnouncement announcement, DateTimeOffset now) =>
+        FindMalformation(announcement, now) is { } malformation ? (AnnouncementOutcome.Malformed, malformation)
+        : !Identity.Verify(announcement) ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
+        : (AnnouncementOutcome.Held, "");
+
+    /// <summary>Whether a sequence is one that an honest node can have reached and can still get above.</summary>
+    /// <remarks>
+    /// The bound moves on with the clock, so whatever is taken today, its node can announce above it tomorrow: a forged sequence must not
+    /// drive a node to the end of the numbers.
+    /// </remarks>
+    public static bool IsPossible(AnnouncementSequence sequence, DateTimeOffset now) =>
+        sequence.Epoch.Value >= 0 && sequence.Epoch <= Epoch.At(now + MaxClockLead, ShortestPeriod)
+        && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision;
+
+    private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset now)
     {
         if (string.IsNullOrEmpty(announcement.NodeName) || announcement.NodeName.Length > MaxNodeNameLength || !Ascii.IsValid(announcement.NodeName))
         {
             return string.Create(CultureInfo.InvariantCulture, $"the node name must have 1 to {MaxNodeNameLength} ASCII characters");
         }
 
-        // Far above any clock, far below an overflow: a forged sequence must not drive a node to the end of the numbers.
-        if (announcement.Sequence.Epoch.Value is < 0 or > MaxSequenceValue || announcement.Sequence.Revision is < 0 or > MaxSequenceValue)
+        if (!IsPossible(announcement.Sequence, now))
         {
             return $"sequence {announcement.Sequence} is out of range";
         }

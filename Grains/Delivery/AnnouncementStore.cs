@@ -40,7 +40,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
     {
         lock (_lock)
         {
-            var judgement = AnnouncementRules.Judge(announcement, _announcements, roster.Current);
+            var judgement = AnnouncementRules.Judge(announcement, _announcements, roster.Current, timeProvider.GetUtcNow());
             if (judgement.Outcome == AnnouncementOutcome.Held)
             {
                 _announcements = _announcements.SetItem(announcement.NodeName, announcement);

@@ -11,6 +11,9 @@ internal sealed class DeliveryLedger
     private readonly Lock _lock = new();
     private volatile LedgerState _state = new(null, default, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
 
+    /// <summary>Raised after <see cref="Begin"/>. Handlers only note it.</summary>
+    public event Action? Began;
+
     /// <summary>The announcement being delivered; <see langword="null"/> before the first.</summary>
     public PeerAnnouncement? Announcement => _state.Announcement;
 
@@ -21,6 +24,8 @@ internal sealed class DeliveryLedger
         {
             _state = new LedgerState(announcement, now, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
         }
+
+        Began?.Invoke();
     }
 
     /// <summary>Notes an attempt and how it ended. Ignored if a newer announcement took over meanwhile.</summary>

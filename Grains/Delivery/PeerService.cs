@@ -68,7 +68,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private async Task HealOnce()
     {
         var others = _members.Others.ToArray();
-        _random.Shuffle(others);
+        lock (_random)
+        {
+            _random.Shuffle(others);
+        }
+
         var answers = 0;
         foreach (var (silo, nodeName) in others)
         {
@@ -111,9 +115,10 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
             return true;
         }
-        catch (Exception e) when (e is TimeoutException or SiloUnavailableException or OrleansException)
+        catch (Exception e) when (!StoppedCancellationTokenSource.IsCancellationRequested)
         {
-            // A silo that just died looks active for a moment. The next round asks another one.
+            // A silo that just died looks active for a moment, and one of another version may say what we cannot read. Whatever it is, it must
+            // not end the loop: the next round asks another one.
             LogExchangeFailed(_logger, nodeName, e.Message);
             return false;
         }
@@ -153,6 +158,13 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// </summary>
     private async Task<AnnouncementOutcome> MeetFormerSelf(PeerAnnouncement announcement)
     {
+        var (outcome, detail) = AnnouncementRules.JudgeAlone(announcement, _timeProvider.GetUtcNow());
+        if (outcome != AnnouncementOutcome.Held)
+        {
+            LogRefused(_logger, announcement.NodeName, outcome, detail);
+            return _store.Refuse(announcement, outcome, detail);
+        }
+
         await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
     }

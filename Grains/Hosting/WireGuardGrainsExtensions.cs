@@ -30,8 +30,8 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton<DeliveryLedger>();
         services.AddSingleton<MeshMembers>();
         services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
-        services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName).ValidateOnStart();
-        services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName).ValidateOnStart();
+        services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
         services.AddSingleton<IValidateOptions<RotationOptions>, RotationOptionsValidator>();
         services.AddSingleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsValidator>();
         builder.AddPlacementDirector<NodeLocalPlacement, NodeLocalDirector>();

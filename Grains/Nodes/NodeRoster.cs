@@ -14,6 +14,9 @@ internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> 
     /// <summary>The node of this name, or <see langword="null"/>.</summary>
     public RosterNode? Find(string nodeName) => Nodes.GetValueOrDefault(nodeName);
 
+    /// <summary>Whether both list the same nodes in the same words.</summary>
+    public bool HasSameNodes(NodeRoster? other) => other is not null && Nodes.SequenceEqual(other.Nodes);
+
     /// <summary>The first pair of prefixes of different nodes that share an address, or <see langword="null"/>.</summary>
     public static (RosterNode First, IPPrefix FirstCIDR, RosterNode Second, IPPrefix SecondCIDR)? FindOverlap(IEnumerable<RosterNode> nodes)
     {

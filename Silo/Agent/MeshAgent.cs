@@ -159,7 +159,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
                 failures = 0;
                 _pace.Note(_timeProvider.GetElapsedTime(started));
                 delay = Min(Min(nextResync - _timeProvider.GetUtcNow(), _pace.Next), result.LookAgainAfter);
-                pass.SetResult(true);
+                pass.SetResult(result.IsApplied);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

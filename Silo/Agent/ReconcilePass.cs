@@ -60,7 +60,7 @@ internal sealed class ReconcilePass(
         if (device is null ? view.Keys.Count == 0 : !await _device.IsOurs(view, device, cancellationToken))
         {
             // A device without a key is of no use to anybody, and a silo that fails to start must not leave anything behind.
-            return new PassResult(device is null ? [] : [Status(view, device)], FindProblem(view), null);
+            return new PassResult(device is null ? [] : [Status(view, device)], FindProblem(view), null, IsApplied: false);
         }
 
         // Before the device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
@@ -83,7 +83,7 @@ internal sealed class ReconcilePass(
         routes.NoteDrift(_device.Drifts, _lostLink);
         await routes.Connect(view, desired, cancellationToken);
 
-        return new PassResult([Status(view, observed)], FindProblem(view), isStarting ? HandshakeCheckInterval : null);
+        return new PassResult([Status(view, observed)], FindProblem(view), isStarting ? HandshakeCheckInterval : null, IsApplied: true);
     }
 
     private MeshView TakeView() => new(members.LocalNodeName, ring.Keys, store.Announcements, roster.Current, store.IsSynced);
@@ -130,4 +130,5 @@ internal sealed class ReconcilePass(
 /// <param name="Devices">As read back.</param>
 /// <param name="Problem">Why the node is not ready although the devices are as they should be; <see langword="null"/> if it is.</param>
 /// <param name="LookAgainAfter">When to look again before the next resync; <see langword="null"/> if there is no need.</param>
-internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? Problem, TimeSpan? LookAgainAfter);
+/// <param name="IsApplied">Whether the devices now are what they should be; false while there is no key, or nobody can tell whose they are.</param>
+internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? Problem, TimeSpan? LookAgainAfter, bool IsApplied);

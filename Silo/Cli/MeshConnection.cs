@@ -40,8 +40,9 @@ internal sealed class MeshConnection : IAsyncDisposable
             }
 
             // NODE_NAME is read the way the silo reads it.
-            var nodeName = parsed.GetValue(CommonOptions.Node) ?? configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"]
-                ?? Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+            var configured = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"];
+            var nodeName = parsed.GetValue(CommonOptions.Node)
+                ?? (string.IsNullOrEmpty(configured) ? Environment.GetEnvironmentVariable(NodeOptions.NameVariable) : configured) ?? "";
             await using var connection = await Connect(endpoint, clustering.ClusterId, nodeName, cancellationToken);
             return await verb(connection);
         }

@@ -20,10 +20,15 @@ internal static class RunCommand
 
     private static async Task<int> Run(FileInfo? config, CancellationToken cancellationToken)
     {
+        var isRunning = false;
         try
         {
             await using var app = Build(config);
+
+            // Everything that is configured, before anything of the machine is looked at: all faults at once.
+            app.Services.GetRequiredService<IStartupValidator>().Validate();
             await app.Services.GetRequiredService<StartupChecks>().Run(cancellationToken);
+            isRunning = true;
             await app.RunAsync(cancellationToken);
             return ExitCode.Success;
         }
@@ -31,14 +36,18 @@ internal static class RunCommand
         {
             return Fail(e.Failures);
         }
+        catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is OptionsValidationException))
+        {
+            return Fail(e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(inner => inner.Failures));
+        }
         catch (StartupException e)
         {
             return Fail(e.Faults);
         }
-        catch (Exception e) when (e is InvalidDataException or FileNotFoundException or InvalidOperationException && config is not null)
+        catch (Exception e) when (!isRunning && e is InvalidDataException or FileNotFoundException or InvalidOperationException or AggregateException)
         {
-            // What the configuration system throws for a file that is missing, no JSON, or has a value of the wrong type.
-            return Fail([$"The configuration {config.FullName} cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"]);
+            // What the configuration system throws for a file that is missing, no JSON, or has a key or a value that is not known.
+            return Fail([$"The configuration {config?.FullName ?? "in the environment"} cannot be used: {Describe(e)}"]);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -48,11 +57,24 @@ internal static class RunCommand
         }
     }
 
+    // The outer message names the key or the file, the inner one what is wrong with it.
+    private static string Describe(Exception exception)
+    {
+        var cause = exception.GetBaseException();
+        var text = cause == exception ? exception.Message : $"{exception.Message} {cause.Message}";
+        return text.ReplaceLineEndings(" ");
+    }
+
     private static WebApplication Build(FileInfo? config)
     {
         // Not the default builder: it reads every environment variable as configuration, and a variable such as NODES is not ours.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
         SiloConfiguration.AddSources(builder.Configuration, config);
+        if (SiloConfiguration.FindUnknownSections(builder.Configuration) is { Count: > 0 } unknown)
+        {
+            throw new StartupException([.. unknown.Select(name => $"The configuration has a section '{name}', which nothing reads; correct its name or remove it.")]);
+        }
+
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole(console =>
         {
             console.SingleLine = true;

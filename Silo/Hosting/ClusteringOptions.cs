@@ -8,6 +8,9 @@ public enum ClusteringProvider
 
     /// <summary>In Redis. Any silo may die, and the others go on.</summary>
     Redis,
+
+    /// <summary>In custom resources of the Kubernetes API (sections <c>Kubernetes</c> and <c>Clustering:Kubernetes</c>).</summary>
+    Kubernetes,
 }
 
 /// <summary>How the silos find and reach each other (section <c>Clustering</c>).</summary>
@@ -28,7 +31,7 @@ public sealed class ClusteringOptions
     /// <summary>Silos with the same id form one mesh. Default: <c>orleans-wireguard</c>.</summary>
     public string ClusterId { get; set; } = "orleans-wireguard";
 
-    /// <summary>TCP port between silos, on the node's first address. Default: 11111. Range: 1 to 65535.</summary>
+    /// <summary>TCP port between silos, on the node's address (<c>Node:Address</c>). Default: 11111. Range: 1 to 65535.</summary>
     public int SiloPort { get; set; } = 11111;
 
     /// <summary>TCP port for clients, the owg command among them. Default: 30000. Range: 1 to 65535, or 0 for none.</summary>

@@ -14,4 +14,14 @@ public sealed class NodeOptions
     /// nodes.
     /// </summary>
     public string Name { get; set; } = "";
+
+    /// <summary>The environment variable that gives the address if the configuration does not: the downward API's <c>status.hostIP</c>.</summary>
+    public const string AddressVariable = "HOST_IP";
+
+    /// <summary>
+    /// Address of this node, IPv4 or IPv6, by which other silos reach its silo. Default: empty, which takes the first address of the
+    /// node's entry in <see cref="NodesOptions.Static"/>. Needed when the nodes come from Kubernetes: a silo has to know its address
+    /// before the API server answers.
+    /// </summary>
+    public string Address { get; set; } = "";
 }

@@ -1,15 +1,50 @@
 namespace Orleans.WireGuard.Silo.Hosting;
 
+/// <summary>Where the list of nodes comes from.</summary>
+public enum NodeSource
+{
+    /// <summary>
+    /// The configuration if <see cref="NodesOptions.Static"/> lists nodes or no API server is known; else CiliumNode where its definition is
+    /// installed, else Node. The default.
+    /// </summary>
+    Auto,
+
+    /// <summary>CiliumNode objects (cilium.io/v2): pod CIDRs as Cilium's own allocation has them.</summary>
+    CiliumNode,
+
+    /// <summary>Node objects (v1): pod CIDRs as the controller manager assigns them.</summary>
+    Node,
+
+    /// <summary>The configuration; nothing is asked of Kubernetes.</summary>
+    Static,
+}
+
 /// <summary>Who the nodes of the mesh are (section <c>Nodes</c>).</summary>
 public sealed class NodesOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string SectionName = "Nodes";
 
+    /// <summary>Where the list of nodes comes from. Default: <see cref="NodeSource.Auto"/>.</summary>
+    public NodeSource Source { get; set; } = NodeSource.Auto;
+
     /// <summary>
-    /// Every node of the mesh, this one included, the same list on all of them. A change of the file is followed while the silo runs.
+    /// Every node of the mesh, this one included, the same list on all of them. Empty with a source in Kubernetes. A change of the file is
+    /// followed while the silo runs.
     /// </summary>
     public IList<StaticNodeOptions> Static { get; } = [];
+
+    /// <summary>
+    /// Pause between two complete lists of a Kubernetes source, although the watch says it missed nothing; up to a tenth longer, so that
+    /// nodes do not list together. Default: 10 minutes. Range: 1 minute to 1 day.
+    /// </summary>
+    public TimeSpan RelistPeriod { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Shortest pause between two writes of our own annotation, whoever keeps changing it. Default: 4 seconds: a forged key is put right
+    /// within 5 s, and a quarrel with another writer costs no more than that. Range: 1 second to 1 minute.
+    /// </summary>
+    public TimeSpan AnnotationInterval { get; set; } = TimeSpan.FromSeconds(4);
 }
 
 /// <summary>A node of a static roster.</summary>

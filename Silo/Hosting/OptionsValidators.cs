@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -11,31 +12,58 @@ internal sealed class NodeOptionsValidator : IValidateOptions<NodeOptions>
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, NodeOptions options) => new RangeCheck(NodeOptions.SectionName)
         .Holds(
+            options.Address.Length == 0 || (IPAddress.TryParse(options.Address, out var address) && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)),
+            $"Node:Address '{options.Address}' is not an address of a node; give one such as 10.0.0.4 or fd00::4, or the variable {NodeOptions.AddressVariable}.")
+        .Holds(
             NodeNameRule.IsValid(options.Name),
             $"Node:Name '{options.Name}' is not a node name; {NodeNameRule.Description}. Set Node:Name or the variable {NodeOptions.NameVariable}.")
         .Result;
 }
 
-/// <summary>Checks <see cref="NodesOptions"/> as a whole: every entry, this node's presence, overlaps.</summary>
-internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node) : IValidateOptions<NodesOptions>
+/// <summary>Checks <see cref="NodesOptions"/> as a whole: every entry, this node's presence, overlaps; and an address for a silo whose
+/// nodes come from Kubernetes.</summary>
+internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node, IOptions<KubernetesApiOptions> api) : IValidateOptions<NodesOptions>
 {
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, NodesOptions options)
     {
-        string localName;
+        var failures = new List<string>();
+        var ranges = new RangeCheck(NodesOptions.SectionName)
+            .Holds(Enum.IsDefined(options.Source), $"Nodes:Source must be one of {string.Join(", ", Enum.GetNames<NodeSource>())}.")
+            .Within(options.RelistPeriod, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1), nameof(options.RelistPeriod))
+            .Within(options.AnnotationInterval, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1), nameof(options.AnnotationInterval))
+            .Result;
+        failures.AddRange(ranges.Failures ?? []);
+
+        // What another validator reports is not said twice; a list without names would look wrong in every line.
+        var local = Value(node) ?? new NodeOptions();
+        if (NodeSourceChoice.IsKubernetes(options, Value(api) is { } known && NodeSourceChoice.IsApiKnown(known)))
+        {
+            if (local.Address.Length == 0)
+            {
+                failures.Add(
+                    $"Node:Address is empty, which a silo whose nodes come from Kubernetes needs; set it or the variable {NodeOptions.AddressVariable} (status.hostIP).");
+            }
+        }
+        else if (StaticRoster.TryParse(options, local.Name, out var faults) is null)
+        {
+            failures.AddRange(faults);
+        }
+
+        return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
+
+    private static T? Value<T>(IOptions<T> options)
+        where T : class
+    {
         try
         {
-            localName = node.Value.Name;
+            return options.Value;
         }
         catch (OptionsValidationException)
         {
-            // The other validator reports it; here every name of the list would look wrong.
-            localName = "";
+            return null;
         }
-
-        return StaticRoster.TryParse(options, localName, out var failures) is null
-            ? ValidateOptionsResult.Fail(failures)
-            : ValidateOptionsResult.Success;
     }
 }
 
@@ -46,9 +74,9 @@ internal sealed class ClusteringOptionsValidator : IValidateOptions<ClusteringOp
     public ValidateOptionsResult Validate(string? name, ClusteringOptions options) => new RangeCheck(ClusteringOptions.SectionName)
         .Holds(Enum.IsDefined(options.Provider), $"Clustering:Provider must be one of {string.Join(", ", Enum.GetNames<ClusteringProvider>())}.")
         .Holds(
-            options.Provider != ClusteringProvider.Redis || options.Redis.Length > 0,
+            options.Provider != ClusteringProvider.Redis || options.Redis is { Length: > 0 },
             "Clustering:Redis is empty; give host:port of the Redis server that holds the membership.")
-        .Holds(options.ClusterId.Length > 0, "Clustering:ClusterId is empty; silos with the same id form one mesh.")
+        .Holds(options.ClusterId is { Length: > 0 }, "Clustering:ClusterId is empty; silos with the same id form one mesh.")
         .Holds(
             IPAddress.TryParse(options.GatewayAddress, out _),
             $"Clustering:GatewayAddress '{options.GatewayAddress}' is not an IP address; 127.0.0.1 admits this machine only.")
@@ -74,7 +102,7 @@ internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
         .Holds(
             options.PersistentKeepaliveOf.Values.All(IsKeepalive),
             Describe(nameof(options.PersistentKeepaliveOf), options.PersistentKeepaliveOf.Values.FirstOrDefault(value => !IsKeepalive(value))))
-        .Holds(options.UserspaceCommand.Length > 0, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
+        .Holds(options.UserspaceCommand is { Length: > 0 }, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
         .Result;
 
     // WireGuard keeps it as seconds in 16 bits (linux/wireguard.h).

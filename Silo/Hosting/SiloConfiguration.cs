@@ -1,3 +1,6 @@
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Clustering;
+
 namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>Where configuration comes from: our defaults, then the operator's file, then variables that begin with <c>OWG_</c>.</summary>
@@ -5,6 +8,13 @@ internal static class SiloConfiguration
 {
     /// <summary>Prefix of our environment variables; <c>OWG_Rotation__Period</c> sets <c>Rotation:Period</c>.</summary>
     public const string VariablePrefix = "OWG_";
+
+    private static readonly HashSet<string> Sections = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Logging", NodeOptions.SectionName, NodesOptions.SectionName, ClusteringOptions.SectionName, DeviceOptions.SectionName,
+        EncryptionOptions.SectionName, WebOptions.SectionName, DashboardPageOptions.SectionName, RotationOptions.SectionName,
+        DeliveryOptions.SectionName, KubernetesApiOptions.SectionName,
+    };
 
     /// <summary>Adds the sources in that order; a later one wins.</summary>
     /// <param name="configuration">Where to add them.</param>
@@ -21,4 +31,9 @@ internal static class SiloConfiguration
 
         configuration.AddEnvironmentVariables(VariablePrefix);
     }
+
+    /// <summary>Sections that no part of the silo reads: a misspelt one would otherwise be a setting that silently does nothing.</summary>
+    public static IReadOnlyList<string> FindUnknownSections(IConfiguration configuration) =>
+        [.. configuration.GetChildren().Where(section => section.GetChildren().Any()).Select(section => section.Key)
+            .Where(name => !Sections.Contains(name)).Order(StringComparer.Ordinal)];
 }

@@ -22,7 +22,15 @@ internal static class SiloDefaults
         .Configure<DeploymentLoadPublisherOptions>(ConfigureLoadPublisher)
         .Configure<GrainDirectoryOptions>(ConfigureDirectory)
         .Configure<GrainCollectionOptions>(ConfigureCollection)
-        .ConfigureServices(services => services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout));
+        .ConfigureServices(services => services.Configure<HostOptions>(ConfigureHost));
+
+    private static void ConfigureHost(HostOptions host)
+    {
+        host.ShutdownTimeout = ShutdownTimeout;
+
+        // A silo may wait minutes for an API server that is away. The health endpoints say so, and therefore must not wait for the silo.
+        host.ServicesStartConcurrently = true;
+    }
 
     private static void ConfigureMembership(ClusterMembershipOptions membership)
     {

@@ -8,7 +8,6 @@ using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Devices.Uapi;
-using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -22,7 +21,8 @@ internal sealed class StartupChecks(
     IOptions<WebOptions> web,
     IWireGuardClient devices,
     ILinkClient links,
-    IServiceProvider services)
+    INodeRosterSource roster,
+    NodeNameCheck name)
 {
     // CAP_NET_ADMIN in linux/capability.h.
     private const int NetAdminBit = 12;
@@ -33,10 +33,9 @@ internal sealed class StartupChecks(
     public async Task Run(CancellationToken cancellationToken)
     {
         var faults = new List<string>();
-        var roster = Roster();
-        var address = roster.Find(node.Value.Name)!.Addresses[0];
+        var address = LocalAddress.Of(node.Value, nodes.Value);
         CheckCapability(faults);
-        var existing = await CheckDevice(faults, roster, cancellationToken);
+        var existing = await CheckDevice(faults, cancellationToken);
         if (existing is null && devices is UapiWireGuardClient)
         {
             CheckUserspace(faults);
@@ -57,9 +56,10 @@ internal sealed class StartupChecks(
             CheckPort(faults, SocketType.Dgram, IPAddress.Any, device.Value.ListenPort, "Device:ListenPort");
         }
 
-        if (faults.Count == 0 && clustering.Value.Provider != ClusteringProvider.Development)
+        // With Kubernetes the silo looks when it starts, since the API server may be away for a while.
+        if (faults.Count == 0 && clustering.Value.Provider == ClusteringProvider.Redis)
         {
-            await CheckName(faults, new IPEndPoint(address, clustering.Value.SiloPort), cancellationToken);
+            await CheckName(faults, cancellationToken);
         }
 
         if (faults.Count > 0)
@@ -68,12 +68,9 @@ internal sealed class StartupChecks(
         }
     }
 
-    private NodeRoster Roster() =>
-        StaticRoster.TryParse(nodes.Value, node.Value.Name, out var failures) ?? throw new StartupException(failures);
-
     /// <summary>A device of our name has to be one that a former silo of this node left: of our kind, and configured by us.</summary>
     /// <returns>It; <see langword="null"/> if there is none.</returns>
-    private async Task<Device?> CheckDevice(List<string> faults, NodeRoster roster, CancellationToken cancellationToken)
+    private async Task<Device?> CheckDevice(List<string> faults, CancellationToken cancellationToken)
     {
         const string Name = ReconcilePass.DeviceName;
         if (FindForeignKind(await links.TryGetLink(Name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
@@ -88,11 +85,13 @@ internal sealed class StartupChecks(
             return null;
         }
 
+        // Kubernetes has not been asked yet; then the agent judges again when it has answered.
+        var known = roster.Current;
         var announcements = ImmutableDictionary<string, PeerAnnouncement>.Empty;
-        var owner = DeviceOwnership.Judge(existing, node.Value.Name, roster, announcements, await links.GetRoutes(cancellationToken));
+        var owner = DeviceOwnership.Judge(existing, node.Value.Name, known, announcements, await links.GetRoutes(cancellationToken));
         if (owner == DeviceOwner.SomebodyElse && !device.Value.TakeOver)
         {
-            faults.Add(DeviceOwnership.Describe(existing, roster, announcements));
+            faults.Add(DeviceOwnership.Describe(existing, known, announcements));
         }
 
         return existing;
@@ -168,50 +167,19 @@ internal sealed class StartupChecks(
         }
     }
 
-    /// <summary>
-    /// Two silos of one name would both claim the node's key. A row of our own address is our former self, and one that nobody answers for
-    /// is a silo that died a moment ago.
-    /// </summary>
-    private async Task CheckName(List<string> faults, IPEndPoint self, CancellationToken cancellationToken)
+    private async Task CheckName(List<string> faults, CancellationToken cancellationToken)
     {
-        MembershipTableData table;
         try
         {
-            var membership = services.GetRequiredService<IMembershipTable>();
-            await membership.InitializeMembershipTableAsync(true, cancellationToken);
-            table = await membership.ReadAllAsync(cancellationToken);
+            if (await name.Run(cancellationToken) is { } fault)
+            {
+                faults.Add(fault);
+            }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             faults.Add(
                 $"Clustering:{clustering.Value.Provider} cannot be reached at '{clustering.Value.Redis}': {e.Message.Split('\n')[0]} Start it, or correct the address.");
-            return;
-        }
-
-        foreach (var (entry, _) in table.Members)
-        {
-            var endpoint = entry.SiloAddress.Endpoint;
-            if (entry.Status == SiloStatus.Active && entry.SiloName == node.Value.Name && !endpoint.Equals(self)
-                && await Answers(endpoint, cancellationToken))
-            {
-                faults.Add($"Node:Name '{node.Value.Name}' is borne by another silo, which answers at {endpoint}; every node has a name of its own.");
-            }
-        }
-    }
-
-    private static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken)
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(TimeSpan.FromSeconds(1));
-        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(endpoint, timeout.Token);
-            return true;
-        }
-        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return false;
         }
     }
 }

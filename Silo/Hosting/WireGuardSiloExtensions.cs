@@ -7,6 +7,7 @@ using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Firewall;
@@ -31,7 +32,8 @@ public static class WireGuardSiloExtensions
 
         AddOptions(services);
         services.AddSingleton<StartupChecks>();
-        services.TryAddSingleton<INodeRosterSource, StaticRosterSource>();
+        services.AddSingleton<NodeNameCheck>();
+        AddRoster(services, builder.Configuration);
         services.AddSingleton<WireGuardClientFactory>();
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
@@ -58,23 +60,46 @@ public static class WireGuardSiloExtensions
         return services;
     }
 
+    // A misspelt key is a setting that silently does nothing.
+    private static void RefuseUnknown(BinderOptions binder) => binder.ErrorOnUnknownConfiguration = true;
+
     private static void AddOptions(IServiceCollection services)
     {
-        services.AddOptions<NodeOptions>().BindConfiguration(NodeOptions.SectionName).ValidateOnStart();
-        services.AddOptions<NodesOptions>().BindConfiguration(NodesOptions.SectionName).ValidateOnStart();
+        services.AddOptions<NodeOptions>().BindConfiguration(NodeOptions.SectionName, RefuseUnknown).ValidateOnStart();
+        services.AddOptions<NodesOptions>().BindConfiguration(NodesOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName).ValidateOnStart();
-        services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName).ValidateOnStart();
-        services.AddOptions<EncryptionOptions>().BindConfiguration(EncryptionOptions.SectionName).ValidateOnStart();
-        services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName).ValidateOnStart();
-        services.AddOptions<DashboardPageOptions>().BindConfiguration(DashboardPageOptions.SectionName);
+        services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName, RefuseUnknown).ValidateOnStart();
+        services.AddOptions<EncryptionOptions>().BindConfiguration(EncryptionOptions.SectionName, RefuseUnknown).ValidateOnStart();
+        services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName, RefuseUnknown).ValidateOnStart();
+        services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName);
+        services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName);
+        services.AddOptions<DashboardPageOptions>().BindConfiguration(DashboardPageOptions.SectionName, RefuseUnknown);
         services.PostConfigure<NodeOptions>(node =>
-            node.Name = node.Name.Length > 0 ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "");
+        {
+            node.Name = node.Name is { Length: > 0 } ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+            node.Address = node.Address is { Length: > 0 } ? node.Address : Environment.GetEnvironmentVariable(NodeOptions.AddressVariable) ?? "";
+        });
         services.AddSingleton<IValidateOptions<NodeOptions>, NodeOptionsValidator>();
         services.AddSingleton<IValidateOptions<NodesOptions>, NodesOptionsValidator>();
         services.AddSingleton<IValidateOptions<ClusteringOptions>, ClusteringOptionsValidator>();
         services.AddSingleton<IValidateOptions<DeviceOptions>, DeviceOptionsValidator>();
         services.AddSingleton<IValidateOptions<EncryptionOptions>, EncryptionOptionsValidator>();
         services.AddSingleton<IValidateOptions<WebOptions>, WebOptionsValidator>();
+    }
+
+    // Which source it is has to be known before there are services.
+    private static void AddRoster(IServiceCollection services, IConfiguration configuration)
+    {
+        var nodes = configuration.GetSection(NodesOptions.SectionName).Get<NodesOptions>() ?? new NodesOptions();
+        var api = configuration.GetSection(KubernetesApiOptions.SectionName).Get<KubernetesApiOptions>() ?? new KubernetesApiOptions();
+        if (NodeSourceChoice.IsKubernetes(nodes, NodeSourceChoice.IsApiKnown(api)))
+        {
+            services.AddKubernetesNodes();
+        }
+        else
+        {
+            services.TryAddSingleton<INodeRosterSource, StaticRosterSource>();
+        }
     }
 
     private static void ConfigureSilo(ISiloBuilder silo, IConfiguration configuration)
@@ -95,6 +120,11 @@ public static class WireGuardSiloExtensions
         if (clustering.Provider == ClusteringProvider.Redis)
         {
             silo.UseRedisClustering(redis => redis.ConfigurationOptions = ConfigurationOptions.Parse(clustering.Redis));
+        }
+        else if (clustering.Provider == ClusteringProvider.Kubernetes)
+        {
+            silo.UseKubernetesClustering();
+            silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => services.GetRequiredService<NodeNameCheck>());
         }
         else
         {
@@ -117,9 +147,6 @@ public static class WireGuardSiloExtensions
             : new IPEndPoint(IPAddress.Parse(clustering.Value.GatewayAddress), clustering.Value.GatewayPort);
     }
 
-    // Silos talk over the node's preferred underlay address, never through the tunnels whose keys they carry.
     private static IPEndPoint SiloEndpoint(NodeOptions node, NodesOptions nodes, ClusteringOptions clustering) =>
-        StaticRoster.TryParse(nodes, node.Name, out var failures)?.Find(node.Name) is { } self
-            ? new IPEndPoint(self.Addresses[0], clustering.SiloPort)
-            : throw new StartupException(failures);
+        new(LocalAddress.Of(node, nodes), clustering.SiloPort);
 }

@@ -3,7 +3,10 @@ using Microsoft.Extensions.Options;
 using Orleans.Dashboard;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Web;
 
@@ -15,7 +18,8 @@ internal static class HealthEndpoints
     /// <summary>Adds the checks.</summary>
     public static IServiceCollection AddWireGuardHealth(this IServiceCollection services)
     {
-        services.AddHealthChecks().AddCheck<ReadyCheck>("mesh", tags: [ReadyTag]);
+        services.AddHealthChecks().AddCheck<ReadyCheck>("mesh", tags: [ReadyTag])
+            .AddCheck<ClusteringCheck>("clustering", tags: [ReadyTag]).AddCheck<NodesCheck>("nodes", tags: [ReadyTag]);
         return services;
     }
 
@@ -27,8 +31,9 @@ internal static class HealthEndpoints
         app.MapHealthChecks("/readyz", new()
         {
             Predicate = check => check.Tags.Contains(ReadyTag),
-            ResponseWriter = static (context, report) =>
-                context.Response.WriteAsync(string.Join('\n', report.Entries.Values.Select(entry => entry.Description)) + "\n"),
+            ResponseWriter = static (context, report) => context.Response.WriteAsync(report.Status == HealthStatus.Healthy
+                ? "ready\n"
+                : string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy).Select(entry => entry.Description + "\n"))),
         });
         if (app.Services.GetRequiredService<IOptions<DashboardPageOptions>>().Value.Enabled)
         {
@@ -46,6 +51,35 @@ internal sealed class ReadyCheck(IMeshAgent agent, DeliveryLedger ledger) : IHea
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var problem = agent.Snapshot.Problem ?? (ledger.Announcement is null ? "has not announced its key yet" : null);
-        return Task.FromResult(problem is null ? HealthCheckResult.Healthy("ready") : HealthCheckResult.Unhealthy(problem));
+        return Task.FromResult(Health.Of(problem));
     }
+}
+
+/// <summary>Ready: the membership can be read and written, as far as the last request tells.</summary>
+/// <remarks>Silos that run go on without it. It counts for readiness so that a roll-out stops while no silo could join.</remarks>
+internal sealed class ClusteringCheck(IServiceProvider services) : IHealthCheck
+{
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(Health.Of(services.GetService<ClusteringHealth>()?.Problem is { } problem ? $"membership: {problem}" : null));
+}
+
+/// <summary>Ready: the list of nodes is followed, and has nothing to complain about this node.</summary>
+internal sealed class NodesCheck(INodeRosterSource roster, DeliveryLedger ledger, ILocalSiloDetails silo, IServiceProvider services) : IHealthCheck
+{
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
+            : roster.FindProblem(silo.Name, ledger.Announcement) is { } own ? $"nodes: {silo.Name} {own}"
+            : null;
+        return Task.FromResult(Health.Of(problem));
+    }
+}
+
+/// <summary>A problem as a result.</summary>
+internal static class Health
+{
+    /// <summary>Healthy if there is no problem.</summary>
+    public static HealthCheckResult Of(string? problem) => problem is null ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(problem);
 }

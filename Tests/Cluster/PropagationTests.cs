@@ -192,6 +192,37 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.Equal(1, (await mesh.Node("node-1").GetStatus(Token)).Rotations);
     }
 
+    // Whoever reaches a gateway can call a PeerGrain.
+    [Fact]
+    public async Task Publish_SignedBySomebodyElse_IsRefusedAndChangesNothing()
+    {
+        await using var mesh = await MeshCluster.Start(2);
+        await mesh.UntilAllAgree();
+        var genuine = (await mesh.Peer("node-1").GetAnnouncement(Token))!;
+        using var forger = new Identity();
+        var forged = forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = genuine.Sequence.Revision + 1 } });
+
+        Assert.Equal(AnnouncementOutcome.BadSignature, (await mesh.Peer("node-1").Publish(forged, Token)).Outcome);
+        Assert.Equal(AnnouncementOutcome.UnknownNode, (await mesh.Peer("node-0").Publish(forged, Token)).Outcome);
+
+        Assert.Equal(genuine, await mesh.Peer("node-1").GetAnnouncement(Token));
+        Assert.True(mesh.AllAgree());
+    }
+
+    [Fact]
+    public async Task Receive_OwnAnnouncementWithAnImpossibleSequence_DoesNotMuteTheNode()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var genuine = (await mesh.Peer("node-2").GetAnnouncement(Token))!;
+        using var forger = new Identity();
+
+        await Send(mesh, forger.Sign(genuine with { Sequence = new AnnouncementSequence(new Epoch(long.MaxValue), long.MaxValue) }), AnnouncementOutcome.Malformed);
+
+        var receipt = await mesh.Node("node-2").Rotate(Token);
+        await MeshCluster.Eventually(() => mesh.HeldKeys("node-0", "node-2").Contains(receipt.NewPublicKey), "the next key of node-2 to be taken");
+    }
+
     [Fact]
     public async Task GetSnapshot_OneSiloDead_ListsItWithTheReasonAndTheOthersInAgreement()
     {

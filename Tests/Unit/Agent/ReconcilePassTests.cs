@@ -47,7 +47,7 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2);
         mesh.Store.MarkSynced();
-        Assert.Equal(new PassResult([], "has no key yet", null), await mesh.Pass.Run(true, Token));
+        Assert.Equal(new PassResult([], "has no key yet", null, false), await mesh.Pass.Run(true, Token));
         Assert.Equal(0, mesh.Writes);
     }
 

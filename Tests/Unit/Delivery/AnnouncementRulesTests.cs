@@ -12,6 +12,7 @@ namespace Orleans.WireGuard.Tests.Unit.Delivery;
 public sealed class AnnouncementRulesTests : IDisposable
 {
     private static readonly NodeRoster Roster = TestMesh.Roster(1, 2, 3);
+    private static readonly DateTimeOffset Now = TestMesh.Start;
 
     private readonly Identity _identity = new();
     private readonly Dictionary<string, PeerAnnouncement> _held;
@@ -54,7 +55,7 @@ public sealed class AnnouncementRulesTests : IDisposable
         AssertRefused(AnnouncementOutcome.UnknownNode, "'node-4'", stranger);
 
         // Until the source has answered nobody can tell.
-        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(stranger, _held, null).Outcome);
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(stranger, _held, null, Now).Outcome);
     }
 
     [Fact]
@@ -87,10 +88,10 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_PodCIDRThatTheRosterGivesToAnother_IsRefused()
     {
         var taken = _identity.Sign(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse("10.0.1.128/25")] });
-        var (outcome, detail) = AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(1, 2, 3));
+        var (outcome, detail) = AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(1, 2, 3), Now);
         Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, outcome);
         Assert.Contains("10.0.1.0/24 of 'node-1' in the roster", detail, StringComparison.Ordinal);
-        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), null).Outcome);
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), null, Now).Outcome);
     }
 
     [Fact]
@@ -123,12 +124,23 @@ public sealed class AnnouncementRulesTests : IDisposable
     [Theory]
     [InlineData(-1, 0)]
     [InlineData(0, -1)]
-    [InlineData((1L << 48) + 1, 0)]
+    [InlineData(4_000_000_000_000, 0)]
     [InlineData(0, (1L << 48) + 1)]
     public void Judge_SequenceOutOfRange_IsMalformed(long epoch, long revision) => AssertRefused(
         AnnouncementOutcome.Malformed,
         string.Create(CultureInfo.InvariantCulture, $"{epoch}.{revision}"),
         TestMesh.Announce(3) with { Sequence = new AnnouncementSequence(new Epoch(epoch), revision) });
+
+    [Fact]
+    public void Judge_HighestSequenceThatIsTaken_CanBeSurpassedADayLater()
+    {
+        var highest = new AnnouncementSequence(Epoch.At(Now + TimeSpan.FromDays(1), TimeSpan.FromSeconds(1)), AnnouncementSequence.MaxRevision);
+        Assert.True(AnnouncementRules.IsPossible(highest, Now));
+        var next = AnnouncementSequence.Next(highest, Now, TimeSpan.FromSeconds(120));
+        Assert.True(next > highest);
+        Assert.False(AnnouncementRules.IsPossible(next, Now));
+        Assert.True(AnnouncementRules.IsPossible(next, Now + TimeSpan.FromSeconds(1)));
+    }
 
     [Fact]
     public void Judge_BadSlots_IsMalformed()
@@ -205,7 +217,7 @@ public sealed class AnnouncementRulesTests : IDisposable
 
     private PeerAnnouncement Signed(PeerAnnouncement announcement) => _identity.Sign(announcement);
 
-    private (AnnouncementOutcome Outcome, string Detail) Judge(PeerAnnouncement announcement) => AnnouncementRules.Judge(announcement, _held, Roster);
+    private (AnnouncementOutcome Outcome, string Detail) Judge(PeerAnnouncement announcement) => AnnouncementRules.Judge(announcement, _held, Roster, Now);
 
     private void AssertRefused(AnnouncementOutcome outcome, string detail, PeerAnnouncement announcement)
     {

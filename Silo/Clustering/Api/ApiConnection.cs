@@ -1,0 +1,119 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
+using k8s;
+using k8s.Authentication;
+
+namespace Orleans.WireGuard.Silo.Clustering;
+
+/// <summary>Where the API server is and who we are: address, authorities, token or client certificate, namespace.</summary>
+/// <remarks>KubernetesClient finds and reads all of that; the requests themselves are ours, because a watch of metadata only needs its own Accept header.</remarks>
+internal sealed class ApiConnection : IDisposable
+{
+    private const string ServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+    // A watch may be silent for a minute. A connection whose other end vanished is found by these pings, not by TCP after a quarter of an hour.
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly Kubernetes _client;
+    private readonly string? _tokenFile;
+    private ITokenProvider? _tokens;
+
+    /// <summary>Reads the configuration; the server is not asked yet.</summary>
+    /// <exception cref="k8s.Exceptions.KubeConfigException">There is no configuration, or it cannot be read.</exception>
+    public ApiConnection(KubernetesApiOptions options)
+    {
+        (var configuration, _tokenFile) = Load(options);
+        configuration.FirstMessageHandlerSetup = handler =>
+        {
+            if (handler is SocketsHttpHandler sockets)
+            {
+                sockets.KeepAlivePingDelay = PingDelay;
+                sockets.KeepAlivePingTimeout = PingTimeout;
+                sockets.ConnectTimeout = options.RequestTimeout;
+                sockets.PooledConnectionLifetime = TimeSpan.FromMinutes(10);
+            }
+        };
+        _tokens = _tokenFile is null ? null : new TokenFileAuth(_tokenFile);
+        _client = new Kubernetes(configuration);
+
+        // The namespace file of a pod ends with whatever its author typed; a line break in a URL would be an error without a face.
+        Namespace = (options.Namespace ?? configuration.Namespace)?.Trim() is { Length: > 0 } space ? space : "default";
+    }
+
+    /// <summary>Base address, with a slash at its end.</summary>
+    public Uri Server => _client.BaseUri;
+
+    /// <summary>Namespace of our objects.</summary>
+    public string Namespace { get; }
+
+    /// <summary>Sends one message with our credentials; the answer's body is not read yet.</summary>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken)
+    {
+        if (_tokens is { } tokens)
+        {
+            AuthenticationHeaderValue header = await tokens.GetAuthenticationHeaderAsync(cancellationToken);
+            message.Headers.Authorization = header;
+        }
+        else if (_client.Credentials is { } credentials)
+        {
+            await credentials.ProcessHttpRequestAsync(message, cancellationToken);
+        }
+
+        return await _client.HttpClient.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
+
+    /// <summary>Forgets the token that was read from a file, so that the next request reads it again.</summary>
+    /// <returns>False if there is no file to read again.</returns>
+    public bool TryReloadToken()
+    {
+        if (_tokenFile is null)
+        {
+            return false;
+        }
+
+        // KubernetesClient's provider keeps a token for a minute; a new provider begins by reading.
+        _tokens = new TokenFileAuth(_tokenFile);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _client.Dispose();
+
+    private static X509Certificate2Collection Authorities(string file)
+    {
+        var authorities = new X509Certificate2Collection();
+        authorities.ImportFromPemFile(file);
+        return authorities;
+    }
+
+    private static (KubernetesClientConfiguration Configuration, string? TokenFile) Load(KubernetesApiOptions options)
+    {
+        if (options.Address is { } address)
+        {
+            var authority = options.CertificateAuthorityFile ?? Existing("ca.crt");
+            var configuration = new KubernetesClientConfiguration
+            {
+                Host = address.AbsoluteUri,
+                SslCaCerts = authority is null ? null : Authorities(authority),
+                Namespace = Existing("namespace") is { } file ? File.ReadAllText(file) : null,
+            };
+            return (configuration, options.TokenFile ?? Existing("token"));
+        }
+
+        if (options.KubeConfigPath is { } path)
+        {
+            return (KubernetesClientConfiguration.BuildConfigFromConfigFile(path), null);
+        }
+
+        return KubernetesClientConfiguration.IsInCluster()
+            ? (KubernetesClientConfiguration.InClusterConfig(), Existing("token"))
+            : (KubernetesClientConfiguration.BuildConfigFromConfigFile(), null);
+
+        static string? Existing(string name)
+        {
+            var file = Path.Combine(ServiceAccountFolder, name);
+            return File.Exists(file) ? file : null;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>
+/// Refuses to be a second silo of one name: both would claim the node's key. The younger gives way. A row of our own address is our former
+/// self, and one that nobody answers for is a silo that died a moment ago.
+/// </summary>
+/// <remarks>
+/// With Redis it runs before anything is made, and a store that is away is a fault. With Kubernetes it runs within the silo's own start,
+/// just before the silo joins: an API server that is away is waited for, while the health endpoints already say so.
+/// </remarks>
+internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOptions> nodes, IOptions<ClusteringOptions> clustering, IServiceProvider services)
+    : ILifecycleParticipant<ISiloLifecycle>
+{
+    /// <inheritdoc/>
+    public void Participate(ISiloLifecycle lifecycle)
+    {
+        if (clustering.Value.Provider == ClusteringProvider.Kubernetes)
+        {
+            // The stage before Orleans itself opens the membership table.
+            lifecycle.Subscribe(nameof(NodeNameCheck), ServiceLifecycleStage.RuntimeInitialize, RunOrThrow, _ => Task.CompletedTask);
+        }
+    }
+
+    /// <summary>Reads the membership and looks who bears our name.</summary>
+    /// <returns>What is wrong; <see langword="null"/> if nothing is.</returns>
+    public async Task<string?> Run(CancellationToken cancellationToken)
+    {
+        // Not a constructor argument: there is no table with development clustering.
+        var membership = services.GetRequiredService<IMembershipTable>();
+        await membership.InitializeMembershipTableAsync(true, cancellationToken);
+        var table = await membership.ReadAllAsync(cancellationToken);
+        var self = new IPEndPoint(LocalAddress.Of(node.Value, nodes.Value), clustering.Value.SiloPort);
+        foreach (var (entry, _) in table.Members)
+        {
+            var endpoint = entry.SiloAddress.Endpoint;
+            if (entry.Status == SiloStatus.Active && entry.SiloName == node.Value.Name && !endpoint.Equals(self)
+                && await Answers(endpoint, cancellationToken))
+            {
+                return $"Node:Name '{node.Value.Name}' is borne by another silo, which answers at {endpoint}; every node has a name of its own.";
+            }
+        }
+
+        return null;
+    }
+
+    private async Task RunOrThrow(CancellationToken cancellationToken)
+    {
+        if (await Run(cancellationToken) is { } fault)
+        {
+            throw new StartupException([fault]);
+        }
+    }
+
+    private static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(TimeSpan.FromSeconds(1));
+        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(endpoint, timeout.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return false;
+        }
+    }
+}

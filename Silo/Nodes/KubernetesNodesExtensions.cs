@@ -1,0 +1,27 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Clustering;
+
+namespace Orleans.WireGuard.Silo.Nodes;
+
+/// <summary>Adds the roster and the annotation by the Kubernetes API.</summary>
+internal static class KubernetesNodesExtensions
+{
+    /// <summary>Adds <see cref="KubernetesRosterSource"/> and <see cref="AnnotationPublisher"/>, and has the host run them. Safe to call twice.</summary>
+    public static IServiceCollection AddKubernetesNodes(this IServiceCollection services)
+    {
+        if (services.Any(service => service.ServiceType == typeof(NodeWatcher)))
+        {
+            return services;
+        }
+
+        services.AddKubernetesApi();
+        services.AddSingleton<NodeWatcher>();
+        services.AddSingleton<AnnotationPublisher>();
+        services.AddSingleton<KubernetesRosterSource>();
+        services.TryAddSingleton<INodeRosterSource>(provider => provider.GetRequiredService<KubernetesRosterSource>());
+        services.AddHostedService(provider => provider.GetRequiredService<KubernetesRosterSource>());
+        services.AddHostedService<AnnotationFollower>();
+        return services;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Net;
+
+namespace Orleans.WireGuard.Silo.Nodes;
+
+/// <summary>Reads Node and CiliumNode objects into records. Pure: what cannot be read becomes a problem of that node, never an error.</summary>
+internal static class NodeReader
+{
+    /// <summary>The annotation that carries a node's active public key, as Cilium names it.</summary>
+    public const string PublicKeyAnnotation = "network.cilium.io/wg-pub-key";
+
+    /// <summary>Reads one object of either kind.</summary>
+    public static NodeRecord Read(NodeObject source)
+    {
+        List<string> problems = [];
+        var addresses = Addresses(source, problems);
+        var prefixes = PodCIDRs(source, problems);
+        if (addresses.Count == 0)
+        {
+            problems.Add("has no InternalIP or ExternalIP");
+        }
+
+        if (prefixes.Count == 0)
+        {
+            problems.Add("has no pod CIDR");
+        }
+
+        return new(
+            source.Metadata.Name ?? string.Empty,
+            source.Metadata.Uid ?? string.Empty,
+            addresses.ToEquatableArray(),
+            prefixes.ToEquatableArray(),
+            source.Metadata.Annotations?.GetValueOrDefault(PublicKeyAnnotation),
+            problems.ToEquatableArray());
+    }
+
+    private static List<IPAddress> Addresses(NodeObject source, List<string> problems)
+    {
+        List<IPAddress> addresses = [];
+        var listed = (source.Spec?.Addresses ?? []).Concat(source.Status?.Addresses ?? []).ToList();
+        foreach (var type in (string[])["InternalIP", "ExternalIP"])
+        {
+            foreach (var each in listed.Where(address => address.Type == type))
+            {
+                var text = each.IP ?? each.Address;
+                if (!IPAddress.TryParse(text, out var address))
+                {
+                    problems.Add($"has an {type} that is no address: \"{text}\"");
+                }
+                else if (!addresses.Contains(address))
+                {
+                    addresses.Add(address);
+                }
+            }
+        }
+
+        return addresses;
+    }
+
+    private static List<IPPrefix> PodCIDRs(NodeObject source, List<string> problems)
+    {
+        IEnumerable<string> texts = source.Spec?.Ipam?.PodCIDRs ?? source.Spec?.PodCIDRs ?? [];
+        if (!texts.Any() && source.Spec?.PodCIDR is { Length: > 0 } single)
+        {
+            texts = [single];
+        }
+
+        SortedSet<IPPrefix> prefixes = [];
+        foreach (var text in texts)
+        {
+            if (IPPrefix.TryParse(text, out var prefix))
+            {
+                prefixes.Add(prefix);
+            }
+            else
+            {
+                problems.Add($"has a pod CIDR that is none: \"{text}\"");
+            }
+        }
+
+        return [.. prefixes];
+    }
+}

@@ -1,0 +1,127 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support.KubernetesApi;
+using Orleans.WireGuard.Tests.Unit.Deploy;
+using YamlDotNet.RepresentationModel;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>
+/// Three nodes in network namespaces whose silos have what the DaemonSet gives them: the ConfigMap's file, the variables, and a token with
+/// exactly the rights of <c>deploy/base/rbac.yaml</c>. Membership and nodes are in the API server, which listens on the underlay.
+/// </summary>
+public sealed class KubernetesMesh : IAsyncLifetime
+{
+    /// <summary>Length of an epoch.</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
+
+    private MeshHarness? _mesh;
+    private ApiCluster? _cluster;
+
+    /// <summary>Namespaces and processes.</summary>
+    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+
+    /// <summary>The API server.</summary>
+    internal ApiCluster Cluster => _cluster!;
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        if (LocalMeshCollection.ReasonToSkip is not null || Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 })
+        {
+            return;
+        }
+
+        // A plan of its own, so that it runs beside the other meshes of this machine.
+        var (plan, token) = (new MeshPlan("owgk", 3, 106, 250), TestContext.Current.CancellationToken);
+        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        _mesh.InstallBinary(LocalMeshCollection.Binary);
+        _cluster = new ApiCluster { Address = plan.HostAddress };
+        await _cluster.InitializeAsync();
+        foreach (var node in plan.Nodes)
+        {
+            await CreateNodeAsync(node);
+            await File.WriteAllTextAsync(_mesh.State.SiloConfiguration(node), (await ConfigurationAsync(node)).ToJsonString(), token);
+            _mesh.StartSilo(node);
+        }
+
+        await WaitReadyAsync(plan.Nodes);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        // The server's address goes away with the mesh.
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+
+        if (_mesh is not null)
+        {
+            await _mesh.DisposeAsync();
+        }
+    }
+
+    /// <summary>Skips the calling test where the mesh cannot be.</summary>
+    internal static void SkipUnlessPossible()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        Assert.SkipWhen(
+            Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 }, "would make Node objects in a real cluster, which schedules pods on them");
+    }
+
+    /// <summary>Waits for silos.</summary>
+    internal Task WaitReadyAsync(IReadOnlyList<NodePlan> nodes) =>
+        new MeshStarter(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage).WaitReadyAsync(nodes, TestContext.Current.CancellationToken);
+
+    /// <summary>Makes the node's object.</summary>
+    internal Task CreateNodeAsync(NodePlan node) => Cluster.PostAsync("api/v1/nodes", new JsonObject
+    {
+        ["metadata"] = new JsonObject { ["name"] = node.Name },
+        ["spec"] = new JsonObject { ["podCIDR"] = node.PodCIDR.ToString(), ["podCIDRs"] = new JsonArray(node.PodCIDR.ToString()) },
+        ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = node.Address.ToString() }) },
+    });
+
+    /// <summary>The node's annotation; null if there is none.</summary>
+    internal async Task<string?> AnnotationAsync(NodePlan node)
+    {
+        var (code, text) = await Cluster.SendAsync(HttpMethod.Get, $"api/v1/nodes/{node.Name}");
+        Assert.True(code == HttpStatusCode.OK, text);
+        return (string?)JsonNode.Parse(text)!["metadata"]!["annotations"]?["network.cilium.io/wg-pub-key"];
+    }
+
+    /// <summary>What <c>owg status</c> says on a node.</summary>
+    internal async Task<MeshStatus> StatusAsync(NodePlan node)
+    {
+        var result = await Mesh.RunAsync(node, TestContext.Current.CancellationToken, "owg", "status", "-o", "json");
+        Assert.True(result.ExitCode is 0 or 3, result.Error);
+        return MeshStatus.Parse(result.Output);
+    }
+
+    /// <summary>The ConfigMap's file, with what differs between a cluster and this machine.</summary>
+    internal async Task<JsonObject> ConfigurationAsync(NodePlan node)
+    {
+        var token = await Cluster.CreateUserAsync([.. Rules("Role", Cluster.Namespace), .. Rules("ClusterRole", null)]);
+        var configuration = Manifests.Configuration;
+
+        // The harness starts silos without HOST_IP; Run_SecondSiloOfAName_GivesWay has it.
+        configuration["Node"]!["Address"] = node.Address.ToString();
+        configuration["Kubernetes"]!["Address"] = Cluster.Server.Address.ToString();
+        configuration["Kubernetes"]!["TokenFile"] = Cluster.WriteToken(token);
+        configuration["Kubernetes"]!["CertificateAuthorityFile"] = Cluster.AuthorityFile;
+        configuration["Kubernetes"]!["Namespace"] = Cluster.Namespace;
+        configuration["Rotation"]!["Period"] = Period.ToString("c");
+        configuration["Device"]!["StartUserspace"] = true;
+        configuration["Web"]!["Address"] = Mesh.Plan.WebAddress(node).ToString();
+        configuration["Web"]!["Port"] = MeshPlan.WebPort;
+        return configuration;
+    }
+
+    private static IEnumerable<AccessRule> Rules(string kind, string? space) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
+        from texts in Manifests.Texts(rule, "apiGroups")
+        from resource in Manifests.Texts(rule, "resources")
+        select new AccessRule(texts, resource, [.. Manifests.Texts(rule, "verbs")], space));
+}

@@ -1,0 +1,318 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Tests.Support.KubernetesApi;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>What the table does when the API server refuses, sheds load, answers late, or is away.</summary>
+public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixture<ApiCluster>
+{
+    private readonly string _clusterId = TableEntries.ClusterId();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(500)]
+    [InlineData(503)]
+    [InlineData(429)]
+    public async Task InsertRow_ServerFailsThreeTimes_SucceedsByRetry(int code)
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        var version = (await table.ReadAllAsync(Token)).Version;
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Writes, Remaining = 3, Error = new ApiException(code, string.Empty, "fault") });
+
+        Assert.True(await table.InsertRowAsync(TableEntries.Entry(), version.Next(), Token));
+    }
+
+    [Fact]
+    public async Task ReadAll_RetryAfter_WaitsAsLongAsAsked()
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Remaining = 1, Error = ApiException.TooManyRequests(1), RetryAfter = 1 });
+        var clock = Stopwatch.GetTimestamp();
+
+        await table.ReadAllAsync(Token);
+
+        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task ReadAll_RetryAfterBeyondTheCap_FailsAtOnce()
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Error = ApiException.TooManyRequests(3600), RetryAfter = 3600 });
+        var clock = Stopwatch.GetTimestamp();
+
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+
+        Assert.Equal(ApiFailure.Throttled, error.Failure);
+        Assert.Equal(TimeSpan.FromHours(1), error.RetryAfter);
+        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task InsertRow_AnswerLost_KnowsItsOwnWriteAgain()
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        var entry = TableEntries.Entry();
+        var version = (await table.ReadAllAsync(Token)).Version;
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Writes, Remaining = 1, LosesAnswer = true });
+
+        Assert.True(await table.InsertRowAsync(entry, version.Next(), Token), "the retry conflicts with our own write");
+
+        var data = await table.ReadAllAsync(Token);
+        Assert.Equal(1, data.Version.Version);
+        Assert.Single(data.Members);
+    }
+
+    [Fact]
+    public async Task InsertRow_AnswerLostAndAnotherWrote_IsFalse()
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        var version = (await table.ReadAllAsync(Token)).Version;
+        var other = cluster.CreateTable(_clusterId);
+        Assert.True(await other.InsertRowAsync(TableEntries.Entry(), (await other.ReadAllAsync(Token)).Version.Next(), Token));
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Writes, Remaining = 1, LosesAnswer = true });
+
+        Assert.False(await table.InsertRowAsync(TableEntries.Entry(), version.Next(), Token));
+    }
+
+    [Fact]
+    public async Task UpdateIAmAlive_AnswerOfCreateLost_Succeeds()
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        var entry = TableEntries.Entry(SiloStatus.Active);
+        Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = request => request.Method == "POST", Remaining = 1, LosesAnswer = true });
+
+        await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = entry.SiloAddress, IAmAliveTime = TableEntries.Now.AddMinutes(1) }, Token);
+
+        Assert.Equal(TableEntries.Now.AddMinutes(1), (await table.ReadAllAsync(Token)).Members[0].Item1.IAmAliveTime, TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task ReadAll_SlowServer_TimesOutAndIsUnavailable()
+    {
+        var table = cluster.CreateTable(_clusterId, options => (options.RequestTimeout, options.MaxRetries) = (TimeSpan.FromMilliseconds(200), 1));
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Latency = TimeSpan.FromSeconds(5) });
+
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+
+        Assert.Equal(ApiFailure.Unavailable, error.Failure);
+        Assert.Equal(2, error.Attempts);
+        Assert.Contains("no answer within 00:00:00.2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ReadAll_CallerCancels_IsCancelledAtOnce()
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Latency = TimeSpan.FromSeconds(5) });
+        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        var clock = Stopwatch.GetTimestamp();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => table.ReadAllAsync(cancellation.Token));
+
+        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task ReadAll_ServerFailsForLong_OpensTheCircuitAndRecovers()
+    {
+        var table = cluster.CreateTable(_clusterId, options => options.BreakDuration = TimeSpan.FromMilliseconds(500));
+        await table.InitializeMembershipTableAsync(true, Token);
+        using (cluster.Server.Faults.Add(new ApiFault { When = _ => true, Error = ApiException.Internal("fault") }))
+        {
+            for (var call = 0; call < 4; call++)
+            {
+                await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+            }
+
+            cluster.Server.Requests.Clear();
+            var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+            Assert.Contains("is not asked for now", error.Message, StringComparison.Ordinal);
+            Assert.Empty(cluster.Server.Requests.Snapshot());
+        }
+
+        await Task.Delay(TimeSpan.FromMilliseconds(700), TimeProvider.System, Token);
+        Assert.Empty((await table.ReadAllAsync(Token)).Members);
+    }
+
+    [Fact]
+    public async Task ReadAll_Outage_IsUnavailableAndComesBack()
+    {
+        var table = cluster.CreateTable(_clusterId, options => options.MaxRetries = 1);
+        await table.InitializeMembershipTableAsync(true, Token);
+        await cluster.Server.StopListeningAsync();
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+        await cluster.Server.ListenAsync(Token);
+
+        Assert.Equal(ApiFailure.Unavailable, error.Failure);
+        Assert.Contains($"127.0.0.1:{cluster.Server.Address.Port} did not answer get orleansclusters", error.Message, StringComparison.Ordinal);
+        Assert.Empty((await table.ReadAllAsync(Token)).Members);
+    }
+
+    [Fact]
+    public async Task Initialize_Outage_WaitsWithReasonUntilItEnds()
+    {
+        var health = new ClusteringHealth(TimeProvider.System);
+        var table = cluster.CreateTable(
+            _clusterId, options => options.MaxRetries = 0, options => options.InitializationTimeout = TimeSpan.FromSeconds(30), health: health);
+        await cluster.Server.StopListeningAsync();
+        var initialization = table.InitializeMembershipTableAsync(true, Token);
+        while (health.Problem is null)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
+        }
+
+        Assert.Contains("did not answer", health.Problem, StringComparison.Ordinal);
+        Assert.False(initialization.IsCompleted);
+        await cluster.Server.ListenAsync(Token);
+        await initialization;
+        Assert.Null(health.Problem);
+        Assert.NotNull(health.LastSuccess);
+    }
+
+    [Fact]
+    public async Task Initialize_DefinitionMissing_SaysWhatToApply()
+    {
+        Assert.SkipWhen(cluster.IsReal, "would remove the definition under other tests of a shared cluster");
+        await using var other = new ApiCluster();
+        await other.InitializeAsync();
+        await other.SendAsync(HttpMethod.Delete, "apis/apiextensions.k8s.io/v1/customresourcedefinitions/orleansclusters.orleans.wireguard");
+
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => other.CreateTable(_clusterId).InitializeMembershipTableAsync(true, Token));
+
+        Assert.Equal(ApiFailure.MissingDefinition, error.Failure);
+        Assert.Contains("kubectl apply -f deploy/crds/orleansclusters.yaml", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("orleans.wireguard", "orleansclusters", "get")]
+    [InlineData("orleans.wireguard", "orleansclusters", "create")]
+    [InlineData("orleans.wireguard", "orleansclusters", "update")]
+    [InlineData("coordination.k8s.io", "leases", "list")]
+    [InlineData("coordination.k8s.io", "leases", "create")]
+    [InlineData("coordination.k8s.io", "leases", "patch")]
+    public async Task AnyMethod_RbacVerbMissing_NamesVerbAndResource(string group, string resource, string verb)
+    {
+        var token = await cluster.CreateUserAsync(
+            Rule("orleans.wireguard", "orleansclusters", "get", "create", "update"), Rule("coordination.k8s.io", "leases", "list", "create", "patch"));
+        var table = cluster.CreateTable(_clusterId, tokenFile: cluster.WriteToken(token));
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(async () =>
+        {
+            await table.InitializeMembershipTableAsync(true, Token);
+            var entry = TableEntries.Entry();
+            await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token);
+            await table.UpdateIAmAliveAsync(entry, Token);
+        });
+
+        Assert.Equal(ApiFailure.Forbidden, error.Failure);
+        Assert.Contains($"verb \"{verb}\" on resource \"{resource}\" of API group \"{group}\"", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"in namespace \"{cluster.Namespace}\"", error.Message, StringComparison.Ordinal);
+        Assert.Equal(1, error.Attempts);
+
+        AccessRule Rule(string ofGroup, string ofResource, params string[] verbs) =>
+            new(ofGroup, ofResource, [.. verbs.Where(each => !(ofResource == resource && each == verb))], cluster.Namespace);
+    }
+
+    [Fact]
+    public async Task ReadAll_TokenReplacedInItsFile_IsReadAgainAfter401()
+    {
+        Assert.SkipWhen(cluster.IsReal, "a real token cannot be expired at will");
+        var first = cluster.Server.AddToken("silo", AccessRule.Everything);
+        var file = cluster.WriteToken(first);
+        var table = cluster.CreateTable(_clusterId, tokenFile: file);
+        await table.InitializeMembershipTableAsync(true, Token);
+
+        cluster.Server.ExpireToken(first);
+        await File.WriteAllTextAsync(file, cluster.Server.AddToken("silo", AccessRule.Everything), Token);
+
+        Assert.Empty((await table.ReadAllAsync(Token)).Members);
+    }
+
+    [Fact]
+    public async Task ReadAll_TokenExpired_SaysSo()
+    {
+        var table = cluster.CreateTable(_clusterId, tokenFile: cluster.WriteToken("not-a-token"));
+
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+
+        Assert.Equal(ApiFailure.Unauthorized, error.Failure);
+        Assert.Contains("token is mounted and not expired", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Initialize_NamespaceMissing_NamesIt()
+    {
+        var table = cluster.CreateTable(_clusterId, options => options.Namespace = "owg-no-such-namespace");
+
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.InitializeMembershipTableAsync(true, Token));
+
+        Assert.Equal(ApiFailure.NotFound, error.Failure);
+        Assert.Contains("namespaces \"owg-no-such-namespace\" not found", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task InsertRow_TableLargerThanOurLimit_SaysHowToProceed()
+    {
+        var table = cluster.CreateTable(_clusterId, change: options => options.MaxTableBytes = 64 * 1024);
+        await table.InitializeMembershipTableAsync(true, Token);
+        await FillAsync(rows: 60, rowLength: 1100);
+
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(
+            async () => await table.InsertRowAsync(TableEntries.Entry(), (await table.ReadAllAsync(Token)).Version.Next(), Token));
+
+        Assert.Equal(ApiFailure.TooLarge, error.Failure);
+        Assert.Contains("DefunctSiloMinimumRetention", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task InsertRow_TableLargerThanEtcdStores_IsTooLargeAndNotRetried()
+    {
+        var table = cluster.CreateTable(_clusterId, change: options => options.MaxTableBytes = int.MaxValue);
+        await table.InitializeMembershipTableAsync(true, Token);
+        await FillAsync(rows: 1500, rowLength: 1000);
+        var data = await table.ReadAllAsync(Token);
+        var entry = TableEntries.Entry();
+        entry.SuspectTimes = [.. Enumerable.Range(0, 90).Select(_ => Tuple.Create(entry.SiloAddress, entry.StartTime))];
+        KubernetesApiException? error = null;
+        for (var count = 0; count < 40 && error is null; count++)
+        {
+            entry.SiloAddress = TableEntries.Address();
+            try
+            {
+                Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
+            }
+            catch (KubernetesApiException failure)
+            {
+                error = failure;
+            }
+        }
+
+        Assert.NotNull(error);
+        Assert.Equal(ApiFailure.TooLarge, error.Failure);
+        Assert.Equal(1, error.Attempts);
+        TestContext.Current.TestOutputHelper!.WriteLine(error.Message);
+    }
+
+    private static bool Writes(ApiRequest request) => request.Method == "PUT";
+
+    private static bool Reads(ApiRequest request) => request.Method == "GET" && !request.IsWatch;
+
+    private async Task FillAsync(int rows, int rowLength)
+    {
+        var lines = Enumerable.Range(0, rows).Select(_ =>
+        {
+            var entry = TableEntries.Entry(SiloStatus.Active);
+            entry.SiloName = new string('x', rowLength - 100);
+            return (JsonNode)JsonValue.Create(MembershipRowCodec.Encode(entry));
+        });
+        var patch = new JsonObject { ["spec"] = new JsonObject { ["version"] = rows, ["silos"] = new JsonArray([.. lines]) } };
+        var (code, text) = await cluster.SendAsync(
+            HttpMethod.Patch, cluster.ClusterPath(ObjectNames.Cluster(_clusterId)), patch, contentType: "application/merge-patch+json");
+        Assert.True(code == HttpStatusCode.OK, text);
+    }
+}

@@ -1,0 +1,228 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Tests.Support.KubernetesApi;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>The roster follows Node and CiliumNode objects, and our own annotation is kept right.</summary>
+public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiCluster>
+{
+    private static readonly PublicKey Key = PublicKey.Parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=");
+
+    private readonly string _prefix = $"owg-{Guid.NewGuid():N}"[..12];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Run_NodesComeChangeAndGo_RosterFollows()
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        await using var run = Start(NodeSource.Node);
+        await run.UntilAsync(roster => roster.IsSynced && Has(roster, "a"));
+
+        await CreateAsync("b", "10.1.1.0/24");
+        await run.UntilAsync(roster => Has(roster, "b"));
+        await PatchAsync("b", """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":"k"}}}""");
+        await run.UntilAsync(roster => Find(roster, "b")?.AnnotatedKey == "k");
+        await DeleteAsync("a");
+        await run.UntilAsync(roster => !Has(roster, "a"));
+        await CreateAsync("a", "10.1.2.0/24");
+        await run.UntilAsync(roster => Find(roster, "a")?.PodCIDRs.Contains(IPPrefix.Parse("10.1.2.0/24")) == true);
+        await CleanAsync("a", "b");
+    }
+
+    [Fact]
+    public async Task Run_WatchDroppedWhileANodeGoes_RosterCatchesUp()
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        await using var run = Start(NodeSource.Node);
+        await run.UntilAsync(roster => Has(roster, "a"));
+
+        using (cluster.Server.Faults.Add(new ApiFault { When = request => request.IsWatch, Error = ApiException.Internal("fault") }))
+        {
+            await cluster.Server.Faults.DropWatchesAsync();
+            await DeleteAsync("a");
+            await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System, Token);
+            Assert.True(Has(run.Watcher.Current, "a"));
+        }
+
+        await run.UntilAsync(roster => !Has(roster, "a"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_ResourceVersionGone_ListsAnew(bool asStatus)
+    {
+        Assert.SkipWhen(cluster.IsReal, "a real server compacts when it likes");
+        await CreateAsync("a", "10.1.0.0/24");
+        await CreateAsync("b", "10.1.1.0/24");
+        await using var run = Start(NodeSource.Node);
+        await run.UntilAsync(roster => Has(roster, "b"));
+        cluster.Server.Watches.GoneAsStatus = asStatus;
+        using (cluster.Server.Faults.Add(new ApiFault { When = request => request.IsWatch, Error = ApiException.Internal("fault") }))
+        {
+            await cluster.Server.Faults.DropWatchesAsync();
+            await DeleteAsync("b");
+            cluster.Server.Registry.Store.Compact();
+        }
+
+        await run.UntilAsync(roster => !Has(roster, "b") && Has(roster, "a"));
+        cluster.Server.Watches.GoneAsStatus = false;
+        await CleanAsync("a");
+    }
+
+    [Fact]
+    public async Task Run_Outage_KeepsTheRosterAndComesBack()
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        await using var run = Start(NodeSource.Node);
+        await run.UntilAsync(roster => Has(roster, "a"));
+
+        await cluster.Server.StopListeningAsync();
+        while (run.Watcher.Problem is null)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
+        }
+
+        Assert.True(Has(run.Watcher.Current, "a"));
+        await cluster.Server.ListenAsync(Token);
+        await CreateAsync("b", "10.1.1.0/24");
+        await run.UntilAsync(roster => Has(roster, "b"));
+        await CleanAsync("a", "b");
+    }
+
+    [Fact]
+    public async Task Run_Auto_TakesCiliumNodesWhereTheyAreServed()
+    {
+        Assert.SkipWhen(cluster.IsReal, "would install Cilium's definition into a shared cluster");
+        await using var plain = Start(NodeSource.Auto);
+        await plain.UntilAsync(roster => roster.IsSynced);
+        Assert.Equal("nodes", plain.Watcher.Resource!.Plural);
+
+        await using var other = new ApiCluster();
+        await other.InitializeAsync();
+        await other.PostAsync("apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(CiliumNodeDefinition)!.AsObject());
+        await other.PostAsync("apis/cilium.io/v2/ciliumnodes", JsonNode.Parse("""
+            {"metadata":{"name":"a"},"spec":{"addresses":[{"type":"InternalIP","ip":"10.240.0.4"}],"ipam":{"podCIDRs":["10.1.0.0/24"]}}}
+            """)!.AsObject());
+        await using var run = Start(NodeSource.Auto, other);
+        await run.UntilAsync(roster => roster.Nodes.TryGetValue("a", out var node) && node.Problems.Count == 0);
+        Assert.Equal("ciliumnodes", run.Watcher.Resource!.Plural);
+    }
+
+    [Fact]
+    public async Task Publish_ForgedAndDeletedAnnotation_IsPutRightWithinFiveSeconds()
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        await using var run = Start(NodeSource.Node);
+        var publisher = new AnnotationPublisher(
+            cluster.CreateApi(), run.Watcher, Options.Create(new NodesOptions()), TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var running = publisher.RunAsync($"{_prefix}-a", stop.Token);
+        publisher.Publish(Key);
+        await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey == Key.ToString());
+        cluster.Server.Requests.Clear();
+
+        publisher.Publish(Key);
+        await PatchAsync("a", """{"metadata":{"labels":{"other":"change"}}}""");
+        await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, Token);
+        Assert.Equal(1, cluster.Server.Requests.Count("PATCH", _prefix));
+
+        foreach (var forged in (string[])["\"forged\"", "null"])
+        {
+            var clock = Stopwatch.GetTimestamp();
+            await PatchAsync("a", """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":VALUE}}}""".Replace("VALUE", forged, StringComparison.Ordinal));
+            await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey != Key.ToString());
+            await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey == Key.ToString());
+            TestContext.Current.TestOutputHelper!.WriteLine($"{forged}: right again after {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F0} ms");
+            Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        }
+
+        await stop.CancelAsync();
+        await running;
+        await publisher.RemoveAsync(run.Watcher.Resource!, $"{_prefix}-a", Token);
+        await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey is null);
+        await publisher.RemoveAsync(run.Watcher.Resource!, $"{_prefix}-never-existed", Token);
+        await CleanAsync("a");
+    }
+
+    private const string CiliumNodeDefinition = """
+        {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"ciliumnodes.cilium.io"},
+         "spec":{"group":"cilium.io","scope":"Cluster","names":{"kind":"CiliumNode","plural":"ciliumnodes","singular":"ciliumnode"},
+          "versions":[{"name":"v2","served":true,"storage":true,"subresources":{"status":{}},
+           "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}}}]}}
+        """;
+
+    private bool Has(WatchedNodes roster, string name) => Find(roster, name) is not null;
+
+    private NodeRecord? Find(WatchedNodes roster, string name) => roster.Nodes.GetValueOrDefault($"{_prefix}-{name}");
+
+    private async Task CreateAsync(string name, string prefix) => await cluster.PostAsync("api/v1/nodes", new JsonObject
+    {
+        ["metadata"] = new JsonObject { ["name"] = $"{_prefix}-{name}" },
+        ["spec"] = new JsonObject { ["podCIDR"] = prefix, ["podCIDRs"] = new JsonArray(prefix) },
+        ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
+    });
+
+    private async Task PatchAsync(string name, string patch)
+    {
+        var (code, text) = await cluster.SendAsync(
+            HttpMethod.Patch, $"api/v1/nodes/{_prefix}-{name}", JsonNode.Parse(patch), contentType: "application/merge-patch+json");
+        Assert.True(code == HttpStatusCode.OK, text);
+    }
+
+    private async Task DeleteAsync(string name) => await cluster.SendAsync(HttpMethod.Delete, $"api/v1/nodes/{_prefix}-{name}");
+
+    private async Task CleanAsync(params string[] names)
+    {
+        foreach (var name in names)
+        {
+            await DeleteAsync(name);
+        }
+    }
+
+    private Run Start(NodeSource source, ApiCluster? on = null)
+    {
+        var options = Options.Create(new NodesOptions { Source = source });
+        return new(new NodeWatcher((on ?? cluster).CreateApi(), options, TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
+    }
+
+    private sealed class Run : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        private readonly Task _running;
+
+        public Run(NodeWatcher watcher)
+        {
+            Watcher = watcher;
+            _running = watcher.RunAsync(_stop.Token);
+        }
+
+        public NodeWatcher Watcher { get; }
+
+        public async Task UntilAsync(Func<WatchedNodes, bool> condition)
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
+            patience.CancelAfter(TimeSpan.FromSeconds(20));
+            await foreach (var roster in Watcher.ChangesAsync(patience.Token))
+            {
+                if (condition(roster))
+                {
+                    return;
+                }
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _running;
+            _stop.Dispose();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
+
+/// <summary>The kinds that a cluster has without any definition, as far as the silo touches them.</summary>
+internal static class BuiltInTypes
+{
+    public static ResourceType Namespaces { get; } = new(string.Empty, "v1", "namespaces", "Namespace", false)
+    {
+        Singular = "namespace",
+        ShortNames = ["ns"],
+        HasStatus = true,
+        KeepsStatusOnCreate = true,
+        AllowsUnconditionalUpdate = true,
+    };
+
+    public static ResourceType Nodes { get; } = new(string.Empty, "v1", "nodes", "Node", false)
+    {
+        Singular = "node",
+        ShortNames = ["no"],
+        HasStatus = true,
+        KeepsStatusOnCreate = true,
+        AllowsUnconditionalUpdate = true,
+    };
+
+    /// <summary>Rules of pkg/apis/coordination/validation and pkg/registry/coordination/lease/strategy.go.</summary>
+    public static ResourceType Leases { get; } = new("coordination.k8s.io", "v1", "leases", "Lease", true)
+    {
+        Singular = "lease",
+        AllowsCreateOnUpdate = true,
+        Validate = ValidateLease,
+    };
+
+    public static ResourceType Definitions { get; } =
+        new("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false)
+        {
+            Singular = "customresourcedefinition",
+            ShortNames = ["crd"],
+            HasStatus = true,
+            HasGeneration = true,
+            Validate = CustomResourceDefinitions.Validate,
+        };
+
+    public static IReadOnlyList<ResourceType> All { get; } =
+    [
+        Namespaces, Nodes, Leases, Definitions, ServiceAccounts.Accounts, ServiceAccounts.Roles, ServiceAccounts.RoleBindings,
+    ];
+
+    private static IEnumerable<FieldError> ValidateLease(JsonObject lease)
+    {
+        if (lease["spec"] is not JsonObject spec)
+        {
+            yield break;
+        }
+
+        foreach (var field in (string[])["renewTime", "acquireTime"])
+        {
+            // MicroTime decodes only this form; a plain "…Z" without the fraction is refused by the decoder, before validation.
+            if (spec[field] is JsonValue time && !DateTimeOffset.TryParseExact(
+                    (string?)time, "yyyy-MM-dd'T'HH:mm:ss.ffffffK", CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
+            {
+                throw ApiException.BadRequest(
+                    $"Lease in version \"v1\" cannot be handled as a Lease: parsing time {time.ToJsonString()} as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse");
+            }
+        }
+
+        if (spec["leaseDurationSeconds"] is JsonValue duration && (long)duration <= 0)
+        {
+            yield return FieldError.Invalid("spec.leaseDurationSeconds", duration.ToJsonString(), "must be greater than 0");
+        }
+
+        if (spec["leaseTransitions"] is JsonValue transitions && (long)transitions < 0)
+        {
+            yield return FieldError.Invalid("spec.leaseTransitions", transitions.ToJsonString(), "must be greater than or equal to 0");
+        }
+
+        if (spec["holderIdentity"] is JsonValue holder && (string?)holder is { Length: 0 })
+        {
+            yield return FieldError.Invalid("spec.holderIdentity", "\"\"", "must not be empty");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
+
+/// <summary>Applies <see cref="ApiFaults"/> to requests on their way in, and counts them.</summary>
+internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProvider time)
+{
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var watching = context.Request.Query["watch"] == "true";
+        var token = context.Request.Headers.Authorization.ToString().Replace("Bearer ", string.Empty, StringComparison.Ordinal);
+        var request = new ApiRequest(context.Request.Method, context.Request.Path, watching, context.Request.QueryString.ToString(), token);
+        log.Add(request, time.GetUtcNow());
+        var fault = faults.Take(request);
+        if (fault is null)
+        {
+            await next(context);
+            return;
+        }
+
+        await Task.Delay(fault.Latency, time, context.RequestAborted);
+        if (fault.RetryAfter is { } seconds)
+        {
+            context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (fault.Error is { } error)
+        {
+            await ApiHandler.WriteAsync(context, error.Code, error.ToStatus());
+            return;
+        }
+
+        if (!fault.LosesAnswer)
+        {
+            await next(context);
+            return;
+        }
+
+        context.Response.Body = Stream.Null;
+        await next(context);
+        context.Abort();
+    }
+}
+
+/// <summary>The requests a server has seen, for tests that count them.</summary>
+internal sealed class RequestLog
+{
+    private readonly Lock _gate = new();
+    private readonly List<(ApiRequest Request, DateTimeOffset At)> _requests = [];
+
+    public void Add(ApiRequest request, DateTimeOffset at)
+    {
+        lock (_gate)
+        {
+            _requests.Add((request, at));
+        }
+    }
+
+    public void Clear()
+    {
+        lock (_gate)
+        {
+            _requests.Clear();
+        }
+    }
+
+    public IReadOnlyList<(ApiRequest Request, DateTimeOffset At)> Snapshot()
+    {
+        lock (_gate)
+        {
+            return [.. _requests];
+        }
+    }
+
+    public int Count(string method, string pathPart) =>
+        Snapshot().Count(item => item.Request.Method == method && item.Request.Path.Contains(pathPart, StringComparison.Ordinal));
+}

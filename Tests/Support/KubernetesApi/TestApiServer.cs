@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
+
+/// <summary>The part of kube-apiserver that the silo uses, on loopback over HTTPS with bearer tokens, with switches for every fault.</summary>
+/// <remarks>
+/// Where this server and a real one differ, this server is wrong: the same tests run against both. What it leaves out: protobuf,
+/// server-side apply, JSON patch, admission, quota, deletion of what an owner reference points to (the garbage collector).
+/// </remarks>
+internal sealed class TestApiServer : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, ApiUser> _users = new();
+    private readonly X509Certificate2 _certificate;
+    private readonly TimeProvider _time;
+    private readonly ApiHandler _handler;
+    private readonly FaultMiddleware _middleware;
+    private WebApplication? _host;
+    private int _port;
+
+    private readonly RealApiForwarder? _forwarder;
+
+    private readonly IPAddress _listenAddress;
+
+    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress)
+    {
+        (_time, _listenAddress) = (time, listenAddress);
+        (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow(), listenAddress);
+        Registry = new(time);
+        Watches = new(Registry, Faults, time);
+        _handler = new(Registry, _users, Watches, AddToken);
+        _middleware = new(Faults, Requests, time);
+        AdminToken = AddToken("system:admin", AccessRule.Everything);
+        _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken, Faults);
+        Registry.Create(BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
+    }
+
+    public Registry Registry { get; }
+
+    public WatchHandler Watches { get; }
+
+    public ApiFaults Faults { get; } = new();
+
+    public RequestLog Requests { get; } = new();
+
+    /// <summary>The certificate authority that clients must trust.</summary>
+    public string AuthorityPem { get; }
+
+    /// <summary>May do everything.</summary>
+    public string AdminToken { get; }
+
+    public Uri Address => new($"https://{new IPEndPoint(_listenAddress, _port)}");
+
+    /// <summary>Whether requests go on to a real API server; faults and the request log are here all the same.</summary>
+    public bool IsProxy => _forwarder is not null;
+
+    /// <summary>Starts a server.</summary>
+    /// <param name="time">Its clock.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="kubeConfig">A real API server to which requests go on; null for none.</param>
+    /// <param name="address">Where it listens; null for loopback.</param>
+    public static async Task<TestApiServer> StartAsync(
+        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null)
+    {
+        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback);
+        await server.ListenAsync(cancellationToken);
+        return server;
+    }
+
+    /// <summary>Makes a token; without rules it may do nothing.</summary>
+    public string AddToken(string user, params AccessRule[] rules)
+    {
+        var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        _users[token] = new(user, rules);
+        return token;
+    }
+
+    public void ExpireToken(string token) => _users[token].IsExpired = true;
+
+    /// <summary>An outage: connections break and new ones are refused until <see cref="ListenAsync"/>. Objects stay.</summary>
+    public async Task StopListeningAsync()
+    {
+        if (Interlocked.Exchange(ref _host, null) is { } host)
+        {
+            await Faults.DropWatchesAsync();
+            using var now = new CancellationTokenSource(TimeSpan.Zero, _time);
+            await host.StopAsync(now.Token);
+            await host.DisposeAsync();
+        }
+    }
+
+    /// <summary>Starts to listen, on the same port as before an outage.</summary>
+    public async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
+        {
+            options.Limits.MaxRequestBodySize = null;
+            options.Limits.MinResponseDataRate = null;
+            options.Listen(_listenAddress, _port, listen => listen.UseHttps(_certificate));
+        });
+        var host = builder.Build();
+        host.Use((context, next) => _middleware.InvokeAsync(context, next));
+        host.Run(_forwarder is null ? _handler.HandleAsync : _forwarder.ForwardAsync);
+        await host.StartAsync(cancellationToken);
+        var addresses = host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
+        _port = new Uri(addresses.Addresses.First()).Port;
+        _host = host;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopListeningAsync();
+        Faults.Dispose();
+        _forwarder?.Dispose();
+        _certificate.Dispose();
+    }
+}

@@ -1,0 +1,97 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Configuration;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Hosting;
+
+namespace Orleans.WireGuard.Tests.Unit.Deploy;
+
+/// <summary>The ConfigMap has a place and a comment for every option, and nothing that no option reads.</summary>
+public sealed class ConfigMapTests
+{
+    private static readonly Assembly[] Ours = [typeof(RotationOptions).Assembly, typeof(NodesOptions).Assembly];
+
+    /// <summary>Every options class of ours by its section; found, not listed, so that a new one cannot be forgotten.</summary>
+    private static readonly Dictionary<string, Type> Options = Ours.SelectMany(assembly => assembly.GetTypes())
+        .Where(type => type.GetField("SectionName") is { IsLiteral: true }).ToDictionary(type => (string)type.GetField("SectionName")!.GetRawConstantValue()!);
+
+    [Fact]
+    public void Keys_AreTheOptions()
+    {
+        Assert.True(Options.Count >= 10, "the options classes were not found");
+        Assert.Equal(Expected().Order(StringComparer.Ordinal), Keys(Manifests.Configuration).Where(key => !key.StartsWith("Logging:", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Keys_UnknownOrMissing_AreFound()
+    {
+        var spoilt = Manifests.Configuration;
+        spoilt["Web"]!["Prot"] = 1;
+        ((JsonObject)spoilt["Device"]!).Remove("Mtu");
+        Assert.Equal(["Device:Mtu"], Expected().Except(Keys(spoilt)));
+        Assert.Contains("Web:Prot", Keys(spoilt).Except(Expected()));
+    }
+
+    [Fact]
+    public void Values_AreDefaultsUnlessTheCommentSaysOtherwise()
+    {
+        var configuration = Bind(Manifests.ConfigurationText);
+        var different = Options.SelectMany(section => section.Value.GetProperties().Where(property => property.CanWrite).Where(property =>
+            !Equals(property.GetValue(Get(configuration, section)), property.GetValue(Activator.CreateInstance(section.Value))))
+            .Select(property => $"{section.Key}:{property.Name}"));
+        Assert.Equal(["Clustering:GatewayPort", "Clustering:Provider", "Web:Port"], different.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Settings_EachHaveAComment()
+    {
+        var lines = Manifests.ConfigurationText.Split('\n').Select(line => line.Trim()).ToList();
+        for (var i = 0; i < lines.Count; i++)
+        {
+            if (lines[i].StartsWith('"') && !lines[i].EndsWith('{'))
+            {
+                Assert.True(lines[i - 1].StartsWith("//", StringComparison.Ordinal), $"{lines[i]} has no comment");
+            }
+        }
+    }
+
+    [Fact]
+    public void Values_AreValid()
+    {
+        var configuration = Bind(Manifests.ConfigurationText);
+        var node = Microsoft.Extensions.Options.Options.Create(new NodeOptions { Name = "node-1", Address = "10.0.0.4" });
+        Assert.True(new NodeOptionsValidator().Validate(null, node.Value).Succeeded);
+        Assert.True(new ClusteringOptionsValidator().Validate(null, Get<ClusteringOptions>(configuration)).Succeeded);
+        Assert.True(new DeviceOptionsValidator().Validate(null, Get<DeviceOptions>(configuration)).Succeeded);
+        Assert.True(new RotationOptionsValidator().Validate(null, Get<RotationOptions>(configuration)).Succeeded);
+        Assert.True(new DeliveryOptionsValidator().Validate(null, Get<DeliveryOptions>(configuration)).Succeeded);
+        Assert.True(new KubernetesClusteringOptionsValidator().Validate(null, Get<KubernetesClusteringOptions>(configuration)).Succeeded);
+        Assert.True(new KubernetesApiOptionsValidator().Validate(null, Get<KubernetesApiOptions>(configuration)).Succeeded);
+
+        // In a pod, which has an API server.
+        var api = Microsoft.Extensions.Options.Options.Create(new KubernetesApiOptions { Address = new Uri("https://10.0.0.1") });
+        Assert.True(new NodesOptionsValidator(node, api).Validate(null, Get<NodesOptions>(configuration)).Succeeded);
+        Assert.Contains("HOST_IP", Assert.Single(new NodesOptionsValidator(
+            Microsoft.Extensions.Options.Options.Create(new NodeOptions { Name = "node-1" }), api).Validate(null, Get<NodesOptions>(configuration)).Failures!), StringComparison.Ordinal);
+    }
+
+    private static IConfigurationRoot Bind(string json) =>
+        new ConfigurationBuilder().AddJsonStream(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(json))).Build();
+
+    private static object Get(IConfiguration configuration, KeyValuePair<string, Type> section)
+    {
+        var options = Activator.CreateInstance(section.Value)!;
+
+        // Also fails for a key that no property has.
+        configuration.GetSection(section.Key).Bind(options, binder => binder.ErrorOnUnknownConfiguration = section.Key != ClusteringOptions.SectionName);
+        return options;
+    }
+
+    private static T Get<T>(IConfiguration configuration) => (T)Get(configuration, Options.Single(section => section.Value == typeof(T)));
+
+    private static IEnumerable<string> Expected() => Options.SelectMany(section => section.Value.GetProperties().Select(property => $"{section.Key}:{property.Name}"));
+
+    private static IEnumerable<string> Keys(JsonObject json, string prefix = "") => json.SelectMany(pair =>
+        pair.Value is JsonObject { Count: > 0 } inner ? Keys(inner, $"{prefix}{pair.Key}:") : [prefix + pair.Key]);
+}

@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Globalization;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Tests.Support;
+using YamlDotNet.RepresentationModel;
+
+namespace Orleans.WireGuard.Tests.Unit.Deploy;
+
+/// <summary>What an operator applies is well-formed, safe and fits the code.</summary>
+public sealed class ManifestTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string> Overlays() =>
+        [.. Directory.GetDirectories(Path.Combine(TestData.Root, "deploy", "overlays")).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+
+    [Fact]
+    public void Files_All_HaveKindAndVersion()
+    {
+        Assert.True(Manifests.Files.Count > 10, "the files were not found");
+        Assert.All(Manifests.Files.SelectMany(file => Manifests.Parse(File.ReadAllText(file))), document =>
+        {
+            Assert.NotEmpty(Manifests.Text(document, "kind"));
+            Assert.NotEmpty(Manifests.Text(document, "apiVersion"));
+        });
+    }
+
+    // What the code asks for is what ApiResource names; the verbs are told by the folders' READMEs, and the end-to-end tests run with them.
+    [Fact]
+    public void Rbac_Rules_AreWhatTheCodeNeeds()
+    {
+        Assert.Equal(
+            ["coordination.k8s.io leases: list create patch delete", "orleans.wireguard orleansclusters: get create update watch"],
+            Rules("Role").Order(StringComparer.Ordinal));
+        Assert.Equal([" nodes: list watch patch", "cilium.io ciliumnodes: list watch patch"], Rules("ClusterRole").Order(StringComparer.Ordinal));
+        var named = ((ApiResource[])[ApiResource.OrleansClusters, ApiResource.Leases, ApiResource.Nodes, ApiResource.CiliumNodes]).Select(resource => resource.Plural);
+        Assert.Equal(named.Order(StringComparer.Ordinal), Rules("Role").Concat(Rules("ClusterRole")).Select(rule => rule.Split(' ')[1].TrimEnd(':')).Order(StringComparer.Ordinal));
+        foreach (var (readme, rules) in (IEnumerable<(string, IEnumerable<string>)>)[("Silo/Clustering/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole"))])
+        {
+            var text = File.ReadAllText(Path.Combine(TestData.Root, readme));
+            Assert.All(rules, rule => Assert.Contains($"`{rule.Split(' ')[1].TrimEnd(':')}` | {string.Join(", ", rule.Split(' ')[2..])} |", text, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void DaemonSet_Container_HasNetAdminAndNothingElse()
+    {
+        var pod = Manifests.At(Manifests.Base("DaemonSet"), "spec", "template", "spec");
+        Assert.Equal("true", Manifests.Text(pod, "hostNetwork"));
+        Assert.Equal("system-node-critical", Manifests.Text(pod, "priorityClassName"));
+        Assert.Equal("Exists", Manifests.Text(((YamlSequenceNode)pod["tolerations"])[0], "operator"));
+        var context = Manifests.Container["securityContext"];
+        Assert.Equal("true", Manifests.Text(context, "readOnlyRootFilesystem"));
+        Assert.Equal("false", Manifests.Text(context, "allowPrivilegeEscalation"));
+        Assert.Equal(["ALL"], Manifests.Texts(context["capabilities"], "drop"));
+        Assert.Equal(["NET_ADMIN"], Manifests.Texts(context["capabilities"], "add"));
+        var grace = int.Parse(Manifests.Text(pod, "terminationGracePeriodSeconds"), CultureInfo.InvariantCulture);
+        Assert.True(TimeSpan.FromSeconds(grace) > SiloDefaults.ShutdownTimeout + TimeSpan.FromSeconds(1), "the kubelet would kill a silo that says goodbye");
+    }
+
+    [Theory]
+    [InlineData("startupProbe", "/healthz")]
+    [InlineData("livenessProbe", "/healthz")]
+    [InlineData("readinessProbe", "/readyz")]
+    public void DaemonSet_Probes_GoWhereTheSiloListens(string probe, string path)
+    {
+        var get = Manifests.Container[probe]["httpGet"];
+        Assert.Equal((string?)Manifests.Configuration["Web"]!["Address"], Manifests.Text(get, "host"));
+        Assert.Equal(((int)Manifests.Configuration["Web"]!["Port"]!).ToString(CultureInfo.InvariantCulture), Manifests.Text(get, "port"));
+        Assert.Equal(path, Manifests.Text(get, "path"));
+    }
+
+    [Fact]
+    public void DaemonSet_Variables_AreThoseTheSiloReads()
+    {
+        var variables = ((YamlSequenceNode)Manifests.Container["env"]).Select(item => Manifests.Text(item, "name"));
+        Assert.Equal(["OWG_CONFIG", NodeOptions.NameVariable, NodeOptions.AddressVariable, "DOTNET_EnableDiagnostics"], variables);
+    }
+
+    [Theory]
+    [MemberData(nameof(Overlays))]
+    public async Task Overlay_Kustomize_IsValid(string overlay)
+    {
+        var (version, _) = await Kubectl("version", "--client", "--output=json");
+        Assert.SkipWhen(version is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
+        Assert.SkipWhen(version.Contains("v1.20.", StringComparison.Ordinal), "kubectl 1.20 has kustomize 2.0, which knows neither components nor resources that are folders");
+        var (output, code) = await Kubectl("kustomize", Path.Combine(TestData.Root, "deploy", "overlays", overlay));
+        Assert.True(code == 0, output);
+        var kinds = Manifests.Parse(output!).Select(document => Manifests.Text(document, "kind")).ToHashSet();
+        Assert.Superset(
+            new HashSet<string> { "Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "DaemonSet" },
+            kinds);
+        Assert.NotEqual(0, (await Kubectl("kustomize", Path.Combine(TestData.Root, "deploy", "overlays"))).Code);
+    }
+
+    private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
+        from texts in Manifests.Texts(rule, "apiGroups") from resource in Manifests.Texts(rule, "resources") select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
+
+    private static async Task<(string? Output, int Code)> Kubectl(params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("kubectl", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var error = process.StandardError.ReadToEndAsync(Token);
+            var output = await process.StandardOutput.ReadToEndAsync(Token);
+            await process.WaitForExitAsync(Token);
+            return (process.ExitCode == 0 ? output : output + await error, process.ExitCode);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return (null, -1);
+        }
+    }
+}
