@@ -1,11 +1,12 @@
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Something that cleanup removed, or found and left.</summary>
-/// <param name="Kind"><c>device</c>, <c>route</c> or <c>rule</c>.</param>
+/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c> or <c>firewall</c>.</param>
 /// <param name="Name">Which one.</param>
 /// <param name="Reason">Why it was left; <see langword="null"/> if it was removed.</param>
 internal sealed record CleanupItem(string Kind, string Name, string? Reason = null);
@@ -29,8 +30,9 @@ internal sealed class CleanupReport
 /// The refusals of strict mode and the rules go last: until then nothing leaves in clear.
 /// </remarks>
 /// <param name="links">Links, routes and rules.</param>
+/// <param name="firewall">The table that drops plaintext.</param>
 /// <param name="findClient">The client for devices of a link kind; <see langword="null"/> for a kind that is no WireGuard device.</param>
-internal sealed class NodeCleanup(ILinkClient links, Func<string, IWireGuardClient?> findClient)
+internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<string, IWireGuardClient?> findClient)
 {
     /// <summary>Removes everything.</summary>
     /// <param name="nodeName">This node; empty if unknown.</param>
@@ -51,6 +53,12 @@ internal sealed class NodeCleanup(ILinkClient links, Func<string, IWireGuardClie
         {
             await links.DeleteRule(source, cancellationToken);
             report.Removed.Add(new CleanupItem("rule", $"from {source}"));
+        }
+
+        if (await firewall.TryGet(cancellationToken) is not null)
+        {
+            await firewall.Delete(cancellationToken);
+            report.Removed.Add(new CleanupItem("firewall", "table of dropped plaintext"));
         }
     }
 

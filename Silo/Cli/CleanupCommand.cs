@@ -10,6 +10,7 @@ using Orleans.WireGuard.Silo.Devices.Uapi;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -28,7 +29,7 @@ internal static class CleanupCommand
     {
         var command = new Command(
             "cleanup",
-            "Remove what silos made on this node: device, routes, rules. Nothing else is touched. Ends all tunnels of this node. "
+            "Remove what silos made on this node: device, routes, rules, firewall table. Nothing else is touched. Ends all tunnels of this node. "
             + "Exit code 1 if a silo runs or the system refused, 3 if it cannot be told whose the device is.")
         {
             Force, CommonOptions.Output, CommonOptions.Config,
@@ -63,7 +64,7 @@ internal static class CleanupCommand
         DeviceException? fault = null;
         try
         {
-            await new NodeCleanup(new NetlinkLinkClient(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
+            await new NodeCleanup(new NetlinkLinkClient(TimeProvider.System), new NetlinkFirewall(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
         }
         catch (DeviceException e)
         {

@@ -26,6 +26,9 @@ public sealed class BadStartUpFixture : IAsyncLifetime
         var (plan, token) = (MeshPlan.Test(2), TestContext.Current.CancellationToken);
         _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
         _mesh.InstallBinary(LocalMeshCollection.Binary);
+
+        // Not only for the silos that are refused: owg reads the same file.
+        _mesh.Configure(TimeSpan.FromSeconds(10));
         await _mesh.Redis.StartAsync(token);
     }
 

@@ -72,7 +72,7 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2);
         mesh.Links.AddLink(Name);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links, _ => null).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token);
+        await new NodeCleanup(mesh.Links, mesh.Firewall, _ => null).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token);
         Assert.Contains("link of kind", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
         Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));
     }
@@ -94,7 +94,7 @@ public sealed class NodeCleanupTests
         Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24")], (await Clean(mesh)).Removed);
     }
 
-    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, _ => mesh.Devices);
+    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, _ => mesh.Devices);
 
     private static async Task<CleanupReport> Clean(AgentHarness mesh, bool withRoster = true)
     {
