@@ -51,7 +51,8 @@ internal static class CleanupCommand
         }
 
         // The same sources as a silo's, but whatever is wrong in them must not hinder a cleanup.
-        var nodeName = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"] ?? Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+        var configured = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"];
+        var nodeName = configured is { Length: > 0 } ? configured : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
         var roster = StaticRoster.TryParse(Section<NodesOptions>(configuration, NodesOptions.SectionName), nodeName, out _);
         if (!parsed.GetValue(Force) && await FindSilo(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
         {

@@ -33,16 +33,28 @@ internal sealed class MeshConnection : IAsyncDisposable
             var configuration = new ConfigurationManager();
             SiloConfiguration.AddSources(configuration, parsed.GetValue(CommonOptions.Config));
             var clustering = configuration.GetSection(ClusteringOptions.SectionName).Get<ClusteringOptions>() ?? new ClusteringOptions();
-            var gateway = parsed.GetValue(CommonOptions.Gateway) ?? $"{clustering.GatewayAddress}:{clustering.GatewayPort}";
-            if (!IPEndPoint.TryParse(gateway, out endpoint) || endpoint.Port == 0)
+            if (parsed.GetValue(CommonOptions.Gateway) is { } gateway)
             {
-                return Fail($"--gateway '{gateway}' is not an address and a port; give one such as 127.0.0.1:30000.", ExitCode.Misconfigured);
+                if (!IPEndPoint.TryParse(gateway, out endpoint) || endpoint.Port == 0)
+                {
+                    return Fail($"--gateway '{gateway}' is not an address and a port; give one such as 127.0.0.1:30000 or [::1]:30000.", ExitCode.Misconfigured);
+                }
+            }
+            else if (!IPAddress.TryParse(clustering.GatewayAddress, out var address) || clustering.GatewayPort is <= 0 or > ushort.MaxValue)
+            {
+                return Fail(
+                    $"The configuration offers no gateway (Clustering:GatewayAddress '{clustering.GatewayAddress}', GatewayPort {clustering.GatewayPort}); give --gateway.",
+                    ExitCode.Misconfigured);
+            }
+            else
+            {
+                endpoint = new IPEndPoint(address, clustering.GatewayPort);
             }
 
             // NODE_NAME is read the way the silo reads it.
             var configured = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"];
             var nodeName = parsed.GetValue(CommonOptions.Node)
-                ?? (string.IsNullOrEmpty(configured) ? Environment.GetEnvironmentVariable(NodeOptions.NameVariable) : configured) ?? "";
+                ?? (configured is { Length: > 0 } ? configured : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "");
             await using var connection = await Connect(endpoint, clustering.ClusterId, nodeName, cancellationToken);
             return await verb(connection);
         }

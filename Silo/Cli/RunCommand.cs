@@ -13,17 +13,17 @@ internal static class RunCommand
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var command = new Command("run", "Run the silo of this node. SIGTERM stops it; the tunnels stay.") { CommonOptions.Config };
-        command.SetAction((parsed, cancellationToken) => Run(parsed.GetValue(CommonOptions.Config), cancellationToken));
+        var command = new Command("run", "Run the silo of this node. SIGTERM stops it; the tunnels stay.") { CommonOptions.Config, CommonOptions.Output };
+        command.SetAction((parsed, cancellationToken) => Run(parsed.GetValue(CommonOptions.Config), parsed.GetValue(CommonOptions.Output), cancellationToken));
         return command;
     }
 
-    private static async Task<int> Run(FileInfo? config, CancellationToken cancellationToken)
+    private static async Task<int> Run(FileInfo? config, OutputFormat output, CancellationToken cancellationToken)
     {
         var isRunning = false;
         try
         {
-            await using var app = Build(config);
+            await using var app = Build(config, output);
 
             // Everything that is configured, before anything of the machine is looked at: all faults at once.
             app.Services.GetRequiredService<IStartupValidator>().Validate();
@@ -65,7 +65,7 @@ internal static class RunCommand
         return text.ReplaceLineEndings(" ");
     }
 
-    private static WebApplication Build(FileInfo? config)
+    private static WebApplication Build(FileInfo? config, OutputFormat output)
     {
         // Not the default builder: it reads every environment variable as configuration, and a variable such as NODES is not ours.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
@@ -75,18 +75,22 @@ internal static class RunCommand
             throw new StartupException([.. unknown.Select(name => $"The configuration has a section '{name}', which nothing reads; correct its name or remove it.")]);
         }
 
-        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-        });
+        AddLogging(builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")), output);
         builder.AddWireGuard();
         builder.Services.AddWireGuardHealth().AddRouting();
         builder.WebHost.UseKestrelCore();
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<WebOptions>>((kestrel, web) =>
             kestrel.Listen(IPAddress.Parse(web.Value.Address), web.Value.Port));
         return builder.Build().MapWireGuard();
+    }
+
+    private static void AddLogging(ILoggingBuilder logging, OutputFormat output)
+    {
+        const string TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        _ = output == OutputFormat.Json
+            ? logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, TimestampFormat.TrimEnd()))
+            : logging.AddSimpleConsole(console =>
+                (console.SingleLine, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, TimestampFormat));
     }
 
     private static int Fail(IEnumerable<string> faults)
