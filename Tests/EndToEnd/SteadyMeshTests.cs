@@ -46,7 +46,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     private const string Device = MeshPlan.DeviceName;
 
     private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(90);
 
     /// <summary>What is done to node 1, in order; a kind of drift, and the command of somebody else.</summary>
     private static readonly (DriftKind Kind, string Command)[] Tampering =
