@@ -21,7 +21,6 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// </remarks>
 internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
 {
-    // A burst of announcements arrives within a few milliseconds; one pass serves them all.
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromSeconds(5);
 
