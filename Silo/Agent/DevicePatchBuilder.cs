@@ -16,6 +16,7 @@ internal static class DevicePatchBuilder
     {
         var peers = new Phases();
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
+        peers.Resets.AddRange(desired.Resets.Where(observedPeers.Remove).Select(key => new PeerPatch(key, PeerChange.Remove)));
         var desiredPrefixes = desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
         foreach (var peer in desired.Peers)
         {
@@ -33,7 +34,10 @@ internal static class DevicePatchBuilder
         return new DevicePatch(
             desired.KeyPair is { } keyPair && keyPair.PublicKey != observed.PublicKey ? keyPair : null,
             desired.ListenPort != observed.ListenPort ? desired.ListenPort : null,
-            peers.InOrder());
+            peers.InOrder())
+        {
+            ClearKey = desired.IsKeyless && observed.PublicKey is not null,
+        };
     }
 
     private static PeerPatch Add(DesiredPeer peer) => new(
@@ -70,6 +74,8 @@ internal static class DevicePatchBuilder
 
     private sealed class Phases
     {
+        public List<PeerPatch> Resets { get; } = [];
+
         public List<PeerPatch> Additions { get; } = [];
 
         public List<PeerPatch> Reductions { get; } = [];
@@ -77,7 +83,7 @@ internal static class DevicePatchBuilder
         public List<PeerPatch> Removals { get; } = [];
 
         public EquatableArray<PeerPatch> InOrder() =>
-            Sorted(Additions).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
+            Sorted(Resets).Concat(Sorted(Additions)).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
 
         private static IEnumerable<PeerPatch> Sorted(List<PeerPatch> changes) =>
             changes.OrderBy(change => change.PublicKey);

@@ -19,17 +19,16 @@ internal static class HandshakeStarter
     /// <summary>The keepalive that starts a handshake. The value matters little, since only the change from off to on sends.</summary>
     public static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(25);
 
-    /// <summary>Whether this side has to have the handshake started.</summary>
+    /// <summary>Whether this side is the one that starts a handshake that the pair needs.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="own">
     /// This node's announcement, if it announces the key that the device uses; <see langword="null"/> if a newer key is not announced yet.
     /// </param>
     /// <param name="other">The peer's announcement.</param>
     /// <param name="hasPeerApplied">Whether the peer's node has acknowledged <paramref name="own"/>.</param>
-    /// <param name="isProven">Whether a handshake between just these two keys was seen on our device.</param>
-    public static bool ShouldStart(Slot slot, PeerAnnouncement? own, PeerAnnouncement other, bool hasPeerApplied, bool isProven)
+    public static bool ShouldStart(Slot slot, PeerAnnouncement? own, PeerAnnouncement other, bool hasPeerApplied)
     {
-        if (own?.Find(slot) is not { } ownSlot || other.Find(slot) is not { } otherSlot || isProven || !hasPeerApplied)
+        if (own?.Find(slot) is not { } ownSlot || other.Find(slot) is not { } otherSlot || !hasPeerApplied)
         {
             return false;
         }
@@ -44,18 +43,24 @@ internal static class HandshakeStarter
 internal sealed class KeyPairClock
 {
     private readonly Dictionary<(Slot Slot, PublicKey Peer), (PublicKey Local, DateTimeOffset Since)> _since = [];
+    private readonly HashSet<Slot> _observed = [];
 
     /// <summary>Notes what a device holds now; forgets what it no longer holds.</summary>
     /// <param name="slot">The slot that the device serves.</param>
     /// <param name="device">As read.</param>
     /// <param name="since">A moment just before it was given what is new on it.</param>
-    public void Observe(Slot slot, Device device, DateTimeOffset since)
+    /// <param name="carrying">
+    /// The peers that traffic goes to through it. Those that a former silo of this node left so had been proven to it, so their handshakes count.
+    /// </param>
+    public void Observe(Slot slot, Device device, DateTimeOffset since, IReadOnlySet<PublicKey> carrying)
     {
         if (device.PublicKey is not { } local)
         {
+            _ = _observed.Add(slot);
             return;
         }
 
+        var isFirst = _observed.Add(slot);
         var peers = device.Peers.Select(peer => peer.PublicKey).ToHashSet();
         foreach (var gone in _since.Keys.Where(key => key.Slot == slot && !peers.Contains(key.Peer)).ToList())
         {
@@ -66,7 +71,7 @@ internal sealed class KeyPairClock
         {
             if (!_since.TryGetValue((slot, peer), out var known) || known.Local != local)
             {
-                _since[(slot, peer)] = (local, since);
+                _since[(slot, peer)] = (local, isFirst && carrying.Contains(peer) ? DateTimeOffset.MinValue : since);
             }
         }
     }

@@ -26,7 +26,7 @@ internal sealed class CleanupReport
 
 /// <summary>Removes from a node what silos made on it, and nothing else. Safe to run again: what is gone is fine.</summary>
 /// <remarks>
-/// The device first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is ours.
+/// The devices first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is ours.
 /// The refusals of strict mode and the rules go last: until then nothing leaves in clear.
 /// </remarks>
 /// <param name="links">Links, routes and rules.</param>
@@ -42,7 +42,11 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
     /// <exception cref="DeviceException">The system refused something.</exception>
     public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
     {
-        await RemoveDevice(ReconcilePass.DeviceName, nodeName, roster, report, cancellationToken);
+        foreach (var slot in SlotDevices.Slots(Slot.Count))
+        {
+            await RemoveDevice(SlotDevices.Name(slot), nodeName, roster, report, cancellationToken);
+        }
+
         foreach (var route in await links.GetRoutes(cancellationToken))
         {
             await links.DeleteRoute(route, cancellationToken);

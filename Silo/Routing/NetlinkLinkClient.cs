@@ -55,6 +55,21 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         return Execute($"bring link {name} up", connection => LinkMessages.WriteSetUp(connection.Request, name), cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public Task SetLooseSourceCheck(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Execute(
+            $"set rp_filter of link {name} to loose", connection => LinkMessages.WriteLooseSourceCheck(connection.Request, name), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"read the counters of link {name}", connection => GetReceivedPackets(connection, name), cancellationToken);
+    }
+
     /// <summary>Makes a link without any settings.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="kind">What it is, such as <c>wireguard</c>.</param>
@@ -152,6 +167,15 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         {
             return null;
         }
+    }
+
+    private static long GetReceivedPackets(NetlinkConnection connection, string name)
+    {
+        var packets = 0L;
+        connection.Execute(
+            LinkMessages.WriteGetCounters(connection.Request, name),
+            (in NetlinkMessage message) => packets = LinkMessages.ReadReceivedPackets(message));
+        return packets;
     }
 
     private static int GetIndex(NetlinkConnection connection, string name) => TryGetLink(connection, name)?.Index

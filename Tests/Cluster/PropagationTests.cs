@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;
@@ -21,7 +20,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
         foreach (var node in mesh.NodeNames)
         {
             var others = mesh.NodeNames.Where(other => other != node).ToList();
-            Assert.Equal(others.Count, mesh.Devices(node).Peek(ReconcilePass.DeviceName)!.Peers.Count);
+            Assert.Equal(others.Count, mesh.Devices(node).Peek("cilium_wg0")!.Peers.Count);
             await MeshCluster.Eventually(() => mesh.Links(node).Routes.Count(route => !route.IsUnreachable) == others.Count, $"the routes of {node}");
         }
     }

@@ -27,4 +27,7 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
 
     /// <inheritdoc/>
     public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => inner.Exchange(silo, digest);
+
+    /// <inheritdoc/>
+    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => inner.GetPath(silo, nodeName);
 }

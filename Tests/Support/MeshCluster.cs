@@ -7,7 +7,6 @@ using Orleans.TestingHost;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
@@ -132,7 +131,7 @@ internal sealed class MeshCluster : IAsyncDisposable
         && NodeNames.Where(other => other != node).All(other => HeldKeys(other, node).Contains(key)));
 
     /// <summary>The key that a node's device uses.</summary>
-    public PublicKey? Key(string node) => Devices(node).Peek(ReconcilePass.DeviceName)?.PublicKey;
+    public PublicKey? Key(string node) => Devices(node).Peek("cilium_wg0")?.PublicKey;
 
     /// <summary>What the silo of <paramref name="holder"/> holds of a node.</summary>
     public PeerAnnouncement? Announced(string holder, string node) =>
@@ -142,7 +141,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     public IReadOnlyList<PublicKey> HeldKeys(string holder, string node)
     {
         var podCIDR = FakeRosterSource.Node(int.Parse(node["node-".Length..], CultureInfo.InvariantCulture)).PodCIDRs[0];
-        return [.. (Devices(holder).Peek(ReconcilePass.DeviceName)?.Peers ?? [])
+        return [.. (Devices(holder).Peek("cilium_wg0")?.Peers ?? [])
             .Where(peer => peer.AllowedIPs.Contains(podCIDR)).Select(peer => peer.PublicKey)];
     }
 

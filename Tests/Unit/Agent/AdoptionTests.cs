@@ -1,6 +1,5 @@
 using System.Net;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
@@ -10,7 +9,7 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 /// <summary>A silo that finds a device: its own is adopted, another's is left alone; and what others do while it runs is repaired and counted.</summary>
 public sealed class AdoptionTests
 {
-    private const string Name = ReconcilePass.DeviceName;
+    private const string Name = "cilium_wg0";
     private const int EADDRINUSE = 98;
     private const int ENODEV = 19;
 

@@ -12,37 +12,37 @@ public sealed class HandshakeStarterTests
     private static readonly PeerAnnouncement Newer = TestMesh.Announce(2, revision: 2);
 
     [Theory]
-    [InlineData(true, false, true)]
-    [InlineData(false, false, false)]
-    [InlineData(true, true, false)]
-    [InlineData(false, true, false)]
-    public void ShouldStart_OlderAnnouncement_WhenAcknowledgedAndNotProven(bool hasPeerApplied, bool isProven, bool expected)
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ShouldStart_OlderAnnouncement_WhenAcknowledged(bool hasPeerApplied)
     {
-        Assert.Equal(expected, HandshakeStarter.ShouldStart(Slot.Zero, Older, Newer, hasPeerApplied, isProven));
-        Assert.False(HandshakeStarter.ShouldStart(Slot.Zero, Newer, Older, hasPeerApplied, isProven));
-        Assert.False(HandshakeStarter.ShouldStart(Slot.Zero, null, Newer, hasPeerApplied, isProven));
+        Assert.Equal(hasPeerApplied, HandshakeStarter.ShouldStart(Slot.Zero, Older, Newer, hasPeerApplied));
+        Assert.False(HandshakeStarter.ShouldStart(Slot.Zero, Newer, Older, hasPeerApplied));
+        Assert.False(HandshakeStarter.ShouldStart(Slot.Zero, null, Newer, hasPeerApplied));
     }
 
     [Fact]
     public void ShouldStart_SlotThatOneDoesNotUse_IsFalse()
     {
-        Assert.False(HandshakeStarter.ShouldStart(Slot.One, Older, Newer, true, false));
+        Assert.False(HandshakeStarter.ShouldStart(Slot.One, Older, Newer, true));
         var both = Newer with { Slots = [.. Newer.Slots, new SlotAnnouncement(Slot.One, TestMesh.Key(22), default, 51872)] };
-        Assert.False(HandshakeStarter.ShouldStart(Slot.One, Older, both, true, false));
-        Assert.False(HandshakeStarter.ShouldStart(Slot.One, both with { Sequence = default }, Older, true, false));
+        Assert.False(HandshakeStarter.ShouldStart(Slot.One, Older, both, true));
+        Assert.False(HandshakeStarter.ShouldStart(Slot.One, both with { Sequence = default }, Older, true));
     }
 
     // Sequences are equal often here; then the keys decide, and two nodes never have the same.
     [Fact]
     public void ShouldStart_AnyPair_IsOneSideOnly() => Gen.Select(MeshGen.Announcement, MeshGen.Announcement).Sample((left, right) => Assert.Equal(
         left.Sequence != right.Sequence || left.Find(Slot.Zero)!.PublicKey != right.Find(Slot.Zero)!.PublicKey,
-        HandshakeStarter.ShouldStart(Slot.Zero, left, right, true, false) != HandshakeStarter.ShouldStart(Slot.Zero, right, left, true, false)));
+        HandshakeStarter.ShouldStart(Slot.Zero, left, right, true) != HandshakeStarter.ShouldStart(Slot.Zero, right, left, true)));
 }
 
 /// <summary>A handshake proves the pair of keys that the device had when it happened, and no other.</summary>
 public sealed class KeyPairClockTests
 {
     private static readonly PublicKey Local = TestMesh.Key(1);
+
+    private static readonly HashSet<PublicKey> NoPeers = [];
 
     private readonly KeyPairClock _clock = new();
 
@@ -89,7 +89,7 @@ public sealed class KeyPairClockTests
     public void Observe_OtherSlot_IsAnotherDevice()
     {
         Observe(Local, 10, Peer(2));
-        _clock.Observe(Slot.One, NewDevice(Local), At(20));
+        _clock.Observe(Slot.One, NewDevice(Local), At(20), NoPeers);
         Assert.Equal(At(10), _clock.Since(Slot.Zero, TestMesh.Key(2)));
         Assert.Null(_clock.Since(Slot.One, TestMesh.Key(2)));
     }
@@ -101,6 +101,20 @@ public sealed class KeyPairClockTests
         Assert.False(_clock.IsProven(Slot.Zero, Peer(2, handshake: 11)));
     }
 
+    // A former silo moves traffic to a peer only once its handshake is proven, so what it left so needs no other proof.
+    [Fact]
+    public void Observe_FirstLookAtWhatCarriesTraffic_TrustsItsHandshake()
+    {
+        _clock.Observe(Slot.Zero, NewDevice(Local, Peer(2, handshake: 1), Peer(3, handshake: 1)), At(10), new HashSet<PublicKey> { TestMesh.Key(2) });
+        Assert.True(_clock.IsProven(Slot.Zero, Peer(2, handshake: 1)));
+        Assert.False(_clock.IsProven(Slot.Zero, Peer(2)));
+        Assert.False(_clock.IsProven(Slot.Zero, Peer(3, handshake: 1)));
+
+        // The next one that comes is no legacy.
+        _clock.Observe(Slot.Zero, NewDevice(Local, Peer(4, handshake: 1)), At(20), new HashSet<PublicKey> { TestMesh.Key(4) });
+        Assert.False(_clock.IsProven(Slot.Zero, Peer(4, handshake: 1)));
+    }
+
     private static DateTimeOffset At(int seconds) => TestMesh.Start.AddSeconds(seconds);
 
     private static Device NewDevice(PublicKey? local, params DevicePeer[] peers) => new("cilium_wg0", local, TestMesh.ListenPort, 0, [.. peers]);
@@ -108,5 +122,5 @@ public sealed class KeyPairClockTests
     private static DevicePeer Peer(int node, int? handshake = null) =>
         new(TestMesh.Key(node), null, [], TimeSpan.Zero, handshake is { } seconds ? At(seconds) : null, 0, 0);
 
-    private void Observe(PublicKey? local, int seconds, params DevicePeer[] peers) => _clock.Observe(Slot.Zero, NewDevice(local, peers), At(seconds));
+    private void Observe(PublicKey? local, int seconds, params DevicePeer[] peers) => _clock.Observe(Slot.Zero, NewDevice(local, peers), At(seconds), NoPeers);
 }
