@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// Laws, held by property tests: applying the patch to the observed device gives the desired one, and a second patch is empty. Three
 /// phases keep a prefix that moves between peers from being without one for a moment: first whatever is added (adding takes it from its
 /// former peer), then what nobody wants is taken away, then whole peers. An unchanged key is never sent again: to WireGuard a private key
-/// that is set is a new one, and ends sessions (invariant I5).
+/// that is set is a new one, and ends sessions (invariant I5). With a new key every peer that had shaken hands with the old one begins afresh:
+/// its sessions are over anyway, and the handshake that a device shows then always belongs to its present key.
 /// </remarks>
 internal static class DevicePatchBuilder
 {
@@ -16,7 +17,10 @@ internal static class DevicePatchBuilder
     {
         var peers = new Phases();
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
-        peers.Resets.AddRange(desired.Resets.Where(observedPeers.Remove).Select(key => new PeerPatch(key, PeerChange.Remove)));
+        var isNewKey = desired.KeyPair is not null && desired.KeyPair.PublicKey != observed.PublicKey;
+        var resets = observed.Peers.Where(peer => desired.Resets.Contains(peer.PublicKey) || (isNewKey && peer.LastHandshakeTime is not null));
+        peers.Resets.AddRange(resets.Select(peer => new PeerPatch(peer.PublicKey, PeerChange.Remove)));
+        peers.Resets.ForEach(reset => observedPeers.Remove(reset.PublicKey));
         var desiredPrefixes = desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
         foreach (var peer in desired.Peers)
         {
@@ -32,7 +36,7 @@ internal static class DevicePatchBuilder
 
         peers.Removals.AddRange(observedPeers.Keys.Select(key => new PeerPatch(key, PeerChange.Remove)));
         return new DevicePatch(
-            desired.KeyPair is { } keyPair && keyPair.PublicKey != observed.PublicKey ? keyPair : null,
+            isNewKey ? desired.KeyPair : null,
             desired.ListenPort != observed.ListenPort ? desired.ListenPort : null,
             peers.InOrder())
         {

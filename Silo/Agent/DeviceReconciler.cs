@@ -141,13 +141,12 @@ internal sealed partial class DeviceReconciler(
     /// <param name="view">The sources.</param>
     /// <param name="plan">Where handshakes are to be started.</param>
     /// <param name="observed">The device as it is.</param>
-    /// <param name="carried">The prefixes whose routes lead through it.</param>
     /// <param name="isResync">Whether to ask again which addresses of the peers can be reached, and what the ways to them carry.</param>
     /// <param name="isFirst">Whether it is the first device of the pass; what was asked for it needs not be asked again.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns>What it should be, and what it is now.</returns>
     public async Task<(DesiredDevice Desired, Device Observed)> Apply(
-        MeshView view, PathPlan plan, Device observed, IReadOnlySet<IPPrefix> carried, bool isResync, bool isFirst, CancellationToken cancellationToken)
+        MeshView view, PathPlan plan, Device observed, bool isResync, bool isFirst, CancellationToken cancellationToken)
     {
         var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
         var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
@@ -170,8 +169,7 @@ internal sealed partial class DeviceReconciler(
             LogPatched(logger, DeviceName, patch.KeyPair is not null ? "replaced" : patch.ClearKey ? "cleared" : "kept", patch.Peers.Count);
         }
 
-        var carrying = observed.Peers.Where(peer => peer.AllowedIPs.Any(carried.Contains)).Select(peer => peer.PublicKey).ToHashSet();
-        planner.Clock.Observe(slot, observed, heldSince, carrying);
+        planner.Clock.Observe(slot, observed, heldSince);
         _expected = new ExpectedDevice(observed, AnnouncedEndpoints(view, desired));
         _link = await _mtu.Reconcile(desired, _link!, isResync, cancellationToken);
         return (desired, observed);

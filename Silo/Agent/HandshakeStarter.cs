@@ -38,29 +38,27 @@ internal static class HandshakeStarter
     }
 }
 
-/// <summary>Remembers since when our device has had a pair of keys, and so whether a handshake it shows belongs to that pair.</summary>
-/// <remarks>A device keeps a peer's latest handshake when its own key changes, so the time alone proves nothing.</remarks>
+/// <summary>Remembers since when our device has had a pair of keys, and tells whether a handshake it shows proves that pair.</summary>
+/// <remarks>
+/// A device would keep a peer's latest handshake when its own key changes. Therefore every peer begins afresh with a new key
+/// (<see cref="DevicePatchBuilder"/>), and a handshake that is shown belongs to the keys that are there: also after a restart of the silo, and whatever
+/// the clock did meanwhile.
+/// </remarks>
 internal sealed class KeyPairClock
 {
     private readonly Dictionary<(Slot Slot, PublicKey Peer), (PublicKey Local, DateTimeOffset Since)> _since = [];
-    private readonly HashSet<Slot> _observed = [];
 
     /// <summary>Notes what a device holds now; forgets what it no longer holds.</summary>
     /// <param name="slot">The slot that the device serves.</param>
     /// <param name="device">As read.</param>
     /// <param name="since">A moment just before it was given what is new on it.</param>
-    /// <param name="carrying">
-    /// The peers that traffic goes to through it. Those that a former silo of this node left so had been proven to it, so their handshakes count.
-    /// </param>
-    public void Observe(Slot slot, Device device, DateTimeOffset since, IReadOnlySet<PublicKey> carrying)
+    public void Observe(Slot slot, Device device, DateTimeOffset since)
     {
         if (device.PublicKey is not { } local)
         {
-            _ = _observed.Add(slot);
             return;
         }
 
-        var isFirst = _observed.Add(slot);
         var peers = device.Peers.Select(peer => peer.PublicKey).ToHashSet();
         foreach (var gone in _since.Keys.Where(key => key.Slot == slot && !peers.Contains(key.Peer)).ToList())
         {
@@ -71,14 +69,14 @@ internal sealed class KeyPairClock
         {
             if (!_since.TryGetValue((slot, peer), out var known) || known.Local != local)
             {
-                _since[(slot, peer)] = (local, isFirst && carrying.Contains(peer) ? DateTimeOffset.MinValue : since);
+                _since[(slot, peer)] = (local, since);
             }
         }
     }
 
     /// <summary>Whether the device has completed a handshake between its present key and this peer's.</summary>
     public bool IsProven(Slot slot, DevicePeer peer) =>
-        peer.LastHandshakeTime is { } handshake && _since.TryGetValue((slot, peer.PublicKey), out var known) && handshake >= known.Since;
+        peer.LastHandshakeTime is not null && _since.ContainsKey((slot, peer.PublicKey));
 
     /// <summary>Since when the device has had this pair of keys; <see langword="null"/> if it does not.</summary>
     public DateTimeOffset? Since(Slot slot, PublicKey peer) => _since.TryGetValue((slot, peer), out var known) ? known.Since : null;

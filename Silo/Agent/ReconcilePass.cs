@@ -115,9 +115,8 @@ internal sealed class ReconcilePass
         var desired = new List<DesiredDevice>();
         foreach (var slot in _slots)
         {
-            var carried = _routes.Routes.Where(route => route.DeviceName == slot.DeviceName).Select(route => route.Destination).ToHashSet();
             var isFirst = slot == _slots[0];
-            var applied = await slot.Apply(view, plan, devices[slot.Slot], carried, isResync, isFirst, cancellationToken);
+            var applied = await slot.Apply(view, plan, devices[slot.Slot], isResync, isFirst, cancellationToken);
             desired.Add(applied.Desired);
             devices[slot.Slot] = applied.Observed;
         }

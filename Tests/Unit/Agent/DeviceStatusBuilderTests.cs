@@ -21,7 +21,7 @@ public sealed class DeviceStatusBuilderTests
                 new DevicePeer(TestMesh.Key(3), null, [], TimeSpan.Zero, null, 0, 0),
                 new DevicePeer(TestMesh.Key(9), null, [], TimeSpan.Zero, null, 0, 0),
             ]);
-        clock.Observe(Slot.Zero, device, TestMesh.Start, new HashSet<PublicKey>());
+        clock.Observe(Slot.Zero, device, TestMesh.Start);
         var announcements = new[] { TestMesh.Announce(1), TestMesh.Announce(2), TestMesh.Announce(3), SlotOneOnly(9) }
             .ToDictionary(announcement => announcement.NodeName);
         var status = DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.Start.AddSeconds(100));
