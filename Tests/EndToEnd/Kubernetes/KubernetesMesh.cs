@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 using Orleans.WireGuard.Tests.Unit.Deploy;
 using YamlDotNet.RepresentationModel;

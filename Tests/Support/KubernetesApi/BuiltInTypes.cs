@@ -45,6 +45,7 @@ internal static class BuiltInTypes
     public static IReadOnlyList<ResourceType> All { get; } =
     [
         Namespaces, Nodes, Leases, Definitions, ServiceAccounts.Accounts, ServiceAccounts.Roles, ServiceAccounts.RoleBindings,
+        ServiceAccounts.ClusterRoles, ServiceAccounts.ClusterRoleBindings,
     ];
 
     private static IEnumerable<FieldError> ValidateLease(JsonObject lease)

@@ -30,9 +30,9 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     private readonly IPAddress _listenAddress;
 
-    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress)
+    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress, int port)
     {
-        (_time, _listenAddress) = (time, listenAddress);
+        (_time, _listenAddress, _port) = (time, listenAddress, port);
         (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow(), listenAddress);
         Registry = new(time);
         Watches = new(Registry, Faults, time);
@@ -67,10 +67,11 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     /// <param name="kubeConfig">A real API server to which requests go on; null for none.</param>
     /// <param name="address">Where it listens; null for loopback.</param>
+    /// <param name="port">TCP port; 0 for any that is free.</param>
     public static async Task<TestApiServer> StartAsync(
-        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null)
+        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null, int port = 0)
     {
-        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback);
+        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback, port);
         await server.ListenAsync(cancellationToken);
         return server;
     }

@@ -7,8 +7,9 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
-namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
+namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>A Kubernetes API for tests, with our definition installed and a namespace of its own that is removed at the end.</summary>
 /// <remarks>
