@@ -34,6 +34,19 @@ internal sealed class RealApiForwarder : IDisposable
 
     public async Task ForwardAsync(HttpContext context)
     {
+        try
+        {
+            await TryForwardAsync(context);
+        }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted && e is not OperationCanceledException)
+        {
+            // The text names the cause, so that the test that fails says where to look.
+            await ApiHandler.WriteAsync(context, 502, ApiException.Internal(e.ToString()).ToStatus());
+        }
+    }
+
+    private async Task TryForwardAsync(HttpContext context)
+    {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _faults.WatchToken);
         using var request = new HttpRequestMessage(
             new HttpMethod(context.Request.Method), new Uri(_admin.BaseUri, context.Request.Path.Value!.TrimStart('/') + context.Request.QueryString));

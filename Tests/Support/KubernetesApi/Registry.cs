@@ -88,7 +88,14 @@ internal sealed class Registry(TimeProvider time)
             }
 
             Prepare(type, space, item);
-            return Merge(type, name, current, item, status, dryRun, unconditional: true);
+            try
+            {
+                return Merge(type, name, current, item, status, dryRun, unconditional: true);
+            }
+            catch (ApiException undecodable) when (undecodable.Code == 400)
+            {
+                throw ApiException.PatchNotDecoded(undecodable);
+            }
         });
 
     public JsonObject Delete(ResourceType type, string? space, string name, JsonObject? options)
