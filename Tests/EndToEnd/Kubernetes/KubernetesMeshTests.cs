@@ -153,6 +153,33 @@ public sealed class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<Kub
         await kube.WaitReadyAsync(Nodes);
     }
 
+    [Fact]
+    public async Task Cleanup_SiloStopped_RemovesTheAnnotationTooOrSaysWhyNot()
+    {
+        KubernetesMesh.SkipUnlessPossible();
+        var node = Nodes[2];
+        await UntilAsync(async () => await kube.AnnotationAsync(node) is not null, "an annotation");
+        await kube.Mesh.KillSiloAsync(node, Token);
+
+        await kube.Cluster.Server.StopListeningAsync();
+        var result = await kube.Mesh.RunAsync(node, Token, "owg", "cleanup");
+        await kube.Cluster.Server.ListenAsync(Token);
+        Say(result.Error.Trim());
+        Assert.True(result.ExitCode == 1, result.Output + result.Error);
+        Assert.Contains("removed device cilium_wg0", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"The annotation network.cilium.io/wg-pub-key of node {node.Name} may still be there: The API server", result.Error, StringComparison.Ordinal);
+        Assert.Contains($"kubectl annotate node {node.Name} network.cilium.io/wg-pub-key-", result.Error, StringComparison.Ordinal);
+        Assert.NotNull(await kube.AnnotationAsync(node));
+
+        result = await kube.Mesh.RunAsync(node, Token, "owg", "cleanup");
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        Assert.Equal($"removed annotation network.cilium.io/wg-pub-key of nodes/{node.Name}", result.Output.Trim());
+        Assert.Null(await kube.AnnotationAsync(node));
+
+        kube.Mesh.StartSilo(node);
+        await kube.WaitReadyAsync(Nodes);
+    }
+
     private static (int Lost, int Sent) Lost(MeshProbes probes, DateTimeOffset from, DateTimeOffset until)
     {
         var reports = probes.Report(from, until - MeshProbes.Patience).Values;

@@ -146,9 +146,37 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
 
         await stop.CancelAsync();
         await running;
-        await publisher.RemoveAsync(run.Watcher.Resource!, $"{_prefix}-a", Token);
-        await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey is null);
-        await publisher.RemoveAsync(run.Watcher.Resource!, $"{_prefix}-never-existed", Token);
+        await CleanAsync("a");
+    }
+
+    [Theory]
+    [InlineData(NodeSource.Node)]
+    [InlineData(NodeSource.Auto)]
+    public async Task Cleanup_AnnotatedNode_LosesTheAnnotationAndNothingElse(NodeSource source)
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        await PatchAsync("a", """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":"k","other":"x"}}}""");
+        var name = $"{_prefix}-a";
+        List<string> removed = [];
+
+        Assert.Null(await AnnotationCleanup.RunAsync(cluster.CreateApi(), source, name, removed, Token));
+        Assert.Equal([$"nodes/{name}"], removed);
+        var (_, text) = await cluster.SendAsync(HttpMethod.Get, $"api/v1/nodes/{name}");
+        var annotations = JsonNode.Parse(text)!["metadata"]!["annotations"]!.AsObject();
+        Assert.False(annotations.ContainsKey("network.cilium.io/wg-pub-key"));
+        Assert.Equal("x", (string?)annotations["other"]);
+
+        // Again, and of a node that is none: nothing to do, no write.
+        cluster.Server.Requests.Clear();
+        Assert.Null(await AnnotationCleanup.RunAsync(cluster.CreateApi(), source, name, removed, Token));
+        Assert.Null(await AnnotationCleanup.RunAsync(cluster.CreateApi(), source, $"{_prefix}-never-existed", removed, Token));
+        Assert.Single(removed);
+        Assert.Equal(0, cluster.Server.Requests.Count("PATCH", _prefix));
+
+        await cluster.Server.StopListeningAsync();
+        var problem = await AnnotationCleanup.RunAsync(cluster.CreateApi(options => options.MaxRetries = 0), source, name, removed, Token);
+        await cluster.Server.ListenAsync(Token);
+        Assert.Contains("did not answer list", problem, StringComparison.Ordinal);
         await CleanAsync("a");
     }
 
