@@ -13,12 +13,10 @@ internal sealed class RealApiForwarder : IDisposable
     private readonly Kubernetes _admin;
     private readonly Kubernetes _anyone;
     private readonly string _adminToken;
-    private readonly ApiFaults _faults;
 
-    public RealApiForwarder(string kubeConfig, string adminToken, ApiFaults faults)
+    public RealApiForwarder(string kubeConfig, string adminToken)
     {
         _adminToken = adminToken;
-        _faults = faults;
         _admin = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeConfig));
 
         // A client certificate would win over a bearer token, so other users need a connection without one.
@@ -47,7 +45,7 @@ internal sealed class RealApiForwarder : IDisposable
 
     private async Task TryForwardAsync(HttpContext context)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _faults.WatchToken);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, FaultMiddleware.WatchToken(context));
         using var request = new HttpRequestMessage(
             new HttpMethod(context.Request.Method), new Uri(_admin.BaseUri, context.Request.Path.Value!.TrimStart('/') + context.Request.QueryString));
         foreach (var header in PassedOn)

@@ -19,7 +19,7 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 internal sealed class TestApiServer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ApiUser> _users = new();
-    private readonly X509Certificate2 _certificate;
+    private X509Certificate2 _certificate;
     private readonly TimeProvider _time;
     private readonly ApiHandler _handler;
     private readonly FaultMiddleware _middleware;
@@ -35,11 +35,11 @@ internal sealed class TestApiServer : IAsyncDisposable
         (_time, _listenAddress, _port) = (time, listenAddress, port);
         (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow(), listenAddress);
         Registry = new(time);
-        Watches = new(Registry, Faults, time);
+        Watches = new(Registry, time);
         _handler = new(Registry, _users, Watches, AddToken);
         _middleware = new(Faults, Requests, time);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
-        _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken, Faults);
+        _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken);
         Registry.Create(BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
     }
 
@@ -52,7 +52,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     public RequestLog Requests { get; } = new();
 
     /// <summary>The certificate authority that clients must trust.</summary>
-    public string AuthorityPem { get; }
+    public string AuthorityPem { get; private set; }
 
     /// <summary>May do everything.</summary>
     public string AdminToken { get; }
@@ -82,6 +82,13 @@ internal sealed class TestApiServer : IAsyncDisposable
         var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         _users[token] = new(user, rules);
         return token;
+    }
+
+    /// <summary>Another authority from now on, as when a cluster's is rotated; takes effect with the next <see cref="ListenAsync"/>.</summary>
+    public void ReplaceAuthority()
+    {
+        _certificate.Dispose();
+        (AuthorityPem, _certificate) = Certificates.Create(_time.GetUtcNow(), _listenAddress);
     }
 
     public void ExpireToken(string token) => _users[token].IsExpired = true;
