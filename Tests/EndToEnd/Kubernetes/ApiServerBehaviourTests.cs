@@ -201,6 +201,43 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
     }
 
     [Fact]
+    public async Task Node_CreateAndUpdate_KeepStatusAndPodCIDR()
+    {
+        var path = $"api/v1/nodes/{_name}";
+        var created = await cluster.PostAsync("api/v1/nodes", Node("10.1.0.0/24", "10.1.0.0/24"));
+        Assert.Equal("10.240.0.4", (string?)created["status"]!["addresses"]![0]!["address"]);
+
+        // Status has a path of its own, so here it is ignored.
+        var (code, text) = await MergeAsync(path, """{"metadata":{"labels":{"a":"b"}},"status":{"addresses":[]}}""");
+        Assert.Equal(HttpStatusCode.OK, code);
+        Assert.Equal("10.240.0.4", (string?)JsonNode.Parse(text)!["status"]!["addresses"]![0]!["address"]);
+        (code, text) = await MergeAsync(path + "/status", """{"status":{"addresses":[{"type":"InternalIP","address":"10.240.0.5"}]}}""");
+        Assert.True(code == HttpStatusCode.OK, text);
+        Assert.Equal("10.240.0.5", (string?)JsonNode.Parse(text)!["status"]!["addresses"]![0]!["address"]);
+
+        // A node's pod CIDR is for life: another one needs another object.
+        (code, text) = await MergeAsync(path, """{"spec":{"podCIDR":"10.2.0.0/24","podCIDRs":["10.2.0.0/24"]}}""");
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, code);
+        Assert.Contains("podCIDR", text, StringComparison.Ordinal);
+        await cluster.SendAsync(HttpMethod.Delete, path);
+
+        // Of the two fields the old one wins where they differ.
+        created = await cluster.PostAsync("api/v1/nodes", Node("10.1.0.0/24", "10.3.0.0/24"));
+        Assert.Equal("10.1.0.0/24", (string?)Assert.Single(created["spec"]!["podCIDRs"]!.AsArray()));
+        await cluster.SendAsync(HttpMethod.Delete, path);
+
+        JsonObject Node(string single, params string[] list) => new()
+        {
+            ["metadata"] = new JsonObject { ["name"] = _name },
+            ["spec"] = new JsonObject { ["podCIDR"] = single, ["podCIDRs"] = new JsonArray([.. list.Select(each => JsonValue.Create(each))]), ["unschedulable"] = true },
+            ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
+        };
+
+        Task<(HttpStatusCode Code, string Text)> MergeAsync(string to, string patch) =>
+            cluster.SendAsync(HttpMethod.Patch, to, JsonNode.Parse(patch), contentType: "application/merge-patch+json");
+    }
+
+    [Fact]
     public async Task Create_BodyTooLarge_Is413()
     {
         var lease = Lease(_name);

@@ -236,6 +236,11 @@ internal sealed class Registry(TimeProvider time)
         }
 
         Check(type, next);
+        if (type.ValidateUpdate?.Invoke(current, next).ToList() is { Count: > 0 } errors)
+        {
+            throw ApiException.Invalid(type, name, errors);
+        }
+
         return dryRun ? current : next;
     }
 
@@ -279,6 +284,7 @@ internal sealed class Registry(TimeProvider time)
             metadata["namespace"] = space;
         }
 
+        type.Convert?.Invoke(item);
         if (type.Schema is { } schema)
         {
             Schema.Prune(item, schema);
