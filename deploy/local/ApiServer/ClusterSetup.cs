@@ -15,8 +15,8 @@ internal sealed class ClusterSetup(IKubernetes client, MeshPlan plan, string sou
     // Longer than a demo lasts; a server may grant less.
     private const int TokenSeconds = 24 * 60 * 60;
 
-    /// <summary>Namespace of membership and account.</summary>
-    public string Namespace { get; } = $"{plan.Prefix}-local";
+    /// <summary>Namespace of membership and account; another one each time, since the last one may still be ending, or never end.</summary>
+    public string Namespace { get; } = $"{plan.Prefix}-local-{Guid.NewGuid():N}"[..(plan.Prefix.Length + 13)];
 
     private string ClusterRoleName => $"{Namespace}-nodes";
 
