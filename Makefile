@@ -7,13 +7,17 @@ LOCAL_PROJECT := deploy/local/Orleans.WireGuard.LocalMesh.csproj
 LOCAL_MESH := artifacts/bin/Orleans.WireGuard.LocalMesh/release/owg-local.dll
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check demo-down bench-mesh local-mesh
+.PHONY: help demo demo-kubernetes demo-check demo-down bench-mesh local-mesh
 
 help: ## List what make can do.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: local-mesh ## Show a mesh on this machine, live; as root. NODES=5 PERIOD=10s make demo
 	@exec dotnet $(LOCAL_MESH) demo
+
+demo-kubernetes: local-mesh ## The demo with an API server: nodes come and go as node objects do. KUBECONFIG=… for a cluster instead of the test server
+	@dotnet build Tests/Support/KubernetesApi/Orleans.WireGuard.TestApiServer.csproj --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
+	@exec dotnet $(LOCAL_MESH) demo-kubernetes
 
 demo-check: local-mesh ## Prove what the demo shows, unattended, about two minutes; fails if any proof does. DURATION=60s PERIOD=5s
 	@exec dotnet $(LOCAL_MESH) check
@@ -55,7 +59,16 @@ format: ## Format the code.
 format-check: ## Fail if something is not formatted.
 	dotnet format --verify-no-changes
 
-.PHONY: test-kubernetes
+.PHONY: test-kubernetes conformance
+
+# What these lines leave of the runner's own output is the table: result, test, time.
+conformance: build ## The membership cases with their results (Tests/EndToEnd/Kubernetes/README.md); KUBECONFIG=… for a real API server.
+	@mkdir -p artifacts/test-results
+	@{ KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
+		$(foreach class,MembershipTableConformance CommunityProviderDefects MembershipTableOwnCases,--filter-class "*.$(class)Tests"); \
+		echo $$? >artifacts/test-results/conformance; } \
+		| sed -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.([^.]*)Tests\.(.*)/\1  \2  \3/p; /silos joined|none torn|1,000 rows/p; /^ +(total|failed|succeeded|skipped):/p'; \
+		exit $$(cat artifacts/test-results/conformance)
 
 test-kubernetes: build ## The Kubernetes tests against the cluster of KUBECONFIG; without it against the test API server.
 	@KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off \

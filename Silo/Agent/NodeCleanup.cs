@@ -6,7 +6,7 @@ using Orleans.WireGuard.Silo.Routing.Firewall;
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Something that cleanup removed, or found and left.</summary>
-/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c> or <c>firewall</c>.</param>
+/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c>, <c>firewall</c> or <c>annotation</c>.</param>
 /// <param name="Name">Which one.</param>
 /// <param name="Reason">Why it was left; <see langword="null"/> if it was removed.</param>
 internal sealed record CleanupItem(string Kind, string Name, string? Reason = null);

@@ -10,7 +10,9 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <param name="Duration"><c>DURATION</c>, for how long the check observes rotations; by default 60 s.</param>
 /// <param name="StateDirectory"><c>OWG_LOCAL_STATE</c>; <see langword="null"/> for the usual place.</param>
 /// <param name="Binary"><c>OWG_LOCAL_BINARY</c>, a silo executable to use instead of building one.</param>
-internal sealed record LocalOptions(int NodeCount, TimeSpan Period, TimeSpan Duration, string? StateDirectory, string? Binary)
+/// <param name="KubeConfig"><c>KUBECONFIG</c>, a cluster for the demo on Kubernetes; <see langword="null"/> for the test API server.</param>
+internal sealed record LocalOptions(
+    int NodeCount, TimeSpan Period, TimeSpan Duration, string? StateDirectory, string? Binary, string? KubeConfig = null)
 {
     /// <summary>Reads the choices.</summary>
     /// <param name="read">Value of a variable, <see langword="null"/> if it is not set.</param>
@@ -24,7 +26,8 @@ internal sealed record LocalOptions(int NodeCount, TimeSpan Period, TimeSpan Dur
             Period("PERIOD") ?? defaultPeriod,
             Period("DURATION") ?? TimeSpan.FromSeconds(60),
             Value(MeshState.DirectoryVariable),
-            Value("OWG_LOCAL_BINARY"));
+            Value("OWG_LOCAL_BINARY"),
+            Value("KUBECONFIG"));
 
         string? Value(string name) => read(name) is { Length: > 0 } value ? value : null;
 

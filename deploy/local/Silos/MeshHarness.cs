@@ -45,6 +45,10 @@ internal sealed class MeshHarness : IAsyncDisposable
     /// <summary>Starts helpers of the mesh, such as a capture, and notes their ids.</summary>
     public ProcessRecorder Recorder => _recorder;
 
+    /// <summary>Where this program's own runtime is installed: the value of DOTNET_ROOT for others.</summary>
+    public static string RuntimeDirectory { get; } =
+        Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
+
     /// <summary>Cleans leftovers of the same prefix and makes the topology.</summary>
     /// <param name="plan">Names and addresses.</param>
     /// <param name="state">Files.</param>
@@ -85,9 +89,8 @@ internal sealed class MeshHarness : IAsyncDisposable
     public void InstallBinary(string binary)
     {
         // A wrapper rather than a link, because a runtime outside the usual places is found only by DOTNET_ROOT.
-        var runtime = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
         var wrapper = Path.Combine(State.BinDirectory, "owg");
-        File.WriteAllText(wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{runtime}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
+        File.WriteAllText(wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{RuntimeDirectory}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
         File.SetUnixFileMode(wrapper, (UnixFileMode)Convert.ToInt32("755", 8));
     }
 

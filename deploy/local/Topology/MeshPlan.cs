@@ -32,6 +32,9 @@ internal sealed partial record MeshPlan
     /// <summary>TCP port of the membership store.</summary>
     public const int RedisPort = 6379;
 
+    /// <summary>TCP port of the API server, on the host's address of the underlay.</summary>
+    public const int ApiServerPort = 6443;
+
     private const int HostNumber = 254;
     private const int PrefixLength = 24;
     private const int IPv6PrefixLength = 64;
