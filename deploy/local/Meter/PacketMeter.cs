@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime;
 using System.Security.Cryptography;
 using Orleans.WireGuard.LocalMesh.Probes;
 using Orleans.WireGuard.LocalMesh.Processes;
@@ -28,6 +29,10 @@ internal sealed class PacketMeter : IAsyncDisposable
 
     // The receiver may be kept off the processor for a while; what overflows its buffer would look like a loss on the way.
     private const int BufferSize = 8 << 20;
+
+    // A collection stops all threads and is itself an ordinary one, so on a busy machine the sender would be mute for 90 ms. This is enough
+    // for some minutes of whatever else the process does; after that the meter goes on with collections.
+    private const long MemoryWithoutCollection = 200 << 20;
 
     // socket(7): beyond what net.core.rmem_max allows, for root.
     private const int SOL_SOCKET = 1;
@@ -69,6 +74,11 @@ internal sealed class PacketMeter : IAsyncDisposable
             }
         }
 
+        if (GCSettings.LatencyMode != GCLatencyMode.NoGCRegion)
+        {
+            _ = GC.TryStartNoGCRegion(MemoryWithoutCollection);
+        }
+
         _receivers = [.. _sockets.Select(socket => RunOnThread(() => Receive(socket)))];
         _start = time.GetTimestamp();
         _sender = RunOnThread(Send);
@@ -105,6 +115,11 @@ internal sealed class PacketMeter : IAsyncDisposable
         await _stopSending.CancelAsync();
         await _stopReceiving.CancelAsync();
         await Task.WhenAll([_sender, .. _receivers]);
+        if (GCSettings.LatencyMode == GCLatencyMode.NoGCRegion)
+        {
+            GC.EndNoGCRegion();
+        }
+
         _sockets.ForEach(socket => socket.Dispose());
         _stopSending.Dispose();
         _stopReceiving.Dispose();
