@@ -106,10 +106,12 @@ internal sealed class MeshHarness : IAsyncDisposable
     }
 
     /// <summary>Starts the silo of a node with its configuration file.</summary>
-    public void StartSilo(NodePlan node) => _silos[node] = _recorder.Start(
+    /// <param name="node">The node.</param>
+    /// <param name="variables">Environment variables besides the usual ones.</param>
+    public void StartSilo(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null) => _silos[node] = _recorder.Start(
         NamespaceCommand.InNode(State, node, "owg", "run", "--config", State.SiloConfiguration(node)),
         State.SiloLog(node),
-        NamespaceCommand.NodeEnvironment(State, node));
+        NamespaceCommand.NodeEnvironment(State, node).Concat(variables ?? new Dictionary<string, string?>()).ToDictionary());
 
     /// <summary>The silo process of a node, if one was started.</summary>
     public OwnedProcess? Silo(NodePlan node) => _silos.GetValueOrDefault(node);
