@@ -1,13 +1,13 @@
 # Everything a person or CI calls. `make help` lists it.
 
-# NODES, PERIOD, DURATION, OWG_LOCAL_STATE and OWG_LOCAL_BINARY reach the program through the environment.
-export NODES PERIOD DURATION
+# NODES, PERIOD, DURATION and the like, OWG_LOCAL_STATE and OWG_LOCAL_BINARY reach the program through the environment.
+export NODES PERIOD DURATION ROTATIONS ROUNDS RUNS
 
 LOCAL_PROJECT := deploy/local/Orleans.WireGuard.LocalMesh.csproj
 LOCAL_MESH := artifacts/bin/Orleans.WireGuard.LocalMesh/release/owg-local.dll
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kubernetes demo-check demo-down bench-mesh local-mesh
+.PHONY: help demo demo-kubernetes demo-check demo-down bench-mesh bench-rotation local-mesh
 
 help: ## List what make can do.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo-check: local-mesh ## Prove what the demo shows, unattended, about two minut
 
 bench-mesh: local-mesh ## Measure a mesh: propagation of keys, memory, idle CPU, start, detection of a dead silo. NODES DURATION PERIOD
 	@exec dotnet $(LOCAL_MESH) bench
+
+bench-rotation: local-mesh ## Packets lost, latency and TCP with and without rotations, about 20 minutes; fails if one is lost. ROTATIONS PERIOD DURATION ROUNDS RUNS=ABC
+	@exec dotnet $(LOCAL_MESH) bench-rotation
 
 demo-down: local-mesh ## End a running demo, or remove what a crashed one left.
 	@exec dotnet $(LOCAL_MESH) down

@@ -122,6 +122,9 @@ internal sealed partial record MeshPlan
     /// <summary>The plan of the tests that measure for long: others may run beside them.</summary>
     public static MeshPlan Steady(int nodeCount) => new("owgs", nodeCount, 102, 246);
 
+    /// <summary>The plan of <c>make bench-rotation</c>, which takes long enough to have a demo beside it.</summary>
+    public static MeshPlan Bench(int nodeCount) => new("owgb", nodeCount, 105, 249);
+
     /// <summary>Address at which the silo of <paramref name="node"/> serves health and pages.</summary>
     /// <remarks>Only the first node's page is for the host; the others stay on loopback.</remarks>
     public IPAddress WebAddress(NodePlan node) => node == Nodes[0] ? node.Address : IPAddress.Loopback;
