@@ -17,7 +17,7 @@ internal interface ILinkClient
 
     /// <summary>
     /// Lets packets in whose answers would leave through another link. While traffic moves from one slot to the other, the two directions of a
-    /// connection use different devices, and a strict source check would drop one of them.
+    /// connection use different devices, and a strict source check (rp_filter) would drop both.
     /// </summary>
     Task SetLooseSourceCheck(string name, CancellationToken cancellationToken);
 

@@ -147,7 +147,8 @@ internal static class LinkMessages
     /// <param name="type">RTM_NEWADDR or RTM_DELADDR.</param>
     /// <param name="index">Number of the link.</param>
     /// <param name="address">The address.</param>
-    public static Span<byte> WriteAddress(Span<byte> buffer, ushort type, int index, LinkAddress address)
+    /// <param name="scope">How far it is valid; RT_SCOPE_HOST for one that no packet shall carry.</param>
+    public static Span<byte> WriteAddress(Span<byte> buffer, ushort type, int index, LinkAddress address, byte scope = RT_SCOPE_UNIVERSE)
     {
         var flags = (ushort)(Acknowledged | (type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0));
         var isIPv6 = address.Address.AddressFamily == AddressFamily.InterNetworkV6;
@@ -160,7 +161,8 @@ internal static class LinkMessages
             index,
 
             // A WireGuard device carries no neighbour discovery, and a fresh address must be usable at once.
-            isIPv6 && type == RTM_NEWADDR ? IFA_F_NODAD : (byte)0);
+            isIPv6 && type == RTM_NEWADDR ? IFA_F_NODAD : (byte)0,
+            scope);
         writer.WriteAddress(IFA_LOCAL, address.Address);
         writer.WriteAddress(IFA_ADDRESS, address.Address);
         return writer.Complete();
@@ -218,13 +220,13 @@ internal static class LinkMessages
 
     // struct ifaddrmsg
     private static NetlinkWriter BeginAddress(
-        Span<byte> buffer, ushort type, ushort messageFlags, int family, int prefixLength, int index, byte flags = 0)
+        Span<byte> buffer, ushort type, ushort messageFlags, int family, int prefixLength, int index, byte flags = 0, byte scope = RT_SCOPE_UNIVERSE)
     {
         var writer = new NetlinkWriter(buffer, type, messageFlags);
         writer.WriteByte((byte)family);
         writer.WriteByte((byte)prefixLength);
         writer.WriteByte(flags);
-        writer.WriteByte(RT_SCOPE_UNIVERSE);
+        writer.WriteByte(scope);
         writer.WriteUInt32((uint)index);
         return writer;
     }

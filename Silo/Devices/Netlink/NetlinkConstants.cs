@@ -123,6 +123,7 @@ internal static class NetlinkConstants
 
     // linux/rtnetlink.h: routes.
     public const byte RT_SCOPE_UNIVERSE = 0;
+    public const byte RT_SCOPE_HOST = 254;
     public const byte RT_SCOPE_LINK = 253;
     public const byte RT_SCOPE_NOWHERE = 255;
     public const byte RT_TABLE_UNSPEC = 0;
