@@ -454,8 +454,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         _rotation.Lagging = FindLagging(key, await Survey(key.Slot, cancellationToken), Grace);
         if (_rotation.Lagging.Count == 0)
         {
+            // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
             _retired.Add(_ring.Remove(key.Slot)!);
-            await ApplyToDevice(cancellationToken);
+            await ApplyAndAnnounce(cancellationToken);
             var publicKey = key.KeyPair.PublicKey.ToShortString();
             LogRetired(_logger, NodeName, publicKey, key.Slot);
         }
@@ -478,13 +479,12 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         WakeUp();
     }
 
-    // A slot that became empty is not announced: the others move off it by themselves, and the next key says it anyway.
     private bool IsAnnouncementDue()
     {
         var announced = _ledger.Announcement;
         return announced is null
             || announced.Sequence <= _floor
-            || AnnounceSlots().Any(slot => announced.Find(slot.Slot) != slot)
+            || announced.Slots != AnnounceSlots()
             || announced.FrozenUntil != _rotation.FrozenUntil
             || (_roster.Current?.Find(NodeName) is { } self && (self.Addresses != announced.Endpoints || self.PodCIDRs != announced.AllowedIPs));
     }

@@ -46,7 +46,7 @@ internal static class HandshakeStarter
 /// </remarks>
 internal sealed class KeyPairClock
 {
-    private readonly Dictionary<(Slot Slot, PublicKey Peer), (PublicKey Local, DateTimeOffset Since)> _since = [];
+    private readonly Dictionary<(Slot Slot, PublicKey Peer), KnownPair> _since = [];
 
     /// <summary>Notes what a device holds now; forgets what it no longer holds.</summary>
     /// <param name="slot">The slot that the device serves.</param>
@@ -65,11 +65,17 @@ internal sealed class KeyPairClock
             _since.Remove(gone);
         }
 
-        foreach (var peer in peers)
+        foreach (var peer in device.Peers)
         {
-            if (!_since.TryGetValue((slot, peer), out var known) || known.Local != local)
+            var handshake = peer.LastHandshakeTime;
+            if (!_since.TryGetValue((slot, peer.PublicKey), out var known) || known.Local != local)
             {
-                _since[(slot, peer)] = (local, since);
+                // One that was there before this process is as old as it says; what comes later is as old as our sight of it.
+                _since[(slot, peer.PublicKey)] = new KnownPair(local, since, handshake, handshake < since ? handshake : since);
+            }
+            else if (known.Handshake != handshake)
+            {
+                _since[(slot, peer.PublicKey)] = known with { Handshake = handshake, SeenAt = since };
             }
         }
     }
@@ -78,6 +84,14 @@ internal sealed class KeyPairClock
     public bool IsProven(Slot slot, DevicePeer peer) =>
         peer.LastHandshakeTime is not null && _since.ContainsKey((slot, peer.PublicKey));
 
+    /// <summary>How long ago the latest handshake with a peer was first seen; <see langword="null"/> if there is none.</summary>
+    /// <remarks>Not how old the device says it is: a clock that is set, or differs from the device's, must not make a session look expired.</remarks>
+    public TimeSpan? HandshakeAge(Slot slot, PublicKey peer, DateTimeOffset now) =>
+        _since.TryGetValue((slot, peer), out var known) && known.Handshake is not null ? now - known.SeenAt : null;
+
     /// <summary>Since when the device has had this pair of keys; <see langword="null"/> if it does not.</summary>
     public DateTimeOffset? Since(Slot slot, PublicKey peer) => _since.TryGetValue((slot, peer), out var known) ? known.Since : null;
+
+    /// <summary>What is known of a pair of keys.</summary>
+    private sealed record KnownPair(PublicKey Local, DateTimeOffset Since, DateTimeOffset? Handshake, DateTimeOffset? SeenAt);
 }

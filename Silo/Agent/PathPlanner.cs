@@ -116,7 +116,7 @@ internal sealed class PathPlanner
             {
                 var peer = device.PublicKey == key.KeyPair.PublicKey ? device.Peers.FirstOrDefault(peer => peer.PublicKey == announced.PublicKey) : null;
                 var isProven = peer is not null && Clock.IsProven(key.Slot, peer);
-                var isFresh = isProven && sources.Now - peer!.LastHandshakeTime < FreshFor;
+                var isFresh = isProven && Clock.HandshakeAge(key.Slot, announced.PublicKey, sources.Now) < FreshFor;
                 candidates.Add(new PathCandidate(key.Slot, SlotLevel.Of(key.ServesEpoch, announced.ServesEpoch), isProven, isFresh));
             }
         }

@@ -111,6 +111,11 @@ internal sealed class ReconcilePass
     private async Task<PassResult> Configure(MeshView view, Dictionary<Slot, Device> devices, bool isResync, CancellationToken cancellationToken)
     {
         _planner.Forget(view);
+        foreach (var (slot, device) in devices)
+        {
+            _planner.Clock.Observe(slot, device, _timeProvider.GetUtcNow());
+        }
+
         var plan = _planner.Plan(Sources(view, devices, _routes.Routes));
         var desired = new List<DesiredDevice>();
         foreach (var slot in _slots)

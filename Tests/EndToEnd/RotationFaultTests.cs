@@ -131,6 +131,9 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     {
         await using var mesh = await Start();
         await using var meter = mesh.Meter();
+
+        // While the second slot carries traffic, whoever blocks it blocks the traffic. The question is whether anybody moves onto a blocked one.
+        await mesh.UntilAllSendThrough("cilium_wg0", Period * 4);
         await using (var block = await PacketBlock.BlockSlot(mesh.Harness, Faulty, SecondSlotPort, null, Token))
         {
             await mesh.Observe(Period * 3);

@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.Support;

@@ -146,6 +146,27 @@ internal sealed class RotatingMesh : IAsyncDisposable
             SlowPoll);
     }
 
+    /// <summary>Waits until every node sends to every other through one device.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="limit">How long; reaching it is a failure.</param>
+    public Task UntilAllSendThrough(string device, TimeSpan limit) => Until(
+        async () =>
+        {
+            foreach (var node in Harness.Plan.Nodes)
+            {
+                var routes = await Harness.RunAsync(node, _token, "ip", "route", "show", "table", "201", "type", "unicast");
+                if (routes.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Any(route => !route.Contains(device, StringComparison.Ordinal)))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        },
+        $"every node to send through {device}",
+        limit,
+        SlowPoll);
+
     /// <summary>Waits until shortly before a node's next rotation.</summary>
     /// <param name="node">The node.</param>
     /// <param name="lead">How long before.</param>
