@@ -168,10 +168,10 @@ public sealed class MeshAgentTests
         await using var mesh = new AgentHarness(2).Settled();
         mesh.Announce(2, revision: 2);
         mesh.Publish(1, 2);
-        Assert.Equal(TimeSpan.FromMilliseconds(500), await mesh.Start());
+        Assert.Equal(TimeSpan.FromMilliseconds(100), await mesh.Start());
         mesh.Devices.ChangePeer("cilium_wg0", TestMesh.Key(2), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow() });
-        mesh.Time.Advance(TimeSpan.FromMilliseconds(500));
-        Assert.Equal(Resync - TimeSpan.FromMilliseconds(500), await mesh.NextWait());
+        mesh.Time.Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Equal(Resync - TimeSpan.FromMilliseconds(100), await mesh.NextWait());
     }
 
     [Fact]
