@@ -33,7 +33,11 @@ internal static class DevicePatchBuilder
         return new DevicePatch(
             desired.KeyPair is { } keyPair && keyPair.PublicKey != observed.PublicKey ? keyPair : null,
             desired.ListenPort != observed.ListenPort ? desired.ListenPort : null,
-            peers.InOrder());
+            peers.InOrder())
+        {
+            // We set none: with one, packets to peers could follow rules of somebody else.
+            FirewallMark = observed.FirewallMark == 0 ? null : 0,
+        };
     }
 
     private static PeerPatch Add(DesiredPeer peer) => new(
