@@ -15,6 +15,9 @@ internal static partial class NativeMethods
     /// <summary>SIGSTOP.</summary>
     public const int SIGSTOP = 19;
 
+    /// <summary>Go on after <see cref="SIGSTOP"/>.</summary>
+    public const int SIGCONT = 18;
+
     /// <summary>What a terminal sends for Ctrl-C.</summary>
     public const int SIGINT = 2;
 
