@@ -48,7 +48,7 @@ test: build ## Every test; the end-to-end ones need root, skip without it, and i
 	@Tests/install
 	@Tests/run
 
-test-kernel: build ## The device and link cases on Debian's kernel in QEMU, with the serial console.
+test-kernel: build ## The device, link and mesh cases on Debian's kernel in QEMU, with the serial console.
 	@Tests/install
 	@Tests/EndToEnd/Kernel/run
 

@@ -44,6 +44,9 @@ public enum DriftKind
 
     /// <summary>The link has another MTU.</summary>
     MtuChanged,
+
+    /// <summary>The device marks its packets, which we never have it do.</summary>
+    FirewallMarkChanged,
 }
 
 /// <summary>How often somebody else changed one kind of thing on a node. Every one was repaired when it was noticed.</summary>

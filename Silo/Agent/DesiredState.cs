@@ -124,10 +124,12 @@ internal static class DesiredState
             .Distinct().ToList();
 
         // Nodes talk to pods in clear, which is out of scope of the encryption; a cluster CIDR that holds node addresses must not cut that.
-        var remote = others.SelectMany(node => node.PodCIDRs).ToList();
+        // In sorted order, because every pass asks this of every node.
+        var remote = PrefixInterval.Merge(others.SelectMany(node => node.PodCIDRs));
+        var covered = PrefixInterval.Merge(refused);
         var nodes = view.Roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host)
-            .Where(address => !remote.Any(prefix => prefix.Contains(address)));
-        var excepted = self.PodCIDRs.Concat(nodes).Where(prefix => refused.Any(wider => wider.Contains(prefix))).Distinct();
+            .Where(address => !PrefixInterval.Covers(remote, address));
+        var excepted = self.PodCIDRs.Concat(nodes).Where(prefix => PrefixInterval.Covers(covered, prefix)).Distinct();
         return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw)).OrderBy(route => route.Destination).ToEquatableArray();
     }
 

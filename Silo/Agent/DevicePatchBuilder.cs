@@ -41,6 +41,8 @@ internal static class DevicePatchBuilder
             peers.InOrder())
         {
             ClearKey = desired.IsKeyless && observed.PublicKey is not null,
+            // We set none: with one, packets to peers could follow rules of somebody else.
+            FirewallMark = observed.FirewallMark == 0 ? null : 0,
         };
     }
 

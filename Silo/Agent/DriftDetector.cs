@@ -36,6 +36,7 @@ internal static class DriftDetector
         var drifts = new List<Drift>();
         AddIf(before.PublicKey != observed.PublicKey, DriftKind.KeyChanged, before.Name);
         AddIf(before.ListenPort != observed.ListenPort, DriftKind.PortChanged, before.Name);
+        AddIf(before.FirewallMark != observed.FirewallMark, DriftKind.FirewallMarkChanged, before.Name);
         var peers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         foreach (var peer in before.Peers)
         {

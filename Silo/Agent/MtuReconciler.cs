@@ -8,8 +8,9 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Keeps the MTU of a device what the ways to its peers carry.</summary>
 /// <remarks>
-/// They are looked at again when peers change and at every resync, so a change of the underlay is followed within
-/// <see cref="DeviceOptions.ResyncInterval"/>. Not thread-safe: the agent runs one pass at a time.
+/// They are looked at again when peers change, when any link changes (<see cref="NetlinkLinkMonitor"/>), and at every resync, so another MTU of
+/// a link is followed at once and that of a route within <see cref="DeviceOptions.ResyncInterval"/>. All ways to a peer count, because
+/// WireGuard follows a peer that sends from another of its addresses. Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
 internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions options, ILogger logger)
 {
@@ -27,7 +28,7 @@ internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions opt
     /// <returns>The link as it is now.</returns>
     public async Task<Link> Reconcile(DesiredDevice device, Link link, bool isResync, CancellationToken cancellationToken)
     {
-        var addresses = device.Peers.Where(peer => peer.Endpoints.Count > 0).Select(peer => peer.Endpoints[0].Address).ToHashSet();
+        var addresses = device.Peers.SelectMany(peer => peer.Endpoints).Select(endpoint => endpoint.Address).ToHashSet();
         if (!isResync && _measuredAddresses.SetEquals(addresses))
         {
             return link;

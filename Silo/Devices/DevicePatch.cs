@@ -21,8 +21,11 @@ internal sealed record DevicePatch(
     /// <summary>The patch that changes nothing.</summary>
     public static DevicePatch Empty { get; } = new(null, null, []);
 
+    /// <summary>Mark of outgoing packets; 0 takes it away.</summary>
+    public uint? FirewallMark { get; init; }
+
     /// <summary>Whether applying it would change nothing.</summary>
-    public bool IsEmpty => KeyPair is null && !ClearKey && ListenPort is null && Peers.Count == 0;
+    public bool IsEmpty => KeyPair is null && !ClearKey && ListenPort is null && FirewallMark is null && Peers.Count == 0;
 }
 
 /// <summary>What happens to a peer.</summary>

@@ -38,8 +38,10 @@ public static class WireGuardSiloExtensions
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(provider.GetRequiredService<TimeProvider>()));
-        services.AddMeshAgent();
+
+        // Before the agent: what changes between its first look and this would be noticed by the resync only.
         services.AddHostedService<LinkFollower>();
+        services.AddMeshAgent();
         builder.UseOrleans(silo => ConfigureSilo(silo, builder.Configuration));
         return builder;
     }

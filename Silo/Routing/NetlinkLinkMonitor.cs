@@ -1,28 +1,34 @@
-// Listens to the multicast groups of rtnetlink(7).
+// Listens to the multicast groups of rtnetlink(7) and of nf_tables.
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing.Firewall;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Silo.Routing;
 
 /// <summary>
-/// Notices at once that somebody, we ourselves included, changed a link, or a route or rule of our table. What it was is for the reader of the
-/// state to find out: news can be lost, a state cannot.
+/// Notices at once that somebody, we ourselves included, changed a link, a route or rule of our routing table, or our nftables table. What it
+/// was is for the reader of the state to find out: news can be lost, a state cannot.
 /// </summary>
 /// <remarks>
-/// One thread that blocks in <c>recvfrom</c>. Everything that came together is one piece of news. Without this the resync still repairs, later.
+/// Two threads that block in <c>recvfrom</c>, one for each protocol. Everything that came together is one piece of news. Without this the
+/// resync still repairs, later.
 /// </remarks>
-/// <param name="onChanged">Only notes it.</param>
+/// <param name="onChanged">Only notes it. Called on either thread.</param>
 /// <param name="logger">Hears when the system refuses.</param>
 internal sealed partial class NetlinkLinkMonitor(Action onChanged, ILogger<NetlinkLinkMonitor> logger) : IDisposable
 {
-    private const uint Groups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE;
+    private const uint LinkGroups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE;
+    private const uint FirewallGroups = 1u << (NFNLGRP_NFTABLES - 1);
 
     // Larger than any message of these groups: a link with all its attributes has 2 KiB.
     private const int BufferSize = 32 * 1024;
 
     // In struct rtmsg and in struct fib_rule_hdr alike.
     private const int TableOffset = 4;
+
+    // struct nfgenmsg.
+    private const int FirewallHeaderSize = 4;
 
     // How soon the thread sees that it shall end.
     private static readonly TimeSpan ReceiveTimeout = TimeSpan.FromMilliseconds(500);
@@ -33,15 +39,8 @@ internal sealed partial class NetlinkLinkMonitor(Action onChanged, ILogger<Netli
     /// <summary>Starts listening, in the network namespace of the caller's thread.</summary>
     public void Start()
     {
-        try
-        {
-            var socket = NetlinkSocket.Subscribe(Groups, ReceiveTimeout);
-            _loop = Task.Factory.StartNew(() => Listen(socket), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        }
-        catch (DeviceException e)
-        {
-            LogDeaf(logger, e.Message);
-        }
+        var links = Start(NETLINK_ROUTE, LinkGroups, LogDeaf);
+        _loop = Task.WhenAll(links, Start(NETLINK_NETFILTER, FirewallGroups, LogDeafToFirewall));
     }
 
     /// <summary>Ends listening.</summary>
@@ -82,10 +81,46 @@ internal sealed partial class NetlinkLinkMonitor(Action onChanged, ILogger<Netli
         RTM_NEWLINK or RTM_DELLINK => true,
         RTM_NEWROUTE or RTM_DELROUTE or RTM_NEWRULE or RTM_DELRULE =>
             message.Payload.Length <= TableOffset || message.Payload[TableOffset] == RouteTable.Number,
-        _ => false,
+        _ => message.Type >> 8 == NFNL_SUBSYS_NFTABLES && IsOurTable(message),
     };
 
-    private void Listen(NetlinkSocket socket)
+    // On a node whose services are in nftables too, most news are of other tables. Of every message but the last one of a transaction, the
+    // first attribute is the name of the table.
+    private static bool IsOurTable(in NetlinkMessage message)
+    {
+        if ((byte)message.Type == NFT_MSG_NEWGEN)
+        {
+            return false;
+        }
+
+        var reader = new NetlinkReader(message.Payload);
+        reader.ReadPast(FirewallHeaderSize);
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            if (attribute.Type == NFTA_TABLE_NAME)
+            {
+                return attribute.AsString() == FirewallTable.Name;
+            }
+        }
+
+        return false;
+    }
+
+    private Task Start(int protocol, uint groups, Action<ILogger, string> logDeaf)
+    {
+        try
+        {
+            var socket = NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout);
+            return Task.Factory.StartNew(() => Listen(socket, logDeaf), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        catch (DeviceException e)
+        {
+            logDeaf(logger, e.Message);
+            return Task.CompletedTask;
+        }
+    }
+
+    private void Listen(NetlinkSocket socket, Action<ILogger, string> logDeaf)
     {
         using var owned = socket;
         var buffer = new byte[BufferSize];
@@ -108,7 +143,7 @@ internal sealed partial class NetlinkLinkMonitor(Action onChanged, ILogger<Netli
                     onChanged();
                     break;
                 default:
-                    LogDeaf(logger, FormattableString.Invariant($"errno {-length}"));
+                    logDeaf(logger, FormattableString.Invariant($"errno {-length}"));
                     return;
             }
         }
@@ -116,4 +151,8 @@ internal sealed partial class NetlinkLinkMonitor(Action onChanged, ILogger<Netli
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Cannot listen to changes of links, routes and rules; the resync notices them later: {Problem}")]
     private static partial void LogDeaf(ILogger logger, string problem);
+
+    // A kernel without nf_tables has nothing to tell.
+    [LoggerMessage(Level = LogLevel.Information, Message = "Cannot listen to changes of nftables; the resync notices them later: {Problem}")]
+    private static partial void LogDeafToFirewall(ILogger logger, string problem);
 }

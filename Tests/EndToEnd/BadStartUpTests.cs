@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Silo.Devices.Netlink;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -86,6 +87,15 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
 
     [Fact]
     public Task Run_WithoutCapability_IsRefused() => RefusedAsync("NET_ADMIN", before: ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
+
+    [Theory]
+    [InlineData("Device:StartUserspace is false; load the module 'wireguard'", "StartUserspace", "false")]
+    [InlineData("Device:Transport is Kernel, but this kernel has no WireGuard; load the module 'wireguard'", "Transport", "\"Kernel\"")]
+    public async Task Run_KernelWithoutWireGuard_IsRefusedUnlessUserspaceIsAllowed(string mentioned, string setting, string value)
+    {
+        Assert.SkipWhen(await new NetlinkWireGuardClient(TimeProvider.System).IsAvailable(Token), "This machine's kernel has WireGuard.");
+        await RefusedAsync(mentioned, c => c["Device"]![setting] = JsonNode.Parse(value));
+    }
 
     // Debian has wireguard-go in /usr/bin and what a silo may need besides, such as ip, in /usr/sbin.
     [Fact]

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Probes;
@@ -46,26 +45,8 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     private const string Device = MeshPlan.DeviceName;
 
     private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FollowLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(90);
-
-    /// <summary>What is done to node 1, in order; a kind of drift, and the command of somebody else.</summary>
-    private static readonly (DriftKind Kind, string Command)[] Tampering =
-    [
-        (DriftKind.PeerRemoved, "wg set {dev} peer {peer} remove"),
-        (DriftKind.PeerAdded, "wg set {dev} peer {stranger} allowed-ips 203.0.113.0/24"),
-        (DriftKind.EndpointChanged, "wg set {dev} peer {peer} endpoint 203.0.113.9:9"),
-        (DriftKind.AllowedIPsChanged, "wg set {dev} peer {peer} allowed-ips 203.0.113.0/24"),
-        (DriftKind.KeepaliveChanged, "wg set {dev} peer {peer} persistent-keepalive 7"),
-        (DriftKind.PortChanged, "wg set {dev} listen-port 51999"),
-        (DriftKind.KeyChanged, "wg genkey | wg set {dev} private-key /dev/stdin"),
-        (DriftKind.LinkDown, "ip link set {dev} down"),
-        (DriftKind.MtuChanged, "ip link set {dev} mtu 1300"),
-        (DriftKind.RouteDeleted, "ip route flush table 201"),
-        (DriftKind.RouteAdded, "ip route add 203.0.113.0/24 dev {dev} table 201 proto 201"),
-        (DriftKind.RuleDeleted, "ip rule delete lookup 201"),
-        (DriftKind.RuleAdded, "ip rule add from 203.0.113.0/24 lookup 201 pref 201 protocol 201"),
-        (DriftKind.LinkDeleted, "ip link delete {dev}"),
-    ];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -108,37 +89,10 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, node) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[0]);
-        var stranger = (await mesh.RunAsync(node, Token, "sh", "-c", "wg genkey | wg pubkey")).EnsureSuccess().Output.Trim();
-        var table = new List<(DriftKind Kind, TimeSpan Repaired, string Counted)>();
-        foreach (var (kind, command) in Tampering)
+        var table = await DriftTable.Run(mesh, node, () => Drifts(node), () => fixture.Starter.WaitReadyAsync([node], Token), Token);
+        foreach (var row in table)
         {
-            var (wanted, peer, counts) = (await State(node), (await Dump(node)).Peers[0].PublicKey, await Drifts(node));
-            var line = command.Replace("{dev}", Device, StringComparison.Ordinal).Replace("{peer}", peer, StringComparison.Ordinal)
-                .Replace("{stranger}", stranger, StringComparison.Ordinal);
-
-            (await mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
-            var started = Time.GetTimestamp();
-            var seen = await State(node);
-            while (seen != wanted)
-            {
-                Assert.True(Time.GetElapsedTime(started) < TimeSpan.FromSeconds(40), $"{kind} was never repaired:\n{seen}\ninstead of\n{wanted}");
-                await Task.Delay(TimeSpan.FromMilliseconds(20), Time, Token);
-                seen = await State(node);
-            }
-
-            var repaired = Time.GetElapsedTime(started);
-            var after = await WaitForDrift(node, kind, counts);
-            var counted = after.Where(now => now.Value > counts.GetValueOrDefault(now.Key)).Select(now => now.Key);
-            table.Add((kind, repaired, string.Join(", ", counted)));
-
-            // One that hits a device in the middle of starting would measure the start.
-            await fixture.Starter.WaitReadyAsync([node], Token);
-            await Task.Delay(TimeSpan.FromMilliseconds(1_300), Time, Token);
-        }
-
-        foreach (var (kind, repaired, counted) in table)
-        {
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind,-18} repaired after {repaired.TotalMilliseconds,5:0} ms; counted: {counted}"));
+            output.WriteLine(row.ToString());
         }
 
         var ledger = new PingLedger();
@@ -146,6 +100,22 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         await WaitReachable(mesh.Plan, ledger, Time.GetUtcNow());
         Assert.All(table, row => Assert.True(row.Repaired < RepairLimit, $"{row.Kind} took {row.Repaired}"));
         Assert.All(table, row => Assert.Contains(row.Kind.ToString(), row.Counted, StringComparison.Ordinal));
+    }
+
+    // Two families: DualStackMeshTests.
+    [Fact]
+    public async Task Mtu_UnderlayChanges_IsFollowedAtOnce()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        try
+        {
+            var took = await Underlay.Narrow(fixture.Mesh, 1400, "1340", FollowLimit);
+            output.WriteLine($"1500 to 1400: followed after {took.TotalMilliseconds:0} ms");
+        }
+        finally
+        {
+            await Underlay.Narrow(fixture.Mesh, 1500, "1440", FollowLimit);
+        }
     }
 
     [Fact]
@@ -198,15 +168,6 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
             (await mesh.RunAsync(node, Token, "sh", "-c", command)).Output.Split('\n').ToHashSet();
     }
 
-    // Everything that we configure, as wg and ip show it, without what traffic changes.
-    private async Task<string> State(NodePlan node)
-    {
-        const string Show = $"wg show {Device} private-key; wg show {Device} listen-port; wg show {Device} endpoints; wg show {Device} allowed-ips; "
-            + $"wg show {Device} persistent-keepalive; ip -o link show {Device} | grep -o -e 'UP,' -e ',UP' -e 'mtu [0-9]*'; ip route show table 201; ip rule show | grep 'lookup 201'";
-        var result = await fixture.Mesh.RunAsync(node, Token, "sh", "-c", Show);
-        return result.Output;
-    }
-
     private async Task<DeviceDump> Dump(NodePlan node) =>
         DeviceDump.Parse((await fixture.Mesh.RunAsync(node, Token, "wg", "show", Device, "dump")).EnsureSuccess().Output, out _);
 
@@ -216,19 +177,6 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     {
         var status = await Status(node);
         return status.GetProperty("delivery").GetProperty("sequence").ToString();
-    }
-
-    private async Task<Dictionary<string, long>> WaitForDrift(NodePlan node, DriftKind kind, Dictionary<string, long> before)
-    {
-        var started = Time.GetTimestamp();
-        Dictionary<string, long> now;
-        do
-        {
-            now = await Drifts(node);
-        }
-        while (now.GetValueOrDefault(kind.ToString()) <= before.GetValueOrDefault(kind.ToString()) && Time.GetElapsedTime(started) < TimeSpan.FromSeconds(5));
-
-        return now;
     }
 
     private async Task<Dictionary<string, long>> Drifts(NodePlan node) => (await Status(node)).GetProperty("drifts").EnumerateArray()

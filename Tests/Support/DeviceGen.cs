@@ -70,8 +70,9 @@ internal static class DeviceGen
     /// <summary>A patch without a key.</summary>
     public static readonly Gen<DevicePatch> Patch = Gen.Select(
         Gen.Nullable(Gen.UShort),
+        Gen.Nullable(Gen.UInt),
         PeerPatch.Array[0, 6],
-        (port, peers) => new DevicePatch(null, port, [.. peers]));
+        (port, mark, peers) => new DevicePatch(null, port, [.. peers]) { FirewallMark = mark });
 
     private static IPPrefix ToPrefix(byte[] bytes, int length)
     {

@@ -227,6 +227,7 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         {
             PublicKey = publicKey,
             ListenPort = patch.ListenPort ?? device.ListenPort,
+            FirewallMark = patch.FirewallMark ?? device.FirewallMark,
             Peers = [.. peers.Values],
         };
     }

@@ -74,6 +74,7 @@ internal static class UapiText
                 {
                     "private_key" => patch with { KeyPair = KeyPair.Import(Convert.FromHexString(value)) },
                     "listen_port" => patch with { ListenPort = ushort.Parse(value, CultureInfo.InvariantCulture) },
+                    "fwmark" => patch with { FirewallMark = uint.Parse(value, CultureInfo.InvariantCulture) },
                     _ => throw new FormatException($"'{key}' is no key of a device."),
                 };
             }

@@ -150,6 +150,7 @@ internal static class NetlinkConstants
     public const ushort NFNL_MSG_BATCH_BEGIN = 0x10;
     public const ushort NFNL_MSG_BATCH_END = 0x11;
     public const ushort NFNL_SUBSYS_NFTABLES = 10;
+    public const int NFNLGRP_NFTABLES = 7;
     public const ushort NLM_F_APPEND = 0x800;
 
     // linux/netfilter.h.
@@ -171,6 +172,7 @@ internal static class NetlinkConstants
     public const byte NFT_MSG_NEWSETELEM = 12;
     public const byte NFT_MSG_GETSETELEM = 13;
     public const byte NFT_MSG_DELSETELEM = 14;
+    public const byte NFT_MSG_NEWGEN = 15;
     public const byte NFT_MSG_NEWOBJ = 18;
     public const byte NFT_MSG_GETOBJ = 19;
 

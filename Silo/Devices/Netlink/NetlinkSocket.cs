@@ -26,11 +26,12 @@ internal sealed class NetlinkSocket : INetlinkChannel
     /// <exception cref="DeviceException">The system refused.</exception>
     public static NetlinkSocket Open(int protocol) => OpenBound(protocol, groups: 0, ReceiveTimeout);
 
-    /// <summary>Opens a socket that receives what the kernel tells everybody about links, routes and rules.</summary>
-    /// <param name="groups">RTMGRP_ bits of linux/rtnetlink.h.</param>
+    /// <summary>Opens a socket that receives what the kernel tells everybody, such as about links, routes and rules.</summary>
+    /// <param name="protocol">NETLINK_ROUTE or NETLINK_NETFILTER.</param>
+    /// <param name="groups">Bits of its multicast groups: bit 0 is group 1.</param>
     /// <param name="receiveTimeout">How long a receive waits for news.</param>
     /// <exception cref="DeviceException">The system refused.</exception>
-    public static NetlinkSocket Subscribe(uint groups, TimeSpan receiveTimeout) => OpenBound(NETLINK_ROUTE, groups, receiveTimeout);
+    public static NetlinkSocket Subscribe(int protocol, uint groups, TimeSpan receiveTimeout) => OpenBound(protocol, groups, receiveTimeout);
 
     private static NetlinkSocket OpenBound(int protocol, uint groups, TimeSpan receiveTimeout)
     {

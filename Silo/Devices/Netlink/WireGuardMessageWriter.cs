@@ -105,6 +105,11 @@ internal struct WireGuardMessageWriter
         {
             writer.WriteUInt16(WGDEVICE_A_LISTEN_PORT, port);
         }
+
+        if (patch.FirewallMark is { } mark)
+        {
+            writer.WriteUInt32(WGDEVICE_A_FWMARK, mark);
+        }
     }
 
     // Bits that X25519 ignores (RFC 7748, section 5). The kernel keeps the key clamped and leaves the sessions alone only if the new key's bytes

@@ -44,6 +44,11 @@ internal static class UapiWriter
             WriteNumber(writer, "listen_port="u8, port);
         }
 
+        if (patch.FirewallMark is { } mark)
+        {
+            WriteNumber(writer, "fwmark="u8, mark);
+        }
+
         foreach (var peer in patch.Peers)
         {
             WritePeer(writer, peer);
@@ -125,9 +130,9 @@ internal static class UapiWriter
         writer.Write("\n"u8);
     }
 
-    private static void WriteNumber(IBufferWriter<byte> writer, ReadOnlySpan<byte> name, int value)
+    private static void WriteNumber(IBufferWriter<byte> writer, ReadOnlySpan<byte> name, long value)
     {
-        const int MaxDigits = 11;
+        const int MaxDigits = 20;
         writer.Write(name);
         _ = Utf8Formatter.TryFormat(value, writer.GetSpan(MaxDigits), out var written);
         writer.Advance(written);

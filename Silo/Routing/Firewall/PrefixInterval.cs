@@ -21,6 +21,17 @@ internal static class PrefixInterval
         return merged.ToEquatableArray();
     }
 
+    /// <summary>Whether one of some prefixes holds <paramref name="prefix"/>.</summary>
+    /// <param name="merged">What <see cref="Merge"/> returned.</param>
+    /// <param name="prefix">Which one to look for.</param>
+    public static bool Covers(EquatableArray<IPPrefix> merged, IPPrefix prefix)
+    {
+        var index = merged.AsSpan().BinarySearch(prefix);
+
+        // Of prefixes that do not overlap, only the last one before it can hold it.
+        return index >= 0 || (~index > 0 && merged[~index - 1].Contains(prefix));
+    }
+
     /// <summary>Moves from the first address of a prefix to the first one behind it.</summary>
     /// <param name="address">In network byte order; changed.</param>
     /// <param name="length">Length of the prefix.</param>

@@ -20,6 +20,7 @@ internal static partial class DeviceCases
         new("create_makes_an_empty_device", CreateMakesAnEmptyDevice),
         new("create_again_fails", CreateAgainFails),
         new("set_key_and_port", SetKeyAndPort),
+        new("firewall_mark_is_set_and_cleared", FirewallMarkIsSetAndCleared),
         new("key_pair_is_adopted", KeyPairIsAdopted),
         new("empty_patch_changes_nothing", EmptyPatchChangesNothing),
         new("delete_removes_the_device", DeleteRemovesTheDevice),
@@ -79,6 +80,18 @@ internal static partial class DeviceCases
         using var other = KeyPair.Create();
         await node.Configure(new DevicePatch(other, null, []), token);
         Expect.Equal(new Device(node.DeviceName, other.PublicKey, Port, 0, []), await node.GetDevice(token));
+    }
+
+    private static async Task FirewallMarkIsSetAndCleared(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure(DevicePatch.Empty with { FirewallMark = 0xe00 }, token);
+        Expect.Equal(0xe00u, (await node.GetDevice(token)).FirewallMark);
+
+        await node.Configure(DevicePatch.Empty with { FirewallMark = 0 }, token);
+        Expect.Equal(0u, (await node.GetDevice(token)).FirewallMark);
     }
 
     private static async Task KeyPairIsAdopted(DeviceCaseContext context)

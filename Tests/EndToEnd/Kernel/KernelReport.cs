@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 /// <summary>What one case did in the guest.</summary>
 /// <param name="Passed">Whether it held.</param>
 /// <param name="Duration">How long it took inside the emulation.</param>
-/// <param name="Failure">Why it did not hold; empty if it did.</param>
-internal sealed record KernelResult(bool Passed, TimeSpan Duration, string Failure);
+/// <param name="Text">Why it did not hold; what it measured if it did.</param>
+internal sealed record KernelResult(bool Passed, TimeSpan Duration, string Text);
 
 /// <summary>The console of one boot.</summary>
 /// <param name="SkipReason">What is missing on this machine, or <see langword="null"/> if the guest was booted.</param>
@@ -18,7 +18,7 @@ internal sealed record KernelReport(string? SkipReason, IReadOnlyDictionary<stri
 {
     private const int TailLines = 25;
 
-    /// <summary>Reads the lines <c>CASE|name|PASS or FAIL|milliseconds|why</c>, <c>SKIP|why</c> and <c>DONE|</c> among all others.</summary>
+    /// <summary>Reads the lines <c>CASE|name|PASS or FAIL|milliseconds|text</c>, <c>SKIP|why</c> and <c>DONE|</c> among all others.</summary>
     public static KernelReport Parse(string console)
     {
         string? skipReason = null;
@@ -35,9 +35,9 @@ internal sealed record KernelReport(string? SkipReason, IReadOnlyDictionary<stri
                 case ["DONE", ..]:
                     isComplete = true;
                     break;
-                case ["CASE", var name, "PASS" or "FAIL", var milliseconds, var why]
+                case ["CASE", var name, "PASS" or "FAIL", var milliseconds, var text]
                     when long.TryParse(milliseconds, NumberStyles.None, CultureInfo.InvariantCulture, out var duration):
-                    results[name] = new KernelResult(fields[2] == "PASS", TimeSpan.FromMilliseconds(duration), why);
+                    results[name] = new KernelResult(fields[2] == "PASS", TimeSpan.FromMilliseconds(duration), text);
                     break;
             }
         }

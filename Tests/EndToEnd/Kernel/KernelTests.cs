@@ -5,12 +5,13 @@ using Orleans.WireGuard.Tests.EndToEnd.Routing;
 namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 
 [Trait("Kind", "Kernel")]
-public sealed class KernelTests(KernelFixture fixture) : IClassFixture<KernelFixture>
+public sealed class KernelTests(KernelFixture fixture, ITestOutputHelper output) : IClassFixture<KernelFixture>
 {
     public static TheoryData<string> Cases =>
     [
         .. LinkCases.All.Select(linkCase => $"link.{linkCase.Name}"),
         .. DeviceCases.All.Select(deviceCase => $"device.{deviceCase.Name}"),
+        .. MeshCases.All.Select(meshCase => $"mesh.{meshCase.Name}"),
     ];
 
     [Theory]
@@ -24,6 +25,8 @@ public sealed class KernelTests(KernelFixture fixture) : IClassFixture<KernelFix
             Assert.Fail($"The guest did not report this case ({(report.IsComplete ? "it ended" : "it died")}):\n{report.Tail}");
         }
 
-        Assert.True(result.Passed, result.Failure.Replace(" / ", "\n", StringComparison.Ordinal));
+        var text = result.Text.Replace(" / ", "\n", StringComparison.Ordinal);
+        Assert.True(result.Passed, text);
+        output.WriteLine($"{result.Duration.TotalSeconds:0.0} s. {text}");
     }
 }

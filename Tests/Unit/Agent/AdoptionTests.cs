@@ -263,6 +263,9 @@ public sealed class AdoptionTests
             case DriftKind.PortChanged:
                 mesh.Devices.Change(Name, device => device with { ListenPort = 1 });
                 break;
+            case DriftKind.FirewallMarkChanged:
+                mesh.Devices.Change(Name, device => device with { FirewallMark = 7 });
+                break;
             case DriftKind.AllowedIPsChanged:
                 mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { AllowedIPs = [] });
                 break;

@@ -25,11 +25,12 @@ public sealed class DevicePatchBuilderTests
         Gen.Select(Gen.Bool, Gen.Int[-1, 2], Keepalive, Gen.Long[0, 9]).Array[Keys],
         Gen.Int[-1, 1],
         Gen.UShort[51871, 51872],
-        (owners, peers, pair, port) => new Device(
+        Gen.UInt[0, 1],
+        (owners, peers, pair, port, mark) => new Device(
             "cilium_wg0",
             pair < 0 ? null : Pairs[pair].PublicKey,
             port,
-            0,
+            mark,
             peers.Select((peer, key) => (peer, key)).Where(x => x.peer.Item1).Select(x => new DevicePeer(
                 TestMesh.Key(x.key),
                 x.peer.Item2 < 0 ? null : Endpoint(x.key, x.peer.Item2),
@@ -62,7 +63,7 @@ public sealed class DevicePatchBuilderTests
         var (observed, desired) = both;
         var after = FakeWireGuardClient.Apply(observed, DevicePatchBuilder.Build(desired, observed));
         Assert.Equal(desired.KeyPair?.PublicKey ?? observed.PublicKey, after.PublicKey);
-        Assert.Equal(desired.ListenPort, after.ListenPort);
+        Assert.Equal((desired.ListenPort, 0u), (after.ListenPort, after.FirewallMark));
         Assert.Equal(desired.Peers.Select(peer => peer.PublicKey), after.Peers.Select(peer => peer.PublicKey));
         foreach (var (wanted, peer) in desired.Peers.Zip(after.Peers))
         {

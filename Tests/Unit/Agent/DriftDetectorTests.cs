@@ -11,7 +11,7 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 public sealed class DriftDetectorTests
 {
     private static readonly Gen<ExpectedDevice> Expected = Gen.Select(
-        DeviceGen.Device, DeviceGen.PublicKey, (device, key) => Expect(device with { PublicKey = key }));
+        DeviceGen.Device, DeviceGen.PublicKey, (device, key) => Expect(device with { PublicKey = key, FirewallMark = 0 }));
 
     private static readonly Gen<ExpectedDevice> WithPeers = Expected.Where(expected => expected.Device.Peers.Count > 0);
 
@@ -47,6 +47,11 @@ public sealed class DriftDetectorTests
     public void OfDevice_PortChanged_IsThatAlone() => Expected.Sample(expected => Assert.Equal(
         [DriftKind.PortChanged],
         Kinds(expected, expected.Device with { ListenPort = (ushort)(expected.Device.ListenPort + 1) })));
+
+    [Fact]
+    public void OfDevice_FirewallMarkSet_IsThatAlone() => Expected.Sample(expected => Assert.Equal(
+        [DriftKind.FirewallMarkChanged],
+        Kinds(expected, expected.Device with { FirewallMark = 7 })));
 
     [Fact]
     public void OfDevice_KeyChangedOrGone_IsThatAlone() => Gen.Select(Expected, Gen.Bool).Sample((expected, isGone) => Assert.Equal(

@@ -64,6 +64,25 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
         Assert.Empty(_warnings);
     }
 
+    // WireGuard sends to the address that the peer sent from last; 1440 would be too wide for this one.
+    [Fact]
+    public async Task Reconcile_PeerOfTwoFamilies_FitsBoth()
+    {
+        _link = await _mtu.Reconcile(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
+
+        Assert.Equal(1420, _link.Mtu);
+    }
+
+    [Fact]
+    public async Task Reconcile_OneOfTwoWaysIsGone_FitsTheOther()
+    {
+        _links.SetPathMtu(IPAddress.Parse("fd00::2"), null);
+
+        _link = await _mtu.Reconcile(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
+
+        Assert.Equal(1440, _link.Mtu);
+    }
+
     IDisposable? ILogger.BeginScope<TState>(TState state) => null;
 
     bool ILogger.IsEnabled(LogLevel logLevel) => true;
@@ -76,9 +95,12 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
         }
     }
 
-    private async Task Reconcile(string podCIDR, bool isResync)
+    private async Task Reconcile(string podCIDR, bool isResync) =>
+        _link = await _mtu.Reconcile(Device(podCIDR, TestMesh.Address(2)), _link, isResync, Token);
+
+    private static DesiredDevice Device(string podCIDR, params IPAddress[] addresses)
     {
-        var peer = new DesiredPeer(TestMesh.Key(2), [new IPEndPoint(TestMesh.Address(2), 51871)], [IPPrefix.Parse(podCIDR)], TimeSpan.Zero);
-        _link = await _mtu.Reconcile(new DesiredDevice("cilium_wg0", null, 51871, [peer]), _link, isResync, Token);
+        var endpoints = addresses.Select(address => new IPEndPoint(address, 51871)).ToEquatableArray();
+        return new DesiredDevice("cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), endpoints, [IPPrefix.Parse(podCIDR)], TimeSpan.Zero)]);
     }
 }

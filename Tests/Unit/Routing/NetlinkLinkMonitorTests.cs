@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
@@ -30,6 +31,20 @@ public sealed class NetlinkLinkMonitorTests
         byte[] link = [20, 0, 0, 0, (byte)RTM_DELLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         Assert.False(NetlinkLinkMonitor.IsNews(other));
         Assert.True(NetlinkLinkMonitor.IsNews([.. other, .. link]));
+    }
+
+    // struct nfgenmsg, then the name of the table, as all of them begin.
+    [Theory]
+    [InlineData(NFT_MSG_NEWSETELEM, "orleans_wireguard", true)]
+    [InlineData(NFT_MSG_DELTABLE, "orleans_wireguard", true)]
+    [InlineData(NFT_MSG_DELTABLE, "kube-proxy", false)]
+    [InlineData(NFT_MSG_NEWGEN, "orleans_wireguard", false)]
+    public void IsNews_FirewallMessage_ByTable(byte type, string table, bool expected)
+    {
+        var writer = new NetlinkWriter(new byte[64], (ushort)((NFNL_SUBSYS_NFTABLES << 8) | type), flags: 0);
+        writer.WriteUInt32(NFPROTO_INET);
+        writer.WriteString(NFTA_TABLE_NAME, table);
+        Assert.Equal(expected, NetlinkLinkMonitor.IsNews(writer.Complete()));
     }
 
     [Fact]

@@ -3,12 +3,12 @@ using System.Diagnostics;
 using System.Globalization;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Tests.EndToEnd.Devices;
+using Orleans.WireGuard.Tests.EndToEnd.Kernel;
 using Orleans.WireGuard.Tests.EndToEnd.Kernel.Guest;
 using Orleans.WireGuard.Tests.EndToEnd.Routing;
 
-// One line for each case: CASE|name|PASS or FAIL|milliseconds|why. KernelReport on the host reads it.
+// One line for each case: CASE|name|PASS or FAIL|milliseconds|why, or what it measured. KernelReport on the host reads it.
 var filter = args.Length > 0 ? args[0] : "";
-var limit = TimeSpan.FromSeconds(60);
 if (filter == "bench")
 {
     await DeviceBench.Run(CancellationToken.None);
@@ -16,31 +16,44 @@ if (filter == "bench")
     return 0;
 }
 
-IEnumerable<(string Name, Func<CancellationToken, Task> Run)> cases =
+var caseLimit = TimeSpan.FromSeconds(60);
+var meshLimit = TimeSpan.FromMinutes(9);
+
+// Not removed at the end: the guest does not outlive this.
+var mesh = new MeshCases();
+IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> Run)> cases =
 [
-    .. LinkCases.All.Select(c => ($"link.{c.Name}", (Func<CancellationToken, Task>)c.RunInNamespace)),
+    .. LinkCases.All.Select(c => ($"link.{c.Name}", caseLimit, Silent(c.RunInNamespace))),
     .. DeviceCases.All.Select(c => (
         $"device.{c.Name}",
-        (Func<CancellationToken, Task>)(token => DeviceCaseContext.Run(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
+        caseLimit,
+        Silent(token => DeviceCaseContext.Run(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
+    .. MeshCases.All.Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
 ];
 
-foreach (var (name, run) in cases.Where(c => c.Name.Contains(filter, StringComparison.Ordinal)))
+foreach (var (name, limit, run) in cases.Where(c => c.Name.Contains(filter, StringComparison.Ordinal)))
 {
     var clock = Stopwatch.StartNew();
-    string? failure = null;
+    var (outcome, text) = ("PASS", "");
     try
     {
         using var timeout = new CancellationTokenSource(limit, TimeProvider.System);
-        await run(timeout.Token);
+        text = await run(timeout.Token);
     }
     catch (Exception e)
     {
-        failure = string.Join(" / ", e.ToString().Split('\n', StringSplitOptions.TrimEntries)).Replace('|', '!');
+        (outcome, text) = ("FAIL", e.ToString());
     }
 
-    Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"CASE|{name}|{(failure is null ? "PASS" : "FAIL")}|{clock.ElapsedMilliseconds}|{failure}"));
+    text = string.Join(" / ", text.Split('\n', StringSplitOptions.TrimEntries)).Replace('|', '!');
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"CASE|{name}|{outcome}|{clock.ElapsedMilliseconds}|{text}"));
 }
 
 Console.WriteLine("DONE|");
 return 0;
+
+static Func<CancellationToken, Task<string>> Silent(Func<CancellationToken, Task> run) => async token =>
+{
+    await run(token);
+    return "";
+};

@@ -80,6 +80,11 @@ public sealed class WireGuardMessageTests
     }
 
     [Fact]
+    public void TryWriteNext_FirewallMark_IsWritten() => Assert.Equal(
+        Hex.Text("24000000 2000 0500 00000000 00000000 01010000 0800 0200 77673000 0800 0700 00000000"),
+        Hex.Text(Assert.Single(Write(DevicePatch.Empty with { FirewallMark = 0 }, 4096))));
+
+    [Fact]
     public void TryWriteNext_EmptyListThatReplaces_ClearsTheList() => Assert.Equal(
         Hex.Text("""
             50000000 2000 0500 00000000 00000000 01010000 0800 0200 77673000

@@ -30,6 +30,14 @@ public sealed class PrefixIntervalTests
         Prefixes("10.244.2.0/23", "10.244.8.0/24", "fd00:244:2::/64"),
         PrefixInterval.Merge(Prefixes("10.244.3.0/24", "10.244.2.0/23", "10.244.2.0/24", "fd00:244:2::/64", "10.244.8.0/24")));
 
+    [Fact]
+    public void Covers_AnyPrefixes_IsWhetherOneHoldsIt() => Gen.Select(MeshGen.Prefix.List[0, 20], MeshGen.Prefix).Sample((prefixes, other) =>
+    {
+        var merged = PrefixInterval.Merge(prefixes);
+        Assert.All(
+            prefixes.Append(other), prefix => Assert.Equal(prefixes.Any(wider => wider.Contains(prefix)), PrefixInterval.Covers(merged, prefix)));
+    });
+
     // What is written is what is read: the law of the set, whatever the order of the kernel's dump.
     [Fact]
     public void TryJoin_EndsOfMergedPrefixes_YieldsThem() => MeshGen.Prefix.Where(prefix => !prefix.IsIPv6).List[0, 20].Sample(prefixes =>

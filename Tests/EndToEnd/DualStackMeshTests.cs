@@ -1,0 +1,304 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.LocalMesh.Check;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Silo.Routing.Firewall;
+using NamedNamespace = Orleans.WireGuard.LocalMesh.Processes.NetworkNamespace;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>A mesh of three nodes with IPv4 and IPv6, strict, in which nothing rotates.</summary>
+public sealed class DualStackMeshFixture : IAsyncLifetime
+{
+    private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
+
+    private MeshHarness? _mesh;
+
+    /// <summary>The mesh; each test leaves it ready.</summary>
+    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+
+    /// <summary>Starts silos and waits for them.</summary>
+    internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        if (LocalMeshCollection.ReasonToSkip is not null)
+        {
+            return;
+        }
+
+        var (plan, token) = (new MeshPlan("owgs", 3, 103, 247, isDualStack: true), TestContext.Current.CancellationToken);
+        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        await Starter.StartAsync(LocalMeshCollection.Binary, QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed), token);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _mesh?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
+
+/// <summary>
+/// What happens below a mesh, and what one bad node can do to it: each test shows what the silo does or says, and that the rest of the mesh
+/// goes on. With real WireGuard and real packets.
+/// </summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutputHelper output) : IClassFixture<DualStackMeshFixture>
+{
+    private const string Device = MeshPlan.DeviceName;
+
+    // Well below the resync of 30 s, which would repair all of it: who is this fast was told.
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static TimeProvider Time => TimeProvider.System;
+
+    private MeshHarness Mesh => fixture.Mesh;
+
+    private NodePlan First => Mesh.Plan.Nodes[0];
+
+    private NodePlan Second => Mesh.Plan.Nodes[1];
+
+    private NodePlan Third => Mesh.Plan.Nodes[2];
+
+    [Fact]
+    public async Task Mtu_UnderlayChanges_IsFollowedAtOnce()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        Assert.Equal("1420", await ReadMtu(First));
+        try
+        {
+            var took = await Underlay.Narrow(Mesh, 1400, "1320", AtOnce);
+            output.WriteLine($"1500 to 1400: followed after {took.TotalMilliseconds:0} ms");
+
+            // As large as the device takes and not to be cut in pieces; one byte more is refused.
+            Assert.True(await Ping(First, Second.PodAddress, "-M", "do", "-s", Payload(1320, isIPv6: false)));
+            Assert.True(await Ping(First, Second.IPv6!.PodAddress, "-M", "do", "-s", Payload(1320, isIPv6: true)));
+            Assert.False(await Ping(First, Second.PodAddress, "-M", "do", "-s", Payload(1321, isIPv6: false)));
+        }
+        finally
+        {
+            var took = await Underlay.Narrow(Mesh, 1500, "1420", AtOnce);
+            output.WriteLine($"1400 to 1500: followed after {took.TotalMilliseconds:0} ms");
+        }
+    }
+
+    [Fact]
+    public async Task Mtu_UnderlayTooNarrowForIPv6_StaysAt1280AndSaysSo()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        try
+        {
+            await Underlay.Narrow(Mesh, 1300, "1280", AtOnce);
+
+            Assert.Contains($"too narrow for IPv6 through {Device}", await ReadLog(First), StringComparison.Ordinal);
+            Assert.True(await Ping(First, Second.PodAddress, "-s", Payload(1280, isIPv6: false)));
+            Assert.True(await Ping(First, Second.IPv6!.PodAddress, "-s", Payload(1280, isIPv6: true)));
+        }
+        finally
+        {
+            await Underlay.Narrow(Mesh, 1500, "1420", AtOnce);
+        }
+    }
+
+    [Theory]
+    [InlineData("delete table inet {table}")]
+    [InlineData("flush ruleset")]
+    [InlineData("delete element inet {table} remote4 { {cidr} }")]
+    [InlineData("insert rule inet {table} forward accept")]
+    public async Task Firewall_ChangedBySomebodyElse_IsRepairedAtOnce(string command)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        string[] list = ["nft", "--stateless", "list", "ruleset"];
+        var wanted = (await Mesh.RunAsync(First, Token, list)).EnsureSuccess().Output;
+        Assert.Contains(FirewallTable.Name, wanted, StringComparison.Ordinal);
+
+        var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal).Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
+        (await Mesh.RunAsync(First, Token, "nft", line)).EnsureSuccess();
+
+        var took = await Until(async () => (await Mesh.RunAsync(First, Token, list)).Output == wanted, AtOnce, $"'{line}' is repaired");
+        output.WriteLine($"{line}: repaired after {took.TotalMilliseconds:0} ms");
+    }
+
+    // The kernel tells nobody, so this waits for the next read of the device, a second at most.
+    [Fact]
+    public async Task ListenPort_TakenWhileRunning_IsSaidAndTakenBackWhenFree()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        var before = (await ReadLog(First)).Length;
+        (await Mesh.RunAsync(First, Token, "wg", "set", Device, "listen-port", "52000")).EnsureSuccess();
+        using (var socket = NamedNamespace.Run(First.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
+        {
+            await Until(
+                () =>
+                {
+                    try
+                    {
+                        socket.Bind(new IPEndPoint(IPAddress.Any, MeshPlan.WireGuardPort));
+                        return Task.FromResult(true);
+                    }
+                    catch (SocketException)
+                    {
+                        return Task.FromResult(false);
+                    }
+                },
+                AtOnce,
+                "the port is ours");
+
+            await Until(
+                async () => (await ReadLog(First))[before..].Contains("the UDP port is in use; find its owner with 'ss -lunp'", StringComparison.Ordinal),
+                Patience,
+                "the silo says so");
+            await UntilPodsReach((Second, Third), (Third, Second));
+        }
+
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        Assert.Equal("51871", (await Mesh.RunAsync(First, Token, "wg", "show", Device, "listen-port")).Output.Trim());
+    }
+
+    // Again and again, so that it also goes between a read and the write that follows from it.
+    [Fact]
+    public async Task Device_DeletedAgainAndAgain_ComesBackAndNobodyElseNotices()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        var deleted = 0;
+        for (var i = 0; i < 40; i++)
+        {
+            deleted += (await Mesh.RunAsync(First, Token, "ip", "link", "delete", Device)).ExitCode == 0 ? 1 : 0;
+            await Task.Delay(TimeSpan.FromMilliseconds(20 + (i * 7 % 100)), Time, Token);
+            if (i % 10 == 0)
+            {
+                Assert.True(await Ping(Second, Third.PodAddress) && await Ping(Third, Second.IPv6!.PodAddress));
+            }
+        }
+
+        var took = await Until(async () => await Ping(First, Second.PodAddress) && await Ping(Third, First.IPv6!.PodAddress), Patience, "the device is back");
+        output.WriteLine($"deleted {deleted} times; pods reach each other {took.TotalSeconds:0.0} s after the last time");
+        Assert.True(deleted > 5, $"only {deleted} times there was a device to delete");
+        Assert.True(Mesh.Silo(First) is { IsAlive: true });
+        await fixture.Starter.WaitReadyAsync([First], Token);
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+    }
+
+    [Fact]
+    public Task Announcement_WithTheCIDRsOfAnotherNode_IsRefusedAndTheRestGoesOn() => WithThird(
+        configuration =>
+        {
+            // What node 3 takes for its own pods are those of node 1.
+            var nodes = configuration["Nodes"]!["Static"]!.AsArray();
+            nodes[0]!["PodCIDRs"] = new JsonArray("10.99.0.0/24");
+            nodes[2]!["PodCIDRs"] = new JsonArray(First.PodCIDR.ToString(), First.IPv6!.PodCIDR.ToString());
+        },
+        async () =>
+        {
+            foreach (var node in new[] { First, Second })
+            {
+                await Until(
+                    async () => (await ReadLog(node)).Contains($"Refused an announcement of {Third.Name}, OverlappingAllowedIPs: {First.PodCIDR} overlaps", StringComparison.Ordinal),
+                    Patience,
+                    $"{node.Name} refuses");
+            }
+
+            await UntilPodsReach((First, Second), (Second, First));
+            var allowed = (await Mesh.RunAsync(Second, Token, "wg", "show", Device, "allowed-ips")).Output;
+            Assert.Single(allowed.Split('\n'), line => line.Contains(First.PodCIDR.ToString(), StringComparison.Ordinal));
+            var status = (await Mesh.RunAsync(First, Token, "owg", "status")).Output;
+            output.WriteLine(status);
+            Assert.Contains("OverlappingAllowedIPs", status, StringComparison.Ordinal);
+        });
+
+    [Fact]
+    public Task Endpoint_IPv4MappedIPv6_IsReachedByIPv4() => WithThird(
+        configuration =>
+        {
+            configuration["Node"]!["Address"] = Third.Address.ToString();
+            configuration["Nodes"]!["Static"]![2]!["Addresses"] = new JsonArray(Third.Address.MapToIPv6().ToString());
+        },
+        async () =>
+        {
+            await fixture.Starter.WaitReadyAsync(Mesh.Plan.Nodes, Token);
+            await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+
+            // Restarted with the same key, the device of node 1 would keep the endpoint that it had; so it has to be made anew.
+            (await Mesh.RunAsync(First, Token, "ip", "link", "delete", Device)).EnsureSuccess();
+            await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+            var endpoints = (await Mesh.RunAsync(First, Token, "wg", "show", Device, "endpoints")).Output;
+            Assert.Contains($"\t{Third.Address}:{MeshPlan.WireGuardPort}\n", endpoints, StringComparison.Ordinal);
+        });
+
+    private static string Payload(int mtu, bool isIPv6)
+    {
+        const int EchoHeader = 8;
+        return (mtu - EchoHeader - (isIPv6 ? 40 : 20)).ToString(CultureInfo.InvariantCulture);
+    }
+
+    // Restarts node 3 with a bad configuration, and afterwards with its own.
+    private async Task WithThird(Action<JsonObject> spoil, Func<Task> body)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        var file = Mesh.State.SiloConfiguration(Third);
+        var good = await File.ReadAllTextAsync(file, Token);
+        var configuration = JsonNode.Parse(good)!.AsObject();
+        spoil(configuration);
+        try
+        {
+            await Restart(configuration.ToJsonString());
+            await body();
+        }
+        finally
+        {
+            await Restart(good);
+        }
+
+        await fixture.Starter.WaitReadyAsync(Mesh.Plan.Nodes, Token);
+        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+
+        async Task Restart(string text)
+        {
+            await Mesh.KillSiloAsync(Third, Token);
+            await File.WriteAllTextAsync(file, text, Token);
+            Mesh.StartSilo(Third);
+        }
+    }
+
+    private Task<string> ReadMtu(NodePlan node) => Underlay.ReadMtu(Mesh, node, Device);
+
+    private Task<string> ReadLog(NodePlan node) => File.ReadAllTextAsync(Mesh.State.SiloLog(node), Token);
+
+    private async Task UntilPodsReach(params IReadOnlyList<(NodePlan From, NodePlan To)> pairs)
+    {
+        foreach (var (from, to) in pairs)
+        {
+            foreach (var address in new[] { to.PodAddress, to.IPv6!.PodAddress })
+            {
+                await Until(() => Ping(from, address), Patience, $"{from.PodName} reaches {address}");
+            }
+        }
+    }
+
+    private static async Task<bool> Ping(NodePlan from, IPAddress to, params string[] options) =>
+        (await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", .. options, to.ToString()], Token)).ExitCode == 0;
+
+    private async Task<TimeSpan> Until(Func<Task<bool>> condition, TimeSpan limit, string what)
+    {
+        var started = Time.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(Time.GetElapsedTime(started) < limit, $"Not within {limit}: {what}. Log of {First.Name}:\n{LogTail.Read(Mesh.State.SiloLog(First))}");
+            await Task.Delay(TimeSpan.FromMilliseconds(20), Time, Token);
+        }
+
+        return Time.GetElapsedTime(started);
+    }
+}

@@ -1,0 +1,307 @@
+// Cases in which the whole silo runs on the kernel's WireGuard: two nodes inside the guest of the kernel test bed.
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.LocalMesh.Capture;
+using Orleans.WireGuard.LocalMesh.Check;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
+
+/// <summary>A case, and what it has to say besides that it passed.</summary>
+/// <param name="Name">Unique; words joined by underscores.</param>
+/// <param name="Run">Throws if it fails; returns what it measured.</param>
+internal sealed record MeshCase(string Name, Func<MeshCases, CancellationToken, Task<string>> Run);
+
+/// <summary>Two nodes with a silo each, IPv4 and IPv6, strict, and with routes by which pods would reach each other in clear. Made once for all cases, which run in order.</summary>
+internal sealed class MeshCases
+{
+    private const string Device = MeshPlan.DeviceName;
+
+    // What is asked for; an emulation that cannot carry it without any silo running is asked for half, and so on.
+    private const int PacketsPerSecond = 2_000;
+    private const int LeastPacketsPerSecond = 250;
+
+    // An emulated runtime takes half a minute to start, and several on a machine that others use too.
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan NoRotationFor = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan Calibration = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Downtime = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Watch = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LastPackets = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
+
+    private static readonly MeshPlan Plan = new("owgk", 2, 104, 248, isDualStack: true);
+
+    private static readonly TimeProvider Time = TimeProvider.System;
+
+    private MeshHarness? _mesh;
+    private bool _hasStarted;
+    private int _restarts;
+
+    /// <summary>All cases.</summary>
+    public static IReadOnlyList<MeshCase> All { get; } =
+    [
+        new("silos_start_on_the_kernel", (mesh, token) => mesh.SilosStart(token)),
+        Then("killed_silo_keeps_its_key_and_loses_no_packet", (mesh, token) => mesh.KilledSilo(token)),
+        Then("every_tampering_is_repaired", (mesh, token) => mesh.Drift(token)),
+        Then("strict_without_tunnel_nothing_is_in_clear", (mesh, token) => mesh.TunnelGone("Strict", token)),
+        Then("permissive_without_tunnel_shows_what_strict_hides", (mesh, token) => mesh.TunnelGone("Permissive", token)),
+    ];
+
+    private MeshHarness Mesh => _mesh ?? throw new ExpectationException("expected: the first case made a mesh");
+
+    private static IEnumerable<Flow> BothWays => Plan.OrderedPairs.Select(pair => new Flow(pair.From, pair.To));
+
+    private static IEnumerable<Flow> BothWaysAndFamilies => BothWays.Concat(BothWays.Select(flow => flow with { IsIPv6 = true }));
+
+    // Without silos every one of these would wait for its limit.
+    private static MeshCase Then(string name, Func<MeshCases, CancellationToken, Task<string>> run) => new(name, (mesh, token) =>
+    {
+        Expect.True(mesh._hasStarted, "the silos started; see the first case");
+        return run(mesh, token);
+    });
+
+    private async Task<string> SilosStart(CancellationToken cancellationToken)
+    {
+        var started = Time.GetTimestamp();
+        _mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), Time, _ => { }, cancellationToken);
+        await _mesh.Topology.AddPlainRoutesAsync(cancellationToken);
+        _mesh.InstallBinary(Path.Combine(AppContext.BaseDirectory, "owg"));
+        Configure("Strict");
+        await _mesh.Redis.StartAsync(cancellationToken);
+        // One after the other: two runtimes that start at once take each other's time, which is what limits are about.
+        foreach (var node in Plan.Nodes)
+        {
+            _mesh.StartSilo(node);
+            await WaitReady([node], cancellationToken);
+        }
+
+        await WaitReady(cancellationToken);
+        var ready = Time.GetElapsedTime(started);
+        await WaitReachable(cancellationToken);
+        var reachable = Time.GetElapsedTime(started);
+        foreach (var node in Plan.Nodes)
+        {
+            Expect.True((await File.ReadAllTextAsync(_mesh.State.SiloLog(node), cancellationToken)).Contains("driven by netlink", StringComparison.Ordinal));
+            Expect.True((await Run(node, $"ip -d link show {Device}", cancellationToken)).Contains("wireguard", StringComparison.Ordinal));
+        }
+
+        _hasStarted = true;
+        return string.Create(CultureInfo.InvariantCulture, $"ready after {ready.TotalSeconds:0} s, pods reach each other after {reachable.TotalSeconds:0} s");
+    }
+
+    private async Task<string> KilledSilo(CancellationToken cancellationToken)
+    {
+        var victim = Plan.Nodes[1];
+        var (rate, calibration) = await Calibrate(cancellationToken);
+        var key = await Key(victim, cancellationToken);
+        using var traffic = PodTraffic.Start(rate, BothWays);
+        await Delay(TimeSpan.FromSeconds(2), cancellationToken);
+
+        await Mesh.KillSiloAsync(victim, cancellationToken);
+        await Delay(Downtime, cancellationToken);
+        Mesh.StartSilo(victim);
+        var started = Time.GetTimestamp();
+        await WaitReady(cancellationToken);
+        var ready = Time.GetElapsedTime(started);
+        await Delay(TimeSpan.FromSeconds(5), cancellationToken);
+
+        var reports = await traffic.Stop(LastPackets, cancellationToken);
+        var after = await Key(victim, cancellationToken);
+        var summary = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{calibration}; {Join(reports)}; ready {ready.TotalSeconds:0} s after the restart, {_restarts} more restarts; key {key[..8]} before, {after[..8]} after");
+        Expect.True(key == after, $"the same key before and after: {summary}");
+        Expect.True(reports.All(report => report.Lost == 0), $"no packet is lost: {summary}");
+
+        // The runtime that starts takes its share of the emulation; on a machine without load that is 0.1 percent.
+        Expect.True(reports.All(report => report.PerSecond > rate * 0.5), $"packets are sent at {rate}/s: {summary}");
+        return summary;
+    }
+
+    // What the emulation carries with the data plane alone; the silos stand still meanwhile.
+    private async Task<(int PerSecond, string Text)> Calibrate(CancellationToken cancellationToken)
+    {
+        List<string> attempts = [];
+        SignalSilos(NativeMethods.SIGSTOP);
+        try
+        {
+            for (var rate = PacketsPerSecond; ; rate /= 2)
+            {
+                using var traffic = PodTraffic.Start(rate, BothWays);
+                await Delay(Calibration, cancellationToken);
+                var reports = await traffic.Stop(LastPackets, cancellationToken);
+                attempts.Add(string.Create(
+                    CultureInfo.InvariantCulture, $"{reports.Average(r => r.PerSecond):0}/s each way reached with the silos stopped, {reports.Sum(r => r.Lost)} lost"));
+                if (reports.All(report => report.Lost == 0 && report.PerSecond > rate * 0.95))
+                {
+                    return (rate, string.Join("; ", attempts));
+                }
+
+                Expect.True(rate > LeastPacketsPerSecond, $"the emulation carries {LeastPacketsPerSecond} packets/s: {string.Join("; ", attempts)}");
+            }
+        }
+        finally
+        {
+            SignalSilos(NativeMethods.SIGCONT);
+        }
+    }
+
+    private async Task<string> Drift(CancellationToken cancellationToken)
+    {
+        var node = Plan.Nodes[0];
+
+        // Each question starts a runtime, so they are asked once: nothing has been counted before, everything after.
+        var rows = await DriftTable.Run(Mesh, node, readCounts: null, () => WaitReady(cancellationToken), cancellationToken);
+        var text = await Run(node, "owg status -o json", cancellationToken);
+        using var status = JsonDocument.Parse(text);
+        var counts = status.RootElement.GetProperty("nodes").EnumerateArray().Single(n => n.GetProperty("nodeName").GetString() == node.Name)
+            .GetProperty("status").GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()!).ToHashSet();
+        var summary = string.Join("; ", rows);
+        Expect.True(rows.All(row => counts.Contains(row.Kind.ToString())), $"every kind is counted, got {string.Join(", ", counts)}: {summary}");
+        Expect.True(rows.All(row => row.Repaired < TimeSpan.FromSeconds(10)), $"each is repaired within 10 s: {summary}");
+        await WaitReachable(cancellationToken);
+        return summary;
+    }
+
+    private async Task<string> TunnelGone(string mode, CancellationToken cancellationToken)
+    {
+        var isStrict = mode == "Strict";
+        Configure(mode);
+        await WaitFor(
+            async () => (await Run(Plan.Nodes[0], "ip route show table 201", cancellationToken)).Contains("unreachable", StringComparison.Ordinal) == isStrict,
+            $"mode {mode} is followed",
+            cancellationToken);
+        await WaitReachable(cancellationToken);
+
+        // The worst that can happen: nobody is there to repair it, and the devices go with their routes.
+        var capture = await PacketCapture.StartAsync(Mesh, mode, Time, cancellationToken);
+        SignalSilos(NativeMethods.SIGSTOP);
+        IReadOnlyList<FlowReport> reports;
+        try
+        {
+            foreach (var node in Plan.Nodes)
+            {
+                await Run(node, $"ip link delete {Device}", cancellationToken);
+            }
+
+            using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies);
+            await Delay(Watch, cancellationToken);
+            reports = await traffic.Stop(LastPackets, cancellationToken);
+        }
+        finally
+        {
+            SignalSilos(NativeMethods.SIGCONT);
+        }
+
+        // Until the silos have made their devices again the tunnels are still missing, and the capture still watches.
+        using (var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies))
+        {
+            await WaitReachable(cancellationToken);
+            _ = await traffic.Stop(LastPackets, cancellationToken);
+        }
+
+        var (tally, dropped) = await capture.StopAsync(new FrameClassifier(Plan, default), cancellationToken);
+        var summary = $"{mode}: {tally}; dropped by the capture: {dropped}; {Join(reports)}";
+        Expect.True(dropped == 0, $"the capture is whole: {summary}");
+        Expect.True(tally[FrameKind.WireGuard] > 0, $"there was a tunnel before and after: {summary}");
+        if (isStrict)
+        {
+            Expect.True(tally[FrameKind.PodInClear] == 0, $"nothing is in clear: {summary}; {string.Join(", ", tally.Examples)}");
+            Expect.True(reports.All(report => report.Lost == report.Sent), $"nothing arrives: {summary}");
+        }
+        else
+        {
+            Expect.True(tally[FrameKind.PodInClear] >= reports.Sum(report => report.Sent), $"the capture shows what is in clear: {summary}");
+            Expect.True(reports.All(report => report.Lost == 0), $"everything arrives: {summary}");
+        }
+
+        return summary;
+    }
+
+    // The resync is what follows a changed mode, so it comes often here.
+    private void Configure(string mode) => (_mesh ?? Mesh).Configure(QuietPeriod.Choose(Time.GetUtcNow(), NoRotationFor), configuration =>
+    {
+        configuration["Encryption"] = new JsonObject { ["Mode"] = mode };
+        configuration["Device"] = new JsonObject { ["Transport"] = "Kernel", ["ResyncInterval"] = "00:00:10" };
+        configuration["Dashboard"]!["Enabled"] = false;
+    });
+
+    private void SignalSilos(int signal)
+    {
+        foreach (var node in Plan.Nodes)
+        {
+            Mesh.Silo(node)?.Signal(signal);
+        }
+    }
+
+    private Task WaitReady(CancellationToken cancellationToken) => WaitReady(Plan.Nodes, cancellationToken);
+
+    // On a machine with little time left for the emulation a silo answers no probes, is declared dead and ends itself; whoever started it
+    // starts it again, as Kubernetes does.
+    private Task WaitReady(IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken) => WaitFor(
+        async () =>
+        {
+            foreach (var node in nodes.Where(node => Mesh.Silo(node) is { IsAlive: false }))
+            {
+                _restarts++;
+                Mesh.StartSilo(node);
+            }
+
+            return (await Task.WhenAll(nodes.Select(node => Mesh.AskReadyAsync(node, cancellationToken)))).All(answer => answer.IsReady);
+        },
+        "the silos are ready",
+        cancellationToken);
+
+    private Task WaitReachable(CancellationToken cancellationToken) => WaitFor(
+        async () =>
+        {
+            foreach (var (from, to) in Plan.OrderedPairs)
+            {
+                foreach (var address in new[] { to.PodAddress, to.IPv6!.PodAddress })
+                {
+                    var ping = await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", address.ToString()], cancellationToken);
+                    if (ping.ExitCode != 0)
+                    {
+                        return false;
+                    }
+                }
+            }
+
+            return true;
+        },
+        "the pods reach each other",
+        cancellationToken);
+
+    private async Task WaitFor(Func<Task<bool>> condition, string what, CancellationToken cancellationToken)
+    {
+        var started = Time.GetTimestamp();
+        while (!await condition())
+        {
+            Expect.True(Time.GetElapsedTime(started) < StartLimit, $"{what} within {StartLimit}; logs: {string.Join(" ", Plan.Nodes.Select(Log))}");
+            await Delay(Poll, cancellationToken);
+        }
+    }
+
+    // The first faults say more than the last lines.
+    private string Log(NodePlan node)
+    {
+        const int Faults = 6;
+        var file = Mesh.State.SiloLog(node);
+        var faults = File.Exists(file) ? File.ReadLines(file).Where(line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" crit: ", StringComparison.Ordinal)).Take(Faults) : [];
+        return $"{node.Name}: {string.Join('\n', faults)}\n{LogTail.Read(file)}";
+    }
+
+    private async Task<string> Key(NodePlan node, CancellationToken cancellationToken) => (await Run(node, $"wg show {Device} public-key", cancellationToken)).Trim();
+
+    private async Task<string> Run(NodePlan node, string line, CancellationToken cancellationToken) =>
+        (await Mesh.RunAsync(node, cancellationToken, "sh", "-c", line)).EnsureSuccess().Output.Trim();
+
+    private static string Join(IEnumerable<FlowReport> reports) => string.Join("; ", reports);
+
+    private static Task Delay(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, Time, cancellationToken);
+}

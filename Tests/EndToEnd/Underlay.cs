@@ -1,0 +1,42 @@
+using System.Globalization;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>Changes the MTU of the links between nodes, and watches what the devices on them do.</summary>
+internal static class Underlay
+{
+    /// <summary>Gives every node's link another MTU and waits until every device has followed.</summary>
+    /// <param name="mesh">The mesh.</param>
+    /// <param name="mtu">In bytes, for the links between nodes.</param>
+    /// <param name="expected">In bytes, of every device.</param>
+    /// <param name="limit">How long it may take.</param>
+    /// <returns>How long it took.</returns>
+    public static async Task<TimeSpan> Narrow(MeshHarness mesh, int mtu, string expected, TimeSpan limit)
+    {
+        var (time, token) = (TimeProvider.System, TestContext.Current.CancellationToken);
+        foreach (var node in mesh.Plan.Nodes)
+        {
+            (await mesh.RunAsync(
+                node, token, "ip", "link", "set", TopologyCommands.NodeUnderlayLink, "mtu", mtu.ToString(CultureInfo.InvariantCulture))).EnsureSuccess();
+        }
+
+        var started = time.GetTimestamp();
+        foreach (var node in mesh.Plan.Nodes)
+        {
+            string seen;
+            while ((seen = await ReadMtu(mesh, node, MeshPlan.DeviceName)) != expected)
+            {
+                Assert.True(time.GetElapsedTime(started) < limit, $"The device of {node.Name} has MTU {seen} instead of {expected}, after {limit}.");
+                await Task.Delay(TimeSpan.FromMilliseconds(20), time, token);
+            }
+        }
+
+        return time.GetElapsedTime(started);
+    }
+
+    /// <summary>The MTU of a node's link in bytes, as text.</summary>
+    public static async Task<string> ReadMtu(MeshHarness mesh, NodePlan node, string link) =>
+        (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "cat", $"/sys/class/net/{link}/mtu")).EnsureSuccess().Output.Trim();
+}
