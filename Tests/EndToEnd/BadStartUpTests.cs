@@ -183,6 +183,7 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
             foreach (var node in mesh.Silo(first) is { IsAlive: true } ? [second] : (NodePlan[])[first, second])
             {
                 await mesh.RunAsync(node, Token, "ip", "link", "delete", MeshPlan.DeviceName);
+                await mesh.RunAsync(node, Token, "ip", "link", "delete", "cilium_wg1");
                 await mesh.RunAsync(node, Token, "ip", "rule", "delete", "lookup", "201");
                 await mesh.RunAsync(node, Token, "ip", "route", "flush", "table", "201");
             }

@@ -26,6 +26,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     // Longer than a handshake that has to be repeated, 5 s.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    private static readonly TimeSpan TableRefresh = TimeSpan.FromSeconds(40);
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private static NodePlan First => Plan.Nodes[0];
@@ -114,9 +116,10 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         silo.Signal(NativeMethods.SIGCONT);
 
         // Declared dead, it learns that and ends, and a supervisor starts it again; one that was not goes on.
-        await mesh.Delay(Period);
-        output.WriteLine($"after it went on: {(silo.IsAlive ? "still running" : "ended")}");
-        if (!silo.IsAlive)
+        // By the next look at the membership table at the latest, which takes up to 30 s.
+        var hasEnded = await silo.WaitForExitAsync(TableRefresh, TimeProvider.System, Token);
+        output.WriteLine($"after it went on: {(hasEnded ? "ended" : "still running")}");
+        if (hasEnded)
         {
             await mesh.Restart(Faulty);
         }
