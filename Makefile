@@ -1,13 +1,13 @@
 # Everything a person or CI calls. `make help` lists it.
 
-# NODES, PERIOD, DURATION, OWG_LOCAL_STATE and OWG_LOCAL_BINARY reach the program through the environment.
-export NODES PERIOD DURATION
+# NODES, PERIOD, DURATION and the like, OWG_LOCAL_STATE and OWG_LOCAL_BINARY reach the program through the environment.
+export NODES PERIOD DURATION ROTATIONS ROUNDS RUNS
 
 LOCAL_PROJECT := deploy/local/Orleans.WireGuard.LocalMesh.csproj
 LOCAL_MESH := artifacts/bin/Orleans.WireGuard.LocalMesh/release/owg-local.dll
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check demo-down bench-mesh local-mesh
+.PHONY: help demo demo-kubernetes demo-check demo-down bench-mesh bench-rotation local-mesh
 
 help: ## List what make can do.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,11 +15,18 @@ help: ## List what make can do.
 demo: local-mesh ## Show a mesh on this machine, live; as root. NODES=5 PERIOD=10s make demo
 	@exec dotnet $(LOCAL_MESH) demo
 
+demo-kubernetes: local-mesh ## The demo with an API server: nodes come and go as node objects do. KUBECONFIG=… for a cluster instead of the test server
+	@dotnet build Tests/Support/KubernetesApi/Orleans.WireGuard.TestApiServer.csproj --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
+	@exec dotnet $(LOCAL_MESH) demo-kubernetes
+
 demo-check: local-mesh ## Prove what the demo shows, unattended, about two minutes; fails if any proof does. DURATION=60s PERIOD=5s
 	@exec dotnet $(LOCAL_MESH) check
 
 bench-mesh: local-mesh ## Measure a mesh: propagation of keys, memory, idle CPU, start, detection of a dead silo. NODES DURATION PERIOD
 	@exec dotnet $(LOCAL_MESH) bench
+
+bench-rotation: local-mesh ## Packets lost, latency and TCP with and without rotations, about 20 minutes; fails if one is lost. ROTATIONS PERIOD DURATION ROUNDS RUNS=ABC
+	@exec dotnet $(LOCAL_MESH) bench-rotation
 
 demo-down: local-mesh ## End a running demo, or remove what a crashed one left.
 	@exec dotnet $(LOCAL_MESH) down
@@ -55,7 +62,16 @@ format: ## Format the code.
 format-check: ## Fail if something is not formatted.
 	dotnet format --verify-no-changes
 
-.PHONY: test-kubernetes
+.PHONY: test-kubernetes conformance
+
+# What these lines leave of the runner's own output is the table: result, test, time.
+conformance: build ## The membership cases with their results (Tests/EndToEnd/Kubernetes/README.md); KUBECONFIG=… for a real API server.
+	@mkdir -p artifacts/test-results
+	@{ KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
+		$(foreach class,MembershipTableConformance CommunityProviderDefects MembershipTableOwnCases,--filter-class "*.$(class)Tests"); \
+		echo $$? >artifacts/test-results/conformance; } \
+		| sed -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.([^.]*)Tests\.(.*)/\1  \2  \3/p; /silos joined|none torn|1,000 rows/p; /^ +(total|failed|succeeded|skipped):/p'; \
+		exit $$(cat artifacts/test-results/conformance)
 
 test-kubernetes: build ## The Kubernetes tests against the cluster of KUBECONFIG; without it against the test API server.
 	@KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off \

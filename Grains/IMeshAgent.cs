@@ -37,4 +37,25 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
 
     /// <summary>Packets from other nodes' pods that came in clear and were dropped.</summary>
     public long DroppedPackets { get; init; }
+
+    /// <summary>Through which slot this node sends to each other one, by node name.</summary>
+    public EquatableArray<PathStatus> Paths { get; init; } = [];
+
+    /// <summary>When data of a node last came in through a slot, as far as any did since the silo started.</summary>
+    public EquatableArray<Reception> Receptions { get; init; } = [];
+
+    /// <summary>When traffic to a node last moved to another slot; <see langword="null"/> if it never did.</summary>
+    public DateTimeOffset? LastMovedAt { get; init; }
+
+    /// <summary>How often a peer was removed and added again because no handshake came.</summary>
+    public long HandshakeRetries { get; init; }
+
+    /// <summary>The path to a node, or <see langword="null"/>.</summary>
+    public PathStatus? FindPath(string nodeName) => Paths.FirstOrDefault(path => path.NodeName == nodeName);
 }
+
+/// <summary>Data that came in through a slot: packets of pods, not handshakes and keepalives.</summary>
+/// <param name="NodeName">From which node.</param>
+/// <param name="Slot">The slot.</param>
+/// <param name="LastAt">When it was last seen.</param>
+internal sealed record Reception(string NodeName, Slot Slot, DateTimeOffset LastAt);

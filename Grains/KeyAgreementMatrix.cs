@@ -4,16 +4,25 @@ namespace Orleans.WireGuard.Grains;
 internal static class KeyAgreementMatrix
 {
     /// <summary>One entry for each ordered pair of nodes and slot in use, by node, holder and slot.</summary>
+    /// <remarks>
+    /// A slot is in use between two nodes if both devices have a key there; an idle one has neither key nor peers and is no disagreement. Where
+    /// that cannot be told, because a node gave no answer or the two have no slot in common, every slot that anybody uses is unknown.
+    /// </remarks>
     /// <param name="nodes">Every node, those that did not answer included.</param>
     public static EquatableArray<KeyAgreement> Build(IReadOnlyList<MeshNode> nodes)
     {
-        var slots = nodes.SelectMany(node => node.Status?.Devices ?? []).Select(device => device.Slot).Distinct().Order().ToList();
+        var keyed = nodes.ToDictionary(node => node.NodeName, KeyedSlots, StringComparer.Ordinal);
+        List<Slot> inUse = [.. keyed.Values.SelectMany(slots => slots).Distinct().Order()];
         return (from node in nodes
                 from holder in nodes
                 where node.NodeName != holder.NodeName
-                from slot in slots
+                let common = keyed[node.NodeName].Intersect(keyed[holder.NodeName]).Order().ToList()
+                from slot in common.Count > 0 ? common : inUse
                 select Compare(node, holder, slot)).ToEquatableArray();
     }
+
+    private static IReadOnlyList<Slot> KeyedSlots(MeshNode node) =>
+        [.. (node.Status?.Devices ?? []).Where(device => device.PublicKey is not null).Select(device => device.Slot)];
 
     private static KeyAgreement Compare(MeshNode node, MeshNode holder, Slot slot)
     {
@@ -25,7 +34,7 @@ internal static class KeyAgreementMatrix
         var peer = peers.Find(candidate => candidate.PublicKey == used) ?? peers.FirstOrDefault();
         var state = (used, device, peer) switch
         {
-            (null, _, _) or (_, null, _) => AgreementState.Unknown,
+            (null, _, _) or (_, not { PublicKey: not null }, _) => AgreementState.Unknown,
             (_, _, null) => AgreementState.Missing,
             _ => peer.PublicKey == used ? AgreementState.Agrees : AgreementState.Differs,
         };

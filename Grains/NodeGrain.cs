@@ -11,18 +11,26 @@ using Orleans.WireGuard.Grains.Rotation;
 namespace Orleans.WireGuard.Grains;
 
 /// <summary>
-/// Owns this node's key pair: adopts the one that its device has, or makes it, has it put on the device, announces it, and replaces it in
-/// every epoch.
+/// Owns this node's key pairs: adopts those that its devices have, or makes them, has them put on the devices, announces them, replaces one in
+/// every epoch and destroys the one that nobody uses any more.
 /// </summary>
 /// <remarks>
 /// The order is what keeps a fault harmless: key ring, device, announcement. Nothing is announced that the node's own device does not use,
-/// and the old key pair is overwritten only when the device has let go of it.
+/// and an old key pair is overwritten only when the device has let go of it.
+/// <code>
+/// due ─▶ ask the others through which slot they send ─▶ nobody depends on the slot ─▶ new key ─▶ device ─▶ announce
+/// other slot quiet for the grace period ─▶ ask again ─▶ nobody depends on it ─▶ key destroyed, peers removed
+/// </code>
 /// </remarks>
 [NodeLocal, Immovable, KeepAlive]
 internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 {
     // After a failed rotation or announcement.
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxFreeze = TimeSpan.FromDays(1);
+
+    // For how long a caller of Advance waits for peers that are still moving off the slot. Well below Orleans' ResponseTimeout of 10 s.
+    private static readonly TimeSpan AdvancePatience = TimeSpan.FromSeconds(3);
 
     private readonly ILocalSiloDetails _silo;
     private readonly KeyRing _ring;
@@ -33,14 +41,20 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly INodeRosterSource _roster;
     private readonly IMeshAgent _agent;
     private readonly RotationOptions _options;
+    private readonly DeliveryOptions _delivery;
     private readonly RotationSchedule _schedule;
+    private readonly RotationState _rotation = new();
+    private readonly MeshClock _clock;
+    private readonly PathSurvey _survey;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<NodeGrain> _logger;
     private readonly List<SlotKey> _retired = [];
     private IGrainTimer? _timer;
     private AnnouncementSequence? _floor;
     private PeerAnnouncement? _formerSelf;
-    private long _rotations;
+    private DateTimeOffset _askAgainAt;
+    private TimeSpan _correction;
+    private bool _isWaiting;
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public NodeGrain(
@@ -52,18 +66,28 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         MeshMembers members,
         INodeRosterSource roster,
         IMeshAgent agent,
+        IPeerServiceClient client,
+        MeshClock clock,
         IOptions<RotationOptions> options,
+        IOptions<DeliveryOptions> delivery,
         TimeProvider timeProvider,
         ILogger<NodeGrain> logger)
     {
-        (_silo, _ring, _identity, _store, _ledger, _members) = (silo, ring, identity, store, ledger, members);
-        (_roster, _agent, _options, _timeProvider, _logger) = (roster, agent, options.Value, timeProvider, logger);
-        _schedule = new RotationSchedule(silo.Name, _options.Period);
+        (_silo, _ring, _identity, _store, _ledger, _members, _clock) = (silo, ring, identity, store, ledger, members, clock);
+        (_roster, _agent, _options, _delivery, _timeProvider, _logger) = (roster, agent, options.Value, delivery.Value, timeProvider, logger);
+        _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
+        _survey = new PathSurvey(members, client, clock, timeProvider);
     }
 
     private string NodeName => _silo.Name;
 
-    private DateTimeOffset Now => _timeProvider.GetUtcNow();
+    // The node's own clock, by which durations and ages are told.
+    private DateTimeOffset OwnTime => _timeProvider.GetUtcNow();
+
+    // The time by which epochs are told.
+    private DateTimeOffset MeshTime => OwnTime + _correction;
+
+    private TimeSpan Grace => _options.GracePeriod < _options.Period / 8 ? _options.GracePeriod : _options.Period / 8;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -82,50 +106,94 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task<NodeStatus> GetStatus(CancellationToken cancellationToken)
     {
-        var now = Now;
         var agent = _agent.Snapshot;
+        var keys = _ring.Keys;
         return Task.FromResult(new NodeStatus
         {
             NodeName = NodeName,
-            TakenAt = now,
-            Epoch = Epoch.At(now, _options.Period),
+            TakenAt = OwnTime,
+            Epoch = Epoch.At(MeshTime, _options.Period),
             RotationPeriod = _options.Period,
-            NextRotationAt = _schedule.NextRotationAt(now),
-            Rotations = _rotations,
-            Slots = _ring.Keys.Select(key => new SlotStatus(key.Slot, key.KeyPair.PublicKey, key.Epoch, key.CreatedAt)).ToEquatableArray(),
+            NextRotationAt = _schedule.NextRotationAt(MeshTime) - _correction,
+            Rotations = _rotation.Rotations,
+            Slots = RotationState.ToStatus(keys, agent),
             Devices = agent.Devices,
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
             DroppedPackets = agent.DroppedPackets,
+            Paths = agent.Paths,
+            Rotation = _rotation.ToStatus(keys, agent, _clock, _options.Period, OwnTime),
         });
     }
 
     /// <inheritdoc/>
     public async Task<RotationReceipt> Rotate(CancellationToken cancellationToken)
     {
-        var due = _schedule.KeyEpoch(Now);
-        if (_ring.Find(Slot.Zero) is null)
+        await SettleKeys(_schedule.KeyEpoch(MeshTime), cancellationToken);
+        var key = _ring.Keys.MaxBy(key => key.ServesEpoch)!;
+        MakeKey(key.Slot, key.Epoch);
+        return await AnnounceFor(key.Slot, key.KeyPair.PublicKey, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<RotationReceipt> Advance(CancellationToken cancellationToken)
+    {
+        var due = _schedule.KeyEpoch(MeshTime);
+        await SettleKeys(due, cancellationToken);
+        if (_rotation.ActiveFreeze(OwnTime) is { } until)
         {
-            await Adopt(due, cancellationToken);
+            throw new RotationFailedException($"'{NodeName}' is frozen until {until:u}; unfreeze it first.");
         }
 
-        var old = _ring.Find(Slot.Zero)?.KeyPair.PublicKey;
-        MakeKey(due);
-        AnnouncementSequence sequence;
-        try
+        var next = new Epoch(due.Value + 1);
+        var slot = _schedule.SlotOf(next);
+        var old = _ring.Find(slot);
+        if (old?.ServesEpoch >= next)
         {
-            sequence = await ApplyAndAnnounce(cancellationToken);
-        }
-        catch
-        {
-            // The caller hears of it; the node goes on trying without the caller.
-            _timer!.Change(RetryDelay, Timeout.InfiniteTimeSpan);
-            throw;
+            throw new RotationFailedException(
+                $"'{NodeName}' has the key of the next epoch already; the one after it can be brought forward from {_schedule.RotationAt(next):u} on.");
         }
 
-        return new RotationReceipt(NodeName, old, _ring.Find(Slot.Zero)!.KeyPair.PublicKey, sequence);
+        var started = _timeProvider.GetTimestamp();
+        for (var decision = await Decide(slot, TimeSpan.Zero, cancellationToken);
+            decision.Action != RotationAction.Replace;
+            decision = await Decide(slot, TimeSpan.Zero, cancellationToken))
+        {
+            if (_timeProvider.GetElapsedTime(started) > AdvancePatience)
+            {
+                throw new RotationFailedException($"Peers still depend on the key that '{NodeName}' would replace. {decision.Problem} Try again later.");
+            }
+
+            await Task.Delay(WaitInterval, _timeProvider, cancellationToken);
+        }
+
+        MakeKey(slot, next);
+        return await AnnounceFor(slot, old?.KeyPair.PublicKey, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<DateTimeOffset> Freeze(TimeSpan duration, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, MaxFreeze);
+        var until = OwnTime + duration;
+        SetFreeze(until);
+        LogFrozen(_logger, NodeName, until);
+        return Task.FromResult(until);
+    }
+
+    /// <inheritdoc/>
+    public Task Unfreeze(CancellationToken cancellationToken)
+    {
+        if (_rotation.ActiveFreeze(OwnTime) is not null)
+        {
+            LogUnfrozen(_logger, NodeName);
+        }
+
+        SetFreeze(null);
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
@@ -138,7 +206,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
         if (_ledger.Announcement is { } current && current.Sequence <= _floor)
         {
-            _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            WakeUp();
         }
 
         return Task.CompletedTask;
@@ -150,13 +218,21 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         if (_formerSelf is null || announcement.Sequence > _formerSelf.Sequence)
         {
             _formerSelf = announcement;
+            if (!_rotation.IsFreezeKnown && announcement.FrozenUntil > OwnTime)
+            {
+                _rotation.FrozenUntil = announcement.FrozenUntil;
+                WakeUp();
+            }
         }
 
-        if (_ring.Find(Slot.Zero) is { } key && CorrectEpoch(key) is var corrected && corrected != key)
+        foreach (var key in _ring.Keys)
         {
-            // The same pair in a new record, so there is nothing to dispose. It may be due for replacement now.
-            _ = _ring.Replace(corrected);
-            _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            if (CorrectEpoch(key) is var corrected && corrected != key)
+            {
+                // The same pair in a new record, so there is nothing to dispose. It may be due for replacement now.
+                _ = _ring.Replace(corrected);
+                WakeUp();
+            }
         }
 
         return AnnounceAbove(announcement.Sequence);
@@ -165,58 +241,102 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task AnnounceAgain()
     {
-        _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        WakeUp();
         return Task.CompletedTask;
     }
 
+    private void WakeUp() => _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+
     private async Task OnTimer(CancellationToken cancellationToken)
     {
-        var retry = false;
+        var delay = RetryDelay;
         try
         {
-            var due = _schedule.KeyEpoch(Now);
-            if (_ring.Find(Slot.Zero) is null)
-            {
-                await Adopt(due, cancellationToken);
-            }
-
-            // A key of an epoch that has not come was made by a clock that was ahead. Waiting for that epoch could take months.
-            if (_ring.Find(Slot.Zero) is not { } key || key.Epoch < due || key.Epoch.Value > due.Value + 1)
-            {
-                MakeKey(due);
-            }
-
+            FollowClock();
+            var due = _schedule.KeyEpoch(MeshTime);
+            await SettleKeys(due, cancellationToken);
+            await ReplaceIfDue(due, cancellationToken);
+            await RetireIfQuiet(cancellationToken);
             if (IsAnnouncementDue())
             {
                 await ApplyAndAnnounce(cancellationToken);
             }
+
+            delay = NextDelay(due);
         }
         catch (RotationFailedException e)
         {
             LogRotationFailed(_logger, NodeName, e.Message, RetryDelay);
-            retry = true;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // The grain timer must be armed again whatever happened, or the node would keep its key for ever.
             LogUnexpected(_logger, e, NodeName, RetryDelay);
-            retry = true;
         }
 
-        _timer!.Change(retry ? RetryDelay : _schedule.DelayAfter(_ring.Find(Slot.Zero)!.Epoch, Now), Timeout.InfiniteTimeSpan);
+        _timer!.Change(delay, Timeout.InfiniteTimeSpan);
+    }
+
+    private TimeSpan WaitInterval => Clamp(_options.Period / 40, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
+
+    private TimeSpan NextDelay(Epoch due)
+    {
+        var next = _schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime);
+        next = _isWaiting && WaitInterval < next ? WaitInterval : next;
+        var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
+        return FindDraining() is not null && look < next ? look : next;
+    }
+
+    private static TimeSpan Clamp(TimeSpan value, TimeSpan min, TimeSpan max) => value < min ? min : value > max ? max : value;
+
+    private void FollowClock()
+    {
+        var correction = _clock.Correction(_options.Period);
+        if ((correction - _correction).Duration() > _options.Period * MeshClock.WarnFraction)
+        {
+            LogClock(_logger, NodeName, correction);
+        }
+
+        _correction = correction;
+    }
+
+    /// <summary>Sees to it once that the ring has what the devices have, and that a new node has a key in every slot.</summary>
+    private async Task SettleKeys(Epoch due, CancellationToken cancellationToken)
+    {
+        if (_ring.IsSettled)
+        {
+            return;
+        }
+
+        for (byte index = 0; index < _options.Slots; index++)
+        {
+            var slot = new Slot(index);
+            await Adopt(slot, _schedule.LatestOf(slot, due), cancellationToken);
+        }
+
+        if (_ring.Keys.Count == 0)
+        {
+            for (byte index = 0; index < _options.Slots; index++)
+            {
+                var slot = new Slot(index);
+                _ = _ring.Replace(new SlotKey(slot, KeyPair.Create(), _schedule.LatestOf(slot, due), OwnTime));
+            }
+        }
+
+        _ring.Settle();
     }
 
     /// <summary>
     /// Takes over the key that a former silo of this node left on its device, so that a restart costs no packet and changes no key. Until
-    /// others say in which epoch it was made it counts for <paramref name="due"/>.
+    /// others say in which epoch it was made it counts for <paramref name="epoch"/>.
     /// </summary>
     /// <exception cref="RotationFailedException">The device cannot be read or is somebody else's; a new key would not get onto it either.</exception>
-    private async Task Adopt(Epoch due, CancellationToken cancellationToken)
+    private async Task Adopt(Slot slot, Epoch epoch, CancellationToken cancellationToken)
     {
         KeyPair? keyPair;
         try
         {
-            keyPair = await _agent.ReadKeyPair(Slot.Zero, cancellationToken);
+            keyPair = _ring.Find(slot) is null ? await _agent.ReadKeyPair(slot, cancellationToken) : null;
         }
         catch (InvalidOperationException e)
         {
@@ -225,10 +345,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
         if (keyPair is not null)
         {
-            var key = CorrectEpoch(new SlotKey(Slot.Zero, keyPair, due, Now));
+            var key = CorrectEpoch(new SlotKey(slot, keyPair, epoch, OwnTime));
             _ = _ring.Replace(key);
             var publicKey = keyPair.PublicKey.ToShortString();
-            LogAdopted(_logger, NodeName, publicKey, key.Epoch);
+            LogAdopted(_logger, NodeName, publicKey, key.Epoch, slot);
         }
     }
 
@@ -236,18 +356,127 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private SlotKey CorrectEpoch(SlotKey key)
     {
         var announced = _formerSelf?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
-        return announced is not null && announced.KeyEpoch.Value >= 0 && announced.KeyEpoch < key.Epoch
-            ? key with { Epoch = announced.KeyEpoch, CreatedAt = _schedule.RotationAt(announced.KeyEpoch) }
+        return announced is not null && announced.KeyEpoch.Value >= 0 && announced.ServesEpoch < key.ServesEpoch
+            ? key with { Epoch = announced.KeyEpoch, ServesEpoch = announced.ServesEpoch, CreatedAt = _schedule.RotationAt(announced.KeyEpoch) }
             : key;
     }
 
-    private void MakeKey(Epoch epoch)
+    private async Task ReplaceIfDue(Epoch due, CancellationToken cancellationToken)
     {
-        var key = new SlotKey(Slot.Zero, KeyPair.Create(), epoch, Now);
-        if (_ring.Replace(key) is { } old)
+        _isWaiting = false;
+        ForgetFuture(due);
+        var slot = _schedule.SlotOf(due);
+        var key = _ring.Find(slot);
+        if (key?.ServesEpoch >= due)
+        {
+            return;
+        }
+
+        var decision = await Decide(slot, MeshTime - _schedule.RotationAt(due), cancellationToken);
+        _isWaiting = decision.Action == RotationAction.Wait;
+        _rotation.Problem = decision.Problem;
+        if (decision.Action == RotationAction.Replace)
+        {
+            MakeKey(slot, due);
+        }
+        else if (decision.Action == RotationAction.Keep)
+        {
+            _ = _ring.Replace(key! with { ServesEpoch = due });
+            if (decision.Problem is not null)
+            {
+                _rotation.Deferrals++;
+            }
+        }
+
+        if (decision.Problem is not null && !_isWaiting)
+        {
+            LogDeferred(_logger, NodeName, slot, decision.Problem);
+        }
+    }
+
+    private async Task<RotationDecision> Decide(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
+    {
+        var key = _ring.Find(slot);
+        var facts = key is null ? [] : await Survey(slot, cancellationToken);
+        _rotation.Lagging = key is null ? [] : FindLagging(key, facts, Grace);
+        return RotationPlan.Decide(
+            new RotationSituation(
+                OwnTime - key?.CreatedAt, overdue, _rotation.ActiveFreeze(OwnTime) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
+            _options.Period,
+            _options.MaxKeyAge,
+            _options.MaxLaggingFraction);
+    }
+
+    private async Task<IReadOnlyList<PeerFacts>> Survey(Slot slot, CancellationToken cancellationToken)
+    {
+        // What the devices show has to be as new as the answers.
+        var answered = await _survey.Ask(_delivery.AttemptTimeout);
+        Task pass = _agent.Reconcile(cancellationToken).WaitAsync(_options.ApplyTimeout, _timeProvider, cancellationToken);
+        await pass.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        return _survey.Facts(slot, _agent.Snapshot, answered);
+    }
+
+    private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts, TimeSpan quietTime) =>
+        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, OwnTime - quietTime);
+
+    // A key of an epoch to come was made by a clock that was ahead, or with a shorter period. Waiting for that epoch could take months.
+    private void ForgetFuture(Epoch due)
+    {
+        foreach (var key in _ring.Keys.Where(key => key.ServesEpoch.Value > due.Value + 1))
+        {
+            var epoch = _schedule.LatestOf(key.Slot, due);
+            _ = _ring.Replace(key with { Epoch = epoch, ServesEpoch = epoch });
+        }
+    }
+
+    // The key that has had its turn, while another one has the latest.
+    private SlotKey? FindDraining() => _ring.Keys is [var first, var second] ? (first.ServesEpoch < second.ServesEpoch ? first : second) : null;
+
+    private async Task RetireIfQuiet(CancellationToken cancellationToken)
+    {
+        // Before its own first announcement a node does not know who will use which slot.
+        if (FindDraining() is not { } key || _ledger.Announcement is null || _rotation.ActiveFreeze(OwnTime) is not null || OwnTime < _askAgainAt)
+        {
+            return;
+        }
+
+        // Asking costs a call for each node, so first what can be told from here.
+        var agent = _agent.Snapshot;
+        var activeSince = _ring.Keys.MaxBy(other => other.ServesEpoch)!.CreatedAt;
+        var quietSince = OwnTime - Grace;
+        if (activeSince > quietSince || agent.LastMovedAt > quietSince || agent.Paths.Any(path => path.Slot == key.Slot)
+            || agent.Receptions.Any(reception => reception.Slot == key.Slot && reception.LastAt > quietSince))
+        {
+            return;
+        }
+
+        _askAgainAt = OwnTime + Grace;
+        _rotation.Lagging = FindLagging(key, await Survey(key.Slot, cancellationToken), Grace);
+        if (_rotation.Lagging.Count == 0)
+        {
+            // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
+            _retired.Add(_ring.Remove(key.Slot)!);
+            await ApplyAndAnnounce(cancellationToken);
+            var publicKey = key.KeyPair.PublicKey.ToShortString();
+            LogRetired(_logger, NodeName, publicKey, key.Slot);
+        }
+    }
+
+    private void MakeKey(Slot slot, Epoch epoch)
+    {
+        if (_ring.Replace(new SlotKey(slot, KeyPair.Create(), epoch, OwnTime)) is { } old)
         {
             _retired.Add(old);
         }
+
+        _rotation.Rotations++;
+        _rotation.ReplacedAt = OwnTime;
+    }
+
+    private void SetFreeze(DateTimeOffset? until)
+    {
+        (_rotation.FrozenUntil, _rotation.IsFreezeKnown) = (until, true);
+        WakeUp();
     }
 
     private bool IsAnnouncementDue()
@@ -255,8 +484,25 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         var announced = _ledger.Announcement;
         return announced is null
             || announced.Sequence <= _floor
-            || announced.Find(Slot.Zero)?.PublicKey != _ring.Find(Slot.Zero)!.KeyPair.PublicKey
+            || announced.Slots != AnnounceSlots()
+            || announced.FrozenUntil != _rotation.FrozenUntil
             || (_roster.Current?.Find(NodeName) is { } self && (self.Addresses != announced.Endpoints || self.PodCIDRs != announced.AllowedIPs));
+    }
+
+    private async Task<RotationReceipt> AnnounceFor(Slot slot, PublicKey? old, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var sequence = await ApplyAndAnnounce(cancellationToken);
+            WakeUp();
+            return new RotationReceipt(NodeName, old, _ring.Find(slot)!.KeyPair.PublicKey, sequence);
+        }
+        catch
+        {
+            // The caller hears of it; the node goes on trying without the caller.
+            _timer!.Change(RetryDelay, Timeout.InfiniteTimeSpan);
+            throw;
+        }
     }
 
     private async Task<AnnouncementSequence> ApplyAndAnnounce(CancellationToken cancellationToken)
@@ -269,8 +515,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             throw new RotationFailedException($"The PeerGrain of '{NodeName}' refused announcement {announcement.Sequence}: {receipt.Outcome}.");
         }
 
-        var publicKey = announcement.Slots[0].PublicKey.ToShortString();
-        LogAnnounced(_logger, NodeName, announcement.Sequence, publicKey, announcement.Slots[0].KeyEpoch);
+        var slots = string.Join(", ", announcement.Slots.Select(slot => $"slot {slot.Slot} {slot.PublicKey.ToShortString()} of epoch {slot.KeyEpoch}"));
+        LogAnnounced(_logger, NodeName, announcement.Sequence, slots);
         return announcement.Sequence;
     }
 
@@ -295,10 +541,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
 
         // Only now has the device let go of the old key.
-        _rotations += _retired.Count;
         _retired.ForEach(key => key.KeyPair.Dispose());
         _retired.Clear();
     }
+
+    private EquatableArray<SlotAnnouncement> AnnounceSlots() => _ring.Keys
+        .Select(key => new SlotAnnouncement(key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot)) { ServesEpoch = key.ServesEpoch })
+        .ToEquatableArray();
 
     private PeerAnnouncement BuildAnnouncement()
     {
@@ -317,24 +566,38 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         {
             NodeName = NodeName,
             Identity = _identity.PublicKey,
-            Sequence = AnnouncementSequence.Next(highest, Now, _options.Period),
-            Slots = _ring.Keys
-                .Select(key => new SlotAnnouncement(key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot)))
-                .ToEquatableArray(),
+            Sequence = AnnouncementSequence.Next(highest, MeshTime, _options.Period),
+            Slots = AnnounceSlots(),
             Endpoints = self.Addresses,
             AllowedIPs = self.PodCIDRs,
-            IssuedAt = Now,
+            IssuedAt = OwnTime,
+            FrozenUntil = _rotation.FrozenUntil,
         });
     }
 
     private static AnnouncementSequence? Max(AnnouncementSequence? left, AnnouncementSequence? right) =>
         left is null || right > left ? right : left;
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} announced {Sequence}: key {PublicKey} of epoch {Epoch}")]
-    private static partial void LogAnnounced(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKey, Epoch epoch);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} announced {Sequence}: {Slots}")]
+    private static partial void LogAnnounced(ILogger logger, string nodeName, AnnouncementSequence sequence, string slots);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} adopted the key of its device: {PublicKey}, of epoch {Epoch}")]
-    private static partial void LogAdopted(ILogger logger, string nodeName, string publicKey, Epoch epoch);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} adopted the key of its device: {PublicKey}, of epoch {Epoch}, in slot {Slot}")]
+    private static partial void LogAdopted(ILogger logger, string nodeName, string publicKey, Epoch epoch, Slot slot);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} destroyed key {PublicKey} of slot {Slot}: nobody uses it any more")]
+    private static partial void LogRetired(ILogger logger, string nodeName, string publicKey, Slot slot);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName}, slot {Slot}: {Problem}")]
+    private static partial void LogDeferred(ILogger logger, string nodeName, Slot slot, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The clock of {NodeName} is off: it rotates by the mesh's time, {Correction} from its own. Set the clock")]
+    private static partial void LogClock(ILogger logger, string nodeName, TimeSpan correction);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} keeps its keys until {Until:u}: an operator froze it")]
+    private static partial void LogFrozen(ILogger logger, string nodeName, DateTimeOffset until);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} rotates again: an operator ended the freeze")]
+    private static partial void LogUnfrozen(ILogger logger, string nodeName);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} could not rotate: {Problem} Trying again in {Delay}")]
     private static partial void LogRotationFailed(ILogger logger, string nodeName, string problem, TimeSpan delay);

@@ -20,4 +20,27 @@ public interface INodeGrain : IGrainWithStringKey
     /// <exception cref="RotationFailedException">The device did not take the key in time; nothing was announced.</exception>
     [Alias("Rotate")]
     Task<RotationReceipt> Rotate(CancellationToken cancellationToken = default);
+
+    /// <summary>Brings the key of the next epoch forward: hitless, like the rotation that its time would have brought.</summary>
+    /// <returns>After the device uses the new key and the announcement was handed to the PeerGrain.</returns>
+    /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
+    /// <exception cref="RotationFailedException">
+    /// The node is frozen, or has that key already, or peers still depend on the key that it would replace; the message says which.
+    /// </exception>
+    [Alias("Advance")]
+    Task<RotationReceipt> Advance(CancellationToken cancellationToken = default);
+
+    /// <summary>Keeps the keys that the node has. Outlives a restart of the silo.</summary>
+    /// <param name="duration">For how long; positive, at most 1 day.</param>
+    /// <param name="cancellationToken">Ends the call, not the freeze.</param>
+    /// <returns>Until when.</returns>
+    /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The duration is not positive, or longer than a day.</exception>
+    [Alias("Freeze")]
+    Task<DateTimeOffset> Freeze(TimeSpan duration, CancellationToken cancellationToken = default);
+
+    /// <summary>Has the node rotate again. Harmless if it is not frozen.</summary>
+    /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
+    [Alias("Unfreeze")]
+    Task Unfreeze(CancellationToken cancellationToken = default);
 }

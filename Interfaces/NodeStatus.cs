@@ -58,6 +58,14 @@ public sealed record NodeStatus
     /// </summary>
     [Id(12)]
     public long DroppedPackets { get; init; }
+
+    /// <summary>Through which slot this node sends to each other node, by node name.</summary>
+    [Id(13)]
+    public EquatableArray<PathStatus> Paths { get; init; } = [];
+
+    /// <summary>How the rotation goes.</summary>
+    [Id(14)]
+    public RotationStatus Rotation { get; init; } = new();
 }
 
 /// <summary>The key pair of one slot, without its private half.</summary>
@@ -70,7 +78,16 @@ public sealed record SlotStatus(
     [property: Id(0)] Slot Slot,
     [property: Id(1)] PublicKey PublicKey,
     [property: Id(2)] Epoch KeyEpoch,
-    [property: Id(3)] DateTimeOffset CreatedAt);
+    [property: Id(3)] DateTimeOffset CreatedAt)
+{
+    /// <summary>The latest epoch that it serves; later than <see cref="KeyEpoch"/> if its replacement was deferred.</summary>
+    [Id(4)]
+    public Epoch ServesEpoch { get; init; } = KeyEpoch;
+
+    /// <summary>Where the slot is in its life.</summary>
+    [Id(5)]
+    public SlotPhase Phase { get; init; }
+}
 
 /// <summary>How often a node refused announcements for one reason.</summary>
 /// <param name="Outcome">The reason.</param>

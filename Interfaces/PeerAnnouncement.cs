@@ -42,9 +42,15 @@ public sealed record PeerAnnouncement
     [Id(6)]
     public required DateTimeOffset IssuedAt { get; init; }
 
-    /// <summary>64 bytes: the Ed25519 signature over the canonical encoding of everything above.</summary>
+    /// <summary>64 bytes: the Ed25519 signature over the canonical encoding of everything else.</summary>
     [Id(7)]
     public EquatableArray<byte> Signature { get; init; }
+
+    /// <summary>
+    /// Until when an operator has this node keep its keys; <see langword="null"/> if it rotates. Announced, so that it outlives a restart of the silo.
+    /// </summary>
+    [Id(8)]
+    public DateTimeOffset? FrozenUntil { get; init; }
 
     /// <summary>The announced slot, or <see langword="null"/> if this node does not use it.</summary>
     public SlotAnnouncement? Find(Slot slot)

@@ -10,4 +10,12 @@ public sealed record SlotAnnouncement(
     [property: Id(0)] Slot Slot,
     [property: Id(1)] PublicKey PublicKey,
     [property: Id(2)] Epoch KeyEpoch,
-    [property: Id(3)] ushort ListenPort);
+    [property: Id(3)] ushort ListenPort)
+{
+    /// <summary>
+    /// The latest epoch that the key serves: <see cref="KeyEpoch"/>, or a later one if the node keeps the key because replacing it would
+    /// have cut off a peer. Two nodes move their traffic to a slot when it serves a later epoch on both sides than the one in use.
+    /// </summary>
+    [Id(4)]
+    public Epoch ServesEpoch { get; init; } = KeyEpoch;
+}

@@ -8,6 +8,9 @@ var root = new RootCommand("The WireGuard agent of a Kubernetes node: runs its s
     StatusCommand.Create(),
     PeersCommand.Create(),
     RotateCommand.Create(),
+    FreezeCommand.Create(),
+    FreezeCommand.CreateUnfreeze(),
+    WatchCommand.Create(),
     CleanupCommand.Create(),
 };
 var parsed = root.Parse(args);

@@ -108,6 +108,11 @@ internal static class AnnouncementRules
             {
                 return $"slot {slot.Slot} has no UDP port";
             }
+
+            if (slot.KeyEpoch.Value < 0 || slot.ServesEpoch < slot.KeyEpoch)
+            {
+                return $"the key of slot {slot.Slot} is of epoch {slot.KeyEpoch} and serves epoch {slot.ServesEpoch}, which is earlier";
+            }
         }
 
         if (announcement.Endpoints.Count is < 1 or > PeerAnnouncement.MaxEndpoints)

@@ -15,7 +15,18 @@ internal interface IPeerService : IGrainService
     /// <returns>What the caller lacks, and what it should send.</returns>
     [Alias("Exchange")]
     Task<DigestReply> Exchange(MeshDigest digest);
+
+    /// <summary>Says through which slot this node sends to another one.</summary>
+    /// <param name="nodeName">The other one, which asks before it replaces a key.</param>
+    [Alias("GetPath")]
+    Task<PathReply> GetPath(string nodeName);
 }
+
+/// <summary>The answer of a node that was asked through which slot it sends.</summary>
+/// <param name="Path">The path; <see langword="null"/> if it has none.</param>
+/// <param name="AnsweredAt">Its clock.</param>
+[GenerateSerializer, Immutable, Alias("owg.PathReply")]
+internal sealed record PathReply([property: Id(0)] PathStatus? Path, [property: Id(1)] DateTimeOffset AnsweredAt);
 
 /// <summary>What a silo holds, without the content.</summary>
 /// <param name="Entries">One for each node.</param>

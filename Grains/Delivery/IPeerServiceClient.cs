@@ -9,4 +9,7 @@ internal interface IPeerServiceClient
 
     /// <inheritdoc cref="IPeerService.Exchange"/>
     Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest);
+
+    /// <inheritdoc cref="IPeerService.GetPath"/>
+    Task<PathReply> GetPath(SiloAddress silo, string nodeName);
 }

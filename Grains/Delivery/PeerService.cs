@@ -54,6 +54,10 @@ internal sealed partial class PeerService : GrainService, IPeerService
     public Task<DigestReply> Exchange(MeshDigest digest) => Task.FromResult(DigestComparison.Compare(digest, _store.Announcements));
 
     /// <inheritdoc/>
+    public Task<PathReply> GetPath(string nodeName) =>
+        Task.FromResult(new PathReply(_agent.Snapshot.FindPath(nodeName), _timeProvider.GetUtcNow()));
+
+    /// <inheritdoc/>
     protected override async Task StartInBackground()
     {
         var stopping = StoppedCancellationTokenSource.Token;

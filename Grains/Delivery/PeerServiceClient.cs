@@ -11,4 +11,7 @@ internal sealed class PeerServiceClient(IServiceProvider services) : GrainServic
 
     /// <inheritdoc/>
     public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => GetGrainService(silo).Exchange(digest);
+
+    /// <inheritdoc/>
+    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => GetGrainService(silo).GetPath(nodeName);
 }

@@ -22,6 +22,10 @@ internal sealed class RotationOptionsValidator : IValidateOptions<RotationOption
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RotationOptions options) => new RangeCheck(RotationOptions.SectionName)
         .Within(options.Period, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(options.Period))
+        .Within(options.Slots, 1, Slot.Count, nameof(options.Slots))
+        .Within(options.GracePeriod, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(options.GracePeriod))
+        .Within(options.MaxKeyAge, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(options.MaxKeyAge))
+        .Within(options.MaxLaggingFraction, 0, 1, nameof(options.MaxLaggingFraction))
         .Within(options.ApplyTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.ApplyTimeout))
         .Result;
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Placement;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains.Hosting;
 
@@ -29,6 +30,7 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton<AnnouncementStore>();
         services.AddSingleton<DeliveryLedger>();
         services.AddSingleton<MeshMembers>();
+        services.AddSingleton<MeshClock>();
         services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
         services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
         services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();

@@ -11,14 +11,15 @@ namespace Orleans.WireGuard.Grains.Keys;
 /// announcements share an encoding; the context string keeps a signature from being valid for anything else. Integers are big-endian.
 /// <code>
 /// context  name(u16 len, utf-8)  identity(32)  epoch(i64)  revision(i64)
-/// slots(u8 n: slot(u8) key(32) key epoch(i64) port(u16))
+/// slots(u8 n: slot(u8) key(32) key epoch(i64) port(u16) serves epoch(i64))
 /// endpoints(u16 n: address)  allowed IPs(u16 n: address, prefix length(u8))  issued-at(i64 ticks since year 1, UTC)
+/// frozen-until(i64 ticks; 0 if not)
 /// address = family(u8: 4 or 6) and 4 or 16 bytes
 /// </code>
 /// </remarks>
 internal static class AnnouncementEncoding
 {
-    private static ReadOnlySpan<byte> Context => "orleans-wireguard/announcement/1\0"u8;
+    private static ReadOnlySpan<byte> Context => "orleans-wireguard/announcement/2\0"u8;
 
     // Lenient UTF-8 writes one and the same replacement for whatever is no text.
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -41,6 +42,7 @@ internal static class AnnouncementEncoding
             WriteKey(writer, slot.PublicKey);
             WriteInt64(writer, slot.KeyEpoch.Value);
             WriteUInt16(writer, slot.ListenPort);
+            WriteInt64(writer, slot.ServesEpoch.Value);
         }
 
         WriteUInt16(writer, checked((ushort)announcement.Endpoints.Count));
@@ -57,6 +59,7 @@ internal static class AnnouncementEncoding
         }
 
         WriteInt64(writer, announcement.IssuedAt.UtcTicks);
+        WriteInt64(writer, announcement.FrozenUntil?.UtcTicks ?? 0);
         return writer.WrittenSpan.ToArray();
     }
 

@@ -6,6 +6,7 @@ internal sealed class KeyRing : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly SlotKey?[] _slots = new SlotKey?[Slot.Count];
+    private volatile bool _isSettled;
 
     /// <summary>The keys by slot.</summary>
     public IReadOnlyList<SlotKey> Keys
@@ -39,6 +40,25 @@ internal sealed class KeyRing : IDisposable
         }
     }
 
+    /// <summary>Takes a key out of its slot, which is to be empty from then on, and returns it. The caller disposes it in time.</summary>
+    public SlotKey? Remove(Slot slot)
+    {
+        lock (_lock)
+        {
+            var old = _slots[slot.Index];
+            _slots[slot.Index] = null;
+            return old;
+        }
+    }
+
+    /// <summary>
+    /// Whether the keys that the devices had at start are in here, so that a slot without a key is one that shall have none.
+    /// </summary>
+    public bool IsSettled => _isSettled;
+
+    /// <summary>Notes that.</summary>
+    public void Settle() => _isSettled = true;
+
     /// <summary>Overwrites every private key.</summary>
     public void Dispose()
     {
@@ -59,4 +79,8 @@ internal sealed class KeyRing : IDisposable
 /// <param name="KeyPair">The pair.</param>
 /// <param name="Epoch">The epoch for which it was made.</param>
 /// <param name="CreatedAt">When it was made.</param>
-internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTimeOffset CreatedAt);
+internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTimeOffset CreatedAt)
+{
+    /// <summary>The latest epoch that it serves; later than <see cref="Epoch"/> if its replacement was deferred.</summary>
+    public Epoch ServesEpoch { get; init; } = Epoch;
+}

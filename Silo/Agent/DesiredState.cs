@@ -14,12 +14,14 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="Announcements">What is held, by node name, this node's own included.</param>
 /// <param name="Roster">Who the nodes are; <see langword="null"/> until the source has answered.</param>
 /// <param name="IsSynced">Whether the other silos have been asked for their announcements.</param>
+/// <param name="IsSettled">Whether <paramref name="Keys"/> has what the devices had at start, so that a slot without a key shall have none.</param>
 internal sealed record MeshView(
     string NodeName,
     IReadOnlyList<SlotKey> Keys,
     IReadOnlyDictionary<string, PeerAnnouncement> Announcements,
     NodeRoster? Roster,
-    bool IsSynced)
+    bool IsSynced,
+    bool IsSettled)
 {
     /// <summary>Whether every source has answered once, so that what they do not mention may be removed (invariant I4).</summary>
     public bool MayRemove => IsSynced && Roster is not null;
@@ -42,6 +44,12 @@ internal static class DesiredState
     public static DesiredDevice BuildDevice(
         MeshView view, Slot slot, string name, ushort listenPort, Device? observed, IReadOnlySet<PublicKey> startHandshakes)
     {
+        var keyPair = view.Keys.FirstOrDefault(key => key.Slot == slot)?.KeyPair;
+        if (keyPair is null && view.IsSettled && view.Keys.Count > 0)
+        {
+            return new DesiredDevice(name, null, listenPort, []) { IsKeyless = true };
+        }
+
         var peers = new List<DesiredPeer>();
         foreach (var announcement in view.Others)
         {
@@ -56,14 +64,35 @@ internal static class DesiredState
         var known = peers.Select(peer => peer.PublicKey).ToHashSet();
         var claimed = peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
         var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsKept(view, peer)).Select(peer => Keep(peer, claimed));
-        var keyPair = view.Keys.FirstOrDefault(key => key.Slot == slot)?.KeyPair;
         return new DesiredDevice(name, keyPair, listenPort, peers.Concat(kept).OrderBy(peer => peer.PublicKey).ToEquatableArray());
     }
 
     /// <summary>The routes to the pods of other nodes, sorted.</summary>
-    /// <param name="device">The device that carries the traffic.</param>
-    public static EquatableArray<Route> BuildRoutes(DesiredDevice device) =>
-        device.Peers.SelectMany(peer => peer.AllowedIPs).Distinct().Order().Select(prefix => new Route(prefix, device.Name)).ToEquatableArray();
+    /// <param name="view">The sources.</param>
+    /// <param name="devices">What the devices are to be.</param>
+    /// <param name="paths">Through which slot each node is sent to, by node name.</param>
+    /// <param name="observed">The routes as they are. A peer that no announcement explains keeps its own.</param>
+    public static EquatableArray<Route> BuildRoutes(
+        MeshView view, IReadOnlyList<DesiredDevice> devices, IReadOnlyDictionary<string, string> paths, EquatableArray<Route> observed)
+    {
+        var routes = new SortedDictionary<IPPrefix, Route>();
+        foreach (var announcement in view.Others.Where(announcement => paths.ContainsKey(announcement.NodeName)))
+        {
+            foreach (var prefix in announcement.AllowedIPs)
+            {
+                routes[prefix] = new Route(prefix, paths[announcement.NodeName]);
+            }
+        }
+
+        var carriers = devices.SelectMany(device => device.Peers.SelectMany(peer => peer.AllowedIPs).Select(prefix => (prefix, device.Name))).ToHashSet();
+        var kept = observed.Where(route => carriers.Contains((route.Destination, route.DeviceName)));
+        foreach (var route in kept.Concat(carriers.Select(carrier => new Route(carrier.prefix, carrier.Name))))
+        {
+            _ = routes.TryAdd(route.Destination, route);
+        }
+
+        return routes.Values.ToEquatableArray();
+    }
 
     /// <summary>The sources whose packets follow our routes: this node's own pods.</summary>
     /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>

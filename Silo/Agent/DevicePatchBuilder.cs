@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// Laws, held by property tests: applying the patch to the observed device gives the desired one, and a second patch is empty. Three
 /// phases keep a prefix that moves between peers from being without one for a moment: first whatever is added (adding takes it from its
 /// former peer), then what nobody wants is taken away, then whole peers. An unchanged key is never sent again: to WireGuard a private key
-/// that is set is a new one, and ends sessions (invariant I5).
+/// that is set is a new one, and ends sessions (invariant I5). With a new key every peer that had shaken hands with the old one begins afresh:
+/// its sessions are over anyway, and the handshake that a device shows then always belongs to its present key.
 /// </remarks>
 internal static class DevicePatchBuilder
 {
@@ -16,6 +17,10 @@ internal static class DevicePatchBuilder
     {
         var peers = new Phases();
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
+        var isNewKey = desired.KeyPair is not null && desired.KeyPair.PublicKey != observed.PublicKey;
+        var resets = observed.Peers.Where(peer => desired.Resets.Contains(peer.PublicKey) || (isNewKey && peer.LastHandshakeTime is not null));
+        peers.Resets.AddRange(resets.Select(peer => new PeerPatch(peer.PublicKey, PeerChange.Remove)));
+        peers.Resets.ForEach(reset => observedPeers.Remove(reset.PublicKey));
         var desiredPrefixes = desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
         foreach (var peer in desired.Peers)
         {
@@ -31,10 +36,11 @@ internal static class DevicePatchBuilder
 
         peers.Removals.AddRange(observedPeers.Keys.Select(key => new PeerPatch(key, PeerChange.Remove)));
         return new DevicePatch(
-            desired.KeyPair is { } keyPair && keyPair.PublicKey != observed.PublicKey ? keyPair : null,
+            isNewKey ? desired.KeyPair : null,
             desired.ListenPort != observed.ListenPort ? desired.ListenPort : null,
             peers.InOrder())
         {
+            ClearKey = desired.IsKeyless && observed.PublicKey is not null,
             // We set none: with one, packets to peers could follow rules of somebody else.
             FirewallMark = observed.FirewallMark == 0 ? null : 0,
         };
@@ -74,6 +80,8 @@ internal static class DevicePatchBuilder
 
     private sealed class Phases
     {
+        public List<PeerPatch> Resets { get; } = [];
+
         public List<PeerPatch> Additions { get; } = [];
 
         public List<PeerPatch> Reductions { get; } = [];
@@ -81,7 +89,7 @@ internal static class DevicePatchBuilder
         public List<PeerPatch> Removals { get; } = [];
 
         public EquatableArray<PeerPatch> InOrder() =>
-            Sorted(Additions).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
+            Sorted(Resets).Concat(Sorted(Additions)).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
 
         private static IEnumerable<PeerPatch> Sorted(List<PeerPatch> changes) =>
             changes.OrderBy(change => change.PublicKey);

@@ -7,29 +7,33 @@ using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>The device half of a pass: find or make the device, tell whose it is, notice what others changed, write the difference, read back.</summary>
+/// <summary>The device of one slot in a pass: find or make it, tell whose it is, notice what others changed, write the difference, read back.</summary>
 /// <remarks>Holds no rules; those are in the pure parts beside it.</remarks>
 internal sealed partial class DeviceReconciler(
+    Slot slot,
     IWireGuardClient devices,
     ILinkClient links,
     EndpointChooser endpoints,
-    DeliveryLedger ledger,
     MeshMembers members,
+    PathPlanner planner,
+    DriftLog drifts,
     DeviceOptions options,
     TimeProvider timeProvider,
     ILogger logger)
 {
-    private const string DeviceName = ReconcilePass.DeviceName;
-
-    private readonly KeyPairClock _clock = new();
+    private readonly MtuReconciler _mtu = new(links, options, logger);
     private ExpectedDevice? _expected;
+    private Link? _link;
     private volatile bool _isOurs;
 
-    /// <summary>What others changed since this silo started.</summary>
-    public DriftLog Drifts { get; } = new(timeProvider, logger);
+    /// <summary>The slot.</summary>
+    public Slot Slot => slot;
 
-    /// <summary>Since when the device has had its peers.</summary>
-    public KeyPairClock Clock => _clock;
+    /// <summary>Name of the device.</summary>
+    public string DeviceName { get; } = SlotDevices.Name(slot);
+
+    /// <summary>Whether this pass found the link down or replaced: then its routes are gone and nobody deleted them.</summary>
+    public bool IsLinkLost { get; private set; }
 
     /// <summary>Reads the device and counts what others changed on it.</summary>
     /// <returns>The device; <see langword="null"/> if there is none.</returns>
@@ -38,7 +42,7 @@ internal sealed partial class DeviceReconciler(
         var device = await devices.TryGetDevice(DeviceName, cancellationToken);
         if (_expected is { } expected)
         {
-            Drifts.Note(DriftDetector.OfDevice(expected, device));
+            drifts.Note(DriftDetector.OfDevice(expected, device));
 
             // What was noted once is known now, also if this pass fails before it could be repaired.
             _expected = device is null ? null : expected with { Device = device };
@@ -52,6 +56,10 @@ internal sealed partial class DeviceReconciler(
     public async Task<Device> Make(CancellationToken cancellationToken)
     {
         LogCreating(logger, DeviceName, devices.Transport);
+
+        // The settings of the link went away with the device that was here before.
+        _link = null;
+        _mtu.Forget();
         await devices.CreateDevice(DeviceName, cancellationToken);
         _isOurs = true;
         return await devices.TryGetDevice(DeviceName, cancellationToken)
@@ -97,18 +105,56 @@ internal sealed partial class DeviceReconciler(
         };
     }
 
+    /// <summary>Brings the link up. A port that is taken shows only once it is, so this comes before the peers.</summary>
+    /// <param name="isResync">Whether to read the link again, instead of trusting what this process wrote last.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task BringUp(bool isResync, CancellationToken cancellationToken)
+    {
+        IsLinkLost = false;
+        if (isResync || _link is null)
+        {
+            var link = await links.TryGetLink(DeviceName, cancellationToken)
+                ?? throw new DeviceException($"get link {DeviceName}", 0, "the device answers but its link is gone");
+            if (_link is { } expected)
+            {
+                var changes = DriftDetector.OfLink(expected, link);
+                drifts.Note(changes);
+                IsLinkLost = changes.Any(change => change.Kind is DriftKind.LinkDown or DriftKind.LinkDeleted);
+            }
+
+            if (_link?.Index != link.Index)
+            {
+                await links.SetLooseSourceCheck(DeviceName, cancellationToken);
+            }
+
+            _link = link;
+        }
+
+        if (!_link.IsUp)
+        {
+            await links.SetUp(DeviceName, cancellationToken);
+            _link = _link with { IsUp = true };
+        }
+    }
+
     /// <summary>Makes the device what it should be.</summary>
     /// <param name="view">The sources.</param>
+    /// <param name="plan">Where handshakes are to be started.</param>
     /// <param name="observed">The device as it is.</param>
-    /// <param name="isResync">Whether to ask again which addresses of the peers can be reached.</param>
+    /// <param name="isResync">Whether to ask again which addresses of the peers can be reached, and what the ways to them carry.</param>
+    /// <param name="isFirst">Whether it is the first device of the pass; what was asked for it needs not be asked again.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    /// <returns>What it should be, what it is now, and whether a handshake is being started.</returns>
-    public async Task<(DesiredDevice Desired, Device Observed, bool IsStarting)> Apply(
-        MeshView view, Device observed, bool isResync, CancellationToken cancellationToken)
+    /// <returns>What it should be, and what it is now.</returns>
+    public async Task<(DesiredDevice Desired, Device Observed)> Apply(
+        MeshView view, PathPlan plan, Device observed, bool isResync, bool isFirst, CancellationToken cancellationToken)
     {
-        var desired = await endpoints.Choose(Desire(view, observed), isResync, cancellationToken);
-        var isStarting = desired.Peers.Any(peer => peer.PersistentKeepaliveInterval == HandshakeStarter.StartInterval);
-        desired = KeepAlive(view, desired, observed);
+        var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
+        var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
+        desired = await endpoints.Choose(desired, isResync && isFirst, cancellationToken);
+        desired = KeepAlive(view, plan, desired, observed) with
+        {
+            Resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet(),
+        };
         var patch = DevicePatchBuilder.Build(desired, observed);
 
         // The write may start a handshake, which takes a millisecond: it is over before the device has been read back.
@@ -118,50 +164,54 @@ internal sealed partial class DeviceReconciler(
             // Until it is read back nobody knows what we left.
             _expected = null;
             await devices.Configure(DeviceName, patch, cancellationToken);
+            desired = desired with { Resets = new HashSet<PublicKey>() };
             observed = await ReadBack(desired, cancellationToken);
-            LogPatched(logger, DeviceName, patch.KeyPair is null ? "kept" : "replaced", patch.Peers.Count);
+            LogPatched(logger, DeviceName, patch.KeyPair is not null ? "replaced" : patch.ClearKey ? "cleared" : "kept", patch.Peers.Count);
         }
 
-        _clock.Observe(Slot.Zero, observed, heldSince);
+        planner.Clock.Observe(slot, observed, heldSince);
         _expected = new ExpectedDevice(observed, AnnouncedEndpoints(view, desired));
-        return (desired, observed, isStarting);
+        _link = await _mtu.Reconcile(desired, _link!, isResync, cancellationToken);
+        return (desired, observed);
+    }
+
+    /// <summary>Turns the device into what people see.</summary>
+    public DeviceStatus ToStatus(MeshView view, Device device)
+    {
+        var status = DeviceStatusBuilder.Build(
+            slot, device, devices.Transport, _link?.Mtu ?? 0, view.Announcements, planner.Clock, timeProvider.GetUtcNow());
+        return status with { TransportReason = devices.TransportReason };
     }
 
     private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
         device, view.NodeName, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
 
-    private DesiredDevice Desire(MeshView view, Device observed)
-    {
-        var localKey = view.Keys.FirstOrDefault(key => key.Slot == Slot.Zero)?.KeyPair.PublicKey;
-
-        // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
-        var own = ledger.Announcement is { } announcement && announcement.Find(Slot.Zero)?.PublicKey == localKey ? announcement : null;
-        var applied = ledger.AppliedNodes(members.Others.Select(other => other.Silo));
-        var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
-        var isSameKey = localKey == observed.PublicKey;
-        var starts = from other in view.Others
-                     let announced = other.Find(Slot.Zero)
-                     where announced is not null
-                     let isProven = isSameKey && observedPeers.TryGetValue(announced.PublicKey, out var peer) && _clock.IsProven(Slot.Zero, peer)
-                     where HandshakeStarter.ShouldStart(Slot.Zero, own, other, applied.Contains(other.NodeName), isProven)
-                     select announced.PublicKey;
-        return DesiredState.BuildDevice(view, Slot.Zero, DeviceName, (ushort)options.ListenPort, observed, starts.ToHashSet());
-    }
-
-    private DesiredDevice KeepAlive(MeshView view, DesiredDevice desired, Device observed)
+    private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
     {
         var now = timeProvider.GetUtcNow();
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
-        var names = view.Others.Where(other => other.Find(Slot.Zero) is not null).ToDictionary(other => other.Find(Slot.Zero)!.PublicKey, other => other.NodeName);
+        var names = NodeNames(view);
+        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         var isSameKey = desired.KeyPair is null || desired.KeyPair.PublicKey == observed.PublicKey;
-        return PersistentKeepalive.Apply(desired, observed, names, options, key => isSameKey && observedPeers.TryGetValue(key, out var peer)
-            && (_clock.IsProven(Slot.Zero, peer) || now - _clock.Since(Slot.Zero, key) >= PersistentKeepalive.Patience));
+        return PersistentKeepalive.Apply(desired, observed, Wanted, IsSettled);
+
+        // On a slot that carries nothing a keepalive would only start handshakes too early, or keep alive what is to become quiet.
+        TimeSpan? Wanted(PublicKey key) => !names.TryGetValue(key, out var name) ? null
+            : plan.Paths.TryGetValue(name, out var path) && path.Slot != slot ? TimeSpan.Zero
+            : PersistentKeepalive.Configured(options, name, active.Contains(name));
+
+        bool IsSettled(PublicKey key) => isSameKey && observedPeers.TryGetValue(key, out var peer)
+            && (planner.Clock.IsProven(slot, peer) || now - planner.Clock.Since(slot, key) >= PersistentKeepalive.Patience);
     }
 
+    /// <summary>The names of the nodes, by the key that they announced for this slot.</summary>
+    public IReadOnlyDictionary<PublicKey, string> NodeNames(MeshView view) =>
+        view.Others.Where(other => other.Find(slot) is not null).ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
+
     // A peer that no announcement explains is kept as it is, wherever it roams.
-    private static Dictionary<PublicKey, EquatableArray<IPEndPoint>> AnnouncedEndpoints(MeshView view, DesiredDevice desired)
+    private Dictionary<PublicKey, EquatableArray<IPEndPoint>> AnnouncedEndpoints(MeshView view, DesiredDevice desired)
     {
-        var announced = view.Others.Select(other => other.Find(Slot.Zero)?.PublicKey).ToHashSet();
+        var announced = view.Others.Select(other => other.Find(slot)?.PublicKey).ToHashSet();
         return desired.Peers.Where(peer => announced.Contains(peer.PublicKey)).ToDictionary(peer => peer.PublicKey, peer => peer.Endpoints);
     }
 

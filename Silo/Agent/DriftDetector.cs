@@ -92,12 +92,10 @@ internal static class DriftDetector
     /// <summary>What changed in our table.</summary>
     /// <param name="expected">As we left it.</param>
     /// <param name="observed">As it is.</param>
-    /// <param name="lostLink">
-    /// A link that was down or deleted meanwhile: the kernel removed its routes, which is no change of its own. <see langword="null"/> if none.
-    /// </param>
-    public static IReadOnlyList<Drift> OfRoutes(EquatableArray<Route> expected, EquatableArray<Route> observed, string? lostLink)
+    /// <param name="lostLinks">Links that were down or deleted meanwhile: the kernel removed their routes, which is no change of its own.</param>
+    public static IReadOnlyList<Drift> OfRoutes(EquatableArray<Route> expected, EquatableArray<Route> observed, IReadOnlySet<string> lostLinks)
     {
-        var deleted = expected.Except(observed).Where(route => route.IsUnreachable || route.DeviceName != lostLink);
+        var deleted = expected.Except(observed).Where(route => route.IsUnreachable || !lostLinks.Contains(route.DeviceName));
         return
         [
             .. deleted.Select(route => new Drift(DriftKind.RouteDeleted, route.Destination.ToString())),

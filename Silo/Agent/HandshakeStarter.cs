@@ -19,17 +19,16 @@ internal static class HandshakeStarter
     /// <summary>The keepalive that starts a handshake. The value matters little, since only the change from off to on sends.</summary>
     public static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(25);
 
-    /// <summary>Whether this side has to have the handshake started.</summary>
+    /// <summary>Whether this side is the one that starts a handshake that the pair needs.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="own">
     /// This node's announcement, if it announces the key that the device uses; <see langword="null"/> if a newer key is not announced yet.
     /// </param>
     /// <param name="other">The peer's announcement.</param>
     /// <param name="hasPeerApplied">Whether the peer's node has acknowledged <paramref name="own"/>.</param>
-    /// <param name="isProven">Whether a handshake between just these two keys was seen on our device.</param>
-    public static bool ShouldStart(Slot slot, PeerAnnouncement? own, PeerAnnouncement other, bool hasPeerApplied, bool isProven)
+    public static bool ShouldStart(Slot slot, PeerAnnouncement? own, PeerAnnouncement other, bool hasPeerApplied)
     {
-        if (own?.Find(slot) is not { } ownSlot || other.Find(slot) is not { } otherSlot || isProven || !hasPeerApplied)
+        if (own?.Find(slot) is not { } ownSlot || other.Find(slot) is not { } otherSlot || !hasPeerApplied)
         {
             return false;
         }
@@ -39,11 +38,15 @@ internal static class HandshakeStarter
     }
 }
 
-/// <summary>Remembers since when our device has had a pair of keys, and so whether a handshake it shows belongs to that pair.</summary>
-/// <remarks>A device keeps a peer's latest handshake when its own key changes, so the time alone proves nothing.</remarks>
+/// <summary>Remembers since when our device has had a pair of keys, and tells whether a handshake it shows proves that pair.</summary>
+/// <remarks>
+/// A device would keep a peer's latest handshake when its own key changes. Therefore every peer begins afresh with a new key
+/// (<see cref="DevicePatchBuilder"/>), and a handshake that is shown belongs to the keys that are there: also after a restart of the silo, and whatever
+/// the clock did meanwhile.
+/// </remarks>
 internal sealed class KeyPairClock
 {
-    private readonly Dictionary<(Slot Slot, PublicKey Peer), (PublicKey Local, DateTimeOffset Since)> _since = [];
+    private readonly Dictionary<(Slot Slot, PublicKey Peer), KnownPair> _since = [];
 
     /// <summary>Notes what a device holds now; forgets what it no longer holds.</summary>
     /// <param name="slot">The slot that the device serves.</param>
@@ -62,19 +65,33 @@ internal sealed class KeyPairClock
             _since.Remove(gone);
         }
 
-        foreach (var peer in peers)
+        foreach (var peer in device.Peers)
         {
-            if (!_since.TryGetValue((slot, peer), out var known) || known.Local != local)
+            var handshake = peer.LastHandshakeTime;
+            if (!_since.TryGetValue((slot, peer.PublicKey), out var known) || known.Local != local)
             {
-                _since[(slot, peer)] = (local, since);
+                // One that was there before this process is as old as it says; what comes later is as old as our sight of it.
+                _since[(slot, peer.PublicKey)] = new KnownPair(local, since, handshake, handshake < since ? handshake : since);
+            }
+            else if (known.Handshake != handshake)
+            {
+                _since[(slot, peer.PublicKey)] = known with { Handshake = handshake, SeenAt = since };
             }
         }
     }
 
     /// <summary>Whether the device has completed a handshake between its present key and this peer's.</summary>
     public bool IsProven(Slot slot, DevicePeer peer) =>
-        peer.LastHandshakeTime is { } handshake && _since.TryGetValue((slot, peer.PublicKey), out var known) && handshake >= known.Since;
+        peer.LastHandshakeTime is not null && _since.ContainsKey((slot, peer.PublicKey));
+
+    /// <summary>How long ago the latest handshake with a peer was first seen; <see langword="null"/> if there is none.</summary>
+    /// <remarks>Not how old the device says it is: a clock that is set, or differs from the device's, must not make a session look expired.</remarks>
+    public TimeSpan? HandshakeAge(Slot slot, PublicKey peer, DateTimeOffset now) =>
+        _since.TryGetValue((slot, peer), out var known) && known.Handshake is not null ? now - known.SeenAt : null;
 
     /// <summary>Since when the device has had this pair of keys; <see langword="null"/> if it does not.</summary>
     public DateTimeOffset? Since(Slot slot, PublicKey peer) => _since.TryGetValue((slot, peer), out var known) ? known.Since : null;
+
+    /// <summary>What is known of a pair of keys.</summary>
+    private sealed record KnownPair(PublicKey Local, DateTimeOffset Since, DateTimeOffset? Handshake, DateTimeOffset? SeenAt);
 }

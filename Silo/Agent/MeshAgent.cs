@@ -70,14 +70,9 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     /// <inheritdoc/>
     public async Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken)
     {
-        if (slot != Slot.Zero)
-        {
-            return null;
-        }
-
         try
         {
-            return await _pass.ReadKeyPair(cancellationToken);
+            return await _pass.ReadKeyPair(slot, cancellationToken);
         }
         catch (DeviceException e)
         {
@@ -144,7 +139,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             try
             {
                 var result = await _pass.Run(isResync, stoppingToken);
-                Publish(result.Devices, result.Problem);
+                Publish(result);
                 if (isDue)
                 {
                     nextResync = _timeProvider.GetUtcNow() + _options.ResyncInterval;
@@ -169,7 +164,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             {
                 failures++;
                 delay = Min(FirstRetryDelay * Math.Pow(2, Math.Min(failures - 1, 10)), MaxRetryDelay);
-                Publish(_snapshot.Devices, e.Message);
+                _snapshot = _snapshot with { Problem = e.Message, CompletedPasses = _snapshot.CompletedPasses + 1 };
                 LogFailed(_logger, e, failures, delay);
                 pass.SetResult(false);
             }
@@ -197,12 +192,15 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         }
     }
 
-    private void Publish(EquatableArray<DeviceStatus> devices, string? problem) =>
-        _snapshot = new AgentSnapshot(devices, problem, _snapshot.CompletedPasses + 1)
-        {
-            Drifts = _pass.Drifts,
-            DroppedPackets = _pass.DroppedPackets,
-        };
+    private void Publish(PassResult result) => _snapshot = new AgentSnapshot(result.Devices, result.Problem, _snapshot.CompletedPasses + 1)
+    {
+        Drifts = result.Drifts,
+        DroppedPackets = result.DroppedPackets,
+        Paths = result.Paths,
+        Receptions = result.Receptions,
+        HandshakeRetries = result.HandshakeRetries,
+        LastMovedAt = result.LastMovedAt,
+    };
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Reconcile failed, the {Failures}. time in a row; trying again in {Delay}")]
     private static partial void LogFailed(ILogger logger, Exception exception, int failures, TimeSpan delay);

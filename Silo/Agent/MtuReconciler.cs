@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
@@ -13,7 +12,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// a link is followed at once and that of a route within <see cref="DeviceOptions.ResyncInterval"/>. All ways to a peer count, because
 /// WireGuard follows a peer that sends from another of its addresses. Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
-internal sealed partial class MtuReconciler(ILinkClient links, IOptions<DeviceOptions> options, ILogger<MtuReconciler> logger)
+internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions options, ILogger logger)
 {
     private HashSet<IPAddress> _measuredAddresses = [];
     private bool _isClamped;
@@ -50,9 +49,9 @@ internal sealed partial class MtuReconciler(ILinkClient links, IOptions<DeviceOp
 
     private async Task<int?> Choose(string device, IEnumerable<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
     {
-        if (options.Value.Mtu != 0)
+        if (options.Mtu != 0)
         {
-            return options.Value.Mtu;
+            return options.Mtu;
         }
 
         var paths = new List<(int, bool)>();

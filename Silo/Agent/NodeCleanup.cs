@@ -6,7 +6,7 @@ using Orleans.WireGuard.Silo.Routing.Firewall;
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Something that cleanup removed, or found and left.</summary>
-/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c> or <c>firewall</c>.</param>
+/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c>, <c>firewall</c> or <c>annotation</c>.</param>
 /// <param name="Name">Which one.</param>
 /// <param name="Reason">Why it was left; <see langword="null"/> if it was removed.</param>
 internal sealed record CleanupItem(string Kind, string Name, string? Reason = null);
@@ -26,7 +26,7 @@ internal sealed class CleanupReport
 
 /// <summary>Removes from a node what silos made on it, and nothing else. Safe to run again: what is gone is fine.</summary>
 /// <remarks>
-/// The device first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is ours.
+/// The devices first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is ours.
 /// The refusals of strict mode and the rules go last: until then nothing leaves in clear.
 /// </remarks>
 /// <param name="links">Links, routes and rules.</param>
@@ -42,7 +42,11 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
     /// <exception cref="DeviceException">The system refused something.</exception>
     public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
     {
-        await RemoveDevice(ReconcilePass.DeviceName, nodeName, roster, report, cancellationToken);
+        foreach (var slot in SlotDevices.Slots(Slot.Count))
+        {
+            await RemoveDevice(SlotDevices.Name(slot), nodeName, roster, report, cancellationToken);
+        }
+
         foreach (var route in await links.GetRoutes(cancellationToken))
         {
             await links.DeleteRoute(route, cancellationToken);

@@ -18,14 +18,18 @@ internal static class PersistentKeepalive
     /// <summary>After this time without a handshake the configured keepalive starts one: twice WireGuard's REKEY_TIMEOUT.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// Towards a node whose silo is away a keepalive shows whether the node itself is alive: its device answers without a silo. WireGuard's own advice
+    /// for how often.
+    /// </summary>
+    public static readonly TimeSpan ToSilent = TimeSpan.FromSeconds(25);
+
     /// <summary>Applies the options to every peer with which no handshake is being started.</summary>
     /// <param name="device">As derived from the announcements.</param>
     /// <param name="observed">The device as it is.</param>
-    /// <param name="nodeNames">Names of the nodes, by key; a peer that no announcement explains keeps what it has.</param>
-    /// <param name="options">What is configured.</param>
+    /// <param name="wanted">What each peer should have; <see langword="null"/> for a peer that no announcement explains, which keeps what it has.</param>
     /// <param name="isSettled">Whether the handshake with a peer is proven, or has been waited for long enough.</param>
-    public static DesiredDevice Apply(
-        DesiredDevice device, Device observed, IReadOnlyDictionary<PublicKey, string> nodeNames, DeviceOptions options, Func<PublicKey, bool> isSettled)
+    public static DesiredDevice Apply(DesiredDevice device, Device observed, Func<PublicKey, TimeSpan?> wanted, Func<PublicKey, bool> isSettled)
     {
         var isSameKey = device.KeyPair is null || device.KeyPair.PublicKey == observed.PublicKey;
         var current = observed.Peers.ToDictionary(peer => peer.PublicKey, peer => peer.PersistentKeepaliveInterval);
@@ -33,17 +37,25 @@ internal static class PersistentKeepalive
         {
             Peers = device.Peers.Select(peer =>
             {
-                if (peer.PersistentKeepaliveInterval != TimeSpan.Zero || !nodeNames.TryGetValue(peer.PublicKey, out var name))
+                if (peer.PersistentKeepaliveInterval != TimeSpan.Zero || wanted(peer.PublicKey) is not { } interval)
                 {
                     return peer;
                 }
 
-                var wanted = options.PersistentKeepaliveOf.TryGetValue(name, out var own) ? own : options.PersistentKeepalive;
-
                 // A restarted silo finds it on, and has seen no handshake yet; switching it off would help nobody.
-                var isOn = isSameKey && current.TryGetValue(peer.PublicKey, out var interval) && interval == wanted;
-                return isOn || isSettled(peer.PublicKey) ? peer with { PersistentKeepaliveInterval = wanted } : peer;
+                var isOn = isSameKey && current.TryGetValue(peer.PublicKey, out var now) && now == interval;
+                return isOn || isSettled(peer.PublicKey) ? peer with { PersistentKeepaliveInterval = interval } : peer;
             }).ToEquatableArray(),
         };
+    }
+
+    /// <summary>What is configured towards a node.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="nodeName">The node.</param>
+    /// <param name="hasSilo">Whether its silo is an active member.</param>
+    public static TimeSpan Configured(DeviceOptions options, string nodeName, bool hasSilo)
+    {
+        var configured = options.PersistentKeepaliveOf.TryGetValue(nodeName, out var own) ? own : options.PersistentKeepalive;
+        return configured == TimeSpan.Zero && !hasSilo ? ToSilent : configured;
     }
 }

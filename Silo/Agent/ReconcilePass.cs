@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Devices;
@@ -8,45 +10,60 @@ using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>One pass: read the device and the routes, compare with what they should be, write the difference, read back.</summary>
+/// <summary>One pass: read the devices and the routes, compare with what they should be, write the difference, read back.</summary>
 /// <remarks>Holds no rules; those are in the pure parts beside it. Not thread-safe: the agent runs one pass at a time.</remarks>
-internal sealed class ReconcilePass(
-    IWireGuardClient devices,
-    ILinkClient links,
-    RouteReconciler routes,
-    FirewallReconciler firewall,
-    MtuReconciler mtu,
-    EndpointChooser endpoints,
-    KeyRing ring,
-    AnnouncementStore store,
-    DeliveryLedger ledger,
-    MeshMembers members,
-    INodeRosterSource roster,
-    IOptions<DeviceOptions> options,
-    TimeProvider timeProvider,
-    ILogger<ReconcilePass> logger)
+internal sealed class ReconcilePass
 {
-    /// <summary>The device of slot 0, by the name that operators of Cilium know.</summary>
-    public const string DeviceName = "cilium_wg0";
+    // A handshake on a healthy underlay takes milliseconds, and traffic moves when it is seen.
+    private static readonly TimeSpan HandshakeCheckInterval = TimeSpan.FromMilliseconds(100);
 
-    // A handshake on a healthy underlay takes milliseconds; this is how soon we notice and switch the keepalive off again.
-    private static readonly TimeSpan HandshakeCheckInterval = TimeSpan.FromMilliseconds(500);
+    private readonly ILinkClient _links;
+    private readonly RouteReconciler _routes;
+    private readonly FirewallReconciler _firewall;
+    private readonly KeyRing _ring;
+    private readonly AnnouncementStore _store;
+    private readonly DeliveryLedger _ledger;
+    private readonly MeshMembers _members;
+    private readonly INodeRosterSource _roster;
+    private readonly TimeProvider _timeProvider;
+    private readonly DriftLog _drifts;
+    private readonly PathPlanner _planner = new();
+    private readonly ReceptionTracker _receptions = new();
+    private readonly DeviceReconciler[] _slots;
+    private IReadOnlyDictionary<string, PathStatus> _paths = new Dictionary<string, PathStatus>();
+    private DateTimeOffset? _lastMovedAt;
 
-    private readonly DeviceReconciler _device = new(devices, links, endpoints, ledger, members, options.Value, timeProvider, logger);
-    private Link? _link;
-
-    // The device's link, if this pass found it down or replaced: then its routes are gone and nobody deleted them.
-    private string? _lostLink;
+    /// <summary>Made once for each silo.</summary>
+    public ReconcilePass(
+        IWireGuardClient devices,
+        ILinkClient links,
+        RouteReconciler routes,
+        FirewallReconciler firewall,
+        EndpointChooser endpoints,
+        KeyRing ring,
+        AnnouncementStore store,
+        DeliveryLedger ledger,
+        MeshMembers members,
+        INodeRosterSource roster,
+        IOptions<DeviceOptions> options,
+        IOptions<RotationOptions> rotation,
+        TimeProvider timeProvider,
+        ILogger<ReconcilePass> logger)
+    {
+        (_links, _routes, _firewall, _ring, _store, _ledger) = (links, routes, firewall, ring, store, ledger);
+        (_members, _roster, _timeProvider) = (members, roster, timeProvider);
+        _drifts = new DriftLog(timeProvider, logger);
+        _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
+            slot, devices, links, endpoints, members, _planner, _drifts, options.Value, timeProvider, logger))];
+    }
 
     /// <summary>What others changed since this silo started.</summary>
-    public EquatableArray<DriftCount> Drifts => _device.Drifts.Counts;
+    public EquatableArray<DriftCount> Drifts => _drifts.Counts;
 
-    /// <summary>Packets from other nodes' pods that came in clear and were dropped, as of the last resync.</summary>
-    public long DroppedPackets => firewall.DroppedPackets;
-
-    /// <summary>The key pair that a former silo left on the device. May run beside a pass: it only reads.</summary>
+    /// <summary>The key pair that a former silo left on a slot's device. May run beside a pass: it only reads.</summary>
     /// <inheritdoc cref="DeviceReconciler.ReadKeyPair"/>
-    public Task<KeyPair?> ReadKeyPair(CancellationToken cancellationToken) => _device.ReadKeyPair(TakeView(), cancellationToken);
+    public async Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken) =>
+        slot.Index < _slots.Length ? await _slots[slot.Index].ReadKeyPair(TakeView(), cancellationToken) : null;
 
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
@@ -55,75 +72,128 @@ internal sealed class ReconcilePass(
     public async Task<PassResult> Run(bool isResync, CancellationToken cancellationToken)
     {
         var view = TakeView();
+        var devices = new Dictionary<Slot, Device>();
+        foreach (var slot in _slots)
+        {
+            if (await slot.Find(cancellationToken) is { } device)
+            {
+                devices[slot.Slot] = device;
+                if (!await slot.IsOurs(view, device, cancellationToken))
+                {
+                    return Result(view, devices, isAwaiting: false, isApplied: false);
+                }
+            }
+        }
 
-        var device = await _device.Find(cancellationToken);
-        if (device is null ? view.Keys.Count == 0 : !await _device.IsOurs(view, device, cancellationToken))
+        if (devices.Count == 0 && view.Keys.Count == 0)
         {
             // A device without a key is of no use to anybody, and a silo that fails to start must not leave anything behind.
-            return new PassResult(device is null ? [] : [Status(view, device)], FindProblem(view), null, IsApplied: false);
+            return Result(view, devices, isAwaiting: false, isApplied: false);
         }
 
-        // Before the device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
-        await routes.Protect(view, isResync, cancellationToken);
-        await firewall.Reconcile(view, isResync, cancellationToken);
-        if (device is null)
+        // Before a device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
+        await _routes.Protect(view, isResync, cancellationToken);
+        await _firewall.Reconcile(view, isResync, cancellationToken);
+        foreach (var slot in _slots)
         {
-            device = await _device.Make(cancellationToken);
+            if (!devices.ContainsKey(slot.Slot))
+            {
+                devices[slot.Slot] = await slot.Make(cancellationToken);
+                _routes.Forget();
+            }
 
-            // Routes and link settings went away with the device that was here before.
-            _link = null;
-            routes.Forget();
-            mtu.Forget();
+            await slot.BringUp(isResync, cancellationToken);
         }
 
-        // A port that is taken shows only once the link is up, so the link comes first.
-        await BringUp(isResync, cancellationToken);
-        var (desired, observed, isStarting) = await _device.Apply(view, device, isResync, cancellationToken);
-        _link = await mtu.Reconcile(desired, _link!, isResync, cancellationToken);
-        routes.NoteDrift(_device.Drifts, _lostLink);
-        await routes.Connect(view, desired, cancellationToken);
-
-        return new PassResult([Status(view, observed)], FindProblem(view), isStarting ? HandshakeCheckInterval : null, IsApplied: true);
+        return await Configure(view, devices, isResync, cancellationToken);
     }
 
-    private MeshView TakeView() => new(members.LocalNodeName, ring.Keys, store.Announcements, roster.Current, store.IsSynced);
+    private async Task<PassResult> Configure(MeshView view, Dictionary<Slot, Device> devices, bool isResync, CancellationToken cancellationToken)
+    {
+        _planner.Forget(view);
+        foreach (var (slot, device) in devices)
+        {
+            _planner.Clock.Observe(slot, device, _timeProvider.GetUtcNow());
+        }
+
+        var plan = _planner.Plan(Sources(view, devices, _routes.Routes));
+        var desired = new List<DesiredDevice>();
+        foreach (var slot in _slots)
+        {
+            var isFirst = slot == _slots[0];
+            var applied = await slot.Apply(view, plan, devices[slot.Slot], isResync, isFirst, cancellationToken);
+            desired.Add(applied.Desired);
+            devices[slot.Slot] = applied.Observed;
+        }
+
+        await NoteReceptions(view, devices, cancellationToken);
+        _routes.NoteDrift(_drifts, _slots.Where(slot => slot.IsLinkLost).Select(slot => slot.DeviceName).ToHashSet());
+
+        // A handshake may be complete by now, and a path is proven by the device and not by the plan.
+        PathPlan? moved = null;
+        var hasMoved = await _routes.Connect(view, observed =>
+        {
+            moved = _planner.Look(Sources(view, devices, observed));
+            return DesiredState.BuildRoutes(
+                view, desired, moved.Paths.ToDictionary(path => path.Key, path => SlotDevices.Name(path.Value.Slot)), observed);
+        }, cancellationToken);
+        _lastMovedAt = hasMoved ? _timeProvider.GetUtcNow() : _lastMovedAt;
+        _paths = moved!.Paths;
+        return Result(view, devices, moved.IsAwaiting, isApplied: true);
+    }
+
+    private MeshView TakeView() =>
+        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _roster.Current, _store.IsSynced, _ring.IsSettled);
+
+    private PathSources Sources(MeshView view, Dictionary<Slot, Device> devices, EquatableArray<Route> routes)
+    {
+        var slots = _slots.ToDictionary(slot => slot.DeviceName, slot => slot.Slot);
+        var routed = routes.Where(route => slots.ContainsKey(route.DeviceName)).ToDictionary(route => route.Destination, route => slots[route.DeviceName]);
+        var current = new Dictionary<string, Slot>(StringComparer.Ordinal);
+        foreach (var other in view.Others)
+        {
+            foreach (var prefix in other.AllowedIPs)
+            {
+                if (routed.TryGetValue(prefix, out var slot))
+                {
+                    current[other.NodeName] = slot;
+                    break;
+                }
+            }
+        }
+
+        var applied = _ledger.AppliedNodes(_members.Others.Select(other => other.Silo));
+        return new PathSources(view, devices, current, _ledger.Announcement, applied, _timeProvider.GetUtcNow());
+    }
+
+    private async Task NoteReceptions(MeshView view, Dictionary<Slot, Device> devices, CancellationToken cancellationToken)
+    {
+        foreach (var slot in _slots)
+        {
+            var packets = await _links.GetReceivedPackets(slot.DeviceName, cancellationToken);
+            _receptions.Note(slot.Slot, devices[slot.Slot], packets, slot.NodeNames(view), _timeProvider.GetUtcNow());
+        }
+    }
+
+    private PassResult Result(MeshView view, Dictionary<Slot, Device> devices, bool isAwaiting, bool isApplied) => new(
+        _slots.Where(slot => devices.ContainsKey(slot.Slot)).Select(slot => slot.ToStatus(view, devices[slot.Slot])).ToEquatableArray(),
+        FindProblem(view),
+        isAwaiting ? HandshakeCheckInterval : null,
+        isApplied)
+    {
+        Drifts = Drifts,
+        DroppedPackets = _firewall.DroppedPackets,
+        Paths = _paths.Values.OrderBy(path => path.NodeName, StringComparer.Ordinal).ToEquatableArray(),
+        Receptions = _receptions.Receptions,
+        HandshakeRetries = _planner.Retries,
+        LastMovedAt = _lastMovedAt,
+    };
 
     private static string? FindProblem(MeshView view) =>
         view.Roster is null ? "waits for the first answer of the node source"
         : !view.IsSynced ? "waits for the first answer of another silo"
         : view.Keys.Count == 0 ? "has no key yet"
         : null;
-
-    private DeviceStatus Status(MeshView view, Device device)
-    {
-        var status = DeviceStatusBuilder.Build(
-            Slot.Zero, device, devices.Transport, _link?.Mtu ?? 0, view.Announcements, _device.Clock, timeProvider.GetUtcNow());
-        return status with { TransportReason = devices.TransportReason };
-    }
-
-    private async Task BringUp(bool isResync, CancellationToken cancellationToken)
-    {
-        _lostLink = null;
-        if (isResync || _link is null)
-        {
-            var link = await links.TryGetLink(DeviceName, cancellationToken)
-                ?? throw new DeviceException($"get link {DeviceName}", 0, "the device answers but its link is gone");
-            if (_link is { } expected)
-            {
-                var changes = DriftDetector.OfLink(expected, link);
-                _device.Drifts.Note(changes);
-                _lostLink = changes.Any(change => change.Kind is DriftKind.LinkDown or DriftKind.LinkDeleted) ? DeviceName : null;
-            }
-
-            _link = link;
-        }
-
-        if (!_link.IsUp)
-        {
-            await links.SetUp(DeviceName, cancellationToken);
-            _link = _link with { IsUp = true };
-        }
-    }
 }
 
 /// <summary>The outcome of a pass that succeeded.</summary>
@@ -131,4 +201,23 @@ internal sealed class ReconcilePass(
 /// <param name="Problem">Why the node is not ready although the devices are as they should be; <see langword="null"/> if it is.</param>
 /// <param name="LookAgainAfter">When to look again before the next resync; <see langword="null"/> if there is no need.</param>
 /// <param name="IsApplied">Whether the devices now are what they should be; false while there is no key, or nobody can tell whose they are.</param>
-internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? Problem, TimeSpan? LookAgainAfter, bool IsApplied);
+internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? Problem, TimeSpan? LookAgainAfter, bool IsApplied)
+{
+    /// <inheritdoc cref="AgentSnapshot.Drifts"/>
+    public EquatableArray<DriftCount> Drifts { get; init; } = [];
+
+    /// <inheritdoc cref="AgentSnapshot.DroppedPackets"/>
+    public long DroppedPackets { get; init; }
+
+    /// <inheritdoc cref="AgentSnapshot.Paths"/>
+    public EquatableArray<PathStatus> Paths { get; init; } = [];
+
+    /// <inheritdoc cref="AgentSnapshot.Receptions"/>
+    public EquatableArray<Reception> Receptions { get; init; } = [];
+
+    /// <inheritdoc cref="AgentSnapshot.HandshakeRetries"/>
+    public long HandshakeRetries { get; init; }
+
+    /// <inheritdoc cref="AgentSnapshot.LastMovedAt"/>
+    public DateTimeOffset? LastMovedAt { get; init; }
+}

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 
@@ -21,17 +20,20 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
     private EquatableArray<IPPrefix>? _rules;
     private Reading? _reading;
 
+    /// <summary>The routes as they are, as far as this process knows.</summary>
+    public EquatableArray<Route> Routes => _routes ?? [];
+
     /// <summary>Forgets what was read or written, because routes went away with their device.</summary>
     public void Forget() => (_routes, _rules, _reading) = (null, null, null);
 
     /// <summary>Counts what the latest reading found changed by others.</summary>
     /// <param name="drifts">Where to count.</param>
-    /// <param name="lostLink">A link that went down or away: nobody deleted its routes. <see langword="null"/> for none.</param>
-    public void NoteDrift(DriftLog drifts, string? lostLink)
+    /// <param name="lostLinks">Links that went down or away: nobody deleted their routes.</param>
+    public void NoteDrift(DriftLog drifts, IReadOnlySet<string> lostLinks)
     {
         if (_reading is { } reading)
         {
-            drifts.Note(DriftDetector.OfRoutes(reading.ExpectedRoutes, reading.Routes, lostLink));
+            drifts.Note(DriftDetector.OfRoutes(reading.ExpectedRoutes, reading.Routes, lostLinks));
             drifts.Note(DriftDetector.OfRules(reading.ExpectedRules, reading.Rules));
             _reading = null;
         }
@@ -49,17 +51,21 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
         await Apply(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
     }
 
-    /// <summary>Sends packets for other nodes' pods through the device, and removes what nobody wants any more.</summary>
+    /// <summary>Sends packets for other nodes' pods through the devices, and removes what nobody wants any more.</summary>
     /// <param name="view">The sources.</param>
-    /// <param name="device">The device, as it is now.</param>
+    /// <param name="buildTunnels">Gives the routes through the devices, of the routes as they are.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task Connect(MeshView view, DesiredDevice device, CancellationToken cancellationToken)
+    /// <returns>Whether any route changed.</returns>
+    public async Task<bool> Connect(
+        MeshView view, Func<EquatableArray<Route>, EquatableArray<Route>> buildTunnels, CancellationToken cancellationToken)
     {
         await Read(isResync: false, cancellationToken);
         var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue)
             ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
-        var desired = DesiredState.BuildRoutes(device).Concat(refusals).ToEquatableArray();
-        await Apply(RoutePatch.Build(desired, _routes!.Value, DesiredState.BuildRules(view), _rules!.Value), cancellationToken);
+        var desired = buildTunnels(_routes!.Value).Concat(refusals).ToEquatableArray();
+        var patch = RoutePatch.Build(desired, _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
+        await Apply(patch, cancellationToken);
+        return patch.Replace.Count > 0;
     }
 
     private async Task Read(bool isResync, CancellationToken cancellationToken)

@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Devices.Uapi;
@@ -24,15 +26,21 @@ internal static class CleanupCommand
         Description = "Remove although a silo seems to run here. One that does makes everything again.",
     };
 
+    private static readonly Option<bool> Stay = new("--stay")
+    {
+        Description = "When all is removed, do nothing until told to end: for a DaemonSet, whose pods must not end.",
+    };
+
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
         var command = new Command(
             "cleanup",
-            "Remove what silos made on this node: device, routes, rules, firewall table. Nothing else is touched. Ends all tunnels of this node. "
-            + "Exit code 1 if a silo runs or the system refused, 3 if it cannot be told whose the device is.")
+            "Remove what silos made on this node: device, routes, rules, firewall table, and with Kubernetes the annotation of its node object. "
+            + "Nothing else is touched. Ends all tunnels of this node. "
+            + "Exit code 1 if a silo runs, or the system or the API server refused, 3 if it cannot be told whose the device is.")
         {
-            Force, CommonOptions.Output, CommonOptions.Config,
+            Force, Stay, CommonOptions.Output, CommonOptions.Config,
         };
         command.SetAction(Run);
         return command;
@@ -53,7 +61,8 @@ internal static class CleanupCommand
         // The same sources as a silo's, but whatever is wrong in them must not hinder a cleanup.
         var configured = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"];
         var nodeName = configured is { Length: > 0 } ? configured : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
-        var roster = StaticRoster.TryParse(Section<NodesOptions>(configuration, NodesOptions.SectionName), nodeName, out _);
+        var nodes = Section<NodesOptions>(configuration, NodesOptions.SectionName);
+        var roster = StaticRoster.TryParse(nodes, nodeName, out _);
         if (!parsed.GetValue(Force) && await FindSilo(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
         {
             return Fail(
@@ -62,20 +71,76 @@ internal static class CleanupCommand
         }
 
         var report = new CleanupReport();
-        DeviceException? fault = null;
+        string? fault = null;
         try
         {
             await new NodeCleanup(new NetlinkLinkClient(TimeProvider.System), new NetlinkFirewall(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
         }
         catch (DeviceException e)
         {
-            fault = e;
+            fault = $"{e.Message}.";
         }
 
+        fault ??= await RemoveAnnotation(Section<KubernetesApiOptions>(configuration, KubernetesApiOptions.SectionName), nodes, nodeName, report, cancellationToken);
         Print(report, parsed.GetValue(CommonOptions.Output), fault);
-        return fault is not null ? Fail($"{fault.Message}. What is listed above is gone; run it again for the rest.", ExitCode.Failed)
-            : report.IsUndecided ? ExitCode.Unhealthy
-            : ExitCode.Success;
+        if (fault is not null)
+        {
+            return Fail($"{fault} What is listed above is gone; run it again for the rest.", ExitCode.Failed);
+        }
+
+        if (parsed.GetValue(Stay) && !report.IsUndecided)
+        {
+            await WaitForEnd(cancellationToken);
+        }
+
+        return report.IsUndecided ? ExitCode.Unhealthy : ExitCode.Success;
+    }
+
+    /// <summary>Removes the annotation, unless the nodes are no objects of Kubernetes.</summary>
+    /// <returns>Why it may still be there.</returns>
+    private static async Task<string?> RemoveAnnotation(
+        KubernetesApiOptions options, NodesOptions nodes, string nodeName, CleanupReport report, CancellationToken cancellationToken)
+    {
+        const string Kind = "annotation";
+        if (!NodeSourceChoice.IsKubernetes(nodes, NodeSourceChoice.IsApiKnown(options)))
+        {
+            return null;
+        }
+
+        if (report.Kept.Count > 0)
+        {
+            // Then it may well be the key of whoever owns the device.
+            report.Kept.Add(new CleanupItem(Kind, NodeReader.PublicKeyAnnotation, "the device was left, whose key it may show"));
+            return null;
+        }
+
+        if (nodeName.Length == 0)
+        {
+            return $"The annotation {NodeReader.PublicKeyAnnotation} stays, because this node's name is not known: give --config, or set {NodeOptions.NameVariable}.";
+        }
+
+        // A person waits for this, and can run it again.
+        options.MaxRetries = Math.Min(options.MaxRetries, 1);
+        using var api = new KubernetesApi(Options.Create(options), TimeProvider.System, new Random(), NullLogger<KubernetesApi>.Instance);
+        List<string> removed = [];
+        var problem = await AnnotationCleanup.RunAsync(api, nodes.Source, nodeName, removed, cancellationToken);
+        report.Removed.AddRange(removed.Select(item => new CleanupItem(Kind, $"{NodeReader.PublicKeyAnnotation} of {item}")));
+        return problem is null
+            ? null
+            : $"The annotation {NodeReader.PublicKeyAnnotation} of node {nodeName} may still be there: {problem.TrimEnd('.')}. "
+                + $"Without this node: kubectl annotate node {nodeName} {NodeReader.PublicKeyAnnotation}-.";
+    }
+
+    private static async Task WaitForEnd(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // SIGTERM is how it ends.
+        }
     }
 
     private static IWireGuardClient? FindClient(string linkKind) => linkKind switch
@@ -144,11 +209,11 @@ internal static class CleanupCommand
         }
     }
 
-    private static void Print(CleanupReport report, OutputFormat format, DeviceException? fault)
+    private static void Print(CleanupReport report, OutputFormat format, string? fault)
     {
         if (format == OutputFormat.Json)
         {
-            MeshJson.Print(new { report.Removed, report.Kept, Problem = fault?.Message });
+            MeshJson.Print(new { report.Removed, report.Kept, Problem = fault });
             return;
         }
 

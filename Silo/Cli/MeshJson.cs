@@ -17,6 +17,11 @@ internal static class MeshJson
     /// <summary>Prints a value.</summary>
     public static void Print<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Options));
 
+    /// <summary>The same on one line, for a stream of values.</summary>
+    public static string Line<T>(T value) => JsonSerializer.Serialize(value, LineOptions);
+
+    private static JsonSerializerOptions LineOptions { get; } = new(Options) { WriteIndented = false };
+
     private static JsonSerializerOptions Create()
     {
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)

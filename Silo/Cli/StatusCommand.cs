@@ -11,7 +11,7 @@ internal static class StatusCommand
     public static Command Create()
     {
         var command = new Command(
-            "status", "Show every node: epoch, key age, who agrees on its key, what it refused. Exit code 3 if a node has a problem.")
+            "status", "Show every node: epoch, key, how its rotation goes, who agrees on its key, what it refused. Exit code 3 if a node has a problem.")
         {
             CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
         };
@@ -35,23 +35,28 @@ internal static class StatusCommand
         return command;
     }
 
-    /// <summary>Whether every node answered without complaint and all agree on all keys.</summary>
+    /// <summary>Whether every node answered without complaint, rotates as it should or is frozen by an operator, and all agree on all keys.</summary>
     public static bool IsWell(MeshSnapshot snapshot) =>
-        snapshot.Nodes.All(node => node.Problem is null) && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
+        snapshot.Nodes.All(node => node.Problem is null && node.Status?.Rotation.Problem is null) && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
 
     private static void Print(MeshSnapshot snapshot)
     {
         var table = new Table().Border(TableBorder.Simple)
-            .AddColumns("NODE", "EPOCH", "KEY", "KEY AGE", "NEXT KEY IN", "ROTATIONS", "AGREE", "HANDSHAKE");
+            .AddColumns(RotationText.Columns);
         foreach (var node in snapshot.Nodes)
         {
-            table.AddRow(Row(node, snapshot).Select(cell => new Text(cell)));
+            table.AddRow(RotationText.Row(node, snapshot).Select(cell => new Text(cell)));
         }
 
         Format.Print(table);
         foreach (var node in snapshot.Nodes.Where(node => node.Problem is not null))
         {
             Console.Out.WriteLine($"{node.NodeName}: {node.Problem}");
+        }
+
+        foreach (var line in snapshot.Nodes.SelectMany(RotationText.Notes))
+        {
+            Console.Out.WriteLine(line);
         }
 
         foreach (var node in snapshot.Nodes)
@@ -87,29 +92,5 @@ internal static class StatusCommand
                 $"{cell.Holder} {(cell.State == AgreementState.Missing ? "has no peer for" : "holds another key of")} {cell.NodeName}; "
                 + "if this line stays, look at that node's log for refused or undelivered announcements");
         }
-    }
-
-    private static IEnumerable<string> Row(MeshNode node, MeshSnapshot snapshot)
-    {
-        var cells = snapshot.Agreements.Where(cell => cell.NodeName == node.NodeName).ToList();
-        var agree = string.Create(CultureInfo.InvariantCulture, $"{cells.Count(cell => cell.State == AgreementState.Agrees)}/{cells.Count}");
-        if (node.Status is not { } status)
-        {
-            return [node.NodeName, "-", "-", "-", "-", "-", agree, "-"];
-        }
-
-        var key = status.Slots.MaxBy(slot => slot.KeyEpoch);
-        var handshake = status.Devices.SelectMany(device => device.Peers).Max(peer => peer.LastHandshakeTime);
-        return
-        [
-            node.NodeName,
-            status.Epoch.ToString(),
-            key?.PublicKey.ToShortString() ?? "-",
-            key is null ? "-" : Format.Duration(status.TakenAt - key.CreatedAt),
-            Format.Duration(status.NextRotationAt - status.TakenAt),
-            status.Rotations.ToString(CultureInfo.InvariantCulture),
-            agree,
-            Format.Ago(handshake, status.TakenAt),
-        ];
     }
 }

@@ -193,7 +193,7 @@ internal sealed class MembershipDocument
             Silos = living.Count,
             Active = living.Count(row => row.Status == SiloStatus.Active),
             Dead = Rows.Length - living.Count,
-            Members = left == 0 ? members.ToString() : string.Create(CultureInfo.InvariantCulture, $"{members} and {left} more"),
+            Members = members.Length == 0 ? null : left == 0 ? members.ToString() : string.Create(CultureInfo.InvariantCulture, $"{members} and {left} more"),
         };
     }
 

@@ -12,7 +12,14 @@ internal sealed record DesiredDevice(
     string Name,
     KeyPair? KeyPair,
     ushort ListenPort,
-    EquatableArray<DesiredPeer> Peers);
+    EquatableArray<DesiredPeer> Peers)
+{
+    /// <summary>Whether the device shall have no key, because its slot is idle.</summary>
+    public bool IsKeyless { get; init; }
+
+    /// <summary>Peers that shall begin afresh: removed, and added again in the same write.</summary>
+    public IReadOnlySet<PublicKey> Resets { get; init; } = new HashSet<PublicKey>();
+}
 
 /// <summary>A peer that a device should have.</summary>
 /// <param name="PublicKey">Its key.</param>

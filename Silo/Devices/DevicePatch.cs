@@ -9,12 +9,15 @@ namespace Orleans.WireGuard.Silo.Devices;
 /// </summary>
 /// <param name="KeyPair">The key to set. Borrowed: the client reads it during the call and keeps nothing.</param>
 /// <param name="ListenPort">UDP port.</param>
-/// <param name="Peers">Applied in this order: additions and changes before removals, so that a moved prefix never has no peer.</param>
+/// <param name="Peers">Applied in this order: resets, then additions and changes before removals, so that a moved prefix never has no peer.</param>
 internal sealed record DevicePatch(
     KeyPair? KeyPair,
     ushort? ListenPort,
     EquatableArray<PeerPatch> Peers)
 {
+    /// <summary>Whether the device's key is cleared. Ends its sessions; then <see cref="KeyPair"/> is <see langword="null"/>.</summary>
+    public bool ClearKey { get; init; }
+
     /// <summary>The patch that changes nothing.</summary>
     public static DevicePatch Empty { get; } = new(null, null, []);
 
@@ -22,7 +25,7 @@ internal sealed record DevicePatch(
     public uint? FirewallMark { get; init; }
 
     /// <summary>Whether applying it would change nothing.</summary>
-    public bool IsEmpty => KeyPair is null && ListenPort is null && FirewallMark is null && Peers.Count == 0;
+    public bool IsEmpty => KeyPair is null && !ClearKey && ListenPort is null && FirewallMark is null && Peers.Count == 0;
 }
 
 /// <summary>What happens to a peer.</summary>

@@ -22,7 +22,7 @@ public sealed class DeviceOptions
     /// <summary>Default: <see cref="DeviceTransport.Auto"/>.</summary>
     public DeviceTransport Transport { get; set; } = DeviceTransport.Auto;
 
-    /// <summary>UDP port of slot 0, open between all nodes. Default: 51871, as Cilium uses. Range: 1 to 65535.</summary>
+    /// <summary>UDP port of slot 0; slot 1 has the next one. Both open between all nodes. Default: 51871, as Cilium uses. Range: 1 to 65534.</summary>
     public int ListenPort { get; set; } = 51871;
 
     /// <summary>

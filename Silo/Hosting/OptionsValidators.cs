@@ -94,7 +94,7 @@ internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
 
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, DeviceOptions options) => new RangeCheck(DeviceOptions.SectionName)
-        .Within(options.ListenPort, 1, ushort.MaxValue, nameof(options.ListenPort))
+        .Within(options.ListenPort, 1, ushort.MaxValue - 1, nameof(options.ListenPort))
         .Within(options.ResyncInterval, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(options.ResyncInterval))
         .Within(options.PollInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), nameof(options.PollInterval))
         .Holds(options.Mtu is 0 or (>= MinMtu and <= MaxMtu), $"Device:Mtu must be 0 or from {MinMtu} to {MaxMtu}, not {options.Mtu}.")

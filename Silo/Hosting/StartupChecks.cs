@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
@@ -18,6 +19,7 @@ internal sealed class StartupChecks(
     IOptions<NodesOptions> nodes,
     IOptions<ClusteringOptions> clustering,
     IOptions<DeviceOptions> device,
+    IOptions<RotationOptions> rotation,
     IOptions<WebOptions> web,
     IWireGuardClient devices,
     ILinkClient links,
@@ -35,10 +37,20 @@ internal sealed class StartupChecks(
         var faults = new List<string>();
         var address = LocalAddress.Of(node.Value, nodes.Value);
         CheckCapability(faults);
-        var existing = await CheckDevice(faults, cancellationToken);
-        if (existing is null && devices is UapiWireGuardClient)
+        foreach (var slot in SlotDevices.Slots(rotation.Value.Slots))
         {
-            CheckUserspace(faults);
+            var existing = await CheckDevice(SlotDevices.Name(slot), faults, cancellationToken);
+            if (existing is null && slot == Slot.Zero && devices is UapiWireGuardClient)
+            {
+                CheckUserspace(faults);
+            }
+
+            // A device that outlived the former silo has its port already.
+            var port = device.Value.ListenPort + slot.Index;
+            if (existing?.ListenPort != port)
+            {
+                CheckPort(faults, SocketType.Dgram, IPAddress.Any, port, slot == Slot.Zero ? "Device:ListenPort" : "Device:ListenPort + 1");
+            }
         }
 
         CheckPort(faults, SocketType.Stream, address, clustering.Value.SiloPort, "Clustering:SiloPort");
@@ -49,12 +61,6 @@ internal sealed class StartupChecks(
         }
 
         CheckPort(faults, SocketType.Stream, IPAddress.Parse(web.Value.Address), web.Value.Port, "Web:Port");
-
-        // A device that outlived the former silo has its port already.
-        if (existing?.ListenPort != device.Value.ListenPort)
-        {
-            CheckPort(faults, SocketType.Dgram, IPAddress.Any, device.Value.ListenPort, "Device:ListenPort");
-        }
 
         // With Kubernetes the silo looks when it starts, since the API server may be away for a while.
         if (faults.Count == 0 && clustering.Value.Provider == ClusteringProvider.Redis)
@@ -70,17 +76,16 @@ internal sealed class StartupChecks(
 
     /// <summary>A device of our name has to be one that a former silo of this node left: of our kind, and configured by us.</summary>
     /// <returns>It; <see langword="null"/> if there is none.</returns>
-    private async Task<Device?> CheckDevice(List<string> faults, CancellationToken cancellationToken)
+    private async Task<Device?> CheckDevice(string name, List<string> faults, CancellationToken cancellationToken)
     {
-        const string Name = ReconcilePass.DeviceName;
-        if (FindForeignKind(await links.TryGetLink(Name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
+        if (FindForeignKind(await links.TryGetLink(name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
         {
             faults.Add(fault);
             return null;
         }
 
         // Without the capability the kernel says nothing of its devices.
-        if (faults.Count > 0 || await devices.TryGetDevice(Name, cancellationToken) is not { } existing)
+        if (faults.Count > 0 || await devices.TryGetDevice(name, cancellationToken) is not { } existing)
         {
             return null;
         }

@@ -55,7 +55,6 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<ReconcilePass>();
         services.AddSingleton<RouteReconciler>();
         services.AddSingleton<FirewallReconciler>();
-        services.AddSingleton<MtuReconciler>();
         services.AddSingleton<EndpointChooser>();
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
         services.AddHostedService<RosterFollower>();

@@ -83,42 +83,25 @@ internal sealed partial class AnnotationPublisher
         }
     }
 
-    /// <summary>Removes the annotation of a node (owg cleanup).</summary>
-    /// <exception cref="KubernetesApiException">It could not be removed; a node that is gone is no failure.</exception>
-    public async Task RemoveAsync(ApiResource resource, string nodeName, CancellationToken cancellationToken)
+    /// <summary>The request that writes the annotation of a node, or removes it (null). Touches nothing else of the object.</summary>
+    public static ApiCall Patch(ApiResource resource, string nodeName, string? value) => new("patch", resource, null, nodeName)
     {
-        try
-        {
-            await WriteAsync(resource, nodeName, null, cancellationToken);
-        }
-        catch (KubernetesApiException gone) when (gone.Failure == ApiFailure.NotFound)
-        {
-            // Without its node there is no annotation.
-        }
-    }
+        Query = "fieldManager=" + FieldManager,
+        Body = JsonSerializer.SerializeToUtf8Bytes(
+            new AnnotationPatch { Metadata = { Annotations = { [NodeReader.PublicKeyAnnotation] = value } } }, NodesJson.Default.AnnotationPatch),
+    };
 
     private async Task TryWriteAsync(ApiResource resource, string nodeName, string value, CancellationToken cancellationToken)
     {
         try
         {
-            await WriteAsync(resource, nodeName, value, cancellationToken);
+            await _api.SendAsync(Patch(resource, nodeName, value), ClusteringJson.Compact.Acknowledgement, cancellationToken);
             LogPublished(_logger, nodeName);
         }
         catch (KubernetesApiException failure)
         {
             LogFailed(_logger, nodeName, failure);
         }
-    }
-
-    private Task<Acknowledgement> WriteAsync(ApiResource resource, string nodeName, string? value, CancellationToken cancellationToken)
-    {
-        var patch = new AnnotationPatch { Metadata = { Annotations = { [NodeReader.PublicKeyAnnotation] = value } } };
-        var call = new ApiCall("patch", resource, null, nodeName)
-        {
-            Query = "fieldManager=" + FieldManager,
-            Body = JsonSerializer.SerializeToUtf8Bytes(patch, NodesJson.Default.AnnotationPatch),
-        };
-        return _api.SendAsync(call, ClusteringJson.Compact.Acknowledgement, cancellationToken);
     }
 
     private async Task NextAsync(WatchedNodes known, CancellationToken cancellationToken)

@@ -15,6 +15,15 @@ internal interface ILinkClient
     /// <summary>Brings a link up.</summary>
     Task SetUp(string name, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lets packets in whose answers would leave through another link. While traffic moves from one slot to the other, the two directions of a
+    /// connection use different devices, and a strict source check (rp_filter) would drop both.
+    /// </summary>
+    Task SetLooseSourceCheck(string name, CancellationToken cancellationToken);
+
+    /// <summary>How many packets came in through a link since it was made. Through a WireGuard device: data only, no handshakes and keepalives.</summary>
+    Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken);
+
     /// <summary>MTU of the link that the system would send through to reach <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
     Task<int?> GetPathMtu(System.Net.IPAddress destination, CancellationToken cancellationToken);
 

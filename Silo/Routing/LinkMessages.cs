@@ -1,6 +1,7 @@
 // Messages about links and addresses: rtnetlink(7), linux/if_link.h, linux/if_addr.h.
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
@@ -56,6 +57,51 @@ internal static class LinkMessages
         return writer.Complete();
     }
 
+    /// <summary>
+    /// Has a link accept IPv4 packets from any source that some link leads to (rp_filter 2, "loose"), also where <c>net.ipv4.conf.all.rp_filter</c> is
+    /// 1: the kernel takes the larger of the two. By netlink, because <c>/proc/sys</c> is read-only in a container.
+    /// </summary>
+    public static Span<byte> WriteLooseSourceCheck(Span<byte> buffer, string name)
+    {
+        const uint Loose = 2;
+        var writer = BeginLink(buffer, RTM_SETLINK, Acknowledged);
+        writer.WriteString(IFLA_IFNAME, name);
+        var families = writer.BeginNested(IFLA_AF_SPEC);
+        var family = writer.BeginNested(AF_INET);
+        var settings = writer.BeginNested(IFLA_INET_CONF);
+        writer.WriteUInt32(IPV4_DEVCONF_RP_FILTER, Loose);
+        writer.EndNested(settings);
+        writer.EndNested(family);
+        writer.EndNested(families);
+        return writer.Complete();
+    }
+
+    /// <summary>Asks for a link with its counters.</summary>
+    public static Span<byte> WriteGetCounters(Span<byte> buffer, string name)
+    {
+        var writer = BeginLink(buffer, RTM_GETLINK, Acknowledged);
+        writer.WriteString(IFLA_IFNAME, name);
+        return writer.Complete();
+    }
+
+    /// <summary>Reads how many packets a link has received, from an RTM_NEWLINK; 0 if it does not say.</summary>
+    /// <exception cref="NetlinkFormatException">It is none.</exception>
+    public static long ReadReceivedPackets(in NetlinkMessage message)
+    {
+        var reader = Begin(message, RTM_NEWLINK);
+        reader.ReadPast(4 + (3 * sizeof(uint))); // struct ifinfomsg
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            if (attribute.Type == IFLA_STATS64)
+            {
+                // struct rtnl_link_stats64 begins with it.
+                return (long)MemoryMarshal.Read<ulong>(attribute.Value);
+            }
+        }
+
+        return 0;
+    }
+
     /// <summary>Deletes a link by its number, so that another one that took the name meanwhile is left alone.</summary>
     public static Span<byte> WriteDeleteLink(Span<byte> buffer, int index) =>
         BeginLink(buffer, RTM_DELLINK, Acknowledged, index).Complete();
@@ -101,7 +147,8 @@ internal static class LinkMessages
     /// <param name="type">RTM_NEWADDR or RTM_DELADDR.</param>
     /// <param name="index">Number of the link.</param>
     /// <param name="address">The address.</param>
-    public static Span<byte> WriteAddress(Span<byte> buffer, ushort type, int index, LinkAddress address)
+    /// <param name="scope">How far it is valid; RT_SCOPE_HOST for one that no packet shall carry.</param>
+    public static Span<byte> WriteAddress(Span<byte> buffer, ushort type, int index, LinkAddress address, byte scope = RT_SCOPE_UNIVERSE)
     {
         var flags = (ushort)(Acknowledged | (type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0));
         var isIPv6 = address.Address.AddressFamily == AddressFamily.InterNetworkV6;
@@ -114,7 +161,8 @@ internal static class LinkMessages
             index,
 
             // A WireGuard device carries no neighbour discovery, and a fresh address must be usable at once.
-            isIPv6 && type == RTM_NEWADDR ? IFA_F_NODAD : (byte)0);
+            isIPv6 && type == RTM_NEWADDR ? IFA_F_NODAD : (byte)0,
+            scope);
         writer.WriteAddress(IFA_LOCAL, address.Address);
         writer.WriteAddress(IFA_ADDRESS, address.Address);
         return writer.Complete();
@@ -172,13 +220,13 @@ internal static class LinkMessages
 
     // struct ifaddrmsg
     private static NetlinkWriter BeginAddress(
-        Span<byte> buffer, ushort type, ushort messageFlags, int family, int prefixLength, int index, byte flags = 0)
+        Span<byte> buffer, ushort type, ushort messageFlags, int family, int prefixLength, int index, byte flags = 0, byte scope = RT_SCOPE_UNIVERSE)
     {
         var writer = new NetlinkWriter(buffer, type, messageFlags);
         writer.WriteByte((byte)family);
         writer.WriteByte((byte)prefixLength);
         writer.WriteByte(flags);
-        writer.WriteByte(RT_SCOPE_UNIVERSE);
+        writer.WriteByte(scope);
         writer.WriteUInt32((uint)index);
         return writer;
     }

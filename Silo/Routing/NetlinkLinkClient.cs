@@ -13,6 +13,10 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
 {
     private static readonly SearchValues<char> NotInNames = SearchValues.Create("/: \t\n\v\f\r\0");
 
+    // A link without any address refuses every packet whose answer would leave through another link, also if its check is loose (fib_frontend.c,
+    // __fib_validate_source). This one is valid on the node alone and never the source of a packet.
+    private static readonly LinkAddress LooseAddress = new(System.Net.IPAddress.Parse("169.254.201.1"), 32);
+
     private readonly NetlinkTransport _transport;
 
     /// <summary>Makes the client.</summary>
@@ -53,6 +57,25 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     {
         CheckName(name);
         return Execute($"bring link {name} up", connection => LinkMessages.WriteSetUp(connection.Request, name), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task SetLooseSourceCheck(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        await Execute(
+            $"add address {LooseAddress} to link {name}",
+            connection => LinkMessages.WriteAddress(connection.Request, RTM_NEWADDR, GetIndex(connection, name), LooseAddress, RT_SCOPE_HOST),
+            cancellationToken);
+        await Execute(
+            $"set rp_filter of link {name} to loose", connection => LinkMessages.WriteLooseSourceCheck(connection.Request, name), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"read the counters of link {name}", connection => GetReceivedPackets(connection, name), cancellationToken);
     }
 
     /// <summary>Makes a link without any settings.</summary>
@@ -152,6 +175,15 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         {
             return null;
         }
+    }
+
+    private static long GetReceivedPackets(NetlinkConnection connection, string name)
+    {
+        var packets = 0L;
+        connection.Execute(
+            LinkMessages.WriteGetCounters(connection.Request, name),
+            (in NetlinkMessage message) => packets = LinkMessages.ReadReceivedPackets(message));
+        return packets;
     }
 
     private static int GetIndex(NetlinkConnection connection, string name) => TryGetLink(connection, name)?.Index

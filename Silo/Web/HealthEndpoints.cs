@@ -19,7 +19,8 @@ internal static class HealthEndpoints
     public static IServiceCollection AddWireGuardHealth(this IServiceCollection services)
     {
         services.AddHealthChecks().AddCheck<ReadyCheck>("mesh", tags: [ReadyTag])
-            .AddCheck<ClusteringCheck>("clustering", tags: [ReadyTag]).AddCheck<NodesCheck>("nodes", tags: [ReadyTag]);
+            .AddCheck<ClusteringCheck>("clustering", tags: [ReadyTag]).AddCheck<NodesCheck>("nodes", tags: [ReadyTag])
+            .AddCheck<ClockCheck>("clock", tags: [ReadyTag]);
         return services;
     }
 
@@ -75,6 +76,14 @@ internal sealed class NodesCheck(INodeRosterSource roster, DeliveryLedger ledger
             : null;
         return Task.FromResult(Health.Of(problem));
     }
+}
+
+/// <summary>Ready: the clock is that of the API server, as far as its last answer tells.</summary>
+internal sealed class ClockCheck(IServiceProvider services) : IHealthCheck
+{
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(Health.Of(services.GetService<KubernetesApi>()?.ClockProblem is { } problem ? $"clock: {problem}" : null));
 }
 
 /// <summary>A problem as a result.</summary>

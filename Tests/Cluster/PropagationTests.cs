@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;
@@ -21,7 +20,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
         foreach (var node in mesh.NodeNames)
         {
             var others = mesh.NodeNames.Where(other => other != node).ToList();
-            Assert.Equal(others.Count, mesh.Devices(node).Peek(ReconcilePass.DeviceName)!.Peers.Count);
+            Assert.Equal(others.Count, mesh.Devices(node).Peek("cilium_wg0")!.Peers.Count);
             await MeshCluster.Eventually(() => mesh.Links(node).Routes.Count(route => !route.IsUnreachable) == others.Count, $"the routes of {node}");
         }
     }
@@ -55,11 +54,12 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
         await using var mesh = await MeshCluster.Start(3, clock, period);
         await mesh.UntilAllAgree();
-        var seen = mesh.NodeNames.ToDictionary(node => node, node => new HashSet<PublicKey?> { mesh.Key(node) });
+        var seen = mesh.NodeNames.ToDictionary(node => node, node => new HashSet<PublicKey?> { mesh.Key(node, Slot.Zero), mesh.Key(node, Slot.One) });
 
         for (var epoch = 1; epoch <= 5; epoch++)
         {
             clock.Advance(period);
+            var slot = Epoch.At(clock.GetUtcNow(), period).Slot;
             foreach (var node in mesh.NodeNames)
             {
                 // A grain that was still busy when the clock leapt arms its timer for a moment later, so the clock has to go on a little.
@@ -67,16 +67,16 @@ public sealed class PropagationTests(ITestOutputHelper output)
                     () =>
                     {
                         clock.Advance(TimeSpan.FromMilliseconds(5));
-                        return seen[node].Add(mesh.Key(node));
+                        return seen[node].Add(mesh.Key(node, slot));
                     },
-                    $"key {epoch + 1} of {node}");
+                    $"key {epoch + 2} of {node}");
             }
 
             await mesh.UntilAllAgree();
         }
 
-        Assert.All(seen.Values, keys => Assert.Equal(6, keys.Count));
-        Assert.Equal(18, seen.Values.SelectMany(keys => keys).Distinct().Count());
+        Assert.All(seen.Values, keys => Assert.Equal(7, keys.Count));
+        Assert.Equal(21, seen.Values.SelectMany(keys => keys).Distinct().Count());
         Assert.Equal(5, (await mesh.Node("node-0").GetStatus(Token)).Rotations);
     }
 
@@ -164,7 +164,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
         await mesh.StartSilo("node-1");
         await MeshCluster.Eventually(() => mesh.Announced("node-0", "node-1")?.Sequence > future, "node-1 to announce above its former self");
         await mesh.UntilAllAgree();
-        Assert.Equal(genuine.Slots[0].PublicKey, mesh.Key("node-1"));
+        Assert.Equal(genuine.Slots[0].PublicKey, mesh.Key("node-1", genuine.Slots[0].Slot));
 
         var announcement = await mesh.Peer("node-1").GetAnnouncement(Token);
         Assert.True(announcement!.Sequence > future, $"{announcement.Sequence} is not above {future}");
@@ -178,14 +178,15 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
         await using var mesh = await MeshCluster.Start(3, clock, period);
         await mesh.UntilAllAgree();
-        var (left, other) = (mesh.Key("node-1"), mesh.Key("node-0"));
+        var due = Epoch.At(clock.GetUtcNow() + period, period).Slot;
+        var (left, other) = (mesh.Key("node-1", due), mesh.Key("node-0", due));
         await mesh.Kill("node-1");
         clock.Advance(period);
-        await MeshCluster.Eventually(() => mesh.Key("node-0") != other, "node-0 to rotate");
-        Assert.Equal(left, mesh.Key("node-1"));
+        await MeshCluster.Eventually(() => mesh.Key("node-0", due) != other, "node-0 to rotate");
+        Assert.Equal(left, mesh.Key("node-1", due));
 
         await mesh.StartSilo("node-1");
-        await MeshCluster.Eventually(() => mesh.Key("node-1") != left, "node-1 to replace the key that was due while it was down");
+        await MeshCluster.Eventually(() => mesh.Key("node-1", due) != left, "node-1 to replace the key that was due while it was down");
         await mesh.UntilAllAgree();
 
         // One key was replaced, so one was adopted: the first of a silo does not count.
@@ -235,8 +236,9 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.Null(snapshot.Nodes.Single(node => node.NodeName == "node-1").Status);
         Assert.NotNull(snapshot.Nodes.Single(node => node.NodeName == "node-1").Problem);
         var living = snapshot.Agreements.Where(cell => cell.NodeName is "node-0" or "node-2" && cell.Holder is "node-0" or "node-2").ToList();
-        Assert.Equal(2, living.Count(cell => cell is { State: AgreementState.Agrees }));
-        Assert.NotEmpty(mesh.HeldKeys("node-0", "node-1"));
+        // Two directions, two slots.
+        Assert.Equal(4, living.Count(cell => cell is { State: AgreementState.Agrees }));
+        Assert.NotEmpty(mesh.HeldKeys("node-0", "node-1", Slot.Zero));
     }
 
     private static async Task Send(MeshCluster mesh, PeerAnnouncement announcement, AnnouncementOutcome expected)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
@@ -32,6 +33,15 @@ internal sealed class AgentHarness : IAsyncDisposable
     /// <param name="poll">How often it reads its device without a reason.</param>
     /// <param name="others">The other nodes, in roster and membership.</param>
     public AgentHarness(TimeSpan poll, params int[] others)
+        : this(poll, slots: 1, others)
+    {
+    }
+
+    /// <summary>Makes an agent that has not been started.</summary>
+    /// <param name="poll">How often it reads its devices without a reason.</param>
+    /// <param name="slots">How many devices it has.</param>
+    /// <param name="others">The other nodes, in roster and membership.</param>
+    public AgentHarness(TimeSpan poll, int slots, int[] others)
     {
         DeviceOptions.PollInterval = poll;
         _watchdog.CancelAfter(Patience);
@@ -44,7 +54,6 @@ internal sealed class AgentHarness : IAsyncDisposable
             Links,
             new RouteReconciler(Links, Encryption),
             new FirewallReconciler(Firewall, Encryption, NullLogger<FirewallReconciler>.Instance),
-            new MtuReconciler(Links, Options.Create(DeviceOptions), NullLogger<MtuReconciler>.Instance),
             new EndpointChooser(Links),
             Ring,
             Store,
@@ -52,6 +61,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             new MeshMembers(membership, membership),
             Roster,
             Options.Create(DeviceOptions),
+            Options.Create(new RotationOptions { Slots = slots }),
             Time,
             NullLogger<ReconcilePass>.Instance);
         Agent = new MeshAgent(Pass, Options.Create(DeviceOptions), Time, NullLogger<MeshAgent>.Instance);
@@ -97,7 +107,7 @@ internal sealed class AgentHarness : IAsyncDisposable
     public MeshAgent Agent { get; }
 
     /// <summary>The device of slot 0 as it is.</summary>
-    public Device Device => Devices.Peek(ReconcilePass.DeviceName)!;
+    public Device Device => Devices.Peek("cilium_wg0")!;
 
     /// <summary>How often the system was told to change anything.</summary>
     public int Writes => Devices.Calls.Count(call => call.Operation is not nameof(IWireGuardClient.TryGetDevice))

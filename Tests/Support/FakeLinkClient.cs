@@ -32,6 +32,7 @@ internal sealed class FakeLinkClient : ILinkClient
     private readonly SortedDictionary<(IPPrefix Destination, bool IsUnreachable), Route> _routes = [];
     private readonly SortedSet<IPPrefix> _rules = [];
     private readonly Dictionary<IPAddress, int?> _pathMtus = [];
+    private readonly Dictionary<string, long> _receivedPackets = [];
     private readonly Dictionary<int, int> _failures = [];
     private ImmutableList<LinkCall> _calls = [];
     private int _lastIndex;
@@ -141,6 +142,23 @@ internal sealed class FakeLinkClient : ILinkClient
     /// <inheritdoc/>
     public Task SetUp(string name, CancellationToken cancellationToken) =>
         Call(nameof(SetUp), name, () => _links[name] = Find(name, "set up") with { IsUp = true }, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task SetLooseSourceCheck(string name, CancellationToken cancellationToken) =>
+        Call(nameof(SetLooseSourceCheck), name, () => Find(name, "set rp_filter of"), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken) =>
+        Call(nameof(GetReceivedPackets), name, () => _receivedPackets.GetValueOrDefault(name), cancellationToken);
+
+    /// <summary>Says what <see cref="GetReceivedPackets"/> answers for a link; 0 unless it was told.</summary>
+    public void SetReceivedPackets(string name, long packets)
+    {
+        lock (_lock)
+        {
+            _receivedPackets[name] = packets;
+        }
+    }
 
     /// <inheritdoc/>
     public Task<int?> GetPathMtu(IPAddress destination, CancellationToken cancellationToken) => Call(

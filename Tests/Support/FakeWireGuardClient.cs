@@ -161,6 +161,10 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
             {
                 state.SetKeyPair(patch.KeyPair);
             }
+            else if (patch.ClearKey)
+            {
+                state.SetKeyPair(null);
+            }
 
             state.Device = Apply(state.Device, applied);
         }
@@ -206,7 +210,7 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     /// <exception cref="ArgumentException">The patch says something that no device can be told.</exception>
     public static Device Apply(Device device, DevicePatch patch)
     {
-        var publicKey = patch.KeyPair?.PublicKey ?? device.PublicKey;
+        var publicKey = patch.ClearKey ? null : patch.KeyPair?.PublicKey ?? device.PublicKey;
         var peers = new SortedDictionary<PublicKey, DevicePeer>(device.Peers.ToDictionary(peer => peer.PublicKey));
         if (publicKey is { } own)
         {
@@ -316,9 +320,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
 
         public Device Device { get; set; } = device;
 
-        public void SetKeyPair(KeyPair keyPair)
+        public void SetKeyPair(KeyPair? keyPair)
         {
-            var copy = Copy(keyPair);
+            var copy = keyPair is null ? null : Copy(keyPair);
             _keyPair?.Dispose();
             _keyPair = copy;
         }

@@ -2,7 +2,7 @@ using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>Delivers as the real one does, except for what the test wants lost or altered.</summary>
+/// <summary>Delivers as the real one does, except for what the test wants lost, delayed or altered.</summary>
 internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerServiceClient
 {
     private int _lost;
@@ -10,21 +10,32 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     /// <summary>Which announcements to lose; none by default.</summary>
     public Func<SiloAddress, PeerAnnouncement, bool> IsLost { get; set; } = static (_, _) => false;
 
+    /// <summary>How long every announcement takes longer; by default it does not.</summary>
+    public TimeSpan Delay { get; set; }
+
     /// <summary>How many were lost so far.</summary>
     public int Lost => Volatile.Read(ref _lost);
 
     /// <inheritdoc/>
-    public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement)
+    public async Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement)
     {
+        if (Delay > TimeSpan.Zero)
+        {
+            await Task.Delay(Delay, TimeProvider.System);
+        }
+
         if (!IsLost(silo, announcement))
         {
-            return inner.Receive(silo, announcement);
+            return await inner.Receive(silo, announcement);
         }
 
         Interlocked.Increment(ref _lost);
-        return Task.FromException<AnnouncementReceipt>(new TimeoutException("The test lost this message."));
+        throw new TimeoutException("The test lost this message.");
     }
 
     /// <inheritdoc/>
     public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => inner.Exchange(silo, digest);
+
+    /// <inheritdoc/>
+    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => inner.GetPath(silo, nodeName);
 }

@@ -6,6 +6,7 @@ using Orleans.Configuration;
 using Orleans.TestingHost;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
@@ -128,21 +129,31 @@ internal sealed class MeshCluster : IAsyncDisposable
     public Task UntilAllAgree() => Eventually(AllAgree, "all devices to agree on all keys");
 
     /// <summary>Whether every running node's device holds the key of every other, by the devices themselves.</summary>
-    public bool AllAgree() => NodeNames.All(node => Key(node) is { } key
-        && NodeNames.Where(other => other != node).All(other => HeldKeys(other, node).Contains(key)));
+    public bool AllAgree() => NodeNames.All(node =>
+    {
+        var slots = SlotDevices.Slots(Slot.Count).Where(slot => Key(node, slot) is not null).ToList();
+        return slots.Count > 0 && slots.All(slot =>
+            NodeNames.Where(other => other != node).All(other => HeldKeys(other, node, slot).Contains(Key(node, slot)!.Value)));
+    });
 
-    /// <summary>The key that a node's device uses.</summary>
-    public PublicKey? Key(string node) => Devices(node).Peek(ReconcilePass.DeviceName)?.PublicKey;
+    /// <summary>The latest key of a node whose silo runs, as its device has it.</summary>
+    public PublicKey? Key(string node) => LatestSlot(node) is { } slot ? Key(node, slot) : null;
+
+    /// <summary>The key that a node's device of a slot uses, whether its silo runs or not.</summary>
+    public PublicKey? Key(string node, Slot slot) => Devices(node).Peek(SlotDevices.Name(slot))?.PublicKey;
 
     /// <summary>What the silo of <paramref name="holder"/> holds of a node.</summary>
     public PeerAnnouncement? Announced(string holder, string node) =>
         Services(holder).GetRequiredService<AnnouncementStore>().Announcements.GetValueOrDefault(node);
 
-    /// <summary>The keys that the device of <paramref name="holder"/> has for the pods of <paramref name="node"/>.</summary>
-    public IReadOnlyList<PublicKey> HeldKeys(string holder, string node)
+    /// <summary>The keys that <paramref name="holder"/> has for the pods of <paramref name="node"/> in the slot of that node's latest key.</summary>
+    public IReadOnlyList<PublicKey> HeldKeys(string holder, string node) => LatestSlot(node) is { } slot ? HeldKeys(holder, node, slot) : [];
+
+    /// <summary>The keys that the device of <paramref name="holder"/> for a slot has for the pods of <paramref name="node"/>.</summary>
+    public IReadOnlyList<PublicKey> HeldKeys(string holder, string node, Slot slot)
     {
         var podCIDR = FakeRosterSource.Node(int.Parse(node["node-".Length..], CultureInfo.InvariantCulture)).PodCIDRs[0];
-        return [.. (Devices(holder).Peek(ReconcilePass.DeviceName)?.Peers ?? [])
+        return [.. (Devices(holder).Peek(SlotDevices.Name(slot))?.Peers ?? [])
             .Where(peer => peer.AllowedIPs.Contains(podCIDR)).Select(peer => peer.PublicKey)];
     }
 
@@ -178,6 +189,9 @@ internal sealed class MeshCluster : IAsyncDisposable
     private static string NodeName(string siloName) => siloName.StartsWith("node-", StringComparison.Ordinal)
         ? siloName
         : "node-" + siloName[(siloName.LastIndexOf('_') + 1)..];
+
+    // Which slot that is depends on the epoch, and by a real clock on the day.
+    private Slot? LatestSlot(string node) => Services(node).GetRequiredService<KeyRing>().Keys.MaxBy(key => key.ServesEpoch)?.Slot;
 
     private IEnumerable<InProcessSiloHandle> Silos => _cluster.Silos.Concat(_later);
 

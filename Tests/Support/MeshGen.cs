@@ -45,19 +45,22 @@ internal static class MeshGen
 
     /// <summary>Announcements of any well-formed content, not signed.</summary>
     public static readonly Gen<PeerAnnouncement> Announcement = Gen.Select(
-        Gen.Select(Gen.Char["ab-.1"].Array[1, 5], Key, Sequence, Gen.Select(Key, Gen.Long[0, 9], Gen.UShort).Array[1, Slot.Count]),
-        Gen.Select(Address.Array[1, 3], Gen.OneOf(Prefix, CloseByPrefix).Array[0, 3], Time),
+        Gen.Select(Gen.Char["ab-.1"].Array[1, 5], Key, Sequence, Gen.Select(Key, Gen.Long[0, 9], Gen.UShort, Gen.Long[0, 9]).Array[1, Slot.Count]),
+        Gen.Select(Address.Array[1, 3], Gen.OneOf(Prefix, CloseByPrefix).Array[0, 3], Time, Gen.OneOf(Time.Select(time => (DateTimeOffset?)time), Gen.Const((DateTimeOffset?)null))),
         (head, rest) => new PeerAnnouncement
         {
             NodeName = new string(head.Item1),
             Identity = head.Item2,
             Sequence = head.Item3,
-            Slots = head.Item4.Select((slot, index) => new SlotAnnouncement(new Slot((byte)index), slot.Item1, new Epoch(slot.Item2), slot.Item3))
-                .ToEquatableArray(),
+            Slots = head.Item4.Select(ToSlot).ToEquatableArray(),
             Endpoints = [.. rest.Item1],
             AllowedIPs = [.. rest.Item2],
             IssuedAt = rest.Item3,
+            FrozenUntil = rest.Item4,
         });
+
+    private static SlotAnnouncement ToSlot((PublicKey Key, long Epoch, ushort Port, long Serves) slot, int index) =>
+        new(new Slot((byte)index), slot.Key, new Epoch(slot.Epoch), slot.Port) { ServesEpoch = new Epoch(slot.Serves) };
 
     private static IPPrefix ToPrefix(byte[] bytes, int length)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using k8s.Autorest;
 using Orleans.WireGuard.LocalMesh.Demo;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
@@ -33,18 +34,29 @@ try
             return await new UpCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "demo":
             return await new DemoCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "demo-kubernetes":
+            return await new KubernetesDemoCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "node":
+            return await new NodeCommand(options, Console.Out).RunAsync(args[1..], cancellation.Token);
         case "check":
             return await new CheckCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "bench":
             return await new BenchCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "bench-rotation":
+            return await new RotationBenchCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "down":
             return await new DownCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         default:
-            Console.Error.WriteLine("usage: owg-local demo|check|bench|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
+            Console.Error.WriteLine("usage: owg-local demo|demo-kubernetes|node|check|bench|bench-rotation|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
             return 2;
     }
 }
-catch (Exception e) when (e is FormatException or MeshFailedException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
+catch (HttpOperationException e)
+{
+    Console.Error.WriteLine($"The API server refused: {e.Message} {e.Response.Content}".Trim());
+    return 2;
+}
+catch (Exception e) when (e is HttpRequestException or FormatException or MeshFailedException or MeshInUseException or PrerequisiteException or CommandException or FileNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;

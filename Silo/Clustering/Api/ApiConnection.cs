@@ -23,11 +23,13 @@ internal sealed class ApiConnection : IDisposable
     /// <exception cref="k8s.Exceptions.KubeConfigException">There is no configuration, or it cannot be read.</exception>
     public ApiConnection(KubernetesApiOptions options)
     {
-        (var configuration, _tokenFile) = Load(options);
+        (var configuration, _tokenFile, var authorityFile) = Load(options);
+        SocketsHttpHandler? made = null;
         configuration.FirstMessageHandlerSetup = handler =>
         {
             if (handler is SocketsHttpHandler sockets)
             {
+                made = sockets;
                 sockets.KeepAlivePingDelay = PingDelay;
                 sockets.KeepAlivePingTimeout = PingTimeout;
                 sockets.ConnectTimeout = options.RequestTimeout;
@@ -36,6 +38,11 @@ internal sealed class ApiConnection : IDisposable
         };
         _tokens = _tokenFile is null ? null : new TokenFileAuth(_tokenFile);
         _client = new Kubernetes(configuration);
+        if (made is not null && authorityFile is not null && _client.BaseUri.Scheme == Uri.UriSchemeHttps)
+        {
+            // After KubernetesClient has set its own check, which knows the authorities of now only.
+            made.SslOptions.RemoteCertificateValidationCallback = new AuthorityFile(authorityFile).Accepts;
+        }
 
         // The namespace file of a pod ends with whatever its author typed; a line break in a URL would be an error without a face.
         Namespace = (options.Namespace ?? configuration.Namespace)?.Trim() is { Length: > 0 } space ? space : "default";
@@ -87,7 +94,7 @@ internal sealed class ApiConnection : IDisposable
         return authorities;
     }
 
-    private static (KubernetesClientConfiguration Configuration, string? TokenFile) Load(KubernetesApiOptions options)
+    private static (KubernetesClientConfiguration Configuration, string? TokenFile, string? AuthorityFile) Load(KubernetesApiOptions options)
     {
         if (options.Address is { } address)
         {
@@ -98,17 +105,17 @@ internal sealed class ApiConnection : IDisposable
                 SslCaCerts = authority is null ? null : Authorities(authority),
                 Namespace = Existing("namespace") is { } file ? File.ReadAllText(file) : null,
             };
-            return (configuration, options.TokenFile ?? Existing("token"));
+            return (configuration, options.TokenFile ?? Existing("token"), authority);
         }
 
         if (options.KubeConfigPath is { } path)
         {
-            return (KubernetesClientConfiguration.BuildConfigFromConfigFile(path), null);
+            return (KubernetesClientConfiguration.BuildConfigFromConfigFile(path), null, null);
         }
 
         return KubernetesClientConfiguration.IsInCluster()
-            ? (KubernetesClientConfiguration.InClusterConfig(), Existing("token"))
-            : (KubernetesClientConfiguration.BuildConfigFromConfigFile(), null);
+            ? (KubernetesClientConfiguration.InClusterConfig(), Existing("token"), Existing("ca.crt"))
+            : (KubernetesClientConfiguration.BuildConfigFromConfigFile(), null, null);
 
         static string? Existing(string name)
         {

@@ -50,7 +50,9 @@ internal static class ApiFailures
     {
         401 => ApiFailure.Unauthorized,
         403 => ApiFailure.Forbidden,
-        404 => status is null ? ApiFailure.MissingDefinition : ApiFailure.NotFound,
+
+        // An object that is missing has a name. What no handler serves is plain text, or a Status about nothing.
+        404 => status?.Name is null ? ApiFailure.MissingDefinition : ApiFailure.NotFound,
         409 => status?.Reason == "AlreadyExists" ? ApiFailure.AlreadyExists : ApiFailure.Conflict,
         410 => ApiFailure.Gone,
         413 => ApiFailure.TooLarge,
@@ -82,10 +84,14 @@ internal static class ApiFailures
                 return null;
             }
 
-            int? after = root.TryGetProperty("details", out var details) && details.TryGetProperty("retryAfterSeconds", out var seconds)
-                ? seconds.GetInt32()
-                : null;
-            return new(Text(root, "reason"), Text(root, "message"), after, root.TryGetProperty("code", out var code) ? code.GetInt32() : null);
+            var hasDetails = root.TryGetProperty("details", out var details);
+            int? after = hasDetails && details.TryGetProperty("retryAfterSeconds", out var seconds) ? seconds.GetInt32() : null;
+            return new(
+                Text(root, "reason"),
+                Text(root, "message"),
+                hasDetails ? Text(details, "name") : null,
+                after,
+                root.TryGetProperty("code", out var code) ? code.GetInt32() : null);
         }
         catch (JsonException)
         {
@@ -102,5 +108,5 @@ internal static class ApiFailures
         return line.Length <= MaxQuoted ? line : string.Concat(line.AsSpan(0, MaxQuoted), " …");
     }
 
-    private sealed record Status(string? Reason, string? Message, int? RetryAfterSeconds, int? Code);
+    private sealed record Status(string? Reason, string? Message, string? Name, int? RetryAfterSeconds, int? Code);
 }

@@ -21,6 +21,9 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <summary>Objects per page of a list: some hundred KB each.</summary>
     private const int PageSize = 500;
 
+    /// <summary>How far our clock may be from the server's: more than NTP and a slow answer explain, less than what spoils an epoch.</summary>
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
+
     private readonly KubernetesApiOptions _options;
     private readonly TimeProvider _time;
     private readonly Random _random;
@@ -41,6 +44,21 @@ internal sealed partial class KubernetesApi : IDisposable
 
     /// <summary>Namespace of our objects.</summary>
     public string Namespace => _connection.Value.Namespace;
+
+    /// <summary>That our clock is far from the API server's, in a sentence; null if it is not, or no answer told the time.</summary>
+    public string? ClockProblem { get; private set; }
+
+    /// <summary>What is wrong with a clock; null if it is right enough. Pure.</summary>
+    /// <param name="ours">Our time when the answer came.</param>
+    /// <param name="theirs">The answer's Date, in whole seconds.</param>
+    public static string? FindClockProblem(DateTimeOffset ours, DateTimeOffset theirs)
+    {
+        // To ten seconds: the Date has whole ones, and an answer takes a while.
+        var ahead = TimeSpan.FromSeconds(10 * Math.Round((ours - theirs).TotalSeconds / 10));
+        return ahead.Duration() <= ClockTolerance ? null
+            : $"this node's clock is {ahead.Duration():c} {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the API server's; "
+                + "epochs, heartbeats and tokens go by it: set it (NTP) on the one that is wrong";
+    }
 
     /// <summary>Sends <paramref name="call"/> and reads the answer.</summary>
     /// <exception cref="KubernetesApiException">After the last retry; its message says what to do.</exception>
@@ -209,6 +227,7 @@ internal sealed partial class KubernetesApi : IDisposable
             {
                 using var message = call.ToMessage(connection.Server);
                 var response = await connection.SendAsync(message, cancellationToken);
+                CompareClocks(response);
                 if (response.IsSuccessStatusCode)
                 {
                     return response;
@@ -233,6 +252,22 @@ internal sealed partial class KubernetesApi : IDisposable
         }
     }
 
+    private void CompareClocks(HttpResponseMessage response)
+    {
+        if (response.Headers.Date is not { } theirs)
+        {
+            return;
+        }
+
+        var problem = FindClockProblem(_time.GetUtcNow(), theirs);
+        if (problem is not null && ClockProblem is null)
+        {
+            LogClock(_logger, problem);
+        }
+
+        ClockProblem = problem;
+    }
+
     private TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
     {
         { Delta: { } delta } => delta,
@@ -247,6 +282,9 @@ internal sealed partial class KubernetesApi : IDisposable
 
     [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "Retry {Retry} of {MaxRetries} in {Pause}: {Reason}")]
     private static partial void LogRetry(ILogger logger, int retry, int maxRetries, TimeSpan pause, string reason);
+
+    [LoggerMessage(EventId = 5103, Level = LogLevel.Warning, Message = "Wrong time: {Problem}")]
+    private static partial void LogClock(ILogger logger, string problem);
 
     [LoggerMessage(EventId = 5102, Level = LogLevel.Information, Message = "The API server did not accept the token of {Call}: reading the token file again")]
     private static partial void LogTokenReloaded(ILogger logger, ApiCall call);

@@ -108,8 +108,12 @@ internal static class NetlinkConstants
     public const ushort IFLA_IFNAME = 3;
     public const ushort IFLA_MTU = 4;
     public const ushort IFLA_LINKINFO = 18;
+    public const ushort IFLA_STATS64 = 23;
+    public const ushort IFLA_AF_SPEC = 26;
     public const ushort IFLA_EXT_MASK = 29;
     public const ushort IFLA_INFO_KIND = 1;
+    public const ushort IFLA_INET_CONF = 1;
+    public const ushort IPV4_DEVCONF_RP_FILTER = 8; // linux/ip.h
     public const uint RTEXT_FILTER_SKIP_STATS = 8;
 
     // linux/if_addr.h: addresses.
@@ -119,6 +123,7 @@ internal static class NetlinkConstants
 
     // linux/rtnetlink.h: routes.
     public const byte RT_SCOPE_UNIVERSE = 0;
+    public const byte RT_SCOPE_HOST = 254;
     public const byte RT_SCOPE_LINK = 253;
     public const byte RT_SCOPE_NOWHERE = 255;
     public const byte RT_TABLE_UNSPEC = 0;

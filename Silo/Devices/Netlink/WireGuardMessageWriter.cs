@@ -95,6 +95,11 @@ internal struct WireGuardMessageWriter
             keyPair.ExportPrivateKey(key);
             Clamp(key);
         }
+        else if (patch.ClearKey)
+        {
+            // All zero is no key; clamped it would be one.
+            writer.Reserve(WGDEVICE_A_PRIVATE_KEY, KeyPair.PrivateKeySize).Clear();
+        }
 
         if (patch.ListenPort is { } port)
         {

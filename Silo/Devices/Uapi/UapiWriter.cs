@@ -34,6 +34,10 @@ internal static class UapiWriter
         {
             WritePrivateKey(writer, patch.KeyPair);
         }
+        else if (patch.ClearKey)
+        {
+            WriteHex(writer, "private_key="u8, stackalloc byte[KeyPair.PrivateKeySize]);
+        }
 
         if (patch.ListenPort is { } port)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 using Orleans.WireGuard.Tests.Unit.Deploy;
 using YamlDotNet.RepresentationModel;
@@ -78,11 +79,16 @@ public sealed class KubernetesMesh : IAsyncLifetime
         new MeshStarter(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage).WaitReadyAsync(nodes, TestContext.Current.CancellationToken);
 
     /// <summary>Makes the node's object.</summary>
-    internal Task CreateNodeAsync(NodePlan node) => Cluster.PostAsync("api/v1/nodes", new JsonObject
+    internal Task CreateNodeAsync(NodePlan node) => CreateNodeAsync(node, node.Address.ToString(), node.PodCIDR.ToString());
+
+    /// <summary>Makes the node's object with another address and pod CIDR, or with none.</summary>
+    internal Task CreateNodeAsync(NodePlan node, string? address, string? prefix) => Cluster.PostAsync("api/v1/nodes", new JsonObject
     {
         ["metadata"] = new JsonObject { ["name"] = node.Name },
-        ["spec"] = new JsonObject { ["podCIDR"] = node.PodCIDR.ToString(), ["podCIDRs"] = new JsonArray(node.PodCIDR.ToString()) },
-        ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = node.Address.ToString() }) },
+        ["spec"] = prefix is null ? [] : new JsonObject { ["podCIDR"] = prefix, ["podCIDRs"] = new JsonArray(prefix) },
+        ["status"] = address is null
+            ? []
+            : new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = address }) },
     });
 
     /// <summary>The node's annotation; null if there is none.</summary>

@@ -153,6 +153,92 @@ public sealed class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<Kub
         await kube.WaitReadyAsync(Nodes);
     }
 
+    [Fact]
+    public async Task Node_ObjectMadeAgainWithOtherOrNoAddressAndPodCIDR_MeshFollowsOrSaysWhatIsMissing()
+    {
+        KubernetesMesh.SkipUnlessPossible();
+        var (first, second, last) = (Nodes[0], Nodes[1], Nodes[2]);
+        const string OtherAddress = "192.168.106.103";
+        const string OtherPrefix = "10.250.103.0/24";
+        await UntilAsync(async () => await PeersAsync(first) == 2, "two peers");
+        await kube.Mesh.RunAsync(last, Token, "ip", "address", "add", OtherAddress + "/24", "dev", "eth0");
+
+        await RemakeAsync(null, null);
+        await UntilAsync(async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains("its node object has no InternalIP", StringComparison.Ordinal), "readiness to name what the object lacks");
+        var reason = (await kube.Mesh.AskReadyAsync(last, Token)).Reason;
+        Say(reason);
+        Assert.Contains("has no pod CIDR", reason, StringComparison.Ordinal);
+
+        await RemakeAsync(OtherAddress, OtherPrefix);
+        await UntilAsync(async () => await ShowAsync(first, "allowed-ips") is var prefixes && prefixes.Contains(OtherPrefix, StringComparison.Ordinal)
+            && !prefixes.Contains(last.PodCIDR.ToString(), StringComparison.Ordinal), $"{first.Name} to route the new pod CIDR instead of the old one");
+        await UntilAsync(async () => (await ShowAsync(first, "endpoints")).Contains($"{OtherAddress}:{MeshPlan.WireGuardPort}", StringComparison.Ordinal), "the new address to be the endpoint");
+
+        // What did not change stays.
+        Assert.Contains(second.PodCIDR.ToString(), await ShowAsync(first, "allowed-ips"), StringComparison.Ordinal);
+        await RemakeAsync(last.Address.ToString(), last.PodCIDR.ToString());
+        await UntilAsync(async () => (await ShowAsync(first, "allowed-ips")).Contains(last.PodCIDR.ToString(), StringComparison.Ordinal), "the old pod CIDR again");
+        await kube.Mesh.RunAsync(last, Token, "ip", "address", "delete", OtherAddress + "/24", "dev", "eth0");
+        await kube.WaitReadyAsync(Nodes);
+
+        async Task RemakeAsync(string? address, string? prefix)
+        {
+            await kube.Cluster.SendAsync(HttpMethod.Delete, $"api/v1/nodes/{last.Name}");
+            await kube.CreateNodeAsync(last, address, prefix);
+        }
+    }
+
+    [Fact]
+    public async Task Silo_ClockFarOff_SaysSoInReadinessAndLogAndGoesOn()
+    {
+        KubernetesMesh.SkipUnlessPossible();
+        kube.Cluster.Server.Faults.ClockOffset = TimeSpan.FromHours(-2);
+        try
+        {
+            // The next answer tells the time; a watch that begins anew gets one.
+            await kube.Cluster.Server.Faults.DropWatchesAsync();
+            await UntilAsync(
+                async () => (await kube.Mesh.AskReadyAsync(Nodes[0], Token)).Reason.Contains("clock: this node's clock is 02:00:00 ahead of the API server's", StringComparison.Ordinal), "readiness to tell the time");
+            await UntilAsync(
+                async () => (await File.ReadAllTextAsync(kube.Mesh.State.SiloLog(Nodes[0]), Token)).Contains("Wrong time: this node's clock is 02:00:00 ahead of", StringComparison.Ordinal), "the log to tell it too");
+            Assert.Equal(2, await PeersAsync(Nodes[0]));
+        }
+        finally
+        {
+            kube.Cluster.Server.Faults.ClockOffset = TimeSpan.Zero;
+        }
+
+        await kube.Cluster.Server.Faults.DropWatchesAsync();
+        await kube.WaitReadyAsync(Nodes);
+    }
+
+    [Fact]
+    public async Task Cleanup_SiloStopped_RemovesTheAnnotationTooOrSaysWhyNot()
+    {
+        KubernetesMesh.SkipUnlessPossible();
+        var node = Nodes[2];
+        await UntilAsync(async () => await kube.AnnotationAsync(node) is not null, "an annotation");
+        await kube.Mesh.KillSiloAsync(node, Token);
+
+        await kube.Cluster.Server.StopListeningAsync();
+        var result = await kube.Mesh.RunAsync(node, Token, "owg", "cleanup");
+        await kube.Cluster.Server.ListenAsync(Token);
+        Say(result.Error.Trim());
+        Assert.True(result.ExitCode == 1, result.Output + result.Error);
+        Assert.Contains("removed device cilium_wg0", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"The annotation network.cilium.io/wg-pub-key of node {node.Name} may still be there: The API server", result.Error, StringComparison.Ordinal);
+        Assert.Contains($"kubectl annotate node {node.Name} network.cilium.io/wg-pub-key-", result.Error, StringComparison.Ordinal);
+        Assert.NotNull(await kube.AnnotationAsync(node));
+
+        result = await kube.Mesh.RunAsync(node, Token, "owg", "cleanup");
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        Assert.Equal($"removed annotation network.cilium.io/wg-pub-key of nodes/{node.Name}", result.Output.Trim());
+        Assert.Null(await kube.AnnotationAsync(node));
+
+        kube.Mesh.StartSilo(node);
+        await kube.WaitReadyAsync(Nodes);
+    }
+
     private static (int Lost, int Sent) Lost(MeshProbes probes, DateTimeOffset from, DateTimeOffset until)
     {
         var reports = probes.Report(from, until - MeshProbes.Patience).Values;
@@ -166,6 +252,9 @@ public sealed class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<Kub
 
     private async Task<int> PeersAsync(NodePlan node) =>
         (await kube.Mesh.RunAsync(node, Token, "wg", "show", MeshPlan.DeviceName, "peers")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
+
+    private async Task<string> ShowAsync(NodePlan node, string what) =>
+        (await kube.Mesh.RunAsync(node, Token, "wg", "show", MeshPlan.DeviceName, what)).Output;
 
     private async Task StopAsync(NodePlan node, string which)
     {

@@ -1,5 +1,5 @@
 using Orleans.WireGuard.Silo.Clustering;
-using Orleans.WireGuard.Tests.Support.KubernetesApi;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
@@ -231,6 +232,66 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         await File.WriteAllTextAsync(file, cluster.Server.AddToken("silo", AccessRule.Everything), Token);
 
         Assert.Empty((await table.ReadAllAsync(Token)).Members);
+    }
+
+    [Fact]
+    public async Task ReadAll_AuthorityReplacedInItsFile_IsReadAgain()
+    {
+        await using var other = new ApiCluster();
+        await other.InitializeAsync();
+        var table = other.CreateTable(_clusterId, options => options.MaxRetries = 0);
+        await table.InitializeMembershipTableAsync(true, Token);
+
+        await other.ReplaceAuthorityAsync();
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
+        Assert.Equal(ApiFailure.Unavailable, error.Failure);
+        Assert.Contains("SSL", error.Message, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(other.AuthorityFile, other.Server.AuthorityPem, Token);
+        Assert.Empty((await table.ReadAllAsync(Token)).Members);
+    }
+
+    [Theory]
+    [InlineData(2, "02:00:00 behind")]
+    [InlineData(-48, "2.00:00:00 ahead of")]
+    public async Task ReadAll_ClockFarOff_SaysHowFarAndGoesOn(int serverIsAheadHours, string expected)
+    {
+        await using var other = new ApiCluster();
+        await other.InitializeAsync();
+        var api = other.CreateApi();
+        var get = new ApiCall("list", ApiResource.Leases, other.Namespace, null);
+        other.Server.Faults.ClockOffset = TimeSpan.FromSeconds(10);
+        await api.SendAsync(get, ClusteringJson.Compact.Acknowledgement, Token);
+        Assert.Null(api.ClockProblem);
+
+        other.Server.Faults.ClockOffset = TimeSpan.FromHours(serverIsAheadHours);
+        await api.SendAsync(get, ClusteringJson.Compact.Acknowledgement, Token);
+        Assert.StartsWith($"this node's clock is {expected} the API server's", api.ClockProblem, StringComparison.Ordinal);
+
+        other.Server.Faults.ClockOffset = TimeSpan.Zero;
+        await api.SendAsync(get, ClusteringJson.Compact.Acknowledgement, Token);
+        Assert.Null(api.ClockProblem);
+    }
+
+    /// <summary>A silo whose clock is wrong writes heartbeats of another time. Nobody removes it or its lease for that, and Orleans reads what it wrote.</summary>
+    [Theory]
+    [InlineData(-3)]
+    [InlineData(3)]
+    public async Task UpdateIAmAlive_ClockHoursOff_KeepsRowAndLease(int hours)
+    {
+        var table = await cluster.CreateInitializedTableAsync(_clusterId);
+        var entry = TableEntries.Entry(SiloStatus.Active);
+        var said = TableEntries.Now.AddHours(hours);
+        (entry.StartTime, entry.IAmAliveTime) = (said, said);
+        Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
+        await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = entry.SiloAddress, IAmAliveTime = said.AddSeconds(30) }, Token);
+
+        var other = cluster.CreateTable(_clusterId);
+        await other.CleanupDefunctSiloEntriesAsync(TimeProvider.System.GetUtcNow().AddHours(-1), Token);
+
+        var row = Assert.Single((await other.ReadAllAsync(Token)).Members).Item1;
+        Assert.Equal(said.AddSeconds(30), row.IAmAliveTime);
+        Assert.True(await table.UpdateRowAsync(entry, (await table.ReadAllAsync(Token)).Members[0].Item2, (await table.ReadAllAsync(Token)).Version.Next(), Token));
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.Silo.Clustering;
-using Orleans.WireGuard.Tests.Support.KubernetesApi;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
@@ -145,10 +146,103 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
 
         await stop.CancelAsync();
         await running;
-        await publisher.RemoveAsync(run.Watcher.Resource!, $"{_prefix}-a", Token);
-        await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey is null);
-        await publisher.RemoveAsync(run.Watcher.Resource!, $"{_prefix}-never-existed", Token);
         await CleanAsync("a");
+    }
+
+    [Theory]
+    [InlineData(NodeSource.Node)]
+    [InlineData(NodeSource.Auto)]
+    public async Task Cleanup_AnnotatedNode_LosesTheAnnotationAndNothingElse(NodeSource source)
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        await PatchAsync("a", """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":"k","other":"x"}}}""");
+        var name = $"{_prefix}-a";
+        List<string> removed = [];
+
+        Assert.Null(await AnnotationCleanup.RunAsync(cluster.CreateApi(), source, name, removed, Token));
+        Assert.Equal([$"nodes/{name}"], removed);
+        var (_, text) = await cluster.SendAsync(HttpMethod.Get, $"api/v1/nodes/{name}");
+        var annotations = JsonNode.Parse(text)!["metadata"]!["annotations"]!.AsObject();
+        Assert.False(annotations.ContainsKey("network.cilium.io/wg-pub-key"));
+        Assert.Equal("x", (string?)annotations["other"]);
+
+        // Again, and of a node that is none: nothing to do, no write.
+        cluster.Server.Requests.Clear();
+        Assert.Null(await AnnotationCleanup.RunAsync(cluster.CreateApi(), source, name, removed, Token));
+        Assert.Null(await AnnotationCleanup.RunAsync(cluster.CreateApi(), source, $"{_prefix}-never-existed", removed, Token));
+        Assert.Single(removed);
+        Assert.Equal(0, cluster.Server.Requests.Count("PATCH", _prefix));
+
+        await cluster.Server.StopListeningAsync();
+        var problem = await AnnotationCleanup.RunAsync(cluster.CreateApi(options => options.MaxRetries = 0), source, name, removed, Token);
+        await cluster.Server.ListenAsync(Token);
+        Assert.Contains("did not answer list", problem, StringComparison.Ordinal);
+        await CleanAsync("a");
+    }
+
+    [Theory]
+    [InlineData("list")]
+    [InlineData("watch")]
+    public async Task Run_RbacVerbMissing_NamesItAndKeepsTheRoster(string verb)
+    {
+        await CreateAsync("a", "10.1.0.0/24");
+        string[] verbs = ["list", "watch", "patch"];
+        var token = await cluster.CreateUserAsync(new AccessRule(string.Empty, "nodes", [.. verbs.Where(each => each != verb)]));
+        await using var run = Start(NodeSource.Node, tokenFile: cluster.WriteToken(token));
+
+        while (run.Watcher.Problem is null)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
+        }
+
+        Assert.Contains($"RBAC does not allow the verb \"{verb}\" on resource \"nodes\"", run.Watcher.Problem, StringComparison.Ordinal);
+        Assert.Contains("a ClusterRole", run.Watcher.Problem, StringComparison.Ordinal);
+        Assert.Equal(verb == "watch", Has(run.Watcher.Current, "a"));
+        await CleanAsync("a");
+    }
+
+    [Fact]
+    public async Task Run_DualStackNode_HasBothFamilies()
+    {
+        var created = await cluster.PostAsync("api/v1/nodes", JsonNode.Parse("""
+            {"metadata":{"name":"NAME"},"spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.0/24","fd00:1::/64"]},
+             "status":{"addresses":[{"type":"Hostname","address":"h"},{"type":"ExternalIP","address":"192.0.2.1"},
+                                    {"type":"InternalIP","address":"10.240.0.4"},{"type":"InternalIP","address":"fd00:240::4"}]}}
+            """.Replace("NAME", $"{_prefix}-a", StringComparison.Ordinal))!.AsObject());
+        await using var run = Start(NodeSource.Node);
+        await run.UntilAsync(roster => Has(roster, "a"));
+        var node = Find(run.Watcher.Current, "a")!;
+        await CleanAsync("a");
+        Assert.SkipWhen(created["spec"]!["podCIDRs"]!.AsArray().Count == 1, "this server knows one pod CIDR for each node (dual stack is on since 1.21)");
+
+        Assert.Equal(["10.240.0.4", "fd00:240::4", "192.0.2.1"], node.Addresses.Select(address => address.ToString()));
+        Assert.Equal(["10.1.0.0/24", "fd00:1::/64"], node.PodCIDRs.Select(prefix => prefix.ToString()));
+        Assert.Empty(node.Problems);
+    }
+
+    [Fact]
+    public async Task Run_PodCIDRsOfACiliumNodeChange_RosterFollows()
+    {
+        Assert.SkipWhen(cluster.IsReal, "would install Cilium's definition into a shared cluster");
+        await using var other = new ApiCluster();
+        await other.InitializeAsync();
+        await other.PostAsync("apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(CiliumNodeDefinition)!.AsObject());
+        await other.PostAsync("apis/cilium.io/v2/ciliumnodes", JsonNode.Parse("""
+            {"metadata":{"name":"a"},"spec":{"addresses":[{"type":"InternalIP","ip":"10.240.0.4"}],"ipam":{"podCIDRs":["10.1.0.0/24"]}}}
+            """)!.AsObject());
+        await using var run = Start(NodeSource.Auto, other);
+        await run.UntilAsync(roster => Is(roster, "10.1.0.0/24"));
+
+        await other.SendAsync(
+            HttpMethod.Patch, "apis/cilium.io/v2/ciliumnodes/a", JsonNode.Parse("""{"spec":{"ipam":{"podCIDRs":["10.1.0.0/24","10.1.9.0/24"]}}}"""), contentType: "application/merge-patch+json");
+        await run.UntilAsync(roster => Is(roster, "10.1.0.0/24", "10.1.9.0/24"));
+
+        await other.SendAsync(
+            HttpMethod.Patch, "apis/cilium.io/v2/ciliumnodes/a", JsonNode.Parse("""{"spec":{"ipam":null}}"""), contentType: "application/merge-patch+json");
+        await run.UntilAsync(roster => roster.Nodes["a"].Problems.Contains("has no pod CIDR"));
+
+        static bool Is(WatchedNodes roster, params string[] prefixes) =>
+            roster.Nodes.TryGetValue("a", out var node) && node.PodCIDRs.Select(prefix => prefix.ToString()).SequenceEqual(prefixes);
     }
 
     private const string CiliumNodeDefinition = """
@@ -186,10 +280,10 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         }
     }
 
-    private Run Start(NodeSource source, ApiCluster? on = null)
+    private Run Start(NodeSource source, ApiCluster? on = null, string? tokenFile = null)
     {
         var options = Options.Create(new NodesOptions { Source = source });
-        return new(new NodeWatcher((on ?? cluster).CreateApi(), options, TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
+        return new(new NodeWatcher((on ?? cluster).CreateApi(tokenFile: tokenFile), options, TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
     }
 
     private sealed class Run : IAsyncDisposable

@@ -38,6 +38,12 @@ internal sealed class ApiException(int code, string reason, string message, Json
     public static ApiException NotFound(ResourceType type, string name) =>
         new(404, "NotFound", $"{type.Resource} \"{name}\" not found", Details(type, name));
 
+    public static ApiException NoSuchResource() => new(404, "NotFound", "the server could not find the requested resource", []);
+
+    /// <summary>A patch whose result cannot be decoded; the same body in a create or update is a 400.</summary>
+    public static ApiException PatchNotDecoded(ApiException cause) =>
+        new(422, "Invalid", $" \"\" is invalid: patch: Invalid value: \"{{…}}\": {cause.Message}");
+
     public static ApiException AlreadyExists(ResourceType type, string name) =>
         new(409, "AlreadyExists", $"{type.Resource} \"{name}\" already exists", Details(type, name));
 

@@ -63,7 +63,12 @@ internal sealed class ApiHandler(
         var type = target is null ? null : registry.Find(target.Group, target.Version, target.Plural);
         if (type is null || (target!.Subresource is not (null or "status") && !(target.Subresource == "token" && type == ServiceAccounts.Accounts)) || (target.Subresource == "status" && !type.HasStatus))
         {
-            // An unknown group or resource is not a Status: it is the text that net/http writes.
+            // The groups that are compiled in answer with a Status; what only definitions could serve gets the text that net/http writes.
+            if (target is not null && registry.Types.Any(known => !known.IsCustom && (known.Group, known.Version) == (target.Group, target.Version)))
+            {
+                throw ApiException.NoSuchResource();
+            }
+
             context.Response.StatusCode = 404;
             context.Response.ContentType = "text/plain; charset=utf-8";
             await context.Response.WriteAsync("404 page not found\n", context.RequestAborted);

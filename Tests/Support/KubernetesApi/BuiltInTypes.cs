@@ -22,6 +22,9 @@ internal static class BuiltInTypes
         HasStatus = true,
         KeepsStatusOnCreate = true,
         AllowsUnconditionalUpdate = true,
+        Convert = ConvertNode,
+        Validate = ValidateNode,
+        ValidateUpdate = ValidateNodeUpdate,
     };
 
     /// <summary>Rules of pkg/apis/coordination/validation and pkg/registry/coordination/lease/strategy.go.</summary>
@@ -45,7 +48,36 @@ internal static class BuiltInTypes
     public static IReadOnlyList<ResourceType> All { get; } =
     [
         Namespaces, Nodes, Leases, Definitions, ServiceAccounts.Accounts, ServiceAccounts.Roles, ServiceAccounts.RoleBindings,
+        ServiceAccounts.ClusterRoles, ServiceAccounts.ClusterRoleBindings,
     ];
+
+    // pkg/apis/core/v1/conversion.go: a client that knows the single field only must be able to write it.
+    private static void ConvertNode(JsonObject node)
+    {
+        if (node["spec"] is JsonObject spec && (string?)spec["podCIDR"] is { Length: > 0 } single && PodCIDRs(node).FirstOrDefault() != single)
+        {
+            spec["podCIDRs"] = new JsonArray(single);
+        }
+    }
+
+    private static IEnumerable<FieldError> ValidateNode(JsonObject node)
+    {
+        var list = PodCIDRs(node);
+        if (list.Count > 2 || (list.Count == 2 && list[0].Contains(':') == list[1].Contains(':')))
+        {
+            yield return FieldError.Invalid("spec.podCIDRs", $"[{string.Join(", ", list)}]", "may specify no more than one CIDR for each IP family");
+        }
+    }
+
+    private static IEnumerable<FieldError> ValidateNodeUpdate(JsonObject before, JsonObject after)
+    {
+        if (PodCIDRs(before) is { Count: > 0 } was && !was.SequenceEqual(PodCIDRs(after)))
+        {
+            yield return new FieldError("spec.podCIDRs", "FieldValueForbidden", "Forbidden: node updates may not change podCIDR except from \"\" to valid");
+        }
+    }
+
+    private static List<string> PodCIDRs(JsonObject node) => [.. (node["spec"]?["podCIDRs"] as JsonArray ?? []).Select(prefix => (string)prefix!)];
 
     private static IEnumerable<FieldError> ValidateLease(JsonObject lease)
     {

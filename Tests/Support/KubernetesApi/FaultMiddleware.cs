@@ -5,12 +5,22 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 /// <summary>Applies <see cref="ApiFaults"/> to requests on their way in, and counts them.</summary>
 internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProvider time)
 {
+    /// <summary>Cancelled when the watches that were open or on their way with this request are dropped.</summary>
+    public static CancellationToken WatchToken(HttpContext context) => (CancellationToken)context.Items[typeof(ApiFaults)]!;
+
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var watching = context.Request.Query["watch"] == "true";
         var token = context.Request.Headers.Authorization.ToString().Replace("Bearer ", string.Empty, StringComparison.Ordinal);
         var request = new ApiRequest(context.Request.Method, context.Request.Path, watching, context.Request.QueryString.ToString(), token);
         log.Add(request, time.GetUtcNow());
+        // Before the faults are looked at: a watch that just came through must not outlive the drop that follows.
+        context.Items[typeof(ApiFaults)] = faults.WatchToken;
+        if (faults.ClockOffset != TimeSpan.Zero)
+        {
+            context.Response.Headers.Date = (time.GetUtcNow() + faults.ClockOffset).ToString("r");
+        }
+
         var fault = faults.Take(request);
         if (fault is null)
         {

@@ -13,12 +13,10 @@ internal sealed class RealApiForwarder : IDisposable
     private readonly Kubernetes _admin;
     private readonly Kubernetes _anyone;
     private readonly string _adminToken;
-    private readonly ApiFaults _faults;
 
-    public RealApiForwarder(string kubeConfig, string adminToken, ApiFaults faults)
+    public RealApiForwarder(string kubeConfig, string adminToken)
     {
         _adminToken = adminToken;
-        _faults = faults;
         _admin = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeConfig));
 
         // A client certificate would win over a bearer token, so other users need a connection without one.
@@ -34,7 +32,20 @@ internal sealed class RealApiForwarder : IDisposable
 
     public async Task ForwardAsync(HttpContext context)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _faults.WatchToken);
+        try
+        {
+            await TryForwardAsync(context);
+        }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted && e is not OperationCanceledException)
+        {
+            // The text names the cause, so that the test that fails says where to look.
+            await ApiHandler.WriteAsync(context, 502, ApiException.Internal(e.ToString()).ToStatus());
+        }
+    }
+
+    private async Task TryForwardAsync(HttpContext context)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, FaultMiddleware.WatchToken(context));
         using var request = new HttpRequestMessage(
             new HttpMethod(context.Request.Method), new Uri(_admin.BaseUri, context.Request.Path.Value!.TrimStart('/') + context.Request.QueryString));
         foreach (var header in PassedOn)

@@ -88,7 +88,14 @@ internal sealed class Registry(TimeProvider time)
             }
 
             Prepare(type, space, item);
-            return Merge(type, name, current, item, status, dryRun, unconditional: true);
+            try
+            {
+                return Merge(type, name, current, item, status, dryRun, unconditional: true);
+            }
+            catch (ApiException undecodable) when (undecodable.Code == 400)
+            {
+                throw ApiException.PatchNotDecoded(undecodable);
+            }
         });
 
     public JsonObject Delete(ResourceType type, string? space, string name, JsonObject? options)
@@ -229,6 +236,11 @@ internal sealed class Registry(TimeProvider time)
         }
 
         Check(type, next);
+        if (type.ValidateUpdate?.Invoke(current, next).ToList() is { Count: > 0 } errors)
+        {
+            throw ApiException.Invalid(type, name, errors);
+        }
+
         return dryRun ? current : next;
     }
 
@@ -272,6 +284,7 @@ internal sealed class Registry(TimeProvider time)
             metadata["namespace"] = space;
         }
 
+        type.Convert?.Invoke(item);
         if (type.Schema is { } schema)
         {
             Schema.Prune(item, schema);

@@ -35,6 +35,12 @@ internal sealed record ResourceType(string Group, string Version, string Plural,
     /// <summary>Checks of a built-in kind that its schema cannot say.</summary>
     public Func<JsonObject, IEnumerable<FieldError>>? Validate { get; init; }
 
+    /// <summary>What the conversion of a kind makes equal before anything is checked.</summary>
+    public Action<JsonObject>? Convert { get; init; }
+
+    /// <summary>Checks of a change, from the object before to the one after.</summary>
+    public Func<JsonObject, JsonObject, IEnumerable<FieldError>>? ValidateUpdate { get; init; }
+
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
     /// <summary><c>leases.coordination.k8s.io</c>, or <c>nodes</c> of the core group.</summary>

@@ -19,7 +19,7 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 internal sealed class TestApiServer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ApiUser> _users = new();
-    private readonly X509Certificate2 _certificate;
+    private X509Certificate2 _certificate;
     private readonly TimeProvider _time;
     private readonly ApiHandler _handler;
     private readonly FaultMiddleware _middleware;
@@ -30,16 +30,16 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     private readonly IPAddress _listenAddress;
 
-    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress)
+    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress, int port)
     {
-        (_time, _listenAddress) = (time, listenAddress);
+        (_time, _listenAddress, _port) = (time, listenAddress, port);
         (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow(), listenAddress);
         Registry = new(time);
-        Watches = new(Registry, Faults, time);
+        Watches = new(Registry, time);
         _handler = new(Registry, _users, Watches, AddToken);
         _middleware = new(Faults, Requests, time);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
-        _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken, Faults);
+        _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken);
         Registry.Create(BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
     }
 
@@ -52,7 +52,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     public RequestLog Requests { get; } = new();
 
     /// <summary>The certificate authority that clients must trust.</summary>
-    public string AuthorityPem { get; }
+    public string AuthorityPem { get; private set; }
 
     /// <summary>May do everything.</summary>
     public string AdminToken { get; }
@@ -67,10 +67,11 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     /// <param name="kubeConfig">A real API server to which requests go on; null for none.</param>
     /// <param name="address">Where it listens; null for loopback.</param>
+    /// <param name="port">TCP port; 0 for any that is free.</param>
     public static async Task<TestApiServer> StartAsync(
-        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null)
+        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null, int port = 0)
     {
-        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback);
+        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback, port);
         await server.ListenAsync(cancellationToken);
         return server;
     }
@@ -81,6 +82,13 @@ internal sealed class TestApiServer : IAsyncDisposable
         var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         _users[token] = new(user, rules);
         return token;
+    }
+
+    /// <summary>Another authority from now on, as when a cluster's is rotated; takes effect with the next <see cref="ListenAsync"/>.</summary>
+    public void ReplaceAuthority()
+    {
+        _certificate.Dispose();
+        (AuthorityPem, _certificate) = Certificates.Create(_time.GetUtcNow(), _listenAddress);
     }
 
     public void ExpireToken(string token) => _users[token].IsExpired = true;

@@ -129,7 +129,39 @@ public sealed class DesiredStateTests
     [Fact]
     public void BuildRoutes_Peers_AreTheirPrefixesInOrder() => Assert.Equal(
         [new Route(TestMesh.PodCIDR(2), "cilium_wg0"), new Route(TestMesh.PodCIDR(3), "cilium_wg0")],
-        DesiredState.BuildRoutes(Build(View(null, false, TestMesh.Announce(3), TestMesh.Announce(2)))));
+        Routes(View(null, false, TestMesh.Announce(3), TestMesh.Announce(2)), [], []));
+
+    [Fact]
+    public void BuildRoutes_PathThroughTheOtherSlot_TakesThePlaceOfTheOldRoute() => Assert.Equal(
+        [new Route(TestMesh.PodCIDR(2), "cilium_wg1")],
+        Routes(View(null, false, TestMesh.Announce(2)), new() { [TestMesh.Name(2)] = "cilium_wg1" }, [new Route(TestMesh.PodCIDR(2), "cilium_wg0")]));
+
+    // After a restart nobody has announced anything yet, and the traffic goes on where it went.
+    [Fact]
+    public void BuildRoutes_PeerThatNobodyExplains_KeepsItsRoute()
+    {
+        var view = View(null, false);
+        DesiredDevice[] devices = [Build(view, Observed(Peer(2))), Build(view, Observed(Peer(2))) with { Name = "cilium_wg1" }];
+        var kept = new Route(TestMesh.PodCIDR(2), "cilium_wg1");
+        Assert.Equal([kept], DesiredState.BuildRoutes(view, devices, new Dictionary<string, string>(), [kept]));
+    }
+
+    [Fact]
+    public void BuildDevice_IdleSlot_HasNeitherKeyNorPeers()
+    {
+        using var pair = Grains.Keys.KeyPair.Create();
+        var view = View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2)) with
+        {
+            Keys = [new Grains.Keys.SlotKey(Slot.One, pair, new Epoch(1), TestMesh.Start)],
+            IsSettled = true,
+        };
+        var device = Build(view, Observed(Peer(2)));
+        Assert.True(device.IsKeyless);
+        Assert.Empty(device.Peers);
+
+        // Before the keys of the devices are known, none is taken away.
+        Assert.False(Build(view with { IsSettled = false }, Observed(Peer(2))).IsKeyless);
+    }
 
     [Fact]
     public void BuildRules_RosterKnown_AreOurPodCIDRs()
@@ -140,7 +172,10 @@ public sealed class DesiredStateTests
     }
 
     private static MeshView View(NodeRoster? roster, bool isSynced, params PeerAnnouncement[] announcements) =>
-        new(TestMesh.Name(1), [], announcements.ToDictionary(announcement => announcement.NodeName), roster, isSynced);
+        new(TestMesh.Name(1), [], announcements.ToDictionary(announcement => announcement.NodeName), roster, isSynced, IsSettled: false);
+
+    private static EquatableArray<Route> Routes(MeshView view, Dictionary<string, string> paths, EquatableArray<Route> observed) =>
+        DesiredState.BuildRoutes(view, [Build(view)], paths, observed);
 
     private static DesiredDevice Build(MeshView view, Device? observed = null) =>
         DesiredState.BuildDevice(view, Slot.Zero, "cilium_wg0", TestMesh.ListenPort, observed, NoStarts);

@@ -115,22 +115,24 @@ public sealed class DriftDetectorTests
     public void OfRoutes_DeletedAndAdded_AreTold()
     {
         var (first, second, third) = (new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3)), new Route(TestMesh.PodCIDR(4), "eth0"));
-        Assert.Empty(DriftDetector.OfRoutes([first, second], [second, first], null));
+        Assert.Empty(DriftDetector.OfRoutes([first, second], [second, first], Nothing));
         Assert.Equal(
             [new Drift(DriftKind.RouteDeleted, "10.0.2.0/24"), new Drift(DriftKind.RouteAdded, "10.0.4.0/24")],
-            DriftDetector.OfRoutes([first, second], [second, third], null));
+            DriftDetector.OfRoutes([first, second], [second, third], Nothing));
     }
 
     // The kernel took them away together with the link.
     [Fact]
     public void OfRoutes_LinkLost_CountsOnlyWhatDidNotHangOnIt() => Assert.Equal(
         [new Drift(DriftKind.RouteDeleted, "10.0.3.0/24")],
-        DriftDetector.OfRoutes([new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3))], [], "cilium_wg0"));
+        DriftDetector.OfRoutes([new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3))], [], new HashSet<string> { "cilium_wg0" }));
 
     [Fact]
     public void OfRules_DeletedAndAdded_AreTold() => Assert.Equal(
         [new Drift(DriftKind.RuleDeleted, "10.0.1.0/24"), new Drift(DriftKind.RuleAdded, "10.0.5.0/24")],
         DriftDetector.OfRules([TestMesh.PodCIDR(1)], [TestMesh.PodCIDR(5)]));
+
+    private static readonly HashSet<string> Nothing = [];
 
     private static ExpectedDevice Expect(Device device) => new(
         device,

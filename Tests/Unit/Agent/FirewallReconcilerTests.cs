@@ -102,7 +102,7 @@ public sealed class FirewallReconcilerTests
     }
 
     private static MeshView View(IEnumerable<int> roster) =>
-        new(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(roster), IsSynced: true);
+        new(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(roster), IsSynced: true, IsSettled: true);
 
     private Task Reconcile(int[] roster, bool isResync = false) => _reconciler.Reconcile(View(roster), isResync, Token);
 }

@@ -1,4 +1,3 @@
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
@@ -157,7 +156,7 @@ public sealed class MeshAgentTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         await mesh.Start();
-        mesh.Devices.Remove(ReconcilePass.DeviceName);
+        mesh.Devices.Remove("cilium_wg0");
         Assert.True(await mesh.Agent.Reconcile(mesh.Token));
         Assert.Single(mesh.Device.Peers);
         Assert.Single(await mesh.Links.GetRoutes(mesh.Token));
@@ -169,10 +168,10 @@ public sealed class MeshAgentTests
         await using var mesh = new AgentHarness(2).Settled();
         mesh.Announce(2, revision: 2);
         mesh.Publish(1, 2);
-        Assert.Equal(TimeSpan.FromMilliseconds(500), await mesh.Start());
-        mesh.Devices.ChangePeer(ReconcilePass.DeviceName, TestMesh.Key(2), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow() });
-        mesh.Time.Advance(TimeSpan.FromMilliseconds(500));
-        Assert.Equal(Resync - TimeSpan.FromMilliseconds(500), await mesh.NextWait());
+        Assert.Equal(TimeSpan.FromMilliseconds(100), await mesh.Start());
+        mesh.Devices.ChangePeer("cilium_wg0", TestMesh.Key(2), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow() });
+        mesh.Time.Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Equal(Resync - TimeSpan.FromMilliseconds(100), await mesh.NextWait());
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
@@ -20,7 +19,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
 
     public MtuReconcilerTests()
     {
-        _mtu = new MtuReconciler(_links, Options.Create(new DeviceOptions()), this);
+        _mtu = new MtuReconciler(_links, new DeviceOptions(), this);
         _links.AddLink("cilium_wg0");
         _link = _links.TryGetLink("cilium_wg0", Token).Result!;
     }

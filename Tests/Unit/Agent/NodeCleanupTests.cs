@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 /// <summary>Cleanup removes what a silo made, and nothing else.</summary>
 public sealed class NodeCleanupTests
 {
-    private const string Name = ReconcilePass.DeviceName;
+    private const string Name = "cilium_wg0";
     private const int EPERM = 1;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

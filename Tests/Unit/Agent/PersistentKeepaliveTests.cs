@@ -10,7 +10,6 @@ public sealed class PersistentKeepaliveTests
 {
     private static readonly TimeSpan Off = TimeSpan.Zero;
     private static readonly TimeSpan On = TimeSpan.FromSeconds(15);
-    private static readonly Dictionary<PublicKey, string> Names = new() { [TestMesh.Key(2)] = "node-2" };
 
     [Fact]
     public void Apply_NewPair_StaysOffUntilItIsSettled()
@@ -40,6 +39,14 @@ public sealed class PersistentKeepaliveTests
         Assert.Equal(Off, Apply(Off, Off, isSettled: true, options: new DeviceOptions()));
     }
 
+    // Only then can be told a dead node from one whose silo is away.
+    [Fact]
+    public void Apply_NodeWithoutSilo_IsAsked()
+    {
+        Assert.Equal(PersistentKeepalive.ToSilent, Apply(Off, Off, isSettled: true, options: new DeviceOptions(), hasSilo: false));
+        Assert.Equal(On, Apply(Off, Off, isSettled: true, hasSilo: false));
+    }
+
     [Fact]
     public async Task Choose_TwoFamilies_TakesTheFirstAnnouncedWithARoute()
     {
@@ -59,11 +66,11 @@ public sealed class PersistentKeepaliveTests
     }
 
     private static TimeSpan Apply(
-        TimeSpan desired, TimeSpan current, bool isSettled, Grains.Keys.KeyPair? keyPair = null, DeviceOptions? options = null)
+        TimeSpan desired, TimeSpan current, bool isSettled, Grains.Keys.KeyPair? keyPair = null, DeviceOptions? options = null, bool hasSilo = true)
     {
         var device = new DesiredDevice("cilium_wg0", keyPair, 51871, [new DesiredPeer(TestMesh.Key(2), [], [], desired)]);
         var observed = new Device("cilium_wg0", TestMesh.Key(1), 51871, 0, [new DevicePeer(TestMesh.Key(2), null, [], current, null, 0, 0)]);
-        return PersistentKeepalive.Apply(device, observed, Names, options ?? new DeviceOptions { PersistentKeepalive = On }, _ => isSettled)
+        return PersistentKeepalive.Apply(device, observed, _ => PersistentKeepalive.Configured(options ?? new DeviceOptions { PersistentKeepalive = On }, "node-2", hasSilo), _ => isSettled)
             .Peers[0].PersistentKeepaliveInterval;
     }
 }

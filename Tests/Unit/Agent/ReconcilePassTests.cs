@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 /// <summary>One pass from what is there to what should be, and the order of its writes.</summary>
 public sealed class ReconcilePassTests
 {
-    private const string Name = ReconcilePass.DeviceName;
+    private const string Name = "cilium_wg0";
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

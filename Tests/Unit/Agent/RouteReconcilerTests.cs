@@ -10,7 +10,7 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 /// <summary>The routes of node 1: what a packet of its pods meets, before, after and at every step between.</summary>
 public sealed class RouteReconcilerTests
 {
-    private const string Device = ReconcilePass.DeviceName;
+    private const string Device = "cilium_wg0";
     private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
 
     private readonly FakeLinkClient _links = new();
@@ -81,7 +81,7 @@ public sealed class RouteReconcilerTests
         var restarted = new RouteReconciler(_links, new OptionsMonitor<EncryptionOptions>(_options));
         var view = View([1], []) with { Roster = null };
         await restarted.Protect(view, isResync: true, Token);
-        await restarted.Connect(view, Desired([]), Token);
+        await restarted.Connect(view, Tunnels([]), Token);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
         Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
@@ -134,7 +134,7 @@ public sealed class RouteReconcilerTests
     {
         await _routes.Protect(View([1, 2], []), isResync: true, Token);
         _links.FailNextCall();
-        await Assert.ThrowsAsync<DeviceException>(() => _routes.Connect(View([1, 2], [2]), Desired([2]), Token));
+        await Assert.ThrowsAsync<DeviceException>(() => _routes.Connect(View([1, 2], [2]), Tunnels([2]), Token));
         await Pass([1, 2], [2]);
 
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
@@ -187,7 +187,7 @@ public sealed class RouteReconcilerTests
             {
                 var view = View([1, .. after], peers);
                 routes.Protect(view, isResync: false, Token).GetAwaiter().GetResult();
-                routes.Connect(view, Desired(peers), Token).GetAwaiter().GetResult();
+                routes.Connect(view, Tunnels(peers), Token).GetAwaiter().GetResult();
                 before = after;
             }
             catch (DeviceException)
@@ -223,18 +223,16 @@ public sealed class RouteReconcilerTests
         [],
         announced.Distinct().ToDictionary(TestMesh.Name, node => TestMesh.Announce(node)),
         TestMesh.Roster(roster.Distinct()),
-        IsSynced: true);
+        IsSynced: true,
+        IsSettled: true);
 
-    private static DesiredDevice Desired(IEnumerable<int> peers) => new(
-        Device,
-        null,
-        TestMesh.ListenPort,
-        peers.Distinct().Select(node => new DesiredPeer(TestMesh.Key(node), [TestMesh.Endpoint(node)], [TestMesh.PodCIDR(node)], TimeSpan.Zero)).ToEquatableArray());
+    private static Func<EquatableArray<Route>, EquatableArray<Route>> Tunnels(IEnumerable<int> peers) =>
+        _ => peers.Distinct().Order().Select(node => new Route(TestMesh.PodCIDR(node), Device)).ToEquatableArray();
 
     private async Task Pass(int[] roster, int[] peers)
     {
         await _routes.Protect(View(roster, peers), isResync: false, Token);
-        await _routes.Connect(View(roster, peers), Desired(peers), Token);
+        await _routes.Connect(View(roster, peers), Tunnels(peers), Token);
     }
 
     private IEnumerable<object?> Operations(string name) => _links.Calls.Where(call => call.Operation == name).Select(call => call.Subject);

@@ -51,8 +51,52 @@ public sealed class KeyAgreementMatrixTests
     }
 
     [Fact]
+    public void Build_SlotIdleOnOneSide_HasNoCell()
+    {
+        MeshNode[] nodes = [WithSlotOne(Node(1, 2), 101, Peer(2, 102)), WithSlotOne(Node(2, 1), null)];
+        Assert.All(KeyAgreementMatrix.Build(nodes), cell => Assert.Equal((Slot.Zero, AgreementState.Agrees), (cell.Slot, cell.State)));
+        Assert.Equal(2, KeyAgreementMatrix.Build(nodes).Count);
+    }
+
+    [Fact]
+    public void Build_BothSlotsKeyed_HasACellForEach()
+    {
+        var cells = KeyAgreementMatrix.Build([WithSlotOne(Node(1, 2), 101, Peer(2, 102)), WithSlotOne(Node(2, 1), 102, Peer(1, 77))]);
+        Assert.Equal(
+            ["1/0 Agrees", "1/1 Differs", "2/0 Agrees", "2/1 Agrees"],
+            cells.Select(cell => $"{cell.NodeName["node-".Length..]}/{cell.Slot} {cell.State}"));
+    }
+
+    // Both have a key, but no slot in common: they cannot talk, and nothing may hide that.
+    [Fact]
+    public void Build_NoSlotInCommon_IsUnknown()
+    {
+        var other = WithSlotOne(Node(2), 102);
+        other = other with { Status = other.Status! with { Devices = [other.Status.Devices[0] with { PublicKey = null }, other.Status.Devices[1]] } };
+        Assert.All(KeyAgreementMatrix.Build([Node(1), other]), cell => Assert.Equal(AgreementState.Unknown, cell.State));
+        Assert.Equal(4, KeyAgreementMatrix.Build([Node(1), other]).Count);
+    }
+
+    [Fact]
+    public void Build_NoAnswerWithTwoSlots_IsUnknownForThoseInUse()
+    {
+        var gone = new MeshNode("node-9", null, "gone");
+        Assert.Equal([Slot.Zero], SlotsOf(KeyAgreementMatrix.Build([WithSlotOne(Node(1), null), gone])));
+        Assert.Equal([Slot.Zero, Slot.One], SlotsOf(KeyAgreementMatrix.Build([WithSlotOne(Node(1), 101), gone])));
+    }
+
+    [Fact]
     public void Build_NobodyAnswered_IsEmpty() =>
         Assert.Empty(KeyAgreementMatrix.Build([new MeshNode("node-1", null, "gone"), new MeshNode("node-2", null, "gone")]));
+
+    private static IEnumerable<Slot> SlotsOf(IEnumerable<KeyAgreement> cells) =>
+        cells.Where(cell => cell.NodeName == "node-9" && cell.State == AgreementState.Unknown).Select(cell => cell.Slot);
+
+    private static MeshNode WithSlotOne(MeshNode node, int? key, params PeerStatus[] peers)
+    {
+        var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", key is { } number ? TestMesh.Key(number) : null, 51872, 1420, [.. peers]);
+        return node with { Status = node.Status! with { Devices = [.. node.Status.Devices, device] } };
+    }
 
     private static (AgreementState, PublicKey?) Brief(KeyAgreement cell) => (cell.State, cell.HeldKey);
 

@@ -94,6 +94,26 @@ public sealed class ManifestTests
         Assert.NotEqual(0, (await Kubectl("kustomize", Path.Combine(TestData.Root, "deploy", "overlays"))).Code);
     }
 
+    [Fact]
+    public async Task Cleanup_Kustomize_IsOneDaemonSetWithASilosRights()
+    {
+        var folder = Path.Combine(TestData.Root, "deploy", "cleanup");
+        var set = Assert.Single(Manifests.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "daemonset.yaml"), Token)));
+        var pod = Manifests.At(set, "spec", "template", "spec");
+        Assert.Equal(Manifests.Text(Manifests.At(Manifests.Base("DaemonSet"), "spec", "template", "spec"), "serviceAccountName"), Manifests.Text(pod, "serviceAccountName"));
+        foreach (var (part, arguments) in (IEnumerable<(string, string[])>)[("initContainers", ["cleanup"]), ("containers", ["cleanup", "--stay"])])
+        {
+            var container = Assert.Single((YamlSequenceNode)pod[part]);
+            Assert.Equal(arguments, Manifests.Texts(container, "args"));
+            Assert.Equal(["OWG_CONFIG", NodeOptions.NameVariable, "DOTNET_EnableDiagnostics"], ((YamlSequenceNode)container["env"]).Select(item => Manifests.Text(item, "name")));
+            Assert.Equal(Manifests.Container["securityContext"], container["securityContext"]);
+        }
+
+        var (output, code) = await Kubectl("kustomize", folder);
+        Assert.SkipWhen(output is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
+        Assert.True(code == 0, output);
+    }
+
     private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups") from resource in Manifests.Texts(rule, "resources") select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
 

@@ -41,13 +41,19 @@ public sealed class OptionsValidatorTests
     public void Validate_Rotation_HoldsItsRanges()
     {
         CheckRange("Rotation:Period", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), OneTick, value => Rotation(options => options.Period = value));
+        CheckRange("Rotation:Slots", 1, 2, 1, value => Rotation(options => options.Slots = value));
+        CheckRange("Rotation:GracePeriod", TimeSpan.Zero, TimeSpan.FromHours(1), OneTick, value => Rotation(options => options.GracePeriod = value));
+        CheckRange("Rotation:MaxKeyAge", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), OneTick, value => Rotation(options => options.MaxKeyAge = value));
+        CheckBounds("Rotation:MaxLaggingFraction", 0, 1, -0.01, 1.01, value => Rotation(options => options.MaxLaggingFraction = value));
+        AssertFails("NaN", Rotation(options => options.MaxLaggingFraction = double.NaN));
         CheckRange("Rotation:ApplyTimeout", Milliseconds(100), Minutes(1), OneTick, value => Rotation(options => options.ApplyTimeout = value));
     }
 
     [Fact]
     public void Validate_Device_HoldsItsRanges()
     {
-        CheckRange("Device:ListenPort", 1, 65535, 1, value => Device(options => options.ListenPort = value));
+        // Slot 1 listens on the port above.
+        CheckRange("Device:ListenPort", 1, 65534, 1, value => Device(options => options.ListenPort = value));
         CheckRange("Device:ResyncInterval", TimeSpan.FromSeconds(1), Minutes(10), OneTick, value => Device(options => options.ResyncInterval = value));
         CheckRange("Device:Mtu", 576, 65455, 1, value => Device(options => options.Mtu = value));
         Assert.True(Device(options => options.Mtu = 0).Succeeded);

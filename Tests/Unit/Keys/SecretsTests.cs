@@ -50,7 +50,7 @@ public sealed class SecretsTests
     [Theory]
     [InlineData(typeof(KeyPair), typeof(PublicKey))]
     [InlineData(typeof(Identity), typeof(PublicKey))]
-    [InlineData(typeof(KeyRing), typeof(IReadOnlyList<SlotKey>))]
+    [InlineData(typeof(KeyRing), typeof(IReadOnlyList<SlotKey>), typeof(bool))]
     [InlineData(typeof(SlotKey), typeof(Slot), typeof(KeyPair), typeof(Epoch), typeof(DateTimeOffset), typeof(Type))]
     public void Properties_Holder_ReturnNoSecret(Type holder, params Type[] allowed) => Assert.All(
         holder.GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic),

@@ -57,6 +57,9 @@ public sealed class SetupTests
     [InlineData("NODES", "three")]
     [InlineData("PERIOD", "500ms")]
     [InlineData("DURATION", "soon")]
+    [InlineData("ROTATIONS", "0")]
+    [InlineData("ROUNDS", "many")]
+    [InlineData("RUNS", "ABD")]
     public void LocalOptions_BadValue_NamesTheVariable(string name, string value) => Assert.StartsWith(
         name + ":",
         Assert.Throws<FormatException>(() => LocalOptions.Read(n => n == name ? value : null, TimeSpan.FromSeconds(5))).Message,
@@ -66,6 +69,8 @@ public sealed class SetupTests
     public void Prerequisites_MissingPrograms_AreNamedByPackageOnce()
     {
         Assert.Equal(["wireguard-go", "util-linux"], Prerequisites.FindMissing(p => p is not ("wireguard-go" or "nsenter" or "unshare")));
+        Assert.Equal(["iperf3"], Prerequisites.FindMissing(p => p != "iperf3", Prerequisites.ForThroughput));
+        Assert.Empty(Prerequisites.FindMissing(p => p != "iperf3"));
         Assert.Empty(Prerequisites.FindMissing(_ => true));
     }
 

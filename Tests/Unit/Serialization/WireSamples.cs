@@ -12,8 +12,32 @@ internal static class WireSamples
     private static readonly AnnouncementSequence Sequence = new(new Epoch(14_726_880), 1234);
     private static readonly IPPrefix PodCIDR = IPPrefix.Parse("10.244.1.0/24");
     private static readonly IPPrefix PodCIDRv6 = IPPrefix.Parse("fd00:1::/64");
-    private static readonly SlotAnnouncement SlotAnnouncement = new(Slot.One, Key(0x22), new Epoch(14_726_879), 51872);
-    private static readonly SlotStatus SlotStatus = new(Slot.One, Key(0x22), new Epoch(14_726_879), Time);
+    private static readonly SlotAnnouncement SlotAnnouncement = new(Slot.One, Key(0x22), new Epoch(14_726_879), 51872) { ServesEpoch = new Epoch(14_726_881) };
+    private static readonly PathStatus Path = new("node-2", Slot.One, Key(0x44), IsProven: true);
+    private static readonly LaggingNode Lagging = new("node-3", "packets of it still come in through slot 0");
+    private static readonly ClockSkew Skew = new("node-2", TimeSpan.FromMilliseconds(-250), Time);
+
+    private static readonly SlotStatus SlotStatus = new(Slot.One, Key(0x22), new Epoch(14_726_879), Time)
+    {
+        ServesEpoch = new Epoch(14_726_881),
+        Phase = SlotPhase.Carrying,
+    };
+
+    private static readonly RotationStatus Rotation = new()
+    {
+        ActiveSlot = Slot.One,
+        CutOverPeers = 2,
+        Peers = 3,
+        LastDuration = TimeSpan.FromMilliseconds(480),
+        Lagging = [Lagging],
+        Deferrals = 1,
+        HandshakeRetries = 4,
+        FrozenUntil = Time.AddMinutes(10),
+        ClockCorrection = TimeSpan.FromSeconds(-31),
+        ClockSkews = [Skew],
+        Problem = "kept the key for another turn",
+    };
+
     private static readonly RefusalCount Refusal = new(AnnouncementOutcome.KeyOfAnotherNode, 3, "node-2", "key AAAA belongs to 'node-3'", Time);
     private static readonly ReceiverStatus Receiver = new("node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, "no answer");
     private static readonly DeliveryStatus Delivery = new(Sequence, Time, [Receiver]);
@@ -29,6 +53,7 @@ internal static class WireSamples
         AllowedIPs = [PodCIDR, PodCIDRv6],
         IssuedAt = Time,
         Signature = [.. Enumerable.Range(0, 64).Select(i => (byte)i)],
+        FrozenUntil = Time.AddMinutes(10),
     };
 
     private static readonly PeerStatus Peer = new(
@@ -57,6 +82,8 @@ internal static class WireSamples
         Drifts = [Drift],
         Problem = "waits for the first answer of another silo",
         DroppedPackets = 12,
+        Paths = [Path],
+        Rotation = Rotation,
     };
 
     private static readonly MeshNode Node = new("node-1", Status, "waits for the first answer of another silo");
@@ -66,6 +93,7 @@ internal static class WireSamples
     {
         [typeof(AnnouncementReceipt)] = new AnnouncementReceipt("node-2", AnnouncementOutcome.StaleSequence, Sequence),
         [typeof(AnnouncementSequence)] = Sequence,
+        [typeof(ClockSkew)] = Skew,
         [typeof(DeliveryStatus)] = Delivery,
         [typeof(DeviceStatus)] = Device,
         [typeof(DigestEntry)] = DigestEntry,
@@ -75,12 +103,15 @@ internal static class WireSamples
         [typeof(EquatableArray<>)] = new EquatableArray<string>(["a", "b"]),
         [typeof(IPPrefix)] = PodCIDRv6,
         [typeof(KeyAgreement)] = Agreement,
+        [typeof(LaggingNode)] = Lagging,
         [typeof(MeshDigest)] = new MeshDigest([DigestEntry]),
         [typeof(MeshNode)] = Node,
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
         [typeof(NodeLocalPlacement)] = new NodeLocalPlacement(),
         [typeof(NodeStatus)] = Status,
         [typeof(NodeUnavailableException)] = new NodeUnavailableException("node-2", "No active silo hosts node 'node-2'."),
+        [typeof(PathReply)] = new PathReply(Path, Time),
+        [typeof(PathStatus)] = Path,
         [typeof(PeerAnnouncement)] = Announcement,
         [typeof(PeerStatus)] = Peer,
         [typeof(PublicKey)] = PublicKey.Parse("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="),
@@ -88,6 +119,7 @@ internal static class WireSamples
         [typeof(RefusalCount)] = Refusal,
         [typeof(RotationFailedException)] = new RotationFailedException("The device of 'node-1' did not take the new key."),
         [typeof(RotationReceipt)] = new RotationReceipt("node-1", Key(0x33), Key(0x34), Sequence),
+        [typeof(RotationStatus)] = Rotation,
         [typeof(Slot)] = Slot.One,
         [typeof(SlotAnnouncement)] = SlotAnnouncement,
         [typeof(SlotStatus)] = SlotStatus,

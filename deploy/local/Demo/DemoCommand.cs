@@ -2,18 +2,12 @@ using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Setup;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Spectre.Console;
 
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary><c>make demo</c>: a mesh to look at and to play with, until Ctrl-C.</summary>
 internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextWriter output)
 {
-    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(1);
-
-    // A line a second would bury everything else in a log.
-    private static readonly TimeSpan PlainRefresh = TimeSpan.FromSeconds(5);
-
     /// <summary>Runs it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
@@ -30,15 +24,8 @@ internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextW
             await using var probes = new MeshProbes(mesh, time);
             probes.Observer.Start();
             await using var status = new StatusPoller(mesh, time);
-            var view = new DemoView(plan, options.Period, probes, status, time);
-            if (Console.IsOutputRedirected)
-            {
-                await PrintLinesAsync(view, cancellationToken);
-            }
-            else
-            {
-                await ShowLiveAsync(view, cancellationToken);
-            }
+            var view = new DemoView(plan, options.Period, probes, status, time, isNode: _ => true, hints: []);
+            await new DemoScreen(time, output).ShowAsync(view, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -49,34 +36,5 @@ internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextW
         return 0;
 
         void Report(string text) => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}");
-    }
-
-    private async Task ShowLiveAsync(DemoView view, CancellationToken cancellationToken) =>
-        await AnsiConsole.Live(new Text("")).StartAsync(async live =>
-        {
-            while (true)
-            {
-                live.UpdateTarget(DemoTable.Render(view.Take()));
-                live.Refresh();
-                await Task.Delay(Refresh, time, cancellationToken);
-            }
-        });
-
-    private async Task PrintLinesAsync(DemoView view, CancellationToken cancellationToken)
-    {
-        foreach (var line in DemoLines.Introduce(view.Take()))
-        {
-            output.WriteLine(line);
-        }
-
-        while (true)
-        {
-            // First the pause: at the start nothing has been measured yet.
-            await Task.Delay(PlainRefresh, time, cancellationToken);
-            foreach (var line in DemoLines.Render(view.Take()))
-            {
-                output.WriteLine(line);
-            }
-        }
     }
 }

@@ -11,6 +11,7 @@ internal static class DemoLines
         $"Orleans Dashboard: {snapshot.Plan.DashboardUri}",
         "Try:  deploy/local/exec node-1 wg show",
         "      deploy/local/exec node-1 owg status",
+        .. snapshot.Hints,
         "Ctrl-C ends the demo and removes everything.",
     ];
 

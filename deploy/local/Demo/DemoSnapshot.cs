@@ -28,9 +28,17 @@ internal sealed record DemoRow(
 
 /// <summary>All that the demo shows at one moment.</summary>
 /// <param name="Plan">The mesh.</param>
-/// <param name="Rows">By node number.</param>
-/// <param name="Pings">Each ordered pair of nodes over the last seconds.</param>
+/// <param name="Nodes">Those of its machines that are nodes.</param>
+/// <param name="Rows">One for each of these, in the same order.</param>
+/// <param name="Pings">Each ordered pair of these over the last seconds.</param>
 /// <param name="Period">Length of an epoch.</param>
+/// <param name="Hints">What else to try, line by line.</param>
 /// <param name="Note">Something to tell about the mesh as a whole; empty if nothing.</param>
 internal sealed record DemoSnapshot(
-    MeshPlan Plan, IReadOnlyList<DemoRow> Rows, IReadOnlyDictionary<NodePair, PingReport> Pings, TimeSpan Period, string Note);
+    MeshPlan Plan,
+    IReadOnlyList<NodePlan> Nodes,
+    IReadOnlyList<DemoRow> Rows,
+    IReadOnlyDictionary<NodePair, PingReport> Pings,
+    TimeSpan Period,
+    IReadOnlyList<string> Hints,
+    string Note);

@@ -55,15 +55,15 @@ internal static class DemoTable
     {
         var table = new Table().Border(TableBorder.Rounded).Title("answered pings, row to column");
         table.AddColumn("");
-        foreach (var to in snapshot.Plan.Nodes)
+        foreach (var to in snapshot.Nodes)
         {
             // Twenty columns fit only without the word.
             table.AddColumn(new TableColumn(to.Number.ToString(CultureInfo.InvariantCulture)).RightAligned());
         }
 
-        foreach (var from in snapshot.Plan.Nodes)
+        foreach (var from in snapshot.Nodes)
         {
-            table.AddRow([new Text(from.PodName), .. snapshot.Plan.Nodes.Select(to => from == to
+            table.AddRow([new Text(from.PodName), .. snapshot.Nodes.Select(to => from == to
                 ? new Text("") as IRenderable
                 : Cell(snapshot.Pings[new NodePair(from.Name, to.Name)]))]);
         }

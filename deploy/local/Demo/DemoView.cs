@@ -6,7 +6,15 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary>Puts together what the devices show from outside and what the silos say.</summary>
-internal sealed class DemoView(MeshPlan plan, TimeSpan period, MeshProbes probes, StatusPoller status, TimeProvider time)
+/// <param name="plan">The machines.</param>
+/// <param name="period">Length of an epoch.</param>
+/// <param name="probes">What is seen from outside.</param>
+/// <param name="status">What the silos say.</param>
+/// <param name="time">The clock.</param>
+/// <param name="isNode">Whether a machine is a node at the moment; the others are not shown.</param>
+/// <param name="hints">What else to try, line by line.</param>
+internal sealed class DemoView(
+    MeshPlan plan, TimeSpan period, MeshProbes probes, StatusPoller status, TimeProvider time, Func<NodePlan, bool> isNode, IReadOnlyList<string> hints)
 {
     /// <summary>Characters of a public key that are enough to see it change.</summary>
     private const int ShortKeyLength = 8;
@@ -22,11 +30,19 @@ internal sealed class DemoView(MeshPlan plan, TimeSpan period, MeshProbes probes
 
         // Pings of the last second may still be answered.
         var until = now - MeshProbes.Patience;
+        var nodes = plan.Nodes.Where(isNode).ToList();
+        var names = nodes.Select(node => node.Name).ToHashSet();
         return new DemoSnapshot(
-            plan, [.. plan.Nodes.Select(n => Row(n, sample, now))], probes.Report(until - PingWindow, until), period, status.Problem);
+            plan,
+            nodes,
+            [.. nodes.Select(node => Row(node, nodes, sample, now))],
+            probes.Report(until - PingWindow, until).Where(pair => names.Contains(pair.Key.From) && names.Contains(pair.Key.To)).ToDictionary(),
+            period,
+            hints,
+            status.Problem);
     }
 
-    private DemoRow Row(NodePlan node, DeviceSample sample, DateTimeOffset now)
+    private DemoRow Row(NodePlan node, IReadOnlyList<NodePlan> nodes, DeviceSample sample, DateTimeOffset now)
     {
         var device = sample.Devices.GetValueOrDefault(node.Name) ?? NoDevice;
         var said = status.Latest?.Nodes.GetValueOrDefault(node.Name);
@@ -37,7 +53,7 @@ internal sealed class DemoView(MeshPlan plan, TimeSpan period, MeshProbes probes
             said?.Epoch,
             KeyAge(device.PublicKey, said, uses.Last, now),
             device.PublicKey?[..ShortKeyLength] ?? "none",
-            plan.Nodes.Count(holder => holder != node && AgreementHistory.Agrees(sample, holder, node)),
+            nodes.Count(holder => holder != node && AgreementHistory.Agrees(sample, holder, node)),
             now - handshake,
             device.Peers.Sum(p => p.ReceiveBytes),
             device.Peers.Sum(p => p.TransmitBytes),

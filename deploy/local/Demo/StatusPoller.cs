@@ -38,7 +38,15 @@ internal sealed class StatusPoller : IAsyncDisposable
             for (var attempt = 0; ; attempt++)
             {
                 // Ask one node after the other: a silo that someone killed for fun must not blind the demo.
-                var (status, problem) = await MeshStatusReader.ReadAsync(mesh, mesh.Plan.Nodes[attempt % mesh.Plan.Nodes.Count], cancellationToken);
+                var node = mesh.Plan.Nodes[attempt % mesh.Plan.Nodes.Count];
+                if (mesh.Silo(node) is null)
+                {
+                    // A machine that is no node yet.
+                    await Task.Delay(TimeSpan.FromMilliseconds(200), time, cancellationToken);
+                    continue;
+                }
+
+                var (status, problem) = await MeshStatusReader.ReadAsync(mesh, node, cancellationToken);
                 (Latest, Problem) = (status ?? Latest, problem);
                 await Task.Delay(Pause, time, cancellationToken);
             }

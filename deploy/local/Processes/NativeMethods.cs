@@ -24,6 +24,9 @@ internal static partial class NativeMethods
     /// <summary><c>setns(2)</c>: a network namespace.</summary>
     public const int CLONE_NEWNET = 0x40000000;
 
+    /// <summary><c>sched(7)</c>: real time, taking turns.</summary>
+    public const int SCHED_RR = 2;
+
     /// <summary><c>kill(2)</c>.</summary>
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     public static partial int Kill(int pid, int signal);
@@ -31,6 +34,10 @@ internal static partial class NativeMethods
     /// <summary><c>setns(2)</c>: moves the calling thread, and only it, into a namespace.</summary>
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
     public static partial int SetNamespace(SafeFileHandle file, int kind);
+
+    /// <summary><c>sched_setscheduler(2)</c> for one thread; its <c>struct sched_param</c> is the priority and nothing else.</summary>
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
+    public static partial int SetScheduler(int thread, int policy, in int priority);
 
     /// <summary><c>geteuid(2)</c>.</summary>
     [LibraryImport("libc", EntryPoint = "geteuid")]

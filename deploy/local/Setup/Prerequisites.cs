@@ -23,16 +23,21 @@ internal static class Prerequisites
         ("mount", "mount"),
     ];
 
+    /// <summary>What measuring throughput needs besides.</summary>
+    public static IReadOnlyList<(string Program, string Package)> ForThroughput { get; } = [("iperf3", "iperf3")];
+
     /// <summary>Packages of the programs that are missing.</summary>
     /// <param name="isInstalled">Whether a program is there.</param>
-    public static IReadOnlyList<string> FindMissing(Func<string, bool> isInstalled) =>
-        [.. Needed.Where(n => !isInstalled(n.Program)).Select(n => n.Package).Distinct()];
+    /// <param name="besides">Programs that not every mesh needs.</param>
+    public static IReadOnlyList<string> FindMissing(Func<string, bool> isInstalled, IReadOnlyList<(string Program, string Package)>? besides = null) =>
+        [.. Needed.Concat(besides ?? []).Where(n => !isInstalled(n.Program)).Select(n => n.Package).Distinct()];
 
     /// <summary>Installs what is missing; does nothing, not even say so, if nothing is.</summary>
     /// <exception cref="PrerequisiteException">Packages are missing and could not be installed.</exception>
-    public static async Task EnsureAsync(TextWriter output, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task EnsureAsync(
+        TextWriter output, TimeProvider time, CancellationToken cancellationToken, IReadOnlyList<(string Program, string Package)>? besides = null)
     {
-        var missing = FindMissing(IsInstalled);
+        var missing = FindMissing(IsInstalled, besides);
         if (missing.Count > 0)
         {
             await InstallAsync(missing, output, time, cancellationToken);

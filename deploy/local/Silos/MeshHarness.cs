@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Processes;
@@ -45,6 +46,10 @@ internal sealed class MeshHarness : IAsyncDisposable
     /// <summary>Starts helpers of the mesh, such as a capture, and notes their ids.</summary>
     public ProcessRecorder Recorder => _recorder;
 
+    /// <summary>Where this program's own runtime is installed: the value of DOTNET_ROOT for others.</summary>
+    public static string RuntimeDirectory { get; } =
+        Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
+
     /// <summary>Cleans leftovers of the same prefix and makes the topology.</summary>
     /// <param name="plan">Names and addresses.</param>
     /// <param name="state">Files.</param>
@@ -85,9 +90,8 @@ internal sealed class MeshHarness : IAsyncDisposable
     public void InstallBinary(string binary)
     {
         // A wrapper rather than a link, because a runtime outside the usual places is found only by DOTNET_ROOT.
-        var runtime = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
         var wrapper = Path.Combine(State.BinDirectory, "owg");
-        File.WriteAllText(wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{runtime}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
+        File.WriteAllText(wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{RuntimeDirectory}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
         File.SetUnixFileMode(wrapper, (UnixFileMode)Convert.ToInt32("755", 8));
     }
 
@@ -105,10 +109,12 @@ internal sealed class MeshHarness : IAsyncDisposable
     }
 
     /// <summary>Starts the silo of a node with its configuration file.</summary>
-    public void StartSilo(NodePlan node) => _silos[node] = _recorder.Start(
+    /// <param name="node">The node.</param>
+    /// <param name="variables">Environment variables besides the usual ones.</param>
+    public void StartSilo(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null) => _silos[node] = _recorder.Start(
         NamespaceCommand.InNode(State, node, "owg", "run", "--config", State.SiloConfiguration(node)),
         State.SiloLog(node),
-        NamespaceCommand.NodeEnvironment(State, node));
+        NamespaceCommand.NodeEnvironment(State, node).Concat(variables ?? new Dictionary<string, string?>()).ToDictionary());
 
     /// <summary>The silo process of a node, if one was started.</summary>
     public OwnedProcess? Silo(NodePlan node) => _silos.GetValueOrDefault(node);
@@ -135,6 +141,23 @@ internal sealed class MeshHarness : IAsyncDisposable
     {
         var line = NamespaceCommand.InNode(State, node, command);
         return Command.RunAsync(line[0], line.Skip(1), cancellationToken, environment: NamespaceCommand.NodeEnvironment(State, node));
+    }
+
+    /// <summary>Runs the userspace devices of all nodes ahead of every other process, so that packets are not lost to the load of the machine.</summary>
+    /// <exception cref="MeshFailedException">The system does not allow it.</exception>
+    public async Task FavourDevicesAsync(CancellationToken cancellationToken)
+    {
+        foreach (var node in Plan.Nodes)
+        {
+            var processes = await Command.RunAsync("ip", ["netns", "pids", node.Namespace], cancellationToken);
+            foreach (var id in processes.EnsureSuccess().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                if (File.ReadAllText($"/proc/{id}/comm").Trim() == "wireguard-go" && !RealTimePriority.Give(int.Parse(id, CultureInfo.InvariantCulture)))
+                {
+                    throw new MeshFailedException($"wireguard-go of {node.Name} (process {id}) cannot have real-time priority: expected root with CAP_SYS_NICE.");
+                }
+            }
+        }
     }
 
     /// <summary>Removes everything that belongs to the mesh. Not cancellable, but bounded.</summary>

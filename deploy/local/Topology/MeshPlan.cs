@@ -32,6 +32,9 @@ internal sealed partial record MeshPlan
     /// <summary>TCP port of the membership store.</summary>
     public const int RedisPort = 6379;
 
+    /// <summary>TCP port of the API server, on the host's address of the underlay.</summary>
+    public const int ApiServerPort = 6443;
+
     private const int HostNumber = 254;
     private const int PrefixLength = 24;
     private const int IPv6PrefixLength = 64;
@@ -118,6 +121,9 @@ internal sealed partial record MeshPlan
 
     /// <summary>The plan of the tests that measure for long: others may run beside them.</summary>
     public static MeshPlan Steady(int nodeCount) => new("owgs", nodeCount, 102, 246);
+
+    /// <summary>The plan of <c>make bench-rotation</c>, which takes long enough to have a demo beside it.</summary>
+    public static MeshPlan Bench(int nodeCount) => new("owgb", nodeCount, 105, 249);
 
     /// <summary>Address at which the silo of <paramref name="node"/> serves health and pages.</summary>
     /// <remarks>Only the first node's page is for the host; the others stay on loopback.</remarks>

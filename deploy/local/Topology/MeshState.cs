@@ -33,6 +33,18 @@ internal sealed class MeshState(string directory)
     /// <summary>Log of the membership store.</summary>
     public string RedisLog => Path.Combine(RedisDirectory, "redis.log");
 
+    /// <summary>How to reach the API server as its administrator, from the host and from every node; exists while it runs.</summary>
+    public string KubeConfig => Path.Combine(Directory, "kubeconfig");
+
+    /// <summary>Log of the API server.</summary>
+    public string ApiServerLog => Path.Combine(Directory, "api-server.log");
+
+    /// <summary>The silos' bearer token, as the kubelet would mount one.</summary>
+    public string ApiToken => Path.Combine(Directory, "token");
+
+    /// <summary>Who signed the API server's certificate.</summary>
+    public string ApiAuthority => Path.Combine(Directory, "ca.crt");
+
     /// <summary>The state of a plan's mesh: the environment's choice for the demo, or <c>/run/PREFIX-local</c>.</summary>
     public static MeshState For(MeshPlan plan, string? overriddenDirectory = null) =>
         new(string.IsNullOrEmpty(overriddenDirectory) ? $"/run/{plan.Prefix}-local" : overriddenDirectory);
@@ -49,6 +61,9 @@ internal sealed class MeshState(string directory)
 
     /// <summary>The silo's configuration.</summary>
     public string SiloConfiguration(NodePlan node) => Path.Combine(NodeDirectory(node), "silo.json");
+
+    /// <summary>The node's object, for <c>kubectl create -f</c>.</summary>
+    public string NodeObject(NodePlan node) => Path.Combine(NodeDirectory(node), "node.json");
 
     /// <summary>Standard output and error of the silo.</summary>
     public string SiloLog(NodePlan node) => Path.Combine(NodeDirectory(node), "silo.log");

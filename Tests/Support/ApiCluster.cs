@@ -7,8 +7,9 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
-namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
+namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>A Kubernetes API for tests, with our definition installed and a namespace of its own that is removed at the end.</summary>
 /// <remarks>
@@ -18,6 +19,7 @@ public sealed class ApiCluster : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("owg-kube-").FullName;
     private readonly List<IDisposable> _owned = [];
+    private readonly List<string> _clusterRoles = [];
     private HttpClient _admin = new();
 
     internal TestApiServer Server { get; private set; } = null!;
@@ -54,12 +56,29 @@ public sealed class ApiCluster : IAsyncLifetime
         // A start that failed has no server; that failure is what the run shall show.
         if (Server is not null)
         {
+            foreach (var name in _clusterRoles)
+            {
+                using var role = await _admin.DeleteAsync(new Uri(Server.Address, $"apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"), CancellationToken.None);
+                using var binding = await _admin.DeleteAsync(new Uri(Server.Address, $"apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}"), CancellationToken.None);
+            }
+
+            // Nobody waits for its end, which needs a controller that a server on its own does not have.
             using var answer = await _admin.DeleteAsync(new Uri(Server.Address, $"api/v1/namespaces/{Namespace}"), CancellationToken.None);
             await Server.DisposeAsync();
         }
 
         _admin.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Restarts the server with a certificate of another authority; the file that clients read keeps the old one.</summary>
+    internal async Task ReplaceAuthorityAsync()
+    {
+        await Server.StopListeningAsync();
+        Server.ReplaceAuthority();
+        await Server.ListenAsync(TestContext.Current.CancellationToken);
+        _admin.Dispose();
+        _admin = CreateHttpClient(Server.AdminToken);
     }
 
     internal string AuthorityFile => Path.Combine(_folder, "ca.crt");
@@ -154,25 +173,37 @@ public sealed class ApiCluster : IAsyncLifetime
             return Server.AddToken($"system:serviceaccount:{Namespace}:test", rules);
         }
 
-        var name = $"user-{Guid.NewGuid():N}"[..20];
-        var items = rules.Select(rule => new JsonObject
-        {
-            ["apiGroups"] = new JsonArray(rule.Group),
-            ["resources"] = new JsonArray(rule.Resource),
-            ["verbs"] = new JsonArray([.. rule.Verbs.Select(verb => JsonValue.Create(verb))]),
-        });
+        var name = $"owg-user-{Guid.NewGuid():N}"[..24];
         JsonObject Named() => new() { ["name"] = name };
-        var roles = $"apis/rbac.authorization.k8s.io/v1/namespaces/{Namespace}";
         await PostAsync($"api/v1/namespaces/{Namespace}/serviceaccounts", new JsonObject { ["metadata"] = Named() });
-        await PostAsync($"{roles}/roles", new JsonObject { ["metadata"] = Named(), ["rules"] = new JsonArray([.. items]) });
-        await PostAsync($"{roles}/rolebindings", new JsonObject
+        const string Rbac = "apis/rbac.authorization.k8s.io/v1";
+        await GrantAsync($"{Rbac}/namespaces/{Namespace}/role", "Role", rules.Where(rule => rule.Namespace is not null));
+        if (rules.Any(rule => rule.Namespace is null))
         {
-            ["metadata"] = Named(),
-            ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "Role", ["name"] = name },
-            ["subjects"] = new JsonArray(new JsonObject { ["kind"] = "ServiceAccount", ["name"] = name, ["namespace"] = Namespace }),
-        });
+            // Of no namespace, so they do not go with ours.
+            await GrantAsync($"{Rbac}/clusterrole", "ClusterRole", rules.Where(rule => rule.Namespace is null));
+            _clusterRoles.Add(name);
+        }
+
         var token = await PostAsync($"api/v1/namespaces/{Namespace}/serviceaccounts/{name}/token", new JsonObject { ["spec"] = new JsonObject() });
         return (string)token["status"]!["token"]!;
+
+        async Task GrantAsync(string path, string kind, IEnumerable<AccessRule> granted)
+        {
+            var items = granted.Select(rule => new JsonObject
+            {
+                ["apiGroups"] = new JsonArray(rule.Group),
+                ["resources"] = new JsonArray(rule.Resource),
+                ["verbs"] = new JsonArray([.. rule.Verbs.Select(verb => JsonValue.Create(verb))]),
+            });
+            await PostAsync(path + "s", new JsonObject { ["metadata"] = Named(), ["rules"] = new JsonArray([.. items]) });
+            await PostAsync(path + "bindings", new JsonObject
+            {
+                ["metadata"] = Named(),
+                ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = kind, ["name"] = name },
+                ["subjects"] = new JsonArray(new JsonObject { ["kind"] = "ServiceAccount", ["name"] = name, ["namespace"] = Namespace }),
+            });
+        }
     }
 
     internal async Task<JsonNode> PostAsync(string path, JsonObject body)

@@ -1,0 +1,44 @@
+namespace Orleans.WireGuard.Grains.Rotation;
+
+/// <summary>What a node knows about a peer that may depend on one of its keys.</summary>
+/// <param name="NodeName">The peer.</param>
+/// <param name="IsLive">Whether its device was heard of lately, or its silo is an active member.</param>
+/// <param name="HasHandshake">Whether there ever was a handshake with it on the slot in question. Without one there is nothing to cut off.</param>
+/// <param name="HasAnswered">Whether its silo has just said through which slot it sends.</param>
+/// <param name="Path">What it said, now or the last time it answered; <see langword="null"/> if it sends through none, or never answered.</param>
+/// <param name="HasEverAnswered">Whether <paramref name="Path"/> is an answer at all.</param>
+/// <param name="OwnSlot">The slot through which this node sends to it; <see langword="null"/> if it cannot.</param>
+/// <param name="LastDataAt">When data of it last came in through the slot in question; <see langword="null"/> if never.</param>
+internal sealed record PeerFacts(
+    string NodeName, bool IsLive, bool HasHandshake, bool HasAnswered, PathStatus? Path, bool HasEverAnswered, Slot? OwnSlot, DateTimeOffset? LastDataAt);
+
+/// <summary>Tells which peers would be cut off if a slot's key went away (invariant I3). Pure.</summary>
+internal static class LaggardRules
+{
+    /// <summary>The peers that depend on the key, by node name.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="key">The public half of its key.</param>
+    /// <param name="isOnly">Whether there is no other slot. Then every peer uses it, and what counts is whether it would learn the new key.</param>
+    /// <param name="peers">What is known.</param>
+    /// <param name="quietSince">Data that came later than this shows that the peer still sends.</param>
+    public static IReadOnlyList<LaggingNode> Find(
+        Slot slot, PublicKey key, bool isOnly, IEnumerable<PeerFacts> peers, DateTimeOffset quietSince) =>
+        [.. from peer in peers
+            where peer is { IsLive: true, HasHandshake: true }
+            let reason = isOnly ? ReasonOnOnlySlot(peer) : Reason(slot, key, peer, quietSince)
+            where reason is not null
+            orderby peer.NodeName
+            select new LaggingNode(peer.NodeName, reason)];
+
+    private static string? ReasonOnOnlySlot(PeerFacts peer) =>
+        peer.HasAnswered ? null : "its silo does not answer, so it would not learn the new key";
+
+    private static string? Reason(Slot slot, PublicKey key, PeerFacts peer, DateTimeOffset quietSince) =>
+        !peer.HasEverAnswered ? "its silo does not answer, and nobody knows through which slot it sends"
+        : peer.Path is { } path && path.Slot == slot && path.PeerKey == key ? (peer.HasAnswered
+            ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"
+            : $"its silo does not answer, and it sent through slot {slot} when it last did")
+        : peer.LastDataAt > quietSince ? $"packets of it still come in through slot {slot}"
+        : peer.OwnSlot == slot ? $"this node still sends to it through slot {slot}"
+        : null;
+}

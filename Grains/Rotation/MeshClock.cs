@@ -1,0 +1,70 @@
+namespace Orleans.WireGuard.Grains.Rotation;
+
+/// <summary>The time by which this node rotates: its own clock, unless that is far from the mesh's.</summary>
+/// <remarks>
+/// A clock that is a quarter of a period off rotates at the wrong moment, and one that is a whole period off replaces the slot that others use.
+/// Nothing breaks by that, since no key is replaced that a peer depends on, but rotations would wait for each other. So such a node follows the
+/// median of the mesh, in which it counts itself. Safe to use from several threads.
+/// </remarks>
+internal sealed class MeshClock(TimeProvider timeProvider)
+{
+    /// <summary>The part of a period beyond which the median is followed.</summary>
+    public const double FollowFraction = 1.0 / 4;
+
+    /// <summary>The part of a period beyond which a clock is worth a warning.</summary>
+    public const double WarnFraction = 1.0 / 8;
+
+    // A skew that nobody has measured again for so long says nothing about now.
+    private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(30);
+
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<string, ClockSkew> _skews = new(StringComparer.Ordinal);
+
+    /// <summary>What is known, by node name.</summary>
+    public EquatableArray<ClockSkew> Skews
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _skews.Values.ToEquatableArray();
+            }
+        }
+    }
+
+    /// <summary>Notes what another node's clock said between two moments of this one's.</summary>
+    /// <param name="nodeName">The other node.</param>
+    /// <param name="sent">When it was asked.</param>
+    /// <param name="answered">Its clock when it answered.</param>
+    /// <param name="received">When the answer came.</param>
+    public void Note(string nodeName, DateTimeOffset sent, DateTimeOffset answered, DateTimeOffset received)
+    {
+        var ahead = answered - (sent + ((received - sent) / 2));
+        lock (_lock)
+        {
+            _skews[nodeName] = new ClockSkew(nodeName, ahead, received);
+        }
+    }
+
+    /// <summary>What has to be added to this node's clock; zero while it is to be trusted.</summary>
+    /// <param name="period">Length of an epoch.</param>
+    public TimeSpan Correction(TimeSpan period)
+    {
+        var now = timeProvider.GetUtcNow();
+        lock (_lock)
+        {
+            var recent = _skews.Values.Where(skew => (now - skew.MeasuredAt).Duration() <= MaxAge).Select(skew => skew.Ahead);
+            return Correction([.. recent], period);
+        }
+    }
+
+    /// <summary>The correction that follows from the skews of all others. Pure.</summary>
+    public static TimeSpan Correction(IReadOnlyCollection<TimeSpan> others, TimeSpan period)
+    {
+        // The lower of two in the middle and the upper one, whichever is nearer to our own clock: of two nodes neither is the mesh.
+        var all = others.Append(TimeSpan.Zero).Order().ToList();
+        var (low, high) = (all[(all.Count - 1) / 2], all[all.Count / 2]);
+        var median = low.Duration() < high.Duration() ? low : high;
+        return median.Duration() > period * FollowFraction ? median : TimeSpan.Zero;
+    }
+}

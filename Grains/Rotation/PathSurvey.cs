@@ -1,0 +1,60 @@
+using Orleans.WireGuard.Grains.Delivery;
+
+namespace Orleans.WireGuard.Grains.Rotation;
+
+/// <summary>Asks the other silos through which slot they send to this node, and remembers what they said.</summary>
+/// <remarks>
+/// A question and not a report: nothing has to be kept in step, a restarted silo asks afresh, and the answer is as new as the decision. It costs
+/// one small call for each pair of nodes and rotation, and brings the other node's clock along. Not thread-safe: the NodeGrain owns it.
+/// </remarks>
+internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
+{
+    private readonly Dictionary<string, PathStatus?> _answers = new(StringComparer.Ordinal);
+
+    /// <summary>Asks every other active silo at once.</summary>
+    /// <param name="timeout">How long to wait for each.</param>
+    /// <returns>The names of the nodes that answered.</returns>
+    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout)
+    {
+        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout)));
+        return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>What is known about every node that this one has a peer for.</summary>
+    /// <param name="slot">The slot in question.</param>
+    /// <param name="agent">What the devices show.</param>
+    /// <param name="answered">The nodes that have just answered.</param>
+    public IReadOnlyList<PeerFacts> Facts(Slot slot, AgentSnapshot agent, IReadOnlySet<string> answered)
+    {
+        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
+            where peer.Peer.NodeName is not null
+            group peer by peer.Peer.NodeName! into node
+            select new PeerFacts(
+                node.Key,
+                active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),
+                node.Any(peer => peer.Slot == slot && peer.Peer.LastHandshakeTime is not null),
+                answered.Contains(node.Key),
+                _answers.GetValueOrDefault(node.Key),
+                _answers.ContainsKey(node.Key),
+                agent.FindPath(node.Key)?.Slot,
+                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == slot)?.LastAt)];
+    }
+
+    private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout)
+    {
+        var sent = timeProvider.GetUtcNow();
+        try
+        {
+            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
+            clock.Note(nodeName, sent, reply.AnsweredAt, timeProvider.GetUtcNow());
+            _answers[nodeName] = reply.Path;
+            return nodeName;
+        }
+        catch (Exception)
+        {
+            // Whatever it is, the node has not said that it moved, and that is all that counts. Deliveries to it fail too, and say why.
+            return null;
+        }
+    }
+}

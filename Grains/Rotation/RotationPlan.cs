@@ -1,0 +1,85 @@
+namespace Orleans.WireGuard.Grains.Rotation;
+
+/// <summary>What to do with a key that is due.</summary>
+internal enum RotationAction
+{
+    /// <summary>Make a new key.</summary>
+    Replace,
+
+    /// <summary>Look again soon: peers that still depend on the old key may be about to move.</summary>
+    Wait,
+
+    /// <summary>Keep the old key for this epoch, and say so.</summary>
+    Keep,
+}
+
+/// <summary>The decision, and why.</summary>
+/// <param name="Action">What to do.</param>
+/// <param name="Problem">What operators should know; <see langword="null"/> if nothing.</param>
+internal sealed record RotationDecision(RotationAction Action, string? Problem = null);
+
+/// <summary>Everything that the decision follows from.</summary>
+/// <param name="KeyAge">How old the key is; <see langword="null"/> if the slot has none.</param>
+/// <param name="Overdue">How long its replacement has been due.</param>
+/// <param name="IsFrozen">Whether an operator has the node keep its keys.</param>
+/// <param name="Lagging">The peers that would be cut off.</param>
+/// <param name="LivePeers">How many live peers there are.</param>
+internal sealed record RotationSituation(
+    TimeSpan? KeyAge, TimeSpan Overdue, bool IsFrozen, IReadOnlyList<LaggingNode> Lagging, int LivePeers);
+
+/// <summary>Availability before freshness, with a limit: whether the key of a slot is replaced when its turn has come. Pure.</summary>
+/// <remarks>
+/// <code>
+/// due ──▶ nobody depends on the key ─────────────────────────────▶ replace
+///     └─▶ somebody does ─▶ wait a quarter of a period ─▶ keep it for this epoch, the slot's next turn is two epochs later
+///                                                    └─▶ older than MaxKeyAge: replace, unless too many would be cut off
+/// </code>
+/// </remarks>
+internal static class RotationPlan
+{
+    /// <summary>The part of a period for which a due rotation waits before it leaves the key as it is.</summary>
+    public const double PatienceFraction = 0.25;
+
+    /// <summary>Decides.</summary>
+    /// <param name="situation">The facts.</param>
+    /// <param name="period">Length of an epoch.</param>
+    /// <param name="maxKeyAge">From which age on a key is replaced at the cost of a few peers.</param>
+    /// <param name="maxLaggingFraction">How many of the live peers that may cost.</param>
+    public static RotationDecision Decide(RotationSituation situation, TimeSpan period, TimeSpan maxKeyAge, double maxLaggingFraction)
+    {
+        // An empty slot has nobody to cut off. A frozen node fills it too, or the others could not go on rotating around it.
+        if (situation.KeyAge is not { } age)
+        {
+            return new RotationDecision(RotationAction.Replace);
+        }
+
+        if (situation.IsFrozen)
+        {
+            return new RotationDecision(RotationAction.Keep);
+        }
+
+        if (situation.Lagging.Count == 0)
+        {
+            return new RotationDecision(RotationAction.Replace);
+        }
+
+        var who = $"{situation.Lagging[0].NodeName}: {situation.Lagging[0].Reason}"
+            + (situation.Lagging.Count > 1 ? $", and {situation.Lagging.Count - 1} more" : "");
+        if (situation.Overdue < period * PatienceFraction)
+        {
+            return new RotationDecision(RotationAction.Wait, who);
+        }
+
+        if (age < maxKeyAge)
+        {
+            return new RotationDecision(RotationAction.Keep, $"kept the key for another turn, because it would cut off {who}");
+        }
+
+        return situation.Lagging.Count > situation.LivePeers * maxLaggingFraction
+            ? new RotationDecision(
+                RotationAction.Keep,
+                $"ROTATION IS FROZEN: the key is older than {maxKeyAge}, and replacing it would cut off {situation.Lagging.Count} of {situation.LivePeers} live peers, "
+                + $"more than {maxLaggingFraction:P0}. {who}")
+            : new RotationDecision(RotationAction.Replace, $"replaced a key older than {maxKeyAge} although that cuts off {who}");
+    }
+}

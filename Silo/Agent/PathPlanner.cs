@@ -1,0 +1,159 @@
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Silo.Devices;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Where the traffic to every node goes, and what has to happen on the devices before it can go elsewhere.</summary>
+/// <param name="Paths">By node name.</param>
+/// <param name="Starts">Peers with which this side starts a handshake now, by slot and key.</param>
+/// <param name="Resets">Peers to remove and add again, because a handshake was started and did not come.</param>
+/// <param name="IsAwaiting">Whether a handshake is awaited, so that somebody should look again soon.</param>
+internal sealed record PathPlan(
+    IReadOnlyDictionary<string, PathStatus> Paths,
+    IReadOnlySet<(Slot Slot, PublicKey Peer)> Starts,
+    IReadOnlySet<(Slot Slot, PublicKey Peer)> Resets,
+    bool IsAwaiting);
+
+/// <summary>The sources of a plan beside the announcements.</summary>
+/// <param name="View">What is announced, and this node's keys.</param>
+/// <param name="Devices">The devices as they are, by slot.</param>
+/// <param name="Current">The slot that the routes to a node lead through, by node name.</param>
+/// <param name="Own">This node's announcement as far as it is published; <see langword="null"/> before the first.</param>
+/// <param name="Applied">The nodes whose devices hold <paramref name="Own"/>.</param>
+/// <param name="Now">The clock.</param>
+internal sealed record PathSources(
+    MeshView View,
+    IReadOnlyDictionary<Slot, Device> Devices,
+    IReadOnlyDictionary<string, Slot> Current,
+    PeerAnnouncement? Own,
+    IReadOnlySet<string> Applied,
+    DateTimeOffset Now);
+
+/// <summary>
+/// Plans the path to each peer: which slot carries the traffic, on which slots the pair has to shake hands, and which side starts. Does nothing
+/// itself; remembers only what no device shows: since when it has had a pair of keys, and which handshakes were started when.
+/// </summary>
+/// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
+internal sealed class PathPlanner
+{
+    /// <summary>After this time without a handshake the peer is removed and added again; twice as long each time, up to <see cref="MaxRetryAfter"/>.</summary>
+    /// <remarks>A second more than WireGuard's own retry (REKEY_TIMEOUT, 5 s), which a reset takes the place of.</remarks>
+    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(6);
+
+    /// <summary>The longest time between two such attempts.</summary>
+    public static readonly TimeSpan MaxRetryAfter = TimeSpan.FromMinutes(1);
+
+    /// <summary>A session younger than this works for a while yet: REKEY_AFTER_TIME, whitepaper section 6.1.</summary>
+    public static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(120);
+
+    private readonly Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), Attempt> _attempts = [];
+
+    /// <summary>Since when each device has had its peers.</summary>
+    public KeyPairClock Clock { get; } = new();
+
+    /// <summary>How often a peer was reset.</summary>
+    public long Retries { get; private set; }
+
+    /// <summary>Plans, and takes note of the handshakes that are started by it.</summary>
+    public PathPlan Plan(PathSources sources)
+    {
+        var starts = new HashSet<(Slot, PublicKey)>();
+        var resets = new HashSet<(Slot, PublicKey)>();
+        var plan = Look(sources, (other, candidate) =>
+        {
+            var (isStarter, isReset) = Start(sources, other, candidate);
+            var peer = (candidate.Slot, other.Find(candidate.Slot)!.PublicKey);
+            _ = isStarter && starts.Add(peer);
+            _ = isReset && resets.Add(peer);
+        });
+        return plan with { Starts = starts, Resets = resets };
+    }
+
+    /// <summary>The same without starting anything: the paths as they are proven now.</summary>
+    public PathPlan Look(PathSources sources) => Look(sources, static (_, _) => { });
+
+    private PathPlan Look(PathSources sources, Action<PeerAnnouncement, PathCandidate> onWanted)
+    {
+        var paths = new Dictionary<string, PathStatus>(StringComparer.Ordinal);
+        var isAwaiting = false;
+        foreach (var other in sources.View.Others)
+        {
+            var current = sources.Current.TryGetValue(other.NodeName, out var slot) ? slot : (Slot?)null;
+            var candidates = Candidates(sources, other);
+            if ((PathChooser.Choose(candidates, current) ?? current) is { } chosen && other.Find(chosen) is { } announced)
+            {
+                var isProven = candidates.Any(candidate => candidate.Slot == chosen && candidate.IsProven);
+                paths[other.NodeName] = new PathStatus(other.NodeName, chosen, announced.PublicKey, isProven);
+            }
+
+            foreach (var candidate in candidates.Where(candidate => PathChooser.IsWanted(candidate, candidates, current)))
+            {
+                isAwaiting |= sources.Applied.Contains(other.NodeName);
+                onWanted(other, candidate);
+            }
+        }
+
+        return new PathPlan(paths, new HashSet<(Slot, PublicKey)>(), new HashSet<(Slot, PublicKey)>(), isAwaiting);
+    }
+
+    /// <summary>Forgets attempts with keys that are not used any more.</summary>
+    public void Forget(MeshView view)
+    {
+        var local = view.Keys.Select(key => key.KeyPair.PublicKey).ToHashSet();
+        var peers = view.Others.SelectMany(other => other.Slots).Select(slot => slot.PublicKey).ToHashSet();
+        foreach (var gone in _attempts.Keys.Where(key => !local.Contains(key.Local) || !peers.Contains(key.Peer)).ToList())
+        {
+            _attempts.Remove(gone);
+        }
+    }
+
+    private List<PathCandidate> Candidates(PathSources sources, PeerAnnouncement other)
+    {
+        var candidates = new List<PathCandidate>();
+        foreach (var key in sources.View.Keys)
+        {
+            if (other.Find(key.Slot) is { } announced && sources.Devices.TryGetValue(key.Slot, out var device))
+            {
+                var peer = device.PublicKey == key.KeyPair.PublicKey ? device.Peers.FirstOrDefault(peer => peer.PublicKey == announced.PublicKey) : null;
+                var isProven = peer is not null && Clock.IsProven(key.Slot, peer);
+                var isFresh = isProven && Clock.HandshakeAge(key.Slot, announced.PublicKey, sources.Now) < FreshFor;
+                candidates.Add(new PathCandidate(key.Slot, SlotLevel.Of(key.ServesEpoch, announced.ServesEpoch), isProven, isFresh));
+            }
+        }
+
+        return candidates;
+    }
+
+    // Whether this side is the one that starts, and whether an earlier start has to be given up for a new one.
+    private (bool IsStarter, bool IsDue) Start(PathSources sources, PeerAnnouncement other, PathCandidate candidate)
+    {
+        var local = sources.View.Keys.First(key => key.Slot == candidate.Slot).KeyPair.PublicKey;
+
+        // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
+        var own = sources.Own?.Find(candidate.Slot)?.PublicKey == local ? sources.Own : null;
+        if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, sources.Applied.Contains(other.NodeName)))
+        {
+            return (false, false);
+        }
+
+        var peer = (candidate.Slot, local, other.Find(candidate.Slot)!.PublicKey);
+        if (!_attempts.TryGetValue(peer, out var attempt))
+        {
+            // A session that has expired is not renewed by a keepalive in time, so its peer begins afresh.
+            _attempts[peer] = new Attempt(sources.Now, RetryAfter);
+            return (true, candidate.IsProven);
+        }
+
+        if (sources.Now - attempt.At < attempt.Patience)
+        {
+            return (true, false);
+        }
+
+        Retries++;
+        var longer = attempt.Patience * 2;
+        _attempts[peer] = new Attempt(sources.Now, longer < MaxRetryAfter ? longer : MaxRetryAfter);
+        return (true, true);
+    }
+
+    private sealed record Attempt(DateTimeOffset At, TimeSpan Patience);
+}

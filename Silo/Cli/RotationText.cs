@@ -1,0 +1,93 @@
+using System.Globalization;
+
+namespace Orleans.WireGuard.Silo.Cli;
+
+/// <summary>How the rotation of a node is told to people. Pure.</summary>
+internal static class RotationText
+{
+    // Of a period; beyond it a clock is worth a warning (MeshClock says why).
+    private const double SkewWarnFraction = 1.0 / 8;
+
+    /// <summary>The head of the table.</summary>
+    public static string[] Columns { get; } =
+        ["NODE", "EPOCH", "KEY", "KEY AGE", "SLOT", "PHASE", "MOVED", "TOOK", "NEXT KEY IN", "ROTATIONS", "AGREE", "HANDSHAKE"];
+
+    /// <summary>A line of the table.</summary>
+    public static IReadOnlyList<string> Row(MeshNode node, MeshSnapshot snapshot)
+    {
+        var cells = snapshot.Agreements.Where(cell => cell.NodeName == node.NodeName).ToList();
+        var agree = Text($"{cells.Count(cell => cell.State == AgreementState.Agrees)}/{cells.Count}");
+        if (node.Status is not { } status)
+        {
+            return [node.NodeName, "-", "-", "-", "-", "-", "-", "-", "-", "-", agree, "-"];
+        }
+
+        var rotation = status.Rotation;
+        var key = status.Slots.MaxBy(slot => slot.ServesEpoch);
+        var handshake = status.Devices.SelectMany(device => device.Peers).Max(peer => peer.LastHandshakeTime);
+        return
+        [
+            node.NodeName,
+            status.Epoch.ToString(),
+            key?.PublicKey.ToShortString() ?? "-",
+            key is null ? "-" : Format.Duration(status.TakenAt - key.CreatedAt),
+            rotation.ActiveSlot?.ToString() ?? "-",
+            rotation.FrozenUntil is not null ? "FROZEN" : key?.Phase.ToString() ?? "-",
+            Text($"{rotation.CutOverPeers}/{rotation.Peers}"),
+            rotation.LastDuration is { } duration ? Format.Duration(duration) : "-",
+            Format.Duration(status.NextRotationAt - status.TakenAt),
+            Text($"{status.Rotations}"),
+            agree,
+            Format.Ago(handshake, status.TakenAt),
+        ];
+    }
+
+    /// <summary>What there is to say about a node's rotation beyond the table; nothing if all is well.</summary>
+    public static IEnumerable<string> Notes(MeshNode node)
+    {
+        if (node.Status is not { } status)
+        {
+            yield break;
+        }
+
+        var (name, rotation) = (node.NodeName, status.Rotation);
+        if (rotation.FrozenUntil is { } until)
+        {
+            yield return Text($"{name} is FROZEN until {until.UtcDateTime:u}, for another {Format.Duration(until - status.TakenAt)}; 'owg unfreeze --node {name}' ends that");
+        }
+
+        if (rotation.Problem is { } problem)
+        {
+            yield return $"{name} rotation: {problem}";
+        }
+
+        foreach (var lagging in rotation.Lagging)
+        {
+            yield return $"{name} waits for {lagging.NodeName}: {lagging.Reason}";
+        }
+
+        if (rotation.Deferrals > 0)
+        {
+            yield return Text($"{name} has kept a key for another turn {rotation.Deferrals} times since its silo started, because others depended on it");
+        }
+
+        if (rotation.HandshakeRetries > 0)
+        {
+            yield return Text($"{name} has added a peer anew {rotation.HandshakeRetries} times since its silo started, because no handshake came; do UDP 51871 and 51872 pass?");
+        }
+
+        foreach (var skew in rotation.ClockSkews.Where(skew => skew.Ahead.Duration() > status.RotationPeriod * SkewWarnFraction))
+        {
+            yield return $"WARNING: the clock of {skew.NodeName} is {Format.Duration(skew.Ahead.Duration())} {(skew.Ahead > TimeSpan.Zero ? "ahead of" : "behind")} that of {name}, "
+                + "more than an eighth of the period; check time synchronisation on both";
+        }
+
+        if (rotation.ClockCorrection != TimeSpan.Zero)
+        {
+            yield return $"WARNING: {name} rotates by the mesh's time, which is {Format.Duration(rotation.ClockCorrection.Duration())} "
+                + $"{(rotation.ClockCorrection > TimeSpan.Zero ? "ahead of" : "behind")} its own clock; check its time synchronisation";
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,156 @@
+using System.Globalization;
+
+namespace Orleans.WireGuard.Silo.Cli;
+
+/// <summary>What happened between two snapshots of a mesh. Pure.</summary>
+internal static class WatchDiff
+{
+    /// <summary>The events, by node and in the order in which a rotation brings them.</summary>
+    /// <param name="before">The earlier snapshot.</param>
+    /// <param name="after">The later one; events bear its time.</param>
+    public static IReadOnlyList<WatchEvent> Compare(MeshSnapshot before, MeshSnapshot after)
+    {
+        var earlier = before.Nodes.ToDictionary(node => node.NodeName, StringComparer.Ordinal);
+        var later = after.Nodes.ToDictionary(node => node.NodeName, StringComparer.Ordinal);
+        return [.. earlier.Keys.Union(later.Keys).Order(StringComparer.Ordinal).SelectMany(name =>
+            CompareNode(before, after, name, earlier.GetValueOrDefault(name)?.Status, later.GetValueOrDefault(name)))];
+    }
+
+    /// <summary>
+    /// The later snapshot with the last known answer of every node that gave none, so that what a node did while it was silent for a moment is
+    /// told when it answers again.
+    /// </summary>
+    /// <param name="known">What was remembered so far.</param>
+    /// <param name="after">The later snapshot.</param>
+    public static IReadOnlyDictionary<string, NodeStatus> Remember(IReadOnlyDictionary<string, NodeStatus> known, MeshSnapshot after)
+    {
+        var result = new Dictionary<string, NodeStatus>(known, StringComparer.Ordinal);
+        foreach (var node in after.Nodes.Where(node => node.Status is not null))
+        {
+            result[node.NodeName] = node.Status!;
+        }
+
+        return result;
+    }
+
+    /// <summary>The events of nodes that answer again, against what they said last.</summary>
+    /// <param name="known">What each node said last.</param>
+    /// <param name="before">The earlier snapshot.</param>
+    /// <param name="after">The later one.</param>
+    public static IReadOnlyList<WatchEvent> Compare(IReadOnlyDictionary<string, NodeStatus> known, MeshSnapshot before, MeshSnapshot after)
+    {
+        var filled = before with
+        {
+            Nodes = before.Nodes.Select(node => node.Status is null && known.TryGetValue(node.NodeName, out var status) ? node with { Status = status } : node).ToEquatableArray(),
+        };
+        var silent = before.Nodes.Where(node => node.Status is null).Select(node => node.NodeName).ToHashSet(StringComparer.Ordinal);
+        var seen = Compare(before, after);
+        var missed = Compare(filled, after).Where(e => silent.Contains(e.NodeName) && e.Event != WatchEventKind.SiloGone);
+        return [.. seen.Concat(missed).DistinctBy(e => e).OrderBy(e => e.NodeName, StringComparer.Ordinal)];
+    }
+
+    private static IEnumerable<WatchEvent> CompareNode(MeshSnapshot before, MeshSnapshot after, string name, NodeStatus? was, MeshNode? node)
+    {
+        var at = after.TakenAt;
+        var now = node?.Status;
+        if (was is not null && now is null)
+        {
+            return [new WatchEvent(at, WatchEventKind.SiloGone, name) { Detail = node is null ? "nobody knows the node any more" : node.Problem ?? "no answer" }];
+        }
+
+        if (now is null)
+        {
+            return [];
+        }
+
+        return was is null
+            ? [new WatchEvent(at, WatchEventKind.SiloBack, name)]
+            :
+            [
+                .. CompareKeys(at, name, was, now),
+                .. CompareAgreement(at, name, before, was, after, now),
+                .. ComparePaths(at, name, was, now),
+                .. CompareRotation(at, name, was.Rotation, now.Rotation, now.TakenAt),
+            ];
+    }
+
+    private static IEnumerable<WatchEvent> CompareKeys(DateTimeOffset at, string name, NodeStatus was, NodeStatus now)
+    {
+        foreach (var slot in now.Slots.Where(slot => Find(was, slot.Slot)?.PublicKey != slot.PublicKey))
+        {
+            yield return new WatchEvent(at, WatchEventKind.ReKeyed, name) { Slot = slot.Slot, Epoch = slot.KeyEpoch, Key = slot.PublicKey };
+        }
+
+        foreach (var slot in was.Slots.Where(slot => Find(now, slot.Slot) is null))
+        {
+            yield return new WatchEvent(at, WatchEventKind.Destroyed, name) { Slot = slot.Slot, Epoch = slot.KeyEpoch, Key = slot.PublicKey };
+        }
+    }
+
+    private static IEnumerable<WatchEvent> CompareAgreement(
+        DateTimeOffset at, string name, MeshSnapshot before, NodeStatus was, MeshSnapshot after, NodeStatus now)
+    {
+        foreach (var slot in now.Slots)
+        {
+            var holders = Holders(after, name, slot);
+            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey && Holders(before, name, slot) is { Others: > 0 } held && held.Holding == held.Others;
+            if (!agreedBefore && holders.Others > 0 && holders.Holding == holders.Others)
+            {
+                yield return new WatchEvent(at, WatchEventKind.Agreed, name)
+                {
+                    Slot = slot.Slot,
+                    Epoch = slot.KeyEpoch,
+                    Key = slot.PublicKey,
+                    Detail = string.Create(CultureInfo.InvariantCulture, $"all {holders.Others} other nodes that answer"),
+                };
+            }
+        }
+    }
+
+    // A silo that is away cannot be asked what its device holds, so only those that answer count.
+    private static (int Others, int Holding) Holders(MeshSnapshot snapshot, string name, SlotStatus slot)
+    {
+        var others = snapshot.Nodes.Where(node => node.NodeName != name && node.Status is not null).ToList();
+        return (others.Count, others.Count(node => node.Status!.Devices.Any(device =>
+            device.Slot == slot.Slot && device.Peers.Any(peer => peer.NodeName == name && peer.PublicKey == slot.PublicKey))));
+    }
+
+    private static IEnumerable<WatchEvent> ComparePaths(DateTimeOffset at, string name, NodeStatus was, NodeStatus now) =>
+        from path in now.Paths
+        let old = was.Paths.FirstOrDefault(candidate => candidate.NodeName == path.NodeName)
+        where old?.Slot != path.Slot || old.PeerKey != path.PeerKey
+        select new WatchEvent(at, WatchEventKind.Moved, name)
+        {
+            Peer = path.NodeName,
+            Slot = path.Slot,
+            Key = path.PeerKey,
+            Detail = path.IsProven ? null : "no handshake yet",
+        };
+
+    private static IEnumerable<WatchEvent> CompareRotation(DateTimeOffset at, string name, RotationStatus was, RotationStatus now, DateTimeOffset takenAt)
+    {
+        foreach (var lagging in now.Lagging.Where(lagging => !was.Lagging.Contains(lagging)))
+        {
+            yield return new WatchEvent(at, WatchEventKind.Late, name) { Peer = lagging.NodeName, Detail = lagging.Reason };
+        }
+
+        if (now.Problem is not null && now.Problem != was.Problem)
+        {
+            yield return new WatchEvent(at, WatchEventKind.Problem, name) { Detail = now.Problem };
+        }
+
+        if (now.FrozenUntil is { } until && until != was.FrozenUntil)
+        {
+            yield return new WatchEvent(at, WatchEventKind.Frozen, name)
+            {
+                Detail = string.Create(CultureInfo.InvariantCulture, $"until {until.UtcDateTime:u}, for {Format.Duration(until - takenAt)}"),
+            };
+        }
+        else if (now.FrozenUntil is null && was.FrozenUntil is not null)
+        {
+            yield return new WatchEvent(at, WatchEventKind.Unfrozen, name);
+        }
+    }
+
+    private static SlotStatus? Find(NodeStatus status, Slot slot) => status.Slots.FirstOrDefault(candidate => candidate.Slot == slot);
+}

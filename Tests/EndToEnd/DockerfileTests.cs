@@ -1,0 +1,63 @@
+using System.Text.RegularExpressions;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>The build stage of the Dockerfile, without Docker: its own commands, on what it copies and nothing else.</summary>
+/// <remarks>The base images need a registry, so the stages that follow are not built here.</remarks>
+[Trait("Kind", "EndToEnd")]
+public sealed partial class DockerfileTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task BuildStage_OnCopiedFilesOnly_MakesABinaryThatStarts()
+    {
+        var root = RepositoryFiles.Find(".");
+        var lines = await File.ReadAllLinesAsync(Path.Combine(root, "deploy", "Dockerfile"), Token);
+        var stage = lines.SkipWhile(line => !line.EndsWith(" AS build", StringComparison.Ordinal)).Skip(1).TakeWhile(line => !line.StartsWith("FROM ", StringComparison.Ordinal)).ToList();
+        Assert.Contains(stage, line => line.StartsWith("RUN dotnet publish", StringComparison.Ordinal));
+        var folder = Directory.CreateTempSubdirectory("owg-image-").FullName;
+        try
+        {
+            var source = Directory.CreateDirectory(Path.Combine(folder, "source")).FullName;
+            foreach (var line in stage)
+            {
+                if (line.StartsWith("COPY ", StringComparison.Ordinal))
+                {
+                    await ShellAsync($"mkdir -p '{source}/{Target(line)}' && cp -r {Sources(line)} '{source}/{Target(line)}'", root);
+                }
+                else if (line.StartsWith("RUN ", StringComparison.Ordinal))
+                {
+                    await ShellAsync(line["RUN ".Length..].Replace("--output /app", $"--output {folder}/app", StringComparison.Ordinal), source);
+                }
+            }
+
+            var entry = Assert.Single(lines, line => line.StartsWith("ENTRYPOINT ", StringComparison.Ordinal));
+            var binary = Path.Combine(folder, Program().Match(entry).Groups[1].Value);
+            var result = await Command.RunAsync(binary, ["--help"], Token);
+            Assert.True(result.ExitCode == 0, result.Output + result.Error);
+            Assert.Contains("cleanup", result.Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    // COPY a b target: a folder is copied by its content.
+    private static string Target(string copy) => copy.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1];
+
+    private static string Sources(string copy) => string.Join(
+        ' ', copy.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..^1].Select(item => item.Contains('.') ? item : item + "/."));
+
+    private static async Task ShellAsync(string command, string directory)
+    {
+        var result = await Command.RunAsync("sh", ["-c", $"cd '{directory}' && {command}"], Token);
+        Assert.True(result.ExitCode == 0, $"{command}\n{result.Output}\n{result.Error}");
+    }
+
+    [GeneratedRegex("\\[\"/(.*)\"\\]")]
+    private static partial Regex Program();
+}

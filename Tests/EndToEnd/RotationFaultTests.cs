@@ -1,0 +1,255 @@
+using System.Globalization;
+using Orleans.WireGuard.LocalMesh.Meter;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>
+/// What goes wrong while keys rotate costs no packet between nodes that it has nothing to do with. Each test shows that its fault took place,
+/// and prints what was lost with the faulty node and without it.
+/// </summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class RotationFaultTests(ITestOutputHelper output)
+{
+    private const int SecondSlotPort = MeshPlan.WireGuardPort + 1;
+    private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+    private static readonly MeshPlan Plan = new("owgf", 3, 108, 252);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Lead = TimeSpan.FromMilliseconds(600);
+    private static readonly TimeSpan Down = TimeSpan.FromSeconds(1);
+
+    // Longer than a handshake that has to be repeated, 5 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static NodePlan First => Plan.Nodes[0];
+
+    private static NodePlan Second => Plan.Nodes[1];
+
+    private static NodePlan Faulty => Plan.Nodes[2];
+
+    private static IReadOnlyList<NodePlan> Others => [First, Second];
+
+    [Fact]
+    public async Task Silo_KilledBeforeItAnnounced_CostsOthersNothing()
+    {
+        await using var mesh = await Start();
+        await using var meter = mesh.Meter();
+        var port = await mesh.UntilBeforeRotation(Faulty, Lead);
+        string key;
+        await using (var block = await PacketBlock.BlockSilos(mesh.Harness, Faulty, Token))
+        {
+            key = await mesh.UntilNewKey(Faulty, port);
+            await mesh.Harness.KillSiloAsync(Faulty, Token);
+            Assert.True(await block.Count(Token) > 0, "Nothing was blocked.");
+        }
+
+        Assert.False(await mesh.Holds(First, key), "It was announced before it died.");
+        Assert.False(await mesh.Holds(Second, key), "It was announced before it died.");
+        await mesh.Delay(Down);
+        await mesh.Restart(Faulty);
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await Conclude(mesh, meter, "killed before it announced");
+    }
+
+    [Fact]
+    public async Task Silo_KilledAfterItAnnounced_CostsOthersNothing()
+    {
+        await using var mesh = await Start();
+        await using var meter = mesh.Meter();
+        var port = await mesh.UntilBeforeRotation(Faulty, Lead);
+        await using (await PacketBlock.BlockSlot(mesh.Harness, Faulty, port, null, Token))
+        {
+            var key = await mesh.UntilNewKey(Faulty, port);
+            await mesh.Until(async () => await mesh.Holds(First, key) && await mesh.Holds(Second, key), "the others to hold the new key", Period);
+            await mesh.Harness.KillSiloAsync(Faulty, Token);
+            Assert.False(await mesh.HasShakenHands(First, key), "The cut-over had begun before it died.");
+            Assert.False(await mesh.HasShakenHands(Second, key), "The cut-over had begun before it died.");
+        }
+
+        await mesh.Delay(Down);
+        await mesh.Restart(Faulty);
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await Conclude(mesh, meter, "killed after it announced");
+    }
+
+    [Fact]
+    public async Task Silo_KilledDuringCutOver_CostsOthersNothing()
+    {
+        await using var mesh = await Start();
+        await using var meter = mesh.Meter();
+        var port = await mesh.UntilBeforeRotation(Faulty, Lead);
+        await using (await PacketBlock.BlockSlot(mesh.Harness, Faulty, port, First, Token))
+        {
+            var key = await mesh.UntilNewKey(Faulty, port);
+            await mesh.Until(async () => await mesh.HasShakenHands(Second, key), "the handshake with the one that is not cut off", Period);
+            await mesh.Harness.KillSiloAsync(Faulty, Token);
+            Assert.False(await mesh.HasShakenHands(First, key), "The cut-over was complete before it died.");
+        }
+
+        await mesh.Delay(Down);
+        await mesh.Restart(Faulty);
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await Conclude(mesh, meter, "killed during the cut-over");
+    }
+
+    [Fact]
+    public async Task Silo_StoppedForThreeEpochs_CostsOthersNothing()
+    {
+        await using var mesh = await Start();
+        await using var meter = mesh.Meter();
+        var silo = mesh.Harness.Silo(Faulty)!;
+        silo.Signal(NativeMethods.SIGSTOP);
+        await mesh.Observe(Period * 3);
+
+        // The others' own rotations may have to wait for it. That it did not rotate shows that it stood still.
+        output.WriteLine($"rotations while it stood still: {mesh.Watch.Describe()}");
+        Assert.Equal(0, mesh.Watch.Rotations(Faulty));
+        silo.Signal(NativeMethods.SIGCONT);
+
+        // Declared dead, it learns that and ends, and a supervisor starts it again; one that was not goes on.
+        await mesh.Delay(Period);
+        output.WriteLine($"after it went on: {(silo.IsAlive ? "still running" : "ended")}");
+        if (!silo.IsAlive)
+        {
+            await mesh.Restart(Faulty);
+        }
+
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await Conclude(mesh, meter, "stopped for three epochs");
+    }
+
+    // The faulty node loses nothing either: its traffic stays on the slot that works.
+    [Fact]
+    public async Task SecondSlot_BlockedOnOneNode_CostsNobodyAnything()
+    {
+        await using var mesh = await Start();
+        await using var meter = mesh.Meter();
+
+        // While the second slot carries traffic, whoever blocks it blocks the traffic. The question is whether anybody moves onto a blocked one.
+        await mesh.UntilAllSendThrough("cilium_wg0", Period * 4);
+        await using (var block = await PacketBlock.BlockSlot(mesh.Harness, Faulty, SecondSlotPort, null, Token))
+        {
+            await mesh.Observe(Period * 3);
+            var blocked = await block.Count(Token);
+            output.WriteLine($"rotations {mesh.Watch.Describe()}; {blocked} packets of UDP {SecondSlotPort} blocked");
+            Assert.True(blocked > 0, $"Nobody used UDP {SecondSlotPort}.");
+        }
+
+        var report = await Conclude(mesh, meter, $"UDP {SecondSlotPort} blocked");
+        Assert.Equal(0, report.Lost);
+    }
+
+    [Fact]
+    public async Task Announcements_LateAndLost_CostNobodyAnything()
+    {
+        await using var mesh = await Start(variables: _ => AnnouncementFaults.Variables(TimeSpan.FromSeconds(2), 0.2));
+        await using var meter = mesh.Meter();
+        await mesh.Observe(Period * 4);
+        var counts = Plan.Nodes.Select(node => AnnouncementFaults.Count(mesh.Harness.State.SiloLog(node))).ToList();
+        output.WriteLine($"rotations {mesh.Watch.Describe()}; announcements delayed {counts.Sum(count => count.Delayed)}, lost {counts.Sum(count => count.Lost)}");
+        Assert.All(counts, count => Assert.True(count.Delayed > 0));
+        Assert.True(counts.Sum(count => count.Lost) > 0);
+
+        var report = await Conclude(mesh, meter, "announcements 2 s late, a fifth lost");
+        Assert.Equal(0, report.Lost);
+    }
+
+    [Theory]
+    [InlineData(30)]
+    [InlineData(600)]
+    public async Task Clock_OfOneNodeAhead_CostsOthersNothing(int seconds)
+    {
+        Assert.SkipUnless(File.Exists(FakeTime), "Missing Debian package: faketime.");
+        var ahead = new Dictionary<string, string?>
+        {
+            ["LD_PRELOAD"] = FakeTime,
+            ["FAKETIME"] = string.Create(CultureInfo.InvariantCulture, $"+{seconds}s"),
+
+            // Only the wall clock: timers and timeouts of the process go on as they are.
+            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
+            ["DONT_FAKE_MONOTONIC"] = "1",
+        };
+        await using var mesh = await Start(variables: node => node == Faulty ? ahead : null);
+        await using var meter = mesh.Meter();
+        await mesh.UntilRotated(Others, 2, Patience);
+        await mesh.Watch.SampleAsync(Token);
+        var skew = mesh.ReadClock(Faulty) - mesh.ReadClock(First);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rotations {mesh.Watch.Describe()}; {Faulty.Name} is {skew.TotalSeconds:0.0} s ahead"));
+
+        // Whichever of the two wrote its latest line first.
+        Assert.InRange(skew.TotalSeconds, seconds - 10, seconds + 10);
+        await Conclude(mesh, meter, string.Create(CultureInfo.InvariantCulture, $"clock {seconds} s ahead"));
+    }
+
+    [Fact]
+    public async Task Node_JoiningBetweenRotations_CostsOthersNothing()
+    {
+        await using var mesh = await Start(nodes: Others);
+        await using (var meter = mesh.Meter(Others))
+        {
+            await mesh.Delay(Period / 2);
+            Assert.Null(mesh.Harness.Silo(Faulty));
+            await mesh.Restart(Faulty);
+            await mesh.UntilRotated(Others, 2, Patience);
+            await mesh.UntilPodsReach(Plan.Nodes);
+            await Conclude(mesh, meter, "a node joins");
+        }
+
+        // And once it has joined it is a node like the others.
+        await mesh.Harness.FavourDevicesAsync(Token);
+        await using var after = mesh.Meter();
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        var report = await Conclude(mesh, after, "after it joined");
+        Assert.Equal(0, report.Lost);
+    }
+
+    [Fact]
+    public async Task Period_ChangedByARollingRestart_CostsNobodyAnything()
+    {
+        var longer = Period * 2;
+        await using var mesh = await Start();
+        await using var meter = mesh.Meter();
+        foreach (var node in Plan.Nodes)
+        {
+            mesh.Reconfigure(node, configuration => configuration["Rotation"]!["Period"] = longer.ToString("c", CultureInfo.InvariantCulture));
+            var silo = mesh.Harness.Silo(node)!;
+            silo.Signal(NativeMethods.SIGTERM);
+            Assert.True(await silo.WaitForExitAsync(Patience, TimeProvider.System, Token), $"The silo of {node.Name} did not stop.");
+            await mesh.Restart(node);
+        }
+
+        await mesh.UntilRotated(Plan.Nodes, 1, longer * 3);
+        foreach (var node in Plan.Nodes)
+        {
+            Assert.Equal(longer.TotalSeconds, (await mesh.Status(node, First)).GetProperty("rotationPeriod").GetDouble());
+        }
+
+        var report = await Conclude(mesh, meter, "period doubled by a rolling restart");
+        Assert.Equal(0, report.Lost);
+    }
+
+    private static Task<RotatingMesh> Start(
+        IReadOnlyList<NodePlan>? nodes = null, Func<NodePlan, IReadOnlyDictionary<string, string?>?>? variables = null)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        return RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token, nodes, variables);
+    }
+
+    private async Task<MeterReport> Conclude(RotatingMesh mesh, PacketMeter meter, string fault)
+    {
+        // What the last rotation may cost comes after its key is seen.
+        await mesh.Delay(Period / 2);
+        var report = await meter.StopAsync(Token);
+        output.WriteLine($"{fault}: {report.LostWith(Faulty.Name)} lost with {Faulty.Name}, {report.LostWithout(Faulty.Name)} without it\n{report}");
+        Assert.All(report.Flows, flow => Assert.True(flow.Sent > PacketMeter.DefaultRate, $"{flow.Pair} sent only {flow.Sent}."));
+        Assert.True(report.LostWithout(Faulty.Name) == 0, $"{fault}: {report}\nlog of {First.Name}:\n{LogTail.Read(mesh.Harness.State.SiloLog(First))}");
+        return report;
+    }
+}

@@ -1,0 +1,266 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.LocalMesh.Meter;
+using Orleans.WireGuard.LocalMesh.Probes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>A device as <c>wg show all dump</c> has it, without what a test must not see.</summary>
+/// <param name="Name">Interface.</param>
+/// <param name="PublicKey">The key in use; <see langword="null"/> if the device has none.</param>
+/// <param name="Port">UDP port.</param>
+/// <param name="Peers">Peers by public key, with the time of their latest handshake in Unix seconds; 0 for none.</param>
+internal sealed record DeviceView(string Name, string? PublicKey, int Port, IReadOnlyDictionary<string, long> Peers);
+
+/// <summary>A mesh that rotates fast while something goes wrong, and the moments of a rotation as <c>wg</c> shows them.</summary>
+/// <remarks>
+/// Nothing here reads our own code's state: a node's jitter is the phase in which its keys are seen to change. A moment that lasts only
+/// milliseconds, such as between key and announcement, is held open by blocking the packets that would end it.
+/// </remarks>
+internal sealed class RotatingMesh : IAsyncDisposable
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan SlowPoll = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Sample = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeProvider Time = TimeProvider.System;
+
+    private readonly Action<string> _report;
+    private readonly CancellationToken _token;
+
+    private RotatingMesh(MeshHarness mesh, TimeSpan period, Action<string> report, CancellationToken token)
+    {
+        (Harness, Period, _report, _token) = (mesh, period, report, token);
+        Watch = new RotationWatch(mesh);
+    }
+
+    /// <summary>The mesh.</summary>
+    public MeshHarness Harness { get; }
+
+    /// <summary>Length of an epoch.</summary>
+    public TimeSpan Period { get; }
+
+    /// <summary>Counts rotations, from its first sample on.</summary>
+    public RotationWatch Watch { get; }
+
+    /// <summary>Starts silos and waits until they are ready and their pods reach each other.</summary>
+    /// <param name="plan">Names and addresses.</param>
+    /// <param name="binary">The silo executable.</param>
+    /// <param name="period">Length of an epoch.</param>
+    /// <param name="report">Gets what happens.</param>
+    /// <param name="token">Stops waiting.</param>
+    /// <param name="nodes">Which nodes have a silo; all by default.</param>
+    /// <param name="variables">Environment of each silo.</param>
+    public static async Task<RotatingMesh> Start(
+        MeshPlan plan,
+        string binary,
+        TimeSpan period,
+        Action<string> report,
+        CancellationToken token,
+        IReadOnlyList<NodePlan>? nodes = null,
+        Func<NodePlan, IReadOnlyDictionary<string, string?>?>? variables = null)
+    {
+        var harness = await MeshHarness.CreateAsync(plan, MeshState.For(plan), Time, report, token);
+        var mesh = new RotatingMesh(harness, period, report, token);
+        try
+        {
+            harness.InstallBinary(binary);
+            harness.Configure(period);
+            await harness.Redis.StartAsync(token);
+            foreach (var node in nodes ?? plan.Nodes)
+            {
+                harness.StartSilo(node, variables?.Invoke(node));
+            }
+
+            await mesh.UntilReady(nodes ?? plan.Nodes);
+            await mesh.UntilPodsReach(nodes ?? plan.Nodes);
+            await harness.FavourDevicesAsync(token);
+            return mesh;
+        }
+        catch
+        {
+            await mesh.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts counting packets between the pods of some nodes; of all by default.</summary>
+    public PacketMeter Meter(IEnumerable<NodePlan>? nodes = null) =>
+        new([.. (nodes ?? Harness.Plan.Nodes).Select(MeterEndpoint.OfPod)], Time);
+
+    /// <summary>Waits until silos are ready.</summary>
+    public Task UntilReady(params IReadOnlyList<NodePlan> nodes) => new MeshStarter(Harness, Time, _report).WaitReadyAsync(nodes, _token);
+
+    /// <summary>Starts the silo of a node again, as its supervisor would, and waits until it is ready.</summary>
+    public async Task Restart(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null)
+    {
+        Harness.StartSilo(node, variables);
+        await UntilReady(node);
+    }
+
+    /// <summary>Waits until the pods of some nodes have had an answer from each other.</summary>
+    public async Task UntilPodsReach(IReadOnlyList<NodePlan> nodes)
+    {
+        var names = nodes.Select(node => node.Name).ToHashSet();
+        var ledger = new PingLedger();
+        await using var pinger = new PodPinger(Harness.Plan, ledger, new byte[16], TimeSpan.FromMilliseconds(100), Time);
+        var since = Time.GetUtcNow();
+        await Until(
+            () => Task.FromResult(Harness.Plan.OrderedPairs.Where(pair => names.Contains(pair.From.Name) && names.Contains(pair.To.Name))
+                .All(pair => ledger.LastAnswered(new NodePair(pair.From.Name, pair.To.Name)) >= since)),
+            "pods to reach each other",
+            ReachTimeout);
+    }
+
+    /// <summary>Waits, and has <see cref="Watch"/> count meanwhile.</summary>
+    public async Task Observe(TimeSpan time)
+    {
+        var start = Time.GetTimestamp();
+        await Watch.SampleAsync(_token);
+        while (Time.GetElapsedTime(start) < time)
+        {
+            await Delay(Sample);
+            await Watch.SampleAsync(_token);
+        }
+    }
+
+    /// <summary>Waits until these nodes have each had so many rotations from now on.</summary>
+    /// <param name="nodes">The nodes.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="limit">How long; reaching it is a failure.</param>
+    public async Task UntilRotated(IReadOnlyList<NodePlan> nodes, int count, TimeSpan limit)
+    {
+        await Watch.SampleAsync(_token);
+        var before = nodes.ToDictionary(node => node, Watch.Rotations);
+        await Until(
+            async () =>
+            {
+                await Watch.SampleAsync(_token);
+                return nodes.All(node => Watch.Rotations(node) - before[node] >= count);
+            },
+            $"{count} rotations of {string.Join(", ", nodes.Select(node => node.Name))}",
+            limit,
+            SlowPoll);
+    }
+
+    /// <summary>Waits until every node sends to every other through one device.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="limit">How long; reaching it is a failure.</param>
+    public Task UntilAllSendThrough(string device, TimeSpan limit) => Until(
+        async () =>
+        {
+            foreach (var node in Harness.Plan.Nodes)
+            {
+                var routes = await Harness.RunAsync(node, _token, "ip", "route", "show", "table", "201", "type", "unicast");
+                if (routes.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Any(route => !route.Contains(device, StringComparison.Ordinal)))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        },
+        $"every node to send through {device}",
+        limit,
+        SlowPoll);
+
+    /// <summary>Waits until shortly before a node's next rotation.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="lead">How long before.</param>
+    /// <returns>The port of the device that is due: of two the one whose key did not change just now.</returns>
+    public async Task<int> UntilBeforeRotation(NodePlan node, TimeSpan lead)
+    {
+        var before = await Devices(node);
+        var after = before;
+        await Until(
+            async () => (after = await Devices(node)).Any(device => device.PublicKey is not null && before.All(old => old.PublicKey != device.PublicKey)),
+            $"a rotation of {node.Name}",
+            Period * 3,
+            Poll);
+        await Delay(Period - lead);
+        return (after.FirstOrDefault(device => device.PublicKey is null || before.Any(old => old.PublicKey == device.PublicKey)) ?? after[0]).Port;
+    }
+
+    /// <summary>Waits until a node's device on this port has another key.</summary>
+    /// <returns>The new key.</returns>
+    public async Task<string> UntilNewKey(NodePlan node, int port)
+    {
+        var old = (await Devices(node)).Single(device => device.Port == port).PublicKey;
+        string? key = null;
+        await Until(
+            async () => (key = (await Devices(node)).SingleOrDefault(device => device.Port == port)?.PublicKey) is not null && key != old,
+            $"a new key of {node.Name} on port {port}",
+            Period * 2,
+            Poll);
+        return key!;
+    }
+
+    /// <summary>The devices of a node.</summary>
+    public async Task<IReadOnlyList<DeviceView>> Devices(NodePlan node)
+    {
+        var output = (await Harness.RunAsync(node, _token, "wg", "show", "all", "dump")).EnsureSuccess().Output;
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')).GroupBy(fields => fields[0]).Select(lines =>
+        {
+            // Five fields for a device, of which the second is its private key, and nine for a peer: wg(8).
+            var device = lines.Single(fields => fields.Length == 5);
+            return new DeviceView(
+                lines.Key,
+                device[2] == "(none)" ? null : device[2],
+                int.Parse(device[3], CultureInfo.InvariantCulture),
+                lines.Where(fields => fields.Length == 9).ToDictionary(fields => fields[1], fields => long.Parse(fields[5], CultureInfo.InvariantCulture)));
+        })];
+    }
+
+    /// <summary>Whether a node holds a key as a peer.</summary>
+    public async Task<bool> Holds(NodePlan holder, string key) => (await Devices(holder)).Any(device => device.Peers.ContainsKey(key));
+
+    /// <summary>Whether a node has shaken hands with a key.</summary>
+    public async Task<bool> HasShakenHands(NodePlan holder, string key) =>
+        (await Devices(holder)).Any(device => device.Peers.GetValueOrDefault(key) > 0);
+
+    /// <summary>A node's own status, as <c>owg status -o json</c> on another node has it; fields of NodeStatus.</summary>
+    public async Task<JsonElement> Status(NodePlan node, NodePlan askedOn)
+    {
+        var result = await Harness.RunAsync(askedOn, _token, "owg", "status", "-o", "json");
+        using var document = JsonDocument.Parse(result.Output);
+        return document.RootElement.GetProperty("nodes").EnumerateArray().Single(n => n.GetProperty("nodeName").GetString() == node.Name)
+            .GetProperty("status").Clone();
+    }
+
+    /// <summary>What a silo's clock was when it wrote the latest line of its log.</summary>
+    public DateTimeOffset ReadClock(NodePlan node) => File.ReadLines(Harness.State.SiloLog(node))
+        .Select(line => DateTimeOffset.TryParse(line.Split(' ')[0], CultureInfo.InvariantCulture, out var at) ? at : default).Max();
+
+    /// <summary>Changes the configuration of a node, for the next start of its silo.</summary>
+    public void Reconfigure(NodePlan node, Action<JsonNode> change)
+    {
+        var configuration = JsonNode.Parse(File.ReadAllText(Harness.State.SiloConfiguration(node)))!;
+        change(configuration);
+        File.WriteAllText(Harness.State.SiloConfiguration(node), configuration.ToJsonString());
+    }
+
+    /// <summary>Waits.</summary>
+    public Task Delay(TimeSpan time) => Task.Delay(time, Time, _token);
+
+    /// <summary>Waits for something; it not happening in time is a failure of the test.</summary>
+    /// <exception cref="MeshFailedException">It did not happen.</exception>
+    public async Task Until(Func<Task<bool>> condition, string what, TimeSpan limit, TimeSpan? poll = null)
+    {
+        var start = Time.GetTimestamp();
+        while (!await condition())
+        {
+            if (Time.GetElapsedTime(start) > limit)
+            {
+                throw new MeshFailedException($"Waited {limit.TotalSeconds:0} s in vain for {what}.");
+            }
+
+            await Delay(poll ?? SlowPoll);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => Harness.DisposeAsync();
+}

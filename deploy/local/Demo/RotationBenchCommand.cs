@@ -1,0 +1,31 @@
+using Orleans.WireGuard.LocalMesh.Bench;
+using Orleans.WireGuard.LocalMesh.Setup;
+using Orleans.WireGuard.LocalMesh.Topology;
+
+namespace Orleans.WireGuard.LocalMesh.Demo;
+
+/// <summary><c>make bench-rotation</c>: packets lost, latency and throughput with and without rotations, and an exit code.</summary>
+internal sealed class RotationBenchCommand(LocalOptions options, TimeProvider time, TextWriter output)
+{
+    /// <summary>Runs it.</summary>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        await Prerequisites.EnsureAsync(output, time, cancellationToken, Prerequisites.ForThroughput);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
+        var plan = MeshPlan.Bench(options.NodeCount);
+        var bench = new RotationBench(
+            new RotationBenchOptions(
+                plan, MeshState.For(plan), binary, options.Period, options.Rotations, options.Duration, options.Rounds, options.Runs),
+            time,
+            text => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
+        var runs = await bench.RunAsync(cancellationToken);
+        output.WriteLine();
+        foreach (var line in RotationTable.Render(runs))
+        {
+            output.WriteLine(line);
+        }
+
+        return runs.Any(run => run.Letter == 'B' && run.Lost > 0) ? 1 : 0;
+    }
+}
