@@ -93,7 +93,8 @@ internal static class WatchDiff
         foreach (var slot in now.Slots)
         {
             var holders = Holders(after, name, slot);
-            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey && Holders(before, name, slot) is { Others: > 0 } held && held.Holding == held.Others;
+            // With nobody else there before, a node that comes back holding the key is no news.
+            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey && Holders(before, name, slot) is var held && held.Holding == held.Others;
             if (!agreedBefore && holders.Others > 0 && holders.Holding == holders.Others)
             {
                 yield return new WatchEvent(at, WatchEventKind.Agreed, name)

@@ -14,6 +14,12 @@ public sealed class DevicePatchBuilderTests
     private const int Prefixes = 6;
 
     // Two pairs, so that "the same key" and "another key" are both common.
+    // Changes during which sessions last: the key stays, or nobody had shaken hands with it.
+    private static Gen<(Device Observed, DesiredDevice Desired)> Lasting => Both.Select(both =>
+        both.Item2.KeyPair is { } pair && pair.PublicKey != both.Item1.PublicKey
+            ? (both.Item1 with { Peers = both.Item1.Peers.Select(peer => peer with { LastHandshakeTime = null }).ToEquatableArray() }, both.Item2)
+            : (both.Item1, both.Item2));
+
     private static readonly KeyPair[] Pairs = [KeyPair.Create(), KeyPair.Create()];
     private static readonly Gen<TimeSpan> Keepalive = Gen.Int[0, 1].Select(on => TimeSpan.FromSeconds(25 * on));
 
@@ -91,7 +97,7 @@ public sealed class DevicePatchBuilderTests
 
     // Packets for a prefix without a peer are lost, and in between two netlink messages they are many.
     [Fact]
-    public void Build_AppliedPeerByPeer_NeverLeavesAPrefixWithoutAPeer() => Both.Sample(both =>
+    public void Build_AppliedPeerByPeer_NeverLeavesAPrefixWithoutAPeer() => Lasting.Sample(both =>
     {
         var (observed, desired) = both;
         var lasting = observed.Peers.SelectMany(peer => peer.AllowedIPs).Intersect(desired.Peers.SelectMany(peer => peer.AllowedIPs)).ToList();
@@ -104,7 +110,7 @@ public sealed class DevicePatchBuilderTests
     });
 
     [Fact]
-    public void Build_Phases_AddBeforeTheyRemove() => Both.Sample(both =>
+    public void Build_Phases_AddBeforeTheyRemove() => Lasting.Sample(both =>
     {
         var (observed, desired) = both;
         var phases = DevicePatchBuilder.Build(desired, observed).Peers
@@ -112,9 +118,21 @@ public sealed class DevicePatchBuilderTests
         Assert.Equal(phases.Order(), phases);
     });
 
+    // A device would go on showing the handshake of its former key. One write, so that no packet meets a device without the peer.
+    [Fact]
+    public void Build_NewKey_BeginsAfreshWhoeverHadShakenHands() => Both.Sample(both =>
+    {
+        var (observed, desired) = both;
+        var after = FakeWireGuardClient.Apply(observed, DevicePatchBuilder.Build(desired, observed));
+        if (after.PublicKey != observed.PublicKey)
+        {
+            Assert.All(after.Peers, peer => Assert.Null(peer.LastHandshakeTime));
+        }
+    });
+
     // A removal and addition of a peer ends its session; only peers that come or go are added or removed.
     [Fact]
-    public void Build_PeerThatStays_IsOnlyUpdated() => Both.Sample(both =>
+    public void Build_PeerThatStays_IsOnlyUpdated() => Lasting.Sample(both =>
     {
         var (observed, desired) = both;
         var before = observed.Peers.Select(peer => peer.PublicKey).ToHashSet();

@@ -22,9 +22,11 @@ public sealed class CaptureTests
 
     private readonly FrameClassifier _classifier = new(MeshPlan.Demo(3), Marker);
 
-    [Fact]
-    public void Classify_WireGuardBetweenNodes_IsWireGuard() =>
-        Assert.Equal(FrameKind.WireGuard, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(51871, 51871, HandshakeInitiation)))));
+    [Theory]
+    [InlineData(51871)]
+    [InlineData(51872)]
+    public void Classify_WireGuardBetweenNodes_IsWireGuard(ushort port) =>
+        Assert.Equal(FrameKind.WireGuard, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(port, port, HandshakeInitiation)))));
 
     [Theory]
     [InlineData(Udp, 51871, 51872)]

@@ -134,6 +134,35 @@ public sealed class ProbeTests
     }
 
     [Fact]
+    public void DeviceDump_ParseAll_ReadsTheSlotsInOrderAndHandsTheKeysOut()
+    {
+        List<string?> secrets = [];
+        var devices = DeviceDump.ParseAll(
+            "cilium_wg1\tPRIVATE1=\tONE=\t51872\toff\ncilium_wg0\tPRIVATE0=\tZERO=\t51871\toff\n"
+            + "cilium_wg0\tPEER=\t(none)\t(none)\t10.244.2.0/24\t0\t0\t0\toff\nother\tPRIVATE2=\tX=\t1\toff\n",
+            MeshPlan.DeviceNames,
+            secrets.Add);
+
+        Assert.Equal(["ZERO=", "ONE="], devices.Select(device => device.PublicKey));
+        Assert.Equal(["PRIVATE0=", "PRIVATE1="], secrets);
+        Assert.NotNull(devices[0].PeerFor("10.244.2.0/24"));
+    }
+
+    [Fact]
+    public void KeyHistory_TwoSlots_CountsNewKeysOfEither()
+    {
+        var history = new KeyHistory();
+        (string?, string?)[] keys = [("A", "B"), ("A", null), ("A", "C"), (null, "C"), ("D", "C")];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>> { ["node-1"] = [new(keys[i].Item1, []), new(keys[i].Item2, [])] }));
+        }
+
+        Assert.Equal(["A", "B", "C", "D"], history.Of("node-1").Select(use => use.PublicKey));
+        Assert.Equal(2, history.Rotations("node-1"));
+    }
+
+    [Fact]
     public void KeyHistory_KeyThatComesBackOrIsShared_IsReused()
     {
         var history = new KeyHistory();
@@ -163,8 +192,8 @@ public sealed class ProbeTests
     public void AgreementHistory_UnreadableDevice_Disagrees()
     {
         var history = new AgreementHistory(Plan);
-        history.Observe(new DeviceSample(Start, new Dictionary<string, DeviceDump>()));
-        history.Observe(new DeviceSample(Start.AddSeconds(3), new Dictionary<string, DeviceDump>()));
+        history.Observe(new DeviceSample(Start, new Dictionary<string, IReadOnlyList<DeviceDump>>()));
+        history.Observe(new DeviceSample(Start.AddSeconds(3), new Dictionary<string, IReadOnlyList<DeviceDump>>()));
 
         Assert.Equal(2, history.Current.Count);
         Assert.Equal(TimeSpan.FromSeconds(3), history.Longest(new("node-1", "node-2")));
@@ -200,11 +229,14 @@ public sealed class ProbeTests
         Assert.Equal("*2\r\n$4\r\nDUMP\r\n$3\r\na:b\r\n", Encoding.ASCII.GetString(RespClient.Encode("DUMP", "a:b"u8.ToArray())));
 
     internal static DeviceSample Sample(DateTimeOffset at, string key1, string key2, string? heldOf1 = null, string? heldOf2 = null) =>
-        new(at, new Dictionary<string, DeviceDump>
+        new(at, new Dictionary<string, IReadOnlyList<DeviceDump>>
         {
-            ["node-1"] = new(key1, [Peer(heldOf2 ?? key2, "10.244.2.0/24")]),
-            ["node-2"] = new(key2, [Peer(heldOf1 ?? key1, "10.244.1.0/24")]),
+            ["node-1"] = Devices(key1, Peer(heldOf2 ?? key2, "10.244.2.0/24")),
+            ["node-2"] = Devices(key2, Peer(heldOf1 ?? key1, "10.244.1.0/24")),
         });
+
+    // Slot 0 in use, slot 1 idle.
+    private static IReadOnlyList<DeviceDump> Devices(string key, PeerDump peer) => [new(key, [peer]), new(null, [])];
 
     private static PeerDump Peer(string key, string allowedIP) => new(key, "192.168.100.9:51871", [allowedIP], null, 0, 0);
 }

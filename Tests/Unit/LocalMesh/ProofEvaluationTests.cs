@@ -17,12 +17,13 @@ public sealed class ProofEvaluationTests
     private static readonly MeshPlan Three = MeshPlan.Demo(3);
 
     [Theory]
-    [InlineData(0, true)]
-    [InlineData(10, true)]
-    [InlineData(10.1, false)]
-    public void PodsReachEachOther_Silence_DecidesAndLossDoesNot(double silence, bool expected)
+    [InlineData(0, 0, true)]
+    [InlineData(10, 0, true)]
+    [InlineData(10.1, 0, false)]
+    [InlineData(0, 1, false)]
+    public void PodsReachEachOther_SilenceOrLoss_Decides(double silence, int lost, bool expected)
     {
-        var proof = ProofEvaluation.PodsReachEachOther(Pings(new PingReport(300, 120, TimeSpan.FromSeconds(silence))), Period);
+        var proof = ProofEvaluation.PodsReachEachOther(Pings(new PingReport(300, lost, TimeSpan.FromSeconds(silence))), Period);
 
         Assert.Equal(expected, proof.Passed);
         Assert.Equal(!expected, proof.Figures.Contains("node-1→node-2", StringComparison.Ordinal));
@@ -84,7 +85,7 @@ public sealed class ProofEvaluationTests
     public void KeysRotate_TooFew_Fails() => Assert.False(ProofEvaluation.KeysRotate(Keys(10, 5), Two, Period, Minute).Passed);
 
     [Fact]
-    public void KeysRotate_KeyUsedForTwoEpochs_Fails() => Assert.False(ProofEvaluation.KeysRotate(Keys(11, 10), Two, Period, Minute).Passed);
+    public void KeysRotate_KeyKeptForAnotherTurn_Fails() => Assert.False(ProofEvaluation.KeysRotate(Keys(11, 20), Two, Period, Minute).Passed);
 
     [Fact]
     public void KeysRotate_KeyThatComesBack_Fails()
@@ -190,7 +191,7 @@ public sealed class ProofEvaluationTests
 
     private static DeviceSample Devices(string key = "key", long received = 10, string own = "own") => new(Start, Three.Nodes.ToDictionary(
         n => n.Name,
-        n => new DeviceDump(own, [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])));
+        n => (IReadOnlyList<DeviceDump>)[new DeviceDump(own, [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])]));
 
     private static MeshStatus Status(int agreements, int agreeing, string? problem) => new(
         Two.Nodes.ToDictionary(n => n.Name, n => new NodeView(n.Name, 1, 2, new Dictionary<string, DateTimeOffset>(), problem)), agreements, agreeing);

@@ -119,7 +119,7 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
 
         return (packet[9], to == _host, _nodes.Contains(to)) switch
         {
-            (ProtocolUdp, false, true) when source == MeshPlan.WireGuardPort && destination == MeshPlan.WireGuardPort && IsWireGuard(packet) =>
+            (ProtocolUdp, false, true) when source == destination && MeshPlan.WireGuardPorts.Contains(destination) && IsWireGuard(packet) =>
                 FrameKind.WireGuard,
             (ProtocolTcp, false, true) when source == MeshPlan.SiloPort || destination == MeshPlan.SiloPort => FrameKind.Silo,
             (ProtocolTcp, true, false) when destination == MeshPlan.RedisPort || source == MeshPlan.WebPort => FrameKind.Host,
@@ -205,7 +205,7 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
             HopByHop or ProtocolIcmpV6 when to.IsIPv6Multicast || from.IsIPv6LinkLocal || to.IsIPv6LinkLocal || (_nodesIPv6.Contains(from) && body[0] is 135 or 136) =>
                 FrameKind.Arp,
             ProtocolUdp when _nodesIPv6.Contains(from) && _nodesIPv6.Contains(to) && body.Length > UdpHeaderLength + 3
-                && BinaryPrimitives.ReadUInt16BigEndian(body[2..]) == MeshPlan.WireGuardPort && body[UdpHeaderLength] is >= 1 and <= 4 => FrameKind.WireGuard,
+                && MeshPlan.WireGuardPorts.Contains(BinaryPrimitives.ReadUInt16BigEndian(body[2..])) && body[UdpHeaderLength] is >= 1 and <= 4 => FrameKind.WireGuard,
             _ => FrameKind.Foreign,
         };
     }

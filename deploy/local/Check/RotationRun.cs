@@ -31,9 +31,11 @@ internal sealed class RotationRun(MeshHarness mesh, CheckOptions options, DateTi
         await Task.Delay(MeshProbes.Patience, time, cancellationToken);
         yield return ProofEvaluation.PodsReachEachOther(probes.Report(from, until), options.Period);
         yield return probes.Observer.Read((_, agreement) => ProofEvaluation.KeysAgree(agreement, mesh.Plan));
+
+        // Before a silo is killed: a node that does not answer has the others keep keys for another turn.
+        yield return probes.Observer.Read((keys, _) => ProofEvaluation.KeysRotate(keys, mesh.Plan, options.Period, options.Duration));
         yield return await AskStatusAsync(cancellationToken);
         yield return await ProveRejoinAsync(probes, starter, cancellationToken);
-        yield return probes.Observer.Read((keys, _) => ProofEvaluation.KeysRotate(keys, mesh.Plan, options.Period, options.Duration));
 
         var (tally, dropped) = await capture.StopAsync(probes.Classifier, cancellationToken);
         yield return ProofEvaluation.NothingInClear(tally, dropped);

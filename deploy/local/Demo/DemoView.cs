@@ -20,13 +20,12 @@ internal sealed class DemoView(
     private const int ShortKeyLength = 8;
 
     private static readonly TimeSpan PingWindow = TimeSpan.FromSeconds(5);
-    private static readonly DeviceDump NoDevice = new(null, []);
 
     /// <summary>The state of this moment.</summary>
     public DemoSnapshot Take()
     {
         var now = time.GetUtcNow();
-        var sample = probes.Observer.Latest ?? new DeviceSample(now, new Dictionary<string, DeviceDump>());
+        var sample = probes.Observer.Latest ?? new DeviceSample(now, new Dictionary<string, IReadOnlyList<DeviceDump>>());
 
         // Pings of the last second may still be answered.
         var until = now - MeshProbes.Patience;
@@ -44,19 +43,22 @@ internal sealed class DemoView(
 
     private DemoRow Row(NodePlan node, IReadOnlyList<NodePlan> nodes, DeviceSample sample, DateTimeOffset now)
     {
-        var device = sample.Devices.GetValueOrDefault(node.Name) ?? NoDevice;
+        var peers = sample.Of(node.Name).SelectMany(device => device.Peers).ToList();
         var said = status.Latest?.Nodes.GetValueOrDefault(node.Name);
         var uses = probes.Observer.Read((keys, _) => (Last: keys.Of(node.Name) is [.., var last] ? last : null, Rotations: keys.Rotations(node.Name)));
-        var handshake = device.Peers.Max(p => p.LatestHandshake);
+
+        // The newest key, as long as a device has it.
+        var key = sample.Of(node.Name).Any(device => device.PublicKey == uses.Last?.PublicKey) ? uses.Last?.PublicKey : null;
+        var handshake = peers.Max(p => p.LatestHandshake);
         return new DemoRow(
             node.Name,
             said?.Epoch,
-            KeyAge(device.PublicKey, said, uses.Last, now),
-            device.PublicKey?[..ShortKeyLength] ?? "none",
+            KeyAge(key, said, uses.Last, now),
+            key?[..ShortKeyLength] ?? "none",
             nodes.Count(holder => holder != node && AgreementHistory.Agrees(sample, holder, node)),
             now - handshake,
-            device.Peers.Sum(p => p.ReceiveBytes),
-            device.Peers.Sum(p => p.TransmitBytes),
+            peers.Sum(p => p.ReceiveBytes),
+            peers.Sum(p => p.TransmitBytes),
             uses.Rotations,
             said?.Problem ?? "");
     }

@@ -15,10 +15,15 @@ internal sealed class AgreementHistory(MeshPlan plan)
     /// <summary>Pairs compared so far, over all samples.</summary>
     public int Comparisons { get; private set; }
 
-    /// <summary>Whether the device of <paramref name="holder"/> has the key that the device of <paramref name="owner"/> uses.</summary>
-    public static bool Agrees(DeviceSample sample, NodePlan holder, NodePlan owner) =>
-        sample.Devices.GetValueOrDefault(owner.Name)?.PublicKey is { } used
-        && sample.Devices.GetValueOrDefault(holder.Name)?.PeerFor(owner.PodCIDR.ToString())?.PublicKey == used;
+    /// <summary>
+    /// Whether <paramref name="holder"/> has the keys that <paramref name="owner"/> uses, in every slot in which both have a key. There must be
+    /// such a slot; one that is idle on either side has no peers.
+    /// </summary>
+    public static bool Agrees(DeviceSample sample, NodePlan holder, NodePlan owner)
+    {
+        var inUse = sample.Of(owner.Name).Zip(sample.Of(holder.Name)).Where(pair => pair is { First.PublicKey: not null, Second.PublicKey: not null }).ToList();
+        return inUse.Count > 0 && inUse.TrueForAll(pair => pair.Second.PeerFor(owner.PodCIDR.ToString())?.PublicKey == pair.First.PublicKey);
+    }
 
     /// <summary>Adds a sample. A pair whose device could not be read disagrees.</summary>
     public void Observe(DeviceSample sample)

@@ -41,6 +41,27 @@ internal sealed record DeviceDump(string? PublicKey, IReadOnlyList<PeerDump> Pee
         return new DeviceDump(device[1] == None ? null : device[1], [.. lines.Skip(1).Select(ParsePeer)]);
     }
 
+    /// <summary>Parses the output of <c>wg show all dump</c>: the same lines, each with the name of its device before it.</summary>
+    /// <param name="text">The output.</param>
+    /// <param name="names">The devices wanted, in the order of the result; one that is not there is left out.</param>
+    /// <param name="onPrivateKey">Gets each private key; <see langword="null"/> for a device without one.</param>
+    /// <exception cref="FormatException">The text is not such a dump.</exception>
+    public static IReadOnlyList<DeviceDump> ParseAll(string text, IReadOnlyList<string> names, Action<string?> onPrivateKey)
+    {
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split('\t', 2))
+            .Where(parts => parts.Length == 2)
+            .ToLookup(parts => parts[0], parts => parts[1], StringComparer.Ordinal);
+        List<DeviceDump> devices = [];
+        foreach (var name in names.Where(lines.Contains))
+        {
+            devices.Add(Parse(string.Join('\n', lines[name]), out var privateKey));
+            onPrivateKey(privateKey);
+        }
+
+        return devices;
+    }
+
     private static PeerDump ParsePeer(string line)
     {
         var fields = line.Split('\t');

@@ -10,7 +10,9 @@ internal static class MeshStatusReader
     public static async Task<(MeshStatus? Status, string Problem)> ReadAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
     {
         var result = await mesh.RunAsync(node, cancellationToken, "owg", "status", "-o", "json");
-        if (result.ExitCode != 0)
+
+        // 3: it answered, and a node has a problem, which is in the answer.
+        if (result.ExitCode is not (0 or 3))
         {
             return (null, $"'owg status -o json' in {node.Name} ended with exit code {result.ExitCode}: {result.Error.Trim()}");
         }

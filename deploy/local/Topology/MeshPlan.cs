@@ -14,11 +14,17 @@ internal sealed partial record MeshPlan
     /// <summary>Most nodes that one machine is asked to carry.</summary>
     public const int MaxNodes = 20;
 
-    /// <summary>The WireGuard device of every node.</summary>
+    /// <summary>The WireGuard device of slot 0, which every node has.</summary>
     public const string DeviceName = "cilium_wg0";
 
     /// <summary>UDP port of <see cref="DeviceName"/>.</summary>
     public const int WireGuardPort = 51871;
+
+    /// <summary>The devices of a node, by slot.</summary>
+    public static IReadOnlyList<string> DeviceNames { get; } = [DeviceName, "cilium_wg1"];
+
+    /// <summary>UDP ports of <see cref="DeviceNames"/>. A slot talks to the same slot of another node only.</summary>
+    public static IReadOnlyList<int> WireGuardPorts { get; } = [WireGuardPort, 51872];
 
     /// <summary>TCP port between silos.</summary>
     public const int SiloPort = 11111;
