@@ -49,8 +49,6 @@ public sealed class DualStackMeshFixture : IAsyncLifetime
 [Collection(LocalMeshCollection.Name)]
 public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutputHelper output) : IClassFixture<DualStackMeshFixture>
 {
-    private const string Device = MeshPlan.DeviceName;
-
     // Well below the resync of 30 s, which would repair all of it: who is this fast was told.
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -72,7 +70,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     {
         LocalMeshCollection.SkipUnlessPossible();
         await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-        Assert.Equal("1420", await ReadMtu(First));
+        Assert.Equal("1420", await Underlay.ReadMtu(Mesh, First));
         try
         {
             var took = await Underlay.Narrow(Mesh, 1400, "1320", AtOnce);
@@ -99,7 +97,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         {
             await Underlay.Narrow(Mesh, 1300, "1280", AtOnce);
 
-            Assert.Contains($"too narrow for IPv6 through {Device}", await ReadLog(First), StringComparison.Ordinal);
+            Assert.Contains($"too narrow for IPv6 through {await Device(First)}", await ReadLog(First), StringComparison.Ordinal);
             Assert.True(await Ping(First, Second.PodAddress, "-s", Payload(1280, isIPv6: false)));
             Assert.True(await Ping(First, Second.IPv6!.PodAddress, "-s", Payload(1280, isIPv6: true)));
         }
@@ -134,8 +132,9 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     {
         LocalMeshCollection.SkipUnlessPossible();
         await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        var device = await Device(First);
         var before = (await ReadLog(First)).Length;
-        (await Mesh.RunAsync(First, Token, "wg", "set", Device, "listen-port", "52000")).EnsureSuccess();
+        (await Mesh.RunAsync(First, Token, "wg", "set", device, "listen-port", "52000")).EnsureSuccess();
         using (var socket = NamedNamespace.Run(First.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
         {
             await Until(
@@ -143,7 +142,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
                 {
                     try
                     {
-                        socket.Bind(new IPEndPoint(IPAddress.Any, MeshPlan.WireGuardPort));
+                        socket.Bind(new IPEndPoint(IPAddress.Any, ActiveDevice.Port(device)));
                         return Task.FromResult(true);
                     }
                     catch (SocketException)
@@ -162,7 +161,8 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         }
 
         await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-        Assert.Equal("51871", (await Mesh.RunAsync(First, Token, "wg", "show", Device, "listen-port")).Output.Trim());
+        Assert.Equal(
+            ActiveDevice.Port(device).ToString(CultureInfo.InvariantCulture), (await Mesh.RunAsync(First, Token, "wg", "show", device, "listen-port")).Output.Trim());
     }
 
     // Again and again, so that it also goes between a read and the write that follows from it.
@@ -171,10 +171,10 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     {
         LocalMeshCollection.SkipUnlessPossible();
         await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-        var deleted = 0;
+        var (device, deleted) = (await Device(First), 0);
         for (var i = 0; i < 40; i++)
         {
-            deleted += (await Mesh.RunAsync(First, Token, "ip", "link", "delete", Device)).ExitCode == 0 ? 1 : 0;
+            deleted += (await Mesh.RunAsync(First, Token, "ip", "link", "delete", device)).ExitCode == 0 ? 1 : 0;
             await Task.Delay(TimeSpan.FromMilliseconds(20 + (i * 7 % 100)), Time, Token);
             if (i % 10 == 0)
             {
@@ -210,7 +210,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
             }
 
             await UntilPodsReach((First, Second), (Second, First));
-            var allowed = (await Mesh.RunAsync(Second, Token, "wg", "show", Device, "allowed-ips")).Output;
+            var allowed = (await Mesh.RunAsync(Second, Token, "wg", "show", await Device(Second), "allowed-ips")).Output;
             Assert.Single(allowed.Split('\n'), line => line.Contains(First.PodCIDR.ToString(), StringComparison.Ordinal));
             var status = (await Mesh.RunAsync(First, Token, "owg", "status")).Output;
             output.WriteLine(status);
@@ -230,10 +230,11 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
             await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
 
             // Restarted with the same key, the device of node 1 would keep the endpoint that it had; so it has to be made anew.
-            (await Mesh.RunAsync(First, Token, "ip", "link", "delete", Device)).EnsureSuccess();
+            (await Mesh.RunAsync(First, Token, "ip", "link", "delete", await Device(First))).EnsureSuccess();
             await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-            var endpoints = (await Mesh.RunAsync(First, Token, "wg", "show", Device, "endpoints")).Output;
-            Assert.Contains($"\t{Third.Address}:{MeshPlan.WireGuardPort}\n", endpoints, StringComparison.Ordinal);
+            var device = await Device(First);
+            var endpoints = (await Mesh.RunAsync(First, Token, "wg", "show", device, "endpoints")).Output;
+            Assert.Contains($"\t{Third.Address}:{ActiveDevice.Port(device)}\n", endpoints, StringComparison.Ordinal);
         });
 
     private static string Payload(int mtu, bool isIPv6)
@@ -272,7 +273,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         }
     }
 
-    private Task<string> ReadMtu(NodePlan node) => Underlay.ReadMtu(Mesh, node, Device);
+    private Task<string> Device(NodePlan node) => ActiveDevice.Find(Mesh, node, Token);
 
     private Task<string> ReadLog(NodePlan node) => File.ReadAllTextAsync(Mesh.State.SiloLog(node), Token);
 

@@ -42,8 +42,6 @@ public sealed class SteadyMeshFixture : IAsyncLifetime
 [Collection(LocalMeshCollection.Name)]
 public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper output) : IClassFixture<SteadyMeshFixture>
 {
-    private const string Device = MeshPlan.DeviceName;
-
     private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FollowLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(90);
@@ -144,10 +142,10 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
             var removed = document.RootElement.GetProperty("removed").EnumerateArray().Select(item => item.GetProperty("kind").GetString());
             Assert.Equal(["device", "firewall", "route", "rule"], removed.Distinct().Order(StringComparer.Ordinal));
             Assert.All(before.Except(after), line => Assert.True(
-                line.Contains(Device, StringComparison.Ordinal) || line.StartsWith("201:", StringComparison.Ordinal)
+                line.Contains(ActiveDevice.Prefix, StringComparison.Ordinal) || line.StartsWith("201:", StringComparison.Ordinal)
                     || (line.StartsWith("unreachable", StringComparison.Ordinal) && line.Contains("table 201", StringComparison.Ordinal)),
                 line));
-            Assert.DoesNotContain(Device, string.Join('\n', after), StringComparison.Ordinal);
+            Assert.DoesNotContain(ActiveDevice.Prefix, string.Join('\n', after), StringComparison.Ordinal);
             Assert.Equal(2, after.Count(line => line.Contains("203.0.113.0/24", StringComparison.Ordinal)));
             Assert.Empty(after.Except(before));
 
@@ -168,8 +166,8 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
             (await mesh.RunAsync(node, Token, "sh", "-c", command)).Output.Split('\n').ToHashSet();
     }
 
-    private async Task<DeviceDump> Dump(NodePlan node) =>
-        DeviceDump.Parse((await fixture.Mesh.RunAsync(node, Token, "wg", "show", Device, "dump")).EnsureSuccess().Output, out _);
+    private async Task<DeviceDump> Dump(NodePlan node) => DeviceDump.Parse(
+        (await fixture.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.Find(fixture.Mesh, node, Token), "dump")).EnsureSuccess().Output, out _);
 
     private async Task<string> Key(NodePlan node) => (await Dump(node)).PublicKey!;
 

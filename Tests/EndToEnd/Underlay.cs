@@ -26,7 +26,7 @@ internal static class Underlay
         foreach (var node in mesh.Plan.Nodes)
         {
             string seen;
-            while ((seen = await ReadMtu(mesh, node, MeshPlan.DeviceName)) != expected)
+            while ((seen = await ReadMtu(mesh, node)) != expected)
             {
                 Assert.True(time.GetElapsedTime(started) < limit, $"The device of {node.Name} has MTU {seen} instead of {expected}, after {limit}.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), time, token);
@@ -36,7 +36,10 @@ internal static class Underlay
         return time.GetElapsedTime(started);
     }
 
-    /// <summary>The MTU of a node's link in bytes, as text.</summary>
-    public static async Task<string> ReadMtu(MeshHarness mesh, NodePlan node, string link) =>
-        (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "cat", $"/sys/class/net/{link}/mtu")).EnsureSuccess().Output.Trim();
+    /// <summary>The MTU in bytes of the device that carries a node's traffic, as text.</summary>
+    public static async Task<string> ReadMtu(MeshHarness mesh, NodePlan node)
+    {
+        var device = await ActiveDevice.Find(mesh, node, TestContext.Current.CancellationToken);
+        return (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "cat", $"/sys/class/net/{device}/mtu")).EnsureSuccess().Output.Trim();
+    }
 }

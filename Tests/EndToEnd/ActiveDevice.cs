@@ -1,0 +1,28 @@
+using System.Text.RegularExpressions;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>Finds which of a node's two devices carries its traffic: by a real clock that depends on the day.</summary>
+internal static partial class ActiveDevice
+{
+    /// <summary>What the names of both devices begin with.</summary>
+    public const string Prefix = "cilium_wg";
+
+    /// <summary>The device that the routes to other nodes' pods lead through.</summary>
+    public static async Task<string> Find(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
+    {
+        var routes = (await mesh.RunAsync(node, cancellationToken, "ip", "route", "show", "table", "201")).EnsureSuccess().Output;
+        var device = RoutePattern().Match(routes);
+        Expect.True(device.Success, $"{node.Name} has a route through a device:\n{routes}");
+        return device.Groups[1].Value;
+    }
+
+    /// <summary>The UDP port of a device.</summary>
+    public static int Port(string device) => MeshPlan.WireGuardPort + (device[^1] - '0');
+
+    [GeneratedRegex("dev (" + Prefix + "[01]) ")]
+    private static partial Regex RoutePattern();
+}
