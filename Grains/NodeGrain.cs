@@ -429,18 +429,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
     }
 
-    // The key that has had its turn, while another one has the latest. Not if that one is older and was only kept: a peer that has not heard of it yet
-    // may still move to the newer key.
-    private SlotKey? FindDraining()
-    {
-        if (_ring.Keys is not [var first, var second])
-        {
-            return null;
-        }
-
-        var (draining, latest) = first.ServesEpoch < second.ServesEpoch ? (first, second) : (second, first);
-        return draining.Epoch <= latest.Epoch ? draining : null;
-    }
+    private SlotKey? FindDraining() =>
+        SlotPhases.FindDraining([.. _ring.Keys.Select(key => new SlotEpochs(key.Slot, key.Epoch, key.ServesEpoch))]) is { } slot ? _ring.Find(slot) : null;
 
     private async Task RetireIfQuiet(CancellationToken cancellationToken)
     {

@@ -1,5 +1,11 @@
 namespace Orleans.WireGuard.Grains.Rotation;
 
+/// <summary>The epochs of a slot's key.</summary>
+/// <param name="Slot">The slot.</param>
+/// <param name="Made">The epoch that the key was made for.</param>
+/// <param name="Serves">The epoch that it serves: a later one if it was kept.</param>
+internal readonly record struct SlotEpochs(Slot Slot, Epoch Made, Epoch Serves);
+
 /// <summary>Derives where each slot is in its life. Pure.</summary>
 internal static class SlotPhases
 {
@@ -17,6 +23,22 @@ internal static class SlotPhases
         }
 
         return active;
+    }
+
+    /// <summary>The slot whose key has had its turn, while another one has the latest; <see langword="null"/> if there is none.</summary>
+    /// <param name="keys">The keys.</param>
+    /// <remarks>
+    /// Not if the latest one is older and was only kept: a peer that has not heard of it yet may still move to the newer key.
+    /// </remarks>
+    public static Slot? FindDraining(IReadOnlyList<SlotEpochs> keys)
+    {
+        if (keys is not [var first, var second])
+        {
+            return null;
+        }
+
+        var (draining, latest) = first.Serves < second.Serves ? (first, second) : (second, first);
+        return draining.Made <= latest.Made ? draining.Slot : null;
     }
 
     /// <summary>The phase of a slot.</summary>

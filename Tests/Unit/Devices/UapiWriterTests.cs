@@ -53,6 +53,11 @@ public sealed class UapiWriterTests
     [Fact]
     public void WriteSet_EmptyPatch_HasNoLine() => Assert.Equal("set=1\n\n", Write(DevicePatch.Empty));
 
+    [Fact]
+    public void WriteSet_ClearKey_WritesZeros() => Assert.Equal(
+        "set=1\nprivate_key=0000000000000000000000000000000000000000000000000000000000000000\n\n",
+        Write(DevicePatch.Empty with { ClearKey = true }));
+
     [Theory]
     [InlineData(0, "set=1\nlisten_port=0\n\n")]
     [InlineData(65535, "set=1\nlisten_port=65535\n\n")]

@@ -7,25 +7,19 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     private const int MaxStates = 1_500_000;
 
     [Theory]
-    [InlineData(2, 3, 0, false, true)]
-    [InlineData(2, 3, 1, false, true)]
-    [InlineData(2, 2, 0, true, true)]
-    [InlineData(3, 3, 0, false, false)]
-    [InlineData(3, 2, 0, false, false)]
-    [InlineData(3, 2, 1, false, false)]
-    public void Check_AllInterleavings_KeepTheInvariants(int nodes, byte epochs, int deaths, bool restarts, bool slowAcks)
+    [InlineData(2, 3, 0, false, true, true)]
+    [InlineData(2, 3, 1, false, true, true)]
+    [InlineData(2, 2, 0, true, true, true)]
+    [InlineData(2, 3, 0, true, true, true)]
+    [InlineData(3, 3, 0, false, false, false)]
+    [InlineData(3, 2, 0, false, false, true)]
+    [InlineData(3, 2, 1, false, false, true)]
+    public void Check_AllInterleavings_KeepTheInvariants(int nodes, byte epochs, int deaths, bool restarts, bool slowAcks, bool retires)
     {
         var lastEpoch = (byte)(RotationModel.FirstEpoch + epochs - 1);
-        var options = new ModelOptions(lastEpoch) { Deaths = deaths, Restarts = restarts, SlowAcks = slowAcks };
+        var options = new ModelOptions(lastEpoch) { Deaths = deaths, Restarts = restarts, SlowAcks = slowAcks, Retires = retires };
         var report = ModelChecker.Check(new RotationModel(options), RotationModel.Rest(nodes), lastEpoch, MaxStates);
-        if (restarts && report.Violation?.StartsWith("liveness", StringComparison.Ordinal) == true)
-        {
-            // KNOWN GAP, and the check ends there: a restarted silo trusts no proof of a slot that it does not send through, and the starter, which
-            // is proven, sees no reason to begin again. Only WireGuard's own rekey, after 120 s of traffic, or the next epoch ends that.
-            Assert.Skip(report.Violation);
-        }
-
-        output.WriteLine($"{nodes} nodes, {epochs} epochs, deaths {deaths}, restarts {restarts}, acks apart {slowAcks}: {report}");
+        output.WriteLine($"{nodes} nodes, {epochs} epochs, deaths {deaths}, restarts {restarts}, acks apart {slowAcks}, keys destroyed {retires}: {report}");
         Assert.True(report.Violation is null, report.Violation);
         Assert.True(report.Terminals > 0);
     }

@@ -62,7 +62,7 @@ internal static class ModelInvariants
         }
 
         return state.Key(other, route) != held.Key(route) || state.Key(node, route) == 0 ? $"I3: the key of slot {route} was replaced or destroyed while it was used"
-            : state.Held(other, node).Key(route) != state.Key(node, route) || !state.HasSession(node, other, route) || !state.HasSession(other, node, route)
+            : state.Held(other, node).Key(route) != state.Key(node, route) || !state.IsProven(node, other, route) || !state.IsProven(other, node, route)
                 ? $"no packet lost: what is sent through slot {route} has no session at the other end"
             : null;
     }

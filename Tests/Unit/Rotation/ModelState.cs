@@ -32,7 +32,7 @@ internal sealed class ModelState(int nodes)
     /// <summary>No route.</summary>
     public const byte None = 255;
 
-    private const int NodeSize = 14;
+    private const int NodeSize = 17;
     private const int PairSize = 11;
 
     /// <summary>All of it.</summary>
@@ -55,6 +55,12 @@ internal sealed class ModelState(int nodes)
 
     /// <summary>The epoch it serves.</summary>
     public ref byte Serves(int node, int slot) => ref Bytes[(node * NodeSize) + 6 + slot];
+
+    /// <summary>The epoch it was made for.</summary>
+    public ref byte Made(int node, int slot) => ref Bytes[(node * NodeSize) + 14 + slot];
+
+    /// <summary>The epoch in which its silo last restarted.</summary>
+    public ref byte RestartedIn(int node) => ref Bytes[(node * NodeSize) + 16];
 
     /// <summary>The slot through which a node's packets for another one go.</summary>
     public ref byte Route(int from, int to) => ref Bytes[Pair(from, to) + 6];
@@ -96,15 +102,8 @@ internal sealed class ModelState(int nodes)
     public void SetProven(int node, int peer, int slot, bool proven)
     {
         ref var bits = ref Bytes[Pair(node, peer) + 7];
-        var both = (1 << slot) | (8 << slot);
-        bits = (byte)(proven ? bits | both : bits & ~both);
+        bits = (byte)(proven ? bits | (1 << slot) : bits & ~(1 << slot));
     }
-
-    /// <summary>Whether a node's device has a session between its key and the peer key that it holds, whether its silo trusts it or not.</summary>
-    public bool HasSession(int node, int peer, int slot) => (Bytes[Pair(node, peer) + 7] & (8 << slot)) != 0;
-
-    /// <summary>Lets a silo forget that a handshake is proven. The device keeps the session.</summary>
-    public void Forget(int node, int peer, int slot) => Bytes[Pair(node, peer) + 7] &= (byte)~(1 << slot);
 
     /// <summary>Notes that a route through a proven slot was taken.</summary>
     public void NoteTalk(int node, int peer) => Bytes[Pair(node, peer) + 7] |= 4;

@@ -28,6 +28,9 @@ internal sealed record ModelOptions(byte LastEpoch)
     /// <summary>Whether an acknowledgement travels for itself, instead of with the delivery.</summary>
     public bool SlowAcks { get; init; }
 
+    /// <summary>Whether keys are destroyed when nobody uses them any more. Every time is announced, which multiplies the interleavings.</summary>
+    public bool Retires { get; init; } = true;
+
     /// <summary>The rule that is broken.</summary>
     public Break Broken { get; init; }
 }
@@ -69,6 +72,7 @@ internal sealed class RotationModel(ModelOptions options)
 
             (state.Key(node, 0), state.Key(node, 1), state.Keys(node)) = (1, 2, 2);
             (state.Serves(node, 0), state.Serves(node, 1)) = (FirstEpoch - 1, FirstEpoch);
+            (state.Made(node, 0), state.Made(node, 1)) = (FirstEpoch - 1, FirstEpoch);
             state.SetOwn(node, new Announced(FirstEpoch, 0, 1, FirstEpoch - 1, 2, FirstEpoch));
         }
 
@@ -165,7 +169,7 @@ internal sealed class RotationModel(ModelOptions options)
             yield return step;
         }
 
-        if (Retire(state, node) is { } retired)
+        if (options.Retires && Retire(state, node) is { } retired)
         {
             yield return retired;
         }
@@ -177,23 +181,16 @@ internal sealed class RotationModel(ModelOptions options)
             yield return ($"silo of {Name(node)} dies", next);
         }
 
-        // The revision, in milliseconds, tells whether it has announced in this epoch.
-        if (options.Restarts && state.Own(node) is { Revision: < 3 } own)
+        if (options.Restarts && state.RestartedIn(node) != state.Clock(node))
         {
+            var own = state.Own(node);
             var next = state.Copy();
+            next.RestartedIn(node) = state.Clock(node);
             var sequence = Sequence(state, node, options.Broken == Break.SequenceRestarts ? null : own, isRestart: options.Broken == Break.SequenceRestarts);
             Announce(next, node, sequence);
             foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
             {
-                // It trusts the handshakes of what carries traffic, and no others; and nobody has answered it yet.
-                for (var slot = 0; slot < Slot.Count; slot++)
-                {
-                    if (next.Route(node, other) != slot)
-                    {
-                        next.Forget(node, other, slot);
-                    }
-                }
-
+                // Its devices show the handshakes as before, but nobody has answered it yet.
                 next.Answer(node, other) = 0;
             }
 
@@ -281,8 +278,9 @@ internal sealed class RotationModel(ModelOptions options)
 
     private (string, ModelState)? Retire(ModelState state, int node)
     {
-        var slot = state.Serves(node, 0) < state.Serves(node, 1) ? 0 : 1;
-        if (state.Key(node, 0) == 0 || state.Key(node, 1) == 0 || state.Key(node, slot) > state.Key(node, 1 - slot)
+        var keys = Enumerable.Range(0, Slot.Count).Where(slot => state.Key(node, slot) != 0)
+            .Select(slot => new SlotEpochs(new Slot((byte)slot), new Epoch(state.Made(node, slot)), new Epoch(state.Serves(node, slot))));
+        if (SlotPhases.FindDraining([.. keys])?.Index is not { } slot
             || Enumerable.Range(0, state.Nodes).Any(other => other != node && state.Route(node, other) == slot))
         {
             return null;
@@ -296,6 +294,7 @@ internal sealed class RotationModel(ModelOptions options)
 
         PutKey(next, node, slot, 0);
         (next.Key(node, slot), next.Keys(node)) = (0, state.Keys(node));
+        Announce(next, node, Sequence(next, node, next.Own(node)));
         return ($"{Name(node)} destroys its key of slot {slot}", next);
     }
 
@@ -333,7 +332,7 @@ internal sealed class RotationModel(ModelOptions options)
         select new PeerFacts(
             Name(other),
             IsLive: true,
-            state.HasSession(node, other, slot),
+            state.IsProven(node, other, slot),
             state.Life(other) == Life.Alive,
             path,
             answer != 0,
@@ -344,7 +343,7 @@ internal sealed class RotationModel(ModelOptions options)
 
     private static void PutKey(ModelState state, int node, int slot, byte serves)
     {
-        (state.Key(node, slot), state.Serves(node, slot)) = (++state.Keys(node), serves);
+        (state.Key(node, slot), state.Serves(node, slot), state.Made(node, slot)) = (++state.Keys(node), serves, serves);
         foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
         {
             state.SetProven(node, other, slot, false);

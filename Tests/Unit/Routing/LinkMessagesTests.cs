@@ -40,6 +40,15 @@ public sealed class LinkMessagesTests
         Hex.Text($"2c000000 1300 0500 00000000 00000000 00000000 00000000 01000000 01000000 {Name}"),
         Hex.Text(LinkMessages.WriteSetUp(Buffer, "owg0")));
 
+    // AF_SPEC, in it AF_INET, in it CONF, in it rp_filter 2.
+    [Fact]
+    public void WriteLooseSourceCheck_WritesLiteralBytes() => Assert.Equal(
+        Hex.Text($"""
+            40000000 1300 0500 00000000 00000000 00000000 00000000 00000000 00000000 {Name}
+            1400 1a80 1000 0280 0c00 0180 0800 0800 02000000
+            """),
+        Hex.Text(LinkMessages.WriteLooseSourceCheck(Buffer, "owg0")));
+
     [Fact]
     public void WriteDeleteLink_WritesLiteralBytes() => Assert.Equal(
         Hex.Text("20000000 1100 0500 00000000 00000000 00000000 03000000 00000000 00000000"),
@@ -80,6 +89,15 @@ public sealed class LinkMessagesTests
         new NetlinkReader(Hex.Bytes(Recorded.IPv4Routes)).TryReadMessage(out var message);
         LinkMessages.ReadLink(message);
     });
+
+    [Theory]
+    [InlineData("34000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000 1400 1700 2a01000000000000 0700000000000000", 298)]
+    [InlineData("20000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000", 0)]
+    public void ReadReceivedPackets_Link_YieldsTheFirstCounter(string link, long expected)
+    {
+        new NetlinkReader(Hex.Bytes(link)).TryReadMessage(out var message);
+        Assert.Equal(expected, LinkMessages.ReadReceivedPackets(message));
+    }
 
     [Theory]
     [InlineData(Recorded.IPv4Addresses, 3, "10.244.1.1/24")]

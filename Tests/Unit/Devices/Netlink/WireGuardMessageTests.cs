@@ -85,6 +85,14 @@ public sealed class WireGuardMessageTests
         Hex.Text(Assert.Single(Write(DevicePatch.Empty with { FirewallMark = 0 }, 4096))));
 
     [Fact]
+    public void TryWriteNext_ClearKey_WritesZerosThatAreNotClamped() => Assert.Equal(
+        Hex.Text("""
+            40000000 2000 0500 00000000 00000000 01010000 0800 0200 77673000
+            2400 0300 0000000000000000 0000000000000000 0000000000000000 0000000000000000
+            """),
+        Hex.Text(Assert.Single(Write(DevicePatch.Empty with { ClearKey = true }, 4096))));
+
+    [Fact]
     public void TryWriteNext_EmptyListThatReplaces_ClearsTheList() => Assert.Equal(
         Hex.Text("""
             50000000 2000 0500 00000000 00000000 01010000 0800 0200 77673000

@@ -1,0 +1,132 @@
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+/// <summary>Handshakes are started by one side, tried again with patience, and come before traffic moves.</summary>
+public sealed class PathPlannerTests : IDisposable
+{
+    private static readonly PublicKey PeerZero = TestMesh.Key(20);
+    private static readonly PublicKey PeerOne = TestMesh.Key(21);
+
+    private readonly KeyPair _zero = KeyPair.Create();
+    private readonly KeyPair _one = KeyPair.Create();
+    private readonly PathPlanner _planner = new();
+
+    [Fact]
+    public void Plan_NewPair_IsStartedByTheOlderAnnouncement()
+    {
+        Assert.Equal([(Slot.Zero, PeerZero)], _planner.Plan(OneSlot(0, ownRevision: 1)).Starts);
+        Assert.Empty(_planner.Plan(OneSlot(0, ownRevision: 3)).Starts);
+    }
+
+    [Fact]
+    public void Plan_NotAcknowledgedYet_StartsAndAwaitsNothing()
+    {
+        var plan = _planner.Plan(OneSlot(0) with { Applied = new HashSet<string>() });
+        Assert.Empty(plan.Starts);
+        Assert.False(plan.IsAwaiting);
+    }
+
+    [Fact]
+    public void Plan_HandshakeDoesNotCome_ResetsMoreAndMoreSeldom()
+    {
+        var resets = Enumerable.Range(0, 211).Where(second => _planner.Plan(OneSlot(second)).Resets.Count > 0);
+        Assert.Equal([6, 18, 42, 90, 150, 210], resets);
+        Assert.Equal(6, _planner.Retries);
+    }
+
+    [Fact]
+    public void Look_HandshakeIsMissing_StartsNothing()
+    {
+        var plan = _planner.Look(OneSlot(0));
+        Assert.True(plan.IsAwaiting);
+        Assert.Empty(plan.Starts);
+        Assert.Equal(new PathStatus("node-2", Slot.Zero, PeerZero, IsProven: false), plan.Paths["node-2"]);
+    }
+
+    [Fact]
+    public void Plan_NewSlotIsProven_MovesThere()
+    {
+        var plan = _planner.Plan(TwoSlots(handshakeOnOne: At(0)));
+        Assert.Equal(new PathStatus("node-2", Slot.One, PeerOne, IsProven: true), plan.Paths["node-2"]);
+        Assert.False(plan.IsAwaiting);
+    }
+
+    // Both sides would move onto it at once, and their handshakes would cross.
+    [Fact]
+    public void Plan_NewSlotHasAStaleSession_IsRenewedBeforeTheMove()
+    {
+        var plan = _planner.Plan(TwoSlots(handshakeOnOne: At(0) - PathPlanner.FreshFor));
+        Assert.Equal(Slot.Zero, plan.Paths["node-2"].Slot);
+        Assert.Equal([(Slot.One, PeerOne)], plan.Starts);
+        Assert.Equal([(Slot.One, PeerOne)], plan.Resets);
+        Assert.Equal(0, _planner.Retries);
+    }
+
+    public void Dispose()
+    {
+        _zero.Dispose();
+        _one.Dispose();
+    }
+
+    private static DateTimeOffset At(int seconds) => TestMesh.Start.AddSeconds(seconds);
+
+    private static PeerAnnouncement Announce(int node, long revision, params PublicKey[] keys) => TestMesh.Announce(node, revision: revision) with
+    {
+        Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort)).ToEquatableArray(),
+    };
+
+    private static Device NewDevice(KeyPair keyPair, PublicKey peer, DateTimeOffset? handshake) =>
+        new("cilium_wg0", keyPair.PublicKey, TestMesh.ListenPort, 0, [new DevicePeer(peer, null, [], TimeSpan.Zero, handshake, 0, 0)]);
+
+    private PathSources OneSlot(int seconds, long ownRevision = 1)
+    {
+        var device = NewDevice(_zero, PeerZero, null);
+        _planner.Clock.Observe(Slot.Zero, device, At(0));
+        return Sources(
+            [new SlotKey(Slot.Zero, _zero, new Epoch(10), At(0))],
+            Announce(1, ownRevision, _zero.PublicKey),
+            Announce(2, 2, PeerZero),
+            new Dictionary<Slot, Device> { [Slot.Zero] = device },
+            At(seconds));
+    }
+
+    private PathSources TwoSlots(DateTimeOffset handshakeOnOne)
+    {
+        var devices = new Dictionary<Slot, Device>
+        {
+            [Slot.Zero] = NewDevice(_zero, PeerZero, At(-300)),
+            [Slot.One] = NewDevice(_one, PeerOne, handshakeOnOne),
+        };
+        foreach (var (slot, device) in devices)
+        {
+            _planner.Clock.Observe(slot, device, At(0));
+        }
+
+        return Sources(
+            [new SlotKey(Slot.Zero, _zero, new Epoch(10), At(0)), new SlotKey(Slot.One, _one, new Epoch(11), At(0))],
+            Announce(1, 1, _zero.PublicKey, _one.PublicKey),
+            Announce(2, 2, PeerZero, PeerOne),
+            devices,
+            At(0));
+    }
+
+    // The routes lead through slot 0, and node 2 has acknowledged what node 1 announced.
+    private static PathSources Sources(
+        SlotKey[] keys, PeerAnnouncement own, PeerAnnouncement other, Dictionary<Slot, Device> devices, DateTimeOffset now) => new(
+            new MeshView(
+                "node-1",
+                keys,
+                new Dictionary<string, PeerAnnouncement> { ["node-1"] = own, ["node-2"] = other },
+                Roster: null,
+                IsSynced: true,
+                IsSettled: true),
+            devices,
+            new Dictionary<string, Slot> { ["node-2"] = Slot.Zero },
+            own,
+            new HashSet<string> { "node-2" },
+            now);
+}

@@ -1,0 +1,76 @@
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation;
+
+/// <summary>A peer that may depend on a key is named, and no other.</summary>
+public sealed class LaggardRulesTests
+{
+    private static readonly PublicKey Key = TestMesh.Key(1);
+
+    // It has moved to slot 1 in both directions.
+    private static readonly PeerFacts Moved =
+        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(Slot.One, TestMesh.Key(11)), HasEverAnswered: true, Slot.One, null);
+
+    [Fact]
+    public void Find_PeerThatMoved_IsNone() => Assert.Null(Reason(Moved));
+
+    [Fact]
+    public void Find_PeerThatSendsThroughTheSlot_IsNamed() =>
+        Assert.StartsWith("it sends through slot 0", Reason(Moved with { Path = Through(Slot.Zero, Key) }), StringComparison.Ordinal);
+
+    // Then it could not be cut off from the present key.
+    [Fact]
+    public void Find_PeerThatSendsToAnotherKeyOfTheSlot_IsNone() => Assert.Null(Reason(Moved with { Path = Through(Slot.Zero, TestMesh.Key(9)) }));
+
+    [Fact]
+    public void Find_SilentPeer_CountsByWhatItSaidLast()
+    {
+        var silent = Moved with { HasAnswered = false };
+        Assert.Null(Reason(silent));
+        Assert.Contains("does not answer", Reason(silent with { Path = Through(Slot.Zero, Key) }), StringComparison.Ordinal);
+        Assert.Contains("nobody knows", Reason(silent with { Path = null, HasEverAnswered = false }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Find_DataThatStillComesIn_IsNamed()
+    {
+        Assert.StartsWith("packets of it", Reason(Moved with { LastDataAt = TestMesh.Start.AddTicks(1) }), StringComparison.Ordinal);
+        Assert.Null(Reason(Moved with { LastDataAt = TestMesh.Start }));
+    }
+
+    [Fact]
+    public void Find_PeerThatWeSendToThroughTheSlot_IsNamed() =>
+        Assert.StartsWith("this node still sends", Reason(Moved with { OwnSlot = Slot.Zero }), StringComparison.Ordinal);
+
+    [Fact]
+    public void Find_PeerThatIsDeadOrNeverShookHands_IsNone()
+    {
+        var lagging = Moved with { Path = Through(Slot.Zero, Key) };
+        Assert.Null(Reason(lagging with { IsLive = false }));
+        Assert.Null(Reason(lagging with { HasHandshake = false }));
+    }
+
+    // There everybody sends through the slot; whoever answers learns the new key.
+    [Fact]
+    public void Find_OnlySlot_NamesWhoDoesNotAnswer()
+    {
+        var peer = Moved with { Path = Through(Slot.Zero, Key), OwnSlot = Slot.Zero };
+        Assert.Null(Reason(peer, isOnly: true));
+        Assert.NotNull(Reason(peer with { HasAnswered = false }, isOnly: true));
+    }
+
+    [Fact]
+    public void Find_Several_AreInOrderOfTheirNames()
+    {
+        var lagging = Moved with { OwnSlot = Slot.Zero };
+        Assert.Equal(
+            ["node-2", "node-3"],
+            LaggardRules.Find(Slot.Zero, Key, false, [lagging with { NodeName = "node-3" }, lagging], TestMesh.Start).Select(node => node.NodeName));
+    }
+
+    private static PathStatus Through(Slot slot, PublicKey key) => new("node-1", slot, key, IsProven: true);
+
+    private static string? Reason(PeerFacts peer, bool isOnly = false) =>
+        LaggardRules.Find(Slot.Zero, Key, isOnly, [peer], TestMesh.Start).SingleOrDefault()?.Reason;
+}

@@ -1,0 +1,45 @@
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation;
+
+/// <summary>The life of a slot.</summary>
+public sealed class SlotPhasesTests
+{
+    private static readonly PathStatus ThroughOne = new("node-2", Slot.One, TestMesh.Key(2), IsProven: true);
+
+    [Fact]
+    public void Active_TwoKeys_IsTheLatest()
+    {
+        Assert.Equal(Slot.One, SlotPhases.Active([new Epoch(10), new Epoch(11)]));
+        Assert.Equal(Slot.Zero, SlotPhases.Active([new Epoch(12), new Epoch(11)]));
+        Assert.Equal(Slot.One, SlotPhases.Active([null, new Epoch(0)]));
+        Assert.Null(SlotPhases.Active([null, null]));
+    }
+
+    [Fact]
+    public void Of_Slot_FollowsItsKeyAndTheTraffic()
+    {
+        Assert.Equal(SlotPhase.Idle, SlotPhases.Of(Slot.Zero, [null, new Epoch(11)], [ThroughOne]));
+        Assert.Equal(SlotPhase.Draining, SlotPhases.Of(Slot.Zero, [new Epoch(10), new Epoch(11)], [ThroughOne]));
+        Assert.Equal(SlotPhase.Carrying, SlotPhases.Of(Slot.One, [new Epoch(10), new Epoch(11)], [ThroughOne]));
+        Assert.Equal(SlotPhase.Keyed, SlotPhases.Of(Slot.Zero, [new Epoch(12), new Epoch(11)], [ThroughOne]));
+    }
+
+    [Fact]
+    public void FindDraining_TwoKeys_IsTheOneThatHadItsTurn()
+    {
+        Assert.Equal(Slot.Zero, SlotPhases.FindDraining([Key(Slot.Zero, 10, 10), Key(Slot.One, 11, 11)]));
+        Assert.Equal(Slot.One, SlotPhases.FindDraining([Key(Slot.Zero, 12, 12), Key(Slot.One, 11, 11)]));
+    }
+
+    // Whoever has not heard that the key of 10 was kept may still move to the key of 11.
+    [Fact]
+    public void FindDraining_LatestWasOnlyKept_IsNone() =>
+        Assert.Null(SlotPhases.FindDraining([Key(Slot.Zero, 10, 12), Key(Slot.One, 11, 11)]));
+
+    [Fact]
+    public void FindDraining_OneKey_IsNone() => Assert.Null(SlotPhases.FindDraining([Key(Slot.One, 11, 11)]));
+
+    private static SlotEpochs Key(Slot slot, long made, long serves) => new(slot, new Epoch(made), new Epoch(serves));
+}
