@@ -11,8 +11,7 @@ internal sealed class MeshClock(TimeProvider timeProvider)
     /// <summary>The part of a period beyond which the median is followed.</summary>
     public const double FollowFraction = 1.0 / 4;
 
-    /// <summary>The part of a period beyond which a clock is worth a warning.</summary>
-    public const double WarnFraction = 1.0 / 8;
+    private const double WarnFraction = 1.0 / 8;
 
     // A skew that nobody has measured again for so long says nothing about now.
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(30);
@@ -45,6 +44,9 @@ internal sealed class MeshClock(TimeProvider timeProvider)
             _skews[nodeName] = new ClockSkew(nodeName, ahead, received);
         }
     }
+
+    /// <summary>Whether clocks are so far apart that people should know: more than an eighth of a period. Pure.</summary>
+    public static bool IsWorthAWarning(TimeSpan ahead, TimeSpan period) => ahead.Duration() > period * WarnFraction;
 
     /// <summary>What has to be added to this node's clock; zero while it is to be trusted.</summary>
     /// <param name="period">Length of an epoch.</param>

@@ -141,16 +141,15 @@ internal sealed partial class DeviceReconciler(
     /// <param name="view">The sources.</param>
     /// <param name="plan">Where handshakes are to be started.</param>
     /// <param name="observed">The device as it is.</param>
-    /// <param name="isResync">Whether to ask again which addresses of the peers can be reached, and what the ways to them carry.</param>
-    /// <param name="isFirst">Whether it is the first device of the pass; what was asked for it needs not be asked again.</param>
+    /// <param name="isResync">Whether to ask again what the ways to the peers carry.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns>What it should be, and what it is now.</returns>
     public async Task<(DesiredDevice Desired, Device Observed)> Apply(
-        MeshView view, PathPlan plan, Device observed, bool isResync, bool isFirst, CancellationToken cancellationToken)
+        MeshView view, PathPlan plan, Device observed, bool isResync, CancellationToken cancellationToken)
     {
         var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
         var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
-        desired = await endpoints.Choose(desired, isResync && isFirst, cancellationToken);
+        desired = await endpoints.Choose(desired, cancellationToken);
         desired = KeepAlive(view, plan, desired, observed) with
         {
             Resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet(),

@@ -13,14 +13,12 @@ internal sealed class EndpointChooser(ILinkClient links)
 {
     private readonly Dictionary<IPAddress, bool> _hasRoute = [];
 
-    /// <summary>Leaves out the endpoints that this node has no route to, unless a peer has no other.</summary>
-    public async Task<DesiredDevice> Choose(DesiredDevice device, bool isResync, CancellationToken cancellationToken)
-    {
-        if (isResync)
-        {
-            _hasRoute.Clear();
-        }
+    /// <summary>Forgets which addresses have a route: at a resync.</summary>
+    public void Forget() => _hasRoute.Clear();
 
+    /// <summary>Leaves out the endpoints that this node has no route to, unless a peer has no other.</summary>
+    public async Task<DesiredDevice> Choose(DesiredDevice device, CancellationToken cancellationToken)
+    {
         var peers = new List<DesiredPeer>();
         foreach (var peer in device.Peers)
         {

@@ -31,7 +31,8 @@ internal sealed record PathSources(
 
 /// <summary>
 /// Plans the path to each peer: which slot carries the traffic, on which slots the pair has to shake hands, and which side starts. Does nothing
-/// itself; remembers only what no device shows: since when it has had a pair of keys, and which handshakes were started when.
+/// itself; remembers only what no device shows: since when it has had a pair of keys, which pairs had a session, and which handshakes were
+/// started when.
 /// </summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed class PathPlanner
@@ -46,7 +47,12 @@ internal sealed class PathPlanner
     /// <summary>A session younger than this works for a while yet: REKEY_AFTER_TIME, whitepaper section 6.1.</summary>
     public static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(120);
 
+    /// <summary>After this time the side that does not start takes it that the other one still has the session that was lost here.</summary>
+    /// <remarks>If both have lost it, the starter's handshake is complete long before.</remarks>
+    public static readonly TimeSpan StarterPatience = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), Attempt> _attempts = [];
+    private readonly HashSet<(Slot Slot, PublicKey Local, PublicKey Peer)> _proven = [];
 
     /// <summary>Since when each device has had its peers.</summary>
     public KeyPairClock Clock { get; } = new();
@@ -101,10 +107,13 @@ internal sealed class PathPlanner
     {
         var local = view.Keys.Select(key => key.KeyPair.PublicKey).ToHashSet();
         var peers = view.Others.SelectMany(other => other.Slots).Select(slot => slot.PublicKey).ToHashSet();
-        foreach (var gone in _attempts.Keys.Where(key => !local.Contains(key.Local) || !peers.Contains(key.Peer)).ToList())
+        foreach (var gone in _attempts.Keys.Where(IsGone).ToList())
         {
             _attempts.Remove(gone);
         }
+
+        _proven.RemoveWhere(IsGone);
+        bool IsGone((Slot Slot, PublicKey Local, PublicKey Peer) pair) => !local.Contains(pair.Local) || !peers.Contains(pair.Peer);
     }
 
     private List<PathCandidate> Candidates(PathSources sources, PeerAnnouncement other)
@@ -116,6 +125,7 @@ internal sealed class PathPlanner
             {
                 var peer = device.PublicKey == key.KeyPair.PublicKey ? device.Peers.FirstOrDefault(peer => peer.PublicKey == announced.PublicKey) : null;
                 var isProven = peer is not null && Clock.IsProven(key.Slot, peer);
+                _ = isProven && _proven.Add((key.Slot, key.KeyPair.PublicKey, announced.PublicKey));
                 var isFresh = isProven && Clock.HandshakeAge(key.Slot, announced.PublicKey, sources.Now) < FreshFor;
                 candidates.Add(new PathCandidate(key.Slot, SlotLevel.Of(key.ServesEpoch, announced.ServesEpoch), isProven, isFresh));
             }
@@ -127,16 +137,20 @@ internal sealed class PathPlanner
     // Whether this side is the one that starts, and whether an earlier start has to be given up for a new one.
     private (bool IsStarter, bool IsDue) Start(PathSources sources, PeerAnnouncement other, PathCandidate candidate)
     {
-        var local = sources.View.Keys.First(key => key.Slot == candidate.Slot).KeyPair.PublicKey;
+        var peer = (
+            candidate.Slot,
+            Local: sources.View.Keys.First(key => key.Slot == candidate.Slot).KeyPair.PublicKey,
+            Peer: other.Find(candidate.Slot)!.PublicKey);
 
         // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
-        var own = sources.Own?.Find(candidate.Slot)?.PublicKey == local ? sources.Own : null;
-        if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, sources.Applied.Contains(other.NodeName)))
+        var own = sources.Own?.Find(candidate.Slot)?.PublicKey == peer.Local ? sources.Own : null;
+        var hasPeerApplied = sources.Applied.Contains(other.NodeName);
+        if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied)
+            && !(own is not null && hasPeerApplied && HasLostSession(peer, candidate, sources.Now)))
         {
             return (false, false);
         }
 
-        var peer = (candidate.Slot, local, other.Find(candidate.Slot)!.PublicKey);
         if (!_attempts.TryGetValue(peer, out var attempt))
         {
             // A session that has expired is not renewed by a keepalive in time, so its peer begins afresh.
@@ -154,6 +168,11 @@ internal sealed class PathPlanner
         _attempts[peer] = new Attempt(sources.Now, longer < MaxRetryAfter ? longer : MaxRetryAfter);
         return (true, true);
     }
+
+    // Somebody removed the peer from our device and the silo has put it back, or made the device again: the other side still has its session and sees
+    // no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same.
+    private bool HasLostSession((Slot Slot, PublicKey Local, PublicKey Peer) peer, PathCandidate candidate, DateTimeOffset now) =>
+        !candidate.IsProven && now - Clock.Since(peer.Slot, peer.Peer) >= (_proven.Contains(peer) ? StarterPatience : PersistentKeepalive.Patience);
 
     private sealed record Attempt(DateTimeOffset At, TimeSpan Patience);
 }

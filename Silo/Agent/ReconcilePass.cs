@@ -20,6 +20,7 @@ internal sealed class ReconcilePass
     private readonly ILinkClient _links;
     private readonly RouteReconciler _routes;
     private readonly FirewallReconciler _firewall;
+    private readonly EndpointChooser _endpoints;
     private readonly KeyRing _ring;
     private readonly AnnouncementStore _store;
     private readonly DeliveryLedger _ledger;
@@ -50,8 +51,8 @@ internal sealed class ReconcilePass
         TimeProvider timeProvider,
         ILogger<ReconcilePass> logger)
     {
-        (_links, _routes, _firewall, _ring, _store, _ledger) = (links, routes, firewall, ring, store, ledger);
-        (_members, _roster, _timeProvider) = (members, roster, timeProvider);
+        (_links, _routes, _firewall, _endpoints) = (links, routes, firewall, endpoints);
+        (_ring, _store, _ledger, _members, _roster, _timeProvider) = (ring, store, ledger, members, roster, timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
         _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
             slot, devices, links, endpoints, members, _planner, _drifts, options.Value, timeProvider, logger))];
@@ -116,12 +117,16 @@ internal sealed class ReconcilePass
             _planner.Clock.Observe(slot, device, _timeProvider.GetUtcNow());
         }
 
+        if (isResync)
+        {
+            _endpoints.Forget();
+        }
+
         var plan = _planner.Plan(Sources(view, devices, _routes.Routes));
         var desired = new List<DesiredDevice>();
         foreach (var slot in _slots)
         {
-            var isFirst = slot == _slots[0];
-            var applied = await slot.Apply(view, plan, devices[slot.Slot], isResync, isFirst, cancellationToken);
+            var applied = await slot.Apply(view, plan, devices[slot.Slot], isResync, cancellationToken);
             desired.Add(applied.Desired);
             devices[slot.Slot] = applied.Observed;
         }

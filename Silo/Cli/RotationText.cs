@@ -1,13 +1,11 @@
 using System.Globalization;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
 /// <summary>How the rotation of a node is told to people. Pure.</summary>
 internal static class RotationText
 {
-    // Of a period; beyond it a clock is worth a warning (MeshClock says why).
-    private const double SkewWarnFraction = 1.0 / 8;
-
     /// <summary>The head of the table.</summary>
     public static string[] Columns { get; } =
         ["NODE", "EPOCH", "KEY", "KEY AGE", "SLOT", "PHASE", "MOVED", "TOOK", "NEXT KEY IN", "ROTATIONS", "AGREE", "HANDSHAKE"];
@@ -76,7 +74,7 @@ internal static class RotationText
             yield return Text($"{name} has added a peer anew {rotation.HandshakeRetries} times since its silo started, because no handshake came; do UDP 51871 and 51872 pass?");
         }
 
-        foreach (var skew in rotation.ClockSkews.Where(skew => skew.Ahead.Duration() > status.RotationPeriod * SkewWarnFraction))
+        foreach (var skew in rotation.ClockSkews.Where(skew => MeshClock.IsWorthAWarning(skew.Ahead, status.RotationPeriod)))
         {
             yield return $"WARNING: the clock of {skew.NodeName} is {Format.Duration(skew.Ahead.Duration())} {(skew.Ahead > TimeSpan.Zero ? "ahead of" : "behind")} that of {name}, "
                 + "more than an eighth of the period; check time synchronisation on both";

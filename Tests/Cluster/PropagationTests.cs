@@ -241,6 +241,27 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.NotEmpty(mesh.HeldKeys("node-0", "node-1", Slot.Zero));
     }
 
+    // From a picture of the devices that is old, a key that a peer depends on by now could be replaced.
+    [Fact]
+    public async Task Advance_DevicesCannotBeRead_ReplacesNoKey()
+    {
+        await using var mesh = await MeshCluster.Start(2);
+        await mesh.UntilAllAgree();
+        var ring = mesh.Services("node-0").GetRequiredService<KeyRing>();
+        var keys = ring.Keys;
+        var devices = mesh.Devices("node-0");
+        var made = devices.Calls.Count;
+        foreach (var call in Enumerable.Range(made + 1, 1_000))
+        {
+            devices.FailCall(call);
+        }
+
+        await Assert.ThrowsAsync<RotationFailedException>(() => mesh.Node("node-0").Advance(Token));
+
+        Assert.True(devices.Calls.Count > made);
+        Assert.Equal(keys, ring.Keys);
+    }
+
     private static async Task Send(MeshCluster mesh, PeerAnnouncement announcement, AnnouncementOutcome expected)
     {
         var target = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;

@@ -66,6 +66,23 @@ public sealed class PathPlannerTests : IDisposable
         Assert.Equal(0, _planner.Retries);
     }
 
+    // Our device lost the session and the other one did not, so the side that starts sees nothing to start.
+    [Fact]
+    public void Plan_PeerWasRemovedFromOurDevice_IsStartedByThisSideToo()
+    {
+        _ = _planner.Plan(OneSlot(0, ownRevision: 3, handshake: At(0)));
+        _planner.Clock.Observe(Slot.Zero, NewDevice(_zero, PeerZero, null) with { Peers = [] }, At(1));
+        Assert.Empty(_planner.Plan(OneSlot(1, ownRevision: 3, since: 1)).Starts);
+        Assert.Equal([(Slot.Zero, PeerZero)], _planner.Plan(OneSlot(2, ownRevision: 3)).Starts);
+    }
+
+    [Fact]
+    public void Plan_StarterDoesNotStart_ThisSideDoesAfterAWhile()
+    {
+        var starts = Enumerable.Range(0, 12).Where(second => _planner.Plan(OneSlot(second, ownRevision: 3)).Starts.Count > 0);
+        Assert.Equal([10, 11], starts);
+    }
+
     public void Dispose()
     {
         _zero.Dispose();
@@ -82,10 +99,10 @@ public sealed class PathPlannerTests : IDisposable
     private static Device NewDevice(KeyPair keyPair, PublicKey peer, DateTimeOffset? handshake) =>
         new("cilium_wg0", keyPair.PublicKey, TestMesh.ListenPort, 0, [new DevicePeer(peer, null, [], TimeSpan.Zero, handshake, 0, 0)]);
 
-    private PathSources OneSlot(int seconds, long ownRevision = 1)
+    private PathSources OneSlot(int seconds, long ownRevision = 1, DateTimeOffset? handshake = null, int since = 0)
     {
-        var device = NewDevice(_zero, PeerZero, null);
-        _planner.Clock.Observe(Slot.Zero, device, At(0));
+        var device = NewDevice(_zero, PeerZero, handshake);
+        _planner.Clock.Observe(Slot.Zero, device, At(since));
         return Sources(
             [new SlotKey(Slot.Zero, _zero, new Epoch(10), At(0))],
             Announce(1, ownRevision, _zero.PublicKey),

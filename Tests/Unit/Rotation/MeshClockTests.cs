@@ -57,6 +57,14 @@ public sealed class MeshClockTests
         Assert.Equal(TimeSpan.Zero, clock.Correction(Period));
     }
 
+    [Fact]
+    public void IsWorthAWarning_BeyondAnEighth_InEitherDirection()
+    {
+        Assert.False(MeshClock.IsWorthAWarning(Period / 8, Period));
+        Assert.True(MeshClock.IsWorthAWarning((Period / 8) + TimeSpan.FromTicks(1), Period));
+        Assert.True(MeshClock.IsWorthAWarning(-Period / 4, Period));
+    }
+
     private static TimeSpan Correction(params int[] seconds) =>
         MeshClock.Correction([.. seconds.Select(second => TimeSpan.FromSeconds(second))], Period);
 }

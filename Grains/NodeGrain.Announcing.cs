@@ -1,0 +1,104 @@
+namespace Orleans.WireGuard.Grains;
+
+/// <content>Device first, announcement second.</content>
+internal sealed partial class NodeGrain
+{
+    private bool IsAnnouncementDue()
+    {
+        var announced = _ledger.Announcement;
+        return announced is null
+            || announced.Sequence <= _floor
+            || announced.Slots != AnnounceSlots()
+            || announced.FrozenUntil != _rotation.FrozenUntil
+            || (_roster.Current?.Find(NodeName) is { } self && (self.Addresses != announced.Endpoints || self.PodCIDRs != announced.AllowedIPs));
+    }
+
+    private async Task<RotationReceipt> AnnounceFor(Slot slot, PublicKey? old, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var sequence = await ApplyAndAnnounce(cancellationToken);
+            WakeUp();
+            return new RotationReceipt(NodeName, old, _ring.Find(slot)!.KeyPair.PublicKey, sequence);
+        }
+        catch
+        {
+            // The caller hears of it; the node goes on trying without the caller.
+            _timer!.Change(RetryDelay, Timeout.InfiniteTimeSpan);
+            throw;
+        }
+    }
+
+    private async Task<AnnouncementSequence> ApplyAndAnnounce(CancellationToken cancellationToken)
+    {
+        await ApplyToDevices(cancellationToken);
+        var announcement = BuildAnnouncement();
+        var receipt = await GrainFactory.GetGrain<IPeerGrain>(NodeName).Publish(announcement, cancellationToken);
+        if (receipt.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied))
+        {
+            throw new RotationFailedException($"The PeerGrain of '{NodeName}' refused announcement {announcement.Sequence}: {receipt.Outcome}.");
+        }
+
+        var slots = string.Join(", ", announcement.Slots.Select(slot => $"slot {slot.Slot} {slot.PublicKey.ToShortString()} of epoch {slot.KeyEpoch}"));
+        LogAnnounced(_logger, NodeName, announcement.Sequence, slots);
+        return announcement.Sequence;
+    }
+
+    private async Task ApplyToDevices(CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(_options.ApplyTimeout, _timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        bool isApplied;
+        try
+        {
+            isApplied = await _agent.Reconcile(either.Token);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            isApplied = false;
+        }
+
+        if (!isApplied)
+        {
+            throw new RotationFailedException(
+                $"The devices of '{NodeName}' were not brought up to date within {_options.ApplyTimeout}: {_agent.Snapshot.Problem ?? "no answer"}");
+        }
+
+        // Only now have the devices let go of the old keys.
+        _retired.ForEach(key => key.KeyPair.Dispose());
+        _retired.Clear();
+    }
+
+    private EquatableArray<SlotAnnouncement> AnnounceSlots() => _ring.Keys
+        .Select(key => new SlotAnnouncement(key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot)) { ServesEpoch = key.ServesEpoch })
+        .ToEquatableArray();
+
+    private PeerAnnouncement BuildAnnouncement()
+    {
+        if (_roster.Current?.Find(NodeName) is not { } self)
+        {
+            throw new RotationFailedException($"The roster does not list this node '{NodeName}' yet, so its addresses and pod CIDRs are unknown.");
+        }
+
+        if (self.Addresses.Count == 0)
+        {
+            throw new RotationFailedException($"The roster lists no address of this node '{NodeName}', by which others could reach it.");
+        }
+
+        var highest = Max(Max(_ledger.Announcement?.Sequence, _floor), _store.Announcements.GetValueOrDefault(NodeName)?.Sequence);
+        return _identity.Sign(new PeerAnnouncement
+        {
+            NodeName = NodeName,
+            Identity = _identity.PublicKey,
+            Sequence = AnnouncementSequence.Next(highest, MeshTime, _options.Period),
+            Slots = AnnounceSlots(),
+            Endpoints = self.Addresses,
+            AllowedIPs = self.PodCIDRs,
+            IssuedAt = OwnTime,
+            FrozenUntil = _rotation.FrozenUntil,
+        });
+    }
+
+    private static AnnouncementSequence? Max(AnnouncementSequence? left, AnnouncementSequence? right) =>
+        left is null || right > left ? right : left;
+}

@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+
+namespace Orleans.WireGuard.Grains;
+
+/// <content>Log messages.</content>
+internal sealed partial class NodeGrain
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} announced {Sequence}: {Slots}")]
+    private static partial void LogAnnounced(ILogger logger, string nodeName, AnnouncementSequence sequence, string slots);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} adopted the key of its device: {PublicKey}, of epoch {Epoch}, in slot {Slot}")]
+    private static partial void LogAdopted(ILogger logger, string nodeName, string publicKey, Epoch epoch, Slot slot);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} destroyed key {PublicKey} of slot {Slot}: nobody uses it any more")]
+    private static partial void LogRetired(ILogger logger, string nodeName, string publicKey, Slot slot);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName}, slot {Slot}: {Problem}")]
+    private static partial void LogDeferred(ILogger logger, string nodeName, Slot slot, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} rotates by its own clock corrected by {Correction}: it is that far from the mesh's time, or was until now")]
+    private static partial void LogClock(ILogger logger, string nodeName, TimeSpan correction);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The clock of {Other} is {Ahead} ahead of that of {NodeName}, more than an eighth of the period of {Period}; check time synchronisation on both")]
+    private static partial void LogSkew(ILogger logger, string other, TimeSpan ahead, string nodeName, TimeSpan period);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} keeps its keys until {Until:u}: an operator froze it")]
+    private static partial void LogFrozen(ILogger logger, string nodeName, DateTimeOffset until);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} rotates again: an operator ended the freeze")]
+    private static partial void LogUnfrozen(ILogger logger, string nodeName);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} could not rotate: {Problem} Trying again in {Delay}")]
+    private static partial void LogRotationFailed(ILogger logger, string nodeName, string problem, TimeSpan delay);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{NodeName} could not rotate; trying again in {Delay}")]
+    private static partial void LogUnexpected(ILogger logger, Exception exception, string nodeName, TimeSpan delay);
+}

@@ -1,0 +1,184 @@
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
+
+namespace Orleans.WireGuard.Grains;
+
+/// <content>When a key is made, kept and destroyed.</content>
+internal sealed partial class NodeGrain
+{
+    private void FollowClock()
+    {
+        var correction = _clock.Correction(_options.Period);
+        if (correction == TimeSpan.Zero != (_correction == TimeSpan.Zero))
+        {
+            LogClock(_logger, NodeName, correction);
+        }
+
+        _correction = correction;
+        var skewed = _clock.Skews.Where(skew => MeshClock.IsWorthAWarning(skew.Ahead, _options.Period)).ToList();
+        foreach (var skew in skewed.Where(skew => !_skewed.Contains(skew.NodeName)))
+        {
+            LogSkew(_logger, skew.NodeName, skew.Ahead, NodeName, _options.Period);
+        }
+
+        _skewed = [.. skewed.Select(skew => skew.NodeName)];
+    }
+
+    /// <summary>Sees to it once that the ring has what the devices have, and that a new node has a key in every slot.</summary>
+    private async Task SettleKeys(Epoch due, CancellationToken cancellationToken)
+    {
+        if (_ring.IsSettled)
+        {
+            return;
+        }
+
+        for (byte index = 0; index < _options.Slots; index++)
+        {
+            var slot = new Slot(index);
+            await Adopt(slot, _schedule.LatestOf(slot, due), cancellationToken);
+        }
+
+        if (_ring.Keys.Count == 0)
+        {
+            for (byte index = 0; index < _options.Slots; index++)
+            {
+                var slot = new Slot(index);
+                _ = _ring.Replace(new SlotKey(slot, KeyPair.Create(), _schedule.LatestOf(slot, due), OwnTime));
+            }
+        }
+
+        _ring.Settle();
+    }
+
+    /// <summary>
+    /// Takes over the key that a former silo of this node left on its device, so that a restart costs no packet and changes no key. Until
+    /// others say in which epoch it was made it counts for <paramref name="epoch"/>.
+    /// </summary>
+    /// <exception cref="RotationFailedException">The device cannot be read or is somebody else's; a new key would not get onto it either.</exception>
+    private async Task Adopt(Slot slot, Epoch epoch, CancellationToken cancellationToken)
+    {
+        KeyPair? keyPair;
+        try
+        {
+            keyPair = _ring.Find(slot) is null ? await _agent.ReadKeyPair(slot, cancellationToken) : null;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new RotationFailedException($"The key on the device of '{NodeName}' cannot be taken over: {e.Message}");
+        }
+
+        if (keyPair is not null)
+        {
+            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _schedule);
+            _ = _ring.Replace(key);
+            var publicKey = keyPair.PublicKey.ToShortString();
+            LogAdopted(_logger, NodeName, publicKey, key.Epoch, slot);
+        }
+    }
+
+    private async Task ReplaceIfDue(Epoch due, CancellationToken cancellationToken)
+    {
+        _isWaiting = false;
+        SetEpochs(key => KeyEpochs.WithoutFuture(key, due, _schedule));
+        var slot = _schedule.SlotOf(due);
+        var key = _ring.Find(slot);
+        if (key?.ServesEpoch >= due)
+        {
+            return;
+        }
+
+        var decision = await Decide(slot, MeshTime - _schedule.RotationAt(due), cancellationToken);
+        _isWaiting = decision.Action == RotationAction.Wait;
+        _rotation.Problem = decision.Problem;
+        if (decision.Action == RotationAction.Replace)
+        {
+            MakeKey(slot, due);
+        }
+        else if (decision.Action == RotationAction.Keep)
+        {
+            _ = _ring.Replace(key! with { ServesEpoch = due });
+            if (decision.Problem is not null)
+            {
+                _rotation.Deferrals++;
+            }
+        }
+
+        if (decision.Problem is not null && !_isWaiting)
+        {
+            LogDeferred(_logger, NodeName, slot, decision.Problem);
+        }
+    }
+
+    private async Task<RotationDecision> Decide(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
+    {
+        var key = _ring.Find(slot);
+        var facts = key is null ? [] : await Survey(slot, cancellationToken);
+        _rotation.Lagging = key is null ? [] : FindLagging(key, facts, Grace);
+        return RotationPlan.Decide(
+            new RotationSituation(
+                OwnTime - key?.CreatedAt, overdue, _rotation.ActiveFreeze(OwnTime) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
+            _options.Period,
+            _options.MaxKeyAge,
+            _options.MaxLaggingFraction);
+    }
+
+    private async Task<IReadOnlyList<PeerFacts>> Survey(Slot slot, CancellationToken cancellationToken)
+    {
+        // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
+        var answered = await _survey.Ask(_delivery.AttemptTimeout);
+        await ApplyToDevices(cancellationToken);
+        return _survey.Facts(slot, _agent.Snapshot, answered);
+    }
+
+    private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts, TimeSpan quietTime) =>
+        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, OwnTime - quietTime);
+
+    // The same pairs in new records, so there is nothing to dispose.
+    private bool SetEpochs(Func<SlotKey, SlotKey> change)
+    {
+        var changed = _ring.Keys.Select(key => (Old: key, New: change(key))).Where(key => key.New != key.Old).ToList();
+        changed.ForEach(key => _ = _ring.Replace(key.New));
+        return changed.Count > 0;
+    }
+
+    private SlotKey? FindDraining() =>
+        SlotPhases.FindDraining([.. _ring.Keys.Select(key => new SlotEpochs(key.Slot, key.Epoch, key.ServesEpoch))]) is { } slot ? _ring.Find(slot) : null;
+
+    private async Task RetireIfQuiet(CancellationToken cancellationToken)
+    {
+        // Before its own first announcement a node does not know who will use which slot.
+        if (FindDraining() is not { } key || _ledger.Announcement is null || _rotation.ActiveFreeze(OwnTime) is not null || OwnTime < _askAgainAt)
+        {
+            return;
+        }
+
+        // Asking costs a call for each node, so first what can be told from here.
+        var activeSince = _ring.Keys.MaxBy(other => other.ServesEpoch)!.CreatedAt;
+        if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, OwnTime - Grace))
+        {
+            return;
+        }
+
+        _askAgainAt = OwnTime + Grace;
+        _rotation.Lagging = FindLagging(key, await Survey(key.Slot, cancellationToken), Grace);
+        if (_rotation.Lagging.Count == 0)
+        {
+            // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
+            _retired.Add(_ring.Remove(key.Slot)!);
+            await ApplyAndAnnounce(cancellationToken);
+            var publicKey = key.KeyPair.PublicKey.ToShortString();
+            LogRetired(_logger, NodeName, publicKey, key.Slot);
+        }
+    }
+
+    private void MakeKey(Slot slot, Epoch epoch)
+    {
+        if (_ring.Replace(new SlotKey(slot, KeyPair.Create(), epoch, OwnTime)) is { } old)
+        {
+            _retired.Add(old);
+        }
+
+        _rotation.Rotations++;
+        _rotation.ReplacedAt = OwnTime;
+    }
+}
