@@ -35,7 +35,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel bench-device format format-check
+.PHONY: build test test-fast test-kernel test-rotation bench-device format format-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -51,6 +51,15 @@ test: build ## Every test; the end-to-end ones need root, skip without it, and i
 test-kernel: build ## The device, link and mesh cases on Debian's kernel in QEMU, with the serial console.
 	@Tests/install
 	@Tests/EndToEnd/Kernel/run
+
+test-rotation: build ## Rotations and the verbs on packets, with the fault table: packets lost for each fault, with the faulty node and without it.
+	@Tests/install
+	@mkdir -p artifacts/test-results
+	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
+		$(foreach class,Rotation RotationFault LiveVerb,--filter-class "*.EndToEnd.$(class)Tests"); \
+		echo $$? >artifacts/test-results/rotation; } \
+		| sed -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.(.*)/\1  \2/p; / lost with |^ +[0-9]+ lost of |^    owg |^    rotations /p; /^ +(total|failed|succeeded|skipped):/p'; \
+		exit $$(cat artifacts/test-results/rotation)
 
 bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.
 	@Tests/install

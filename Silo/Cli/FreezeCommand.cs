@@ -39,7 +39,7 @@ internal static class FreezeCommand
     {
         var command = new Command(
             "freeze",
-            "Have nodes keep the keys that they have, for a time. Outlives restarts of their silos. Exit code 1 if a node refused, 3 if one has no silo.")
+            "Have nodes keep the keys that they have, for a time; a slot that has none is still filled, once. Outlives restarts of their silos. Exit code 1 if a node refused, 3 if one has no silo.")
         {
             For, OnlyNode, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
         };

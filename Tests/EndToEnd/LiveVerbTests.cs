@@ -1,0 +1,133 @@
+using System.Globalization;
+using Orleans.WireGuard.LocalMesh.Check;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>The operator's verbs on a mesh whose pods talk: they do what they say, and cost what they say.</summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class LiveVerbTests(ITestOutputHelper output)
+{
+    private static readonly MeshPlan Plan = new("owgv", 3, 109, 253);
+    private static readonly TimeSpan ShortPeriod = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan QuietFor = TimeSpan.FromMinutes(5);
+
+    // Longer than a handshake that has to be repeated, 5 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static NodePlan First => Plan.Nodes[0];
+
+    [Fact]
+    public async Task Rotate_AllThenOneNode_FirstLosesNothingAndSecondSaysThatItMay()
+    {
+        // Nothing rotates by itself meanwhile.
+        await using var mesh = await Start(QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), QuietFor));
+        await using (var meter = mesh.Meter())
+        {
+            await mesh.Watch.SampleAsync(Token);
+            var all = await Owg(mesh, "rotate", "--all");
+            Assert.Equal(0, all.ExitCode);
+            Assert.All(Plan.Nodes, node => Assert.Contains($"{node.Name}: ", all.Output, StringComparison.Ordinal));
+            await mesh.Until(
+                async () =>
+                {
+                    await mesh.Watch.SampleAsync(Token);
+                    return mesh.Watch.Fewest == 1 && (await Task.WhenAll(Plan.Nodes.Select(node => HasMoved(mesh, node)))).All(moved => moved);
+                },
+                "every node to have a new key and all of its peers on it",
+                Patience);
+            await mesh.Delay(ShortPeriod);
+            var report = await meter.StopAsync(Token);
+            output.WriteLine($"owg rotate --all: {report.Lost} of {report.Sent} lost\n{report}");
+            Assert.All(report.Flows, flow => Assert.True(flow.Sent > 0, $"{flow.Pair} sent nothing."));
+            Assert.Equal(0, report.Lost);
+        }
+
+        var again = await Owg(mesh, "rotate", "--all");
+        Assert.Equal(1, again.ExitCode);
+        Assert.Contains("has the key of the next epoch already", again.Output, StringComparison.Ordinal);
+
+        await using var second = mesh.Meter();
+        var one = await Owg(mesh, "rotate", "--node", First.Name);
+        Assert.Equal(0, one.ExitCode);
+        Assert.Contains("may have been lost", one.Output, StringComparison.Ordinal);
+        await mesh.UntilPodsReach(Plan.Nodes);
+        await mesh.Until(() => HasMoved(mesh, First), $"the peers of {First.Name} to use its new key", Patience);
+        var inPlace = await second.StopAsync(Token);
+        await mesh.Watch.SampleAsync(Token);
+        output.WriteLine($"owg rotate --node {First.Name}: {inPlace.LostWith(First.Name)} lost with it, {inPlace.LostWithout(First.Name)} without it\n{inPlace}");
+        Assert.Equal([2, 1, 1], Plan.Nodes.Select(mesh.Watch.Rotations));
+        Assert.Equal(0, inPlace.LostWithout(First.Name));
+    }
+
+    [Fact]
+    public async Task Freeze_OfEveryNode_KeepsKeysAcrossARestartUntilUnfrozen()
+    {
+        await using var mesh = await Start(ShortPeriod);
+        var frozen = await Owg(mesh, "freeze", "--for", "5m");
+        Assert.Equal(0, frozen.ExitCode);
+
+        // A slot whose key was destroyed when the freeze came is still filled, once.
+        await mesh.Observe(ShortPeriod * 2);
+        var before = mesh.Watch.Describe();
+        await mesh.Harness.KillSiloAsync(Plan.Nodes[2], Token);
+        await mesh.Restart(Plan.Nodes[2]);
+        await mesh.Observe(ShortPeriod * 3);
+        output.WriteLine($"rotations when the freeze came {before}, three periods and a restart later {mesh.Watch.Describe()}");
+        Assert.Equal(before, mesh.Watch.Describe());
+        var status = (await Owg(mesh, "status")).Output;
+        Assert.All(Plan.Nodes, node => Assert.Contains($"{node.Name} is FROZEN until", status, StringComparison.Ordinal));
+        var refused = await Owg(mesh, "rotate", "--all");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("unfreeze it first", refused.Output, StringComparison.Ordinal);
+
+        await using var meter = mesh.Meter();
+        Assert.Equal(0, (await Owg(mesh, "unfreeze")).ExitCode);
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await mesh.Delay(ShortPeriod / 2);
+        var report = await meter.StopAsync(Token);
+        output.WriteLine($"after the freeze: rotations {mesh.Watch.Describe()}, {report.Lost} of {report.Sent} lost");
+        Assert.Equal(0, report.Lost);
+    }
+
+    [Fact]
+    public async Task Watch_InterruptedOrWithoutReader_EndsWithZeroAndHasShownARotation()
+    {
+        await using var mesh = await Start(ShortPeriod);
+
+        // timeout(1) sends what Ctrl-C sends, and passes the exit code on.
+        var seconds = string.Create(CultureInfo.InvariantCulture, $"{ShortPeriod.TotalSeconds * 3}");
+        var interrupted = await mesh.Harness.RunAsync(First, Token, "timeout", "--preserve-status", "--signal=INT", seconds, "owg", "watch");
+        output.WriteLine(interrupted.Output);
+        Assert.Equal(0, interrupted.ExitCode);
+        Assert.All(Plan.Nodes, node => Assert.Contains(
+            interrupted.Output.Split('\n'),
+            line => line.Contains(node.Name, StringComparison.Ordinal) && line.Contains("re-keyed", StringComparison.Ordinal)));
+        Assert.Contains("moved", interrupted.Output, StringComparison.Ordinal);
+
+        // The writer learns that its reader has gone when it writes, which is at the next event.
+        var piped = await mesh.Harness.RunAsync(
+            First, Token, "bash", "-c", $"set -o pipefail; timeout --preserve-status --signal=KILL {seconds} owg watch | head -n 1");
+        Assert.Equal(0, piped.ExitCode);
+        Assert.Single(piped.Output.TrimEnd().Split('\n'));
+    }
+
+    private static async Task<bool> HasMoved(RotatingMesh mesh, NodePlan node)
+    {
+        var rotation = (await mesh.Status(node, First)).GetProperty("rotation");
+        return rotation.GetProperty("cutOverPeers").GetInt32() == Plan.Nodes.Count - 1;
+    }
+
+    private static Task<CommandResult> Owg(RotatingMesh mesh, params string[] arguments) => mesh.Harness.RunAsync(First, Token, ["owg", .. arguments]);
+
+    private static Task<RotatingMesh> Start(TimeSpan period)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        return RotatingMesh.Start(Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
+    }
+}
