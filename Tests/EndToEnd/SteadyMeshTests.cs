@@ -44,7 +44,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
 {
     private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FollowLimit = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(30);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
