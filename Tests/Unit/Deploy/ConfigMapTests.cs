@@ -64,8 +64,9 @@ public sealed class ConfigMapTests
         Assert.True(new NodeOptionsValidator().Validate(null, node.Value).Succeeded);
         Assert.True(new ClusteringOptionsValidator().Validate(null, Get<ClusteringOptions>(configuration)).Succeeded);
         Assert.True(new DeviceOptionsValidator().Validate(null, Get<DeviceOptions>(configuration)).Succeeded);
-        Assert.True(new RotationOptionsValidator().Validate(null, Get<RotationOptions>(configuration)).Succeeded);
-        Assert.True(new DeliveryOptionsValidator().Validate(null, Get<DeliveryOptions>(configuration)).Succeeded);
+        var messaging = Microsoft.Extensions.Options.Options.Create(new Orleans.Configuration.SiloMessagingOptions());
+        Assert.True(new RotationOptionsValidator(messaging).Validate(null, Get<RotationOptions>(configuration)).Succeeded);
+        Assert.True(new DeliveryOptionsValidator(messaging).Validate(null, Get<DeliveryOptions>(configuration)).Succeeded);
         Assert.True(new KubernetesClusteringOptionsValidator().Validate(null, Get<KubernetesClusteringOptions>(configuration)).Succeeded);
         Assert.True(new KubernetesApiOptionsValidator().Validate(null, Get<KubernetesApiOptions>(configuration)).Succeeded);
 
