@@ -68,12 +68,12 @@ public static class WireGuardSiloExtensions
     {
         services.AddOptions<NodeOptions>().BindConfiguration(NodeOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<NodesOptions>().BindConfiguration(NodesOptions.SectionName, RefuseUnknown).ValidateOnStart();
-        services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName).ValidateOnStart();
+        services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<EncryptionOptions>().BindConfiguration(EncryptionOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName, RefuseUnknown).ValidateOnStart();
-        services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName);
-        services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName);
+        services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName, RefuseUnknown);
+        services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName, RefuseUnknown);
         services.AddOptions<DashboardPageOptions>().BindConfiguration(DashboardPageOptions.SectionName, RefuseUnknown);
         services.PostConfigure<NodeOptions>(node =>
         {
