@@ -75,6 +75,11 @@ public static class WireGuardSiloExtensions
         services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName, RefuseUnknown);
         services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName, RefuseUnknown);
         services.AddOptions<DashboardPageOptions>().BindConfiguration(DashboardPageOptions.SectionName, RefuseUnknown);
+
+        // These two are followed while the silo runs.
+        services.AddSingleton<IOptionsMonitor<NodesOptions>, FollowedOptions<NodesOptions>>();
+        services.AddSingleton<IOptionsMonitor<EncryptionOptions>, FollowedOptions<EncryptionOptions>>();
+        services.AddHostedService<ReloadFaults>();
         services.PostConfigure<NodeOptions>(node =>
         {
             node.Name = node.Name is { Length: > 0 } ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
