@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
@@ -82,6 +83,11 @@ public sealed class OptionsValidatorTests
         Assert.True(Clustering(options => (options.Provider, options.Redis) = (ClusteringProvider.Redis, "192.168.100.254:6379")).Succeeded);
     }
 
+    // A retry without a pause is an attack on a server that is in trouble already.
+    [Fact]
+    public void Validate_KubernetesApi_WantsAPauseBeforeARetry() =>
+        CheckRange("RetryDelay", Milliseconds(10), new KubernetesApiOptions().MaxRetryDelay, OneTick, value => Api(options => options.RetryDelay = value));
+
     [Fact]
     public void Validate_Web_HoldsItsRules()
     {
@@ -120,6 +126,8 @@ public sealed class OptionsValidatorTests
     private static ValidateOptionsResult Encryption(Action<EncryptionOptions> change) => new EncryptionOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Device(Action<DeviceOptions> change) => new DeviceOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Api(Action<KubernetesApiOptions> change) => new KubernetesApiOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Clustering(Action<ClusteringOptions> change) => new ClusteringOptionsValidator().Validate(null, Changed(change));
 
