@@ -25,6 +25,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<PeerGrain> _logger;
+    private readonly LogPace _failures;
     private readonly ResiliencePipeline<AnnouncementReceipt> _delivery;
     private readonly Dictionary<SiloAddress, Task> _inFlight = [];
     private CancellationTokenSource _current = new();
@@ -47,6 +48,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     {
         (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
         (_options, _timeProvider, _logger) = (options.Value, timeProvider, logger);
+        _failures = new LogPace(timeProvider);
         _delivery = BuildPipeline(_options, timeProvider, random);
     }
 
@@ -181,7 +183,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         catch (Exception e)
         {
             // Nobody awaits a delivery. The next look for laggards starts another one.
-            LogUndelivered(_logger, e, announcement.Sequence, nodeName);
+            if (_failures.Note(nodeName, e.GetType().Name) is > 0 and var count)
+            {
+                LogUndelivered(_logger, e, announcement.Sequence, nodeName, count);
+            }
         }
     }
 
@@ -200,7 +205,11 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAbove(held);
                 break;
             default:
-                LogNotApplied(_logger, announcement.Sequence, nodeName, receipt.Outcome);
+                if (_failures.Note(nodeName, receipt.Outcome.ToString()) is > 0 and var count)
+                {
+                    LogNotApplied(_logger, announcement.Sequence, nodeName, receipt.Outcome, count);
+                }
+
                 break;
         }
     }
@@ -225,12 +234,12 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     [LoggerMessage(Level = LogLevel.Debug, Message = "Delivery of {Sequence} to {NodeName} ended: a newer announcement took over")]
     private static partial void LogSuperseded(ILogger logger, AnnouncementSequence sequence, string nodeName);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Could not deliver announcement {Sequence} to {NodeName}; trying again")]
-    private static partial void LogUndelivered(ILogger logger, Exception exception, AnnouncementSequence sequence, string nodeName);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Could not deliver announcement {Sequence} to {NodeName}; trying again ({Count} rounds since the last such line)")]
+    private static partial void LogUndelivered(ILogger logger, Exception exception, AnnouncementSequence sequence, string nodeName, long count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} holds {HeldSequence} of this node, above {Sequence}; announcing above it")]
     private static partial void LogBehind(ILogger logger, AnnouncementSequence sequence, string nodeName, AnnouncementSequence heldSequence);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} did not apply announcement {Sequence}: {Outcome}; trying again")]
-    private static partial void LogNotApplied(ILogger logger, AnnouncementSequence sequence, string nodeName, AnnouncementOutcome outcome);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} did not apply announcement {Sequence}: {Outcome}; trying again ({Count} rounds since the last such line)")]
+    private static partial void LogNotApplied(ILogger logger, AnnouncementSequence sequence, string nodeName, AnnouncementOutcome outcome, long count);
 }

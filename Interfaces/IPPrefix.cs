@@ -44,6 +44,8 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
         }
     }
 
+    private IPPrefix(UInt128 bits, int length, bool isIPv6) => (_bits, Length, IsIPv6) = (bits, length, isIPv6);
+
     /// <summary>Number of leading bits that are fixed.</summary>
     [Id(1)]
     public int Length { get; }
@@ -136,6 +138,16 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
 
     /// <summary>Whether the two prefixes share an address.</summary>
     public bool Overlaps(IPPrefix other) => Contains(other) || other.Contains(this);
+
+    /// <summary>The prefix of a shorter length that this one lies in.</summary>
+    /// <param name="length">0 to <see cref="Length"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is out of range.</exception>
+    public IPPrefix Shorten(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
+        return new IPPrefix(_bits & Mask(length), length, IsIPv6);
+    }
 
     /// <summary>IPv4 before IPv6, then by address, then by length.</summary>
     public int CompareTo(IPPrefix other) => (IsIPv6, _bits, Length).CompareTo((other.IsIPv6, other._bits, other.Length));

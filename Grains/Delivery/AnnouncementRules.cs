@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
@@ -19,7 +18,7 @@ internal static class AnnouncementRules
 
     /// <summary>Judges an announcement.</summary>
     /// <param name="announcement">What came.</param>
-    /// <param name="held">What is held, by node name.</param>
+    /// <param name="held">What is held.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> while that is unknown, then every name passes.</param>
     /// <param name="now">The receiver's clock.</param>
     /// <returns>
@@ -27,14 +26,14 @@ internal static class AnnouncementRules
     /// one that is held, else the reason and what was wrong in a sentence.
     /// </returns>
     public static (AnnouncementOutcome Outcome, string Detail) Judge(
-        PeerAnnouncement announcement, IReadOnlyDictionary<string, PeerAnnouncement> held, NodeRoster? roster, DateTimeOffset now)
+        PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster, DateTimeOffset now)
     {
         if (FindMalformation(announcement, now) is { } malformation)
         {
             return (AnnouncementOutcome.Malformed, malformation);
         }
 
-        var current = held.GetValueOrDefault(announcement.NodeName);
+        var current = held.Announcements.GetValueOrDefault(announcement.NodeName);
         if (current == announcement)
         {
             return (AnnouncementOutcome.Applied, "");
@@ -48,9 +47,9 @@ internal static class AnnouncementRules
             }
         }
 
-        if (roster is not null && roster.Find(announcement.NodeName) is null)
+        if (roster is not null && roster.Roster.Find(announcement.NodeName) is null)
         {
-            return (AnnouncementOutcome.UnknownNode, $"the roster of {roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
+            return (AnnouncementOutcome.UnknownNode, $"the roster of {roster.Roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
         }
 
         if (!Identity.Verify(announcement))
@@ -136,36 +135,22 @@ internal static class AnnouncementRules
             : null;
     }
 
-    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(
-        PeerAnnouncement announcement, IReadOnlyDictionary<string, PeerAnnouncement> held)
+    // Each of some thousand announcements that come at once is compared with thousands, so only what the indexes find is looked at.
+    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(PeerAnnouncement announcement, AnnouncementIndex held)
     {
-        foreach (var other in held.Values)
+        foreach (var slot in announcement.Slots)
         {
-            if (other.NodeName == announcement.NodeName)
+            if (held.FindOwner(slot.PublicKey) is { } owner && owner != announcement.NodeName)
             {
-                continue;
+                return (AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{owner}'");
             }
+        }
 
-            foreach (var slot in announcement.Slots)
+        foreach (var prefix in announcement.AllowedIPs)
+        {
+            if (held.Prefixes.FindOverlap(prefix, announcement.NodeName) is var (other, nodeName))
             {
-                foreach (var otherSlot in other.Slots)
-                {
-                    if (slot.PublicKey == otherSlot.PublicKey)
-                    {
-                        return (AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{other.NodeName}'");
-                    }
-                }
-            }
-
-            foreach (var prefix in announcement.AllowedIPs)
-            {
-                foreach (var otherPrefix in other.AllowedIPs)
-                {
-                    if (prefix.Overlaps(otherPrefix))
-                    {
-                        return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {otherPrefix} of '{other.NodeName}'");
-                    }
-                }
+                return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {other} of '{nodeName}'");
             }
         }
 
@@ -176,19 +161,13 @@ internal static class AnnouncementRules
     /// A node that has announced nothing yet keeps its pods too, this one above all: before its own first announcement a peer could take
     /// its pod CIDR.
     /// </summary>
-    private static (AnnouncementOutcome Outcome, string Detail) FindOverlap(PeerAnnouncement announcement, NodeRoster? roster)
+    private static (AnnouncementOutcome Outcome, string Detail) FindOverlap(PeerAnnouncement announcement, RosterIndex? roster)
     {
-        foreach (var node in roster?.Nodes.Values ?? [])
+        foreach (var prefix in announcement.AllowedIPs)
         {
-            foreach (var cidr in node.NodeName == announcement.NodeName ? [] : node.PodCIDRs)
+            if (roster?.PodCIDRs.FindOverlap(prefix, announcement.NodeName) is var (cidr, nodeName))
             {
-                foreach (var prefix in announcement.AllowedIPs)
-                {
-                    if (prefix.Overlaps(cidr))
-                    {
-                        return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{node.NodeName}' in the roster");
-                    }
-                }
+                return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{nodeName}' in the roster");
             }
         }
 

@@ -8,13 +8,12 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
-    private volatile ImmutableDictionary<string, PeerAnnouncement> _announcements =
-        ImmutableDictionary.Create<string, PeerAnnouncement>(StringComparer.Ordinal);
-
+    private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
+    private RosterIndex? _roster;
     private volatile bool _isSynced;
 
     /// <summary>What is held now, by node name.</summary>
-    public ImmutableDictionary<string, PeerAnnouncement> Announcements => _announcements;
+    public ImmutableDictionary<string, PeerAnnouncement> Announcements => _held.Announcements;
 
     /// <summary>Whether the other silos have been asked at least once, so that a missing announcement means something.</summary>
     public bool IsSynced => _isSynced;
@@ -40,10 +39,10 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
     {
         lock (_lock)
         {
-            var judgement = AnnouncementRules.Judge(announcement, _announcements, roster.Current, timeProvider.GetUtcNow());
+            var judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(), timeProvider.GetUtcNow());
             if (judgement.Outcome == AnnouncementOutcome.Held)
             {
-                _announcements = _announcements.SetItem(announcement.NodeName, announcement);
+                _held = _held.Set(announcement);
             }
             else if (judgement.Outcome != AnnouncementOutcome.Applied)
             {
@@ -71,7 +70,19 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
     {
         lock (_lock)
         {
-            _announcements = _announcements.RemoveRange(_announcements.Keys.Where(name => current.Find(name) is null));
+            _held = _held.Remove(_held.Announcements.Keys.Where(name => current.Find(name) is null));
         }
+    }
+
+    // A roster is asked many times before the next one comes.
+    private RosterIndex? IndexRoster()
+    {
+        var current = roster.Current;
+        if (!ReferenceEquals(current, _roster?.Roster))
+        {
+            _roster = current is null ? null : new RosterIndex(current);
+        }
+
+        return _roster;
     }
 }

@@ -16,6 +16,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly TimeProvider _timeProvider;
     private readonly Random _random;
     private readonly ILogger<PeerService> _logger;
+    private readonly LogPace _refusals;
 
     /// <summary>Made by Orleans, once for each silo.</summary>
     public PeerService(
@@ -35,6 +36,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         (_store, _agent, _members, _client, _grains) = (store, agent, members, client, grains);
         (_options, _timeProvider, _random) = (options.Value, timeProvider, random);
         _logger = loggerFactory.CreateLogger<PeerService>();
+        _refusals = new LogPace(timeProvider);
     }
 
     /// <inheritdoc/>
@@ -139,8 +141,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
         switch (outcome)
         {
             case AnnouncementOutcome.Held:
-                var publicKey = announcement.Slots[0].PublicKey.ToShortString();
-                LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKey);
+                var publicKeys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
+                LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKeys);
                 break;
             case AnnouncementOutcome.Applied:
                 break;
@@ -149,7 +151,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
                 LogStale(_logger, announcement.NodeName, detail);
                 break;
             default:
-                LogRefused(_logger, announcement.NodeName, outcome, detail);
+                TellRefused(announcement, outcome, detail);
                 break;
         }
 
@@ -165,12 +167,20 @@ internal sealed partial class PeerService : GrainService, IPeerService
         var (outcome, detail) = AnnouncementRules.JudgeAlone(announcement, _timeProvider.GetUtcNow());
         if (outcome != AnnouncementOutcome.Held)
         {
-            LogRefused(_logger, announcement.NodeName, outcome, detail);
+            TellRefused(announcement, outcome, detail);
             return _store.Refuse(announcement, outcome, detail);
         }
 
         await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
+    }
+
+    private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
+    {
+        if (_refusals.Note(announcement.NodeName, $"{outcome}: {detail}") is > 0 and var count)
+        {
+            LogRefused(_logger, announcement.NodeName, outcome, detail, count);
+        }
     }
 
     private async Task<bool> Reconcile()
@@ -186,14 +196,14 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Accepted announcement {Sequence} of {NodeName}: key {PublicKey}")]
-    private static partial void LogAccepted(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKey);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Accepted announcement {Sequence} of {NodeName}: keys {PublicKeys}")]
+    private static partial void LogAccepted(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKeys);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Did not take an announcement of {NodeName}: {Detail}")]
     private static partial void LogStale(ILogger logger, string nodeName, string detail);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused an announcement of {NodeName}, {Outcome}: {Detail}")]
-    private static partial void LogRefused(ILogger logger, string nodeName, AnnouncementOutcome outcome, string detail);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused an announcement of {NodeName}, {Outcome}: {Detail} ({Count} since the last such line)")]
+    private static partial void LogRefused(ILogger logger, string nodeName, AnnouncementOutcome outcome, string detail, long count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Synced: {Announcements} announcements held, {Answers} silos asked")]
     private static partial void LogSynced(ILogger logger, int announcements, int answers);

@@ -6,7 +6,10 @@ public sealed class DeliveryOptions
     /// <summary>The name of the configuration section.</summary>
     public const string SectionName = "Delivery";
 
-    /// <summary>How long a receiver may take to answer one attempt. Default: 1 second. Range: 10 ms to 1 minute.</summary>
+    /// <summary>
+    /// How long a receiver may take to answer one attempt. Default: 1 second. Range: 10 ms to less than Orleans' response timeout, which is 10 seconds
+    /// as the silo sets it.
+    /// </summary>
     public TimeSpan AttemptTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>

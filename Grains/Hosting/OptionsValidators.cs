@@ -1,14 +1,15 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 
 namespace Orleans.WireGuard.Grains.Hosting;
 
 /// <summary>Checks the range of every member of <see cref="DeliveryOptions"/> and reports all faults at once.</summary>
-internal sealed class DeliveryOptionsValidator : IValidateOptions<DeliveryOptions>
+internal sealed class DeliveryOptionsValidator(IOptions<SiloMessagingOptions> messaging) : IValidateOptions<DeliveryOptions>
 {
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, DeliveryOptions options) => new RangeCheck(DeliveryOptions.SectionName)
-        .Within(options.AttemptTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), nameof(options.AttemptTimeout))
+        .WithinCall(options.AttemptTimeout, TimeSpan.FromMilliseconds(10), messaging.Value.ResponseTimeout, nameof(options.AttemptTimeout))
         .Within(options.MaxAttempts, 1, 20, nameof(options.MaxAttempts))
         .Within(options.LaggardInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.LaggardInterval))
         .Within(options.AntiEntropyInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.AntiEntropyInterval))
@@ -17,7 +18,7 @@ internal sealed class DeliveryOptionsValidator : IValidateOptions<DeliveryOption
 }
 
 /// <summary>Checks the range of every member of <see cref="RotationOptions"/> and reports all faults at once.</summary>
-internal sealed class RotationOptionsValidator : IValidateOptions<RotationOptions>
+internal sealed class RotationOptionsValidator(IOptions<SiloMessagingOptions> messaging) : IValidateOptions<RotationOptions>
 {
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RotationOptions options) => new RangeCheck(RotationOptions.SectionName)
@@ -26,7 +27,7 @@ internal sealed class RotationOptionsValidator : IValidateOptions<RotationOption
         .Within(options.GracePeriod, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(options.GracePeriod))
         .Within(options.MaxKeyAge, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(options.MaxKeyAge))
         .Within(options.MaxLaggingFraction, 0, 1, nameof(options.MaxLaggingFraction))
-        .Within(options.ApplyTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(options.ApplyTimeout))
+        .WithinCall(options.ApplyTimeout, TimeSpan.FromMilliseconds(100), messaging.Value.ResponseTimeout, nameof(options.ApplyTimeout))
         .Result;
 }
 
@@ -43,6 +44,11 @@ internal sealed class RangeCheck(string section)
         where T : IComparable<T> => Holds(
             value.CompareTo(min) >= 0 && value.CompareTo(max) <= 0,
             string.Create(CultureInfo.InvariantCulture, $"{section}:{member} must be from {min} to {max}, not {value}."));
+
+    /// <summary>Notes a fault unless the time is over before Orleans gives up the call in which it passes.</summary>
+    public RangeCheck WithinCall(TimeSpan value, TimeSpan min, TimeSpan responseTimeout, string member) => Holds(
+        value >= min && value < responseTimeout,
+        $"{section}:{member} must be from {min} to less than {responseTimeout}, when Orleans itself gives up a call (its ResponseTimeout), not {value}; give a time between them.");
 
     /// <summary>Notes a fault unless the condition holds.</summary>
     public RangeCheck Holds(bool condition, string failure)

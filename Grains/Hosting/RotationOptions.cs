@@ -35,7 +35,7 @@ public sealed class RotationOptions
 
     /// <summary>
     /// How long the node's own device may take to accept a new key before the rotation counts as failed and is tried again.
-    /// Default: 5 seconds. Range: 100 ms to 1 minute.
+    /// Default: 5 seconds. Range: 100 ms to less than Orleans' response timeout, which is 10 seconds as the silo sets it.
     /// </summary>
     public TimeSpan ApplyTimeout { get; set; } = TimeSpan.FromSeconds(5);
 }

@@ -85,7 +85,7 @@ internal static class DesiredState
         }
 
         var carriers = devices.SelectMany(device => device.Peers.SelectMany(peer => peer.AllowedIPs).Select(prefix => (prefix, device.Name))).ToHashSet();
-        var kept = observed.Where(route => carriers.Contains((route.Destination, route.DeviceName)));
+        var kept = observed.Where(route => carriers.Contains((route.Destination, route.DeviceName)) || IsLeftover(view, devices, route));
         foreach (var route in kept.Concat(carriers.Select(carrier => new Route(carrier.prefix, carrier.Name))))
         {
             _ = routes.TryAdd(route.Destination, route);
@@ -143,7 +143,9 @@ internal static class DesiredState
     /// A peer that no announcement explains stays until every source has answered; after that, as long as it carries a node of the roster
     /// whose announcement nobody has: that node's silo is down, and its data plane outlives it.
     /// </summary>
-    private static bool IsKept(MeshView view, DevicePeer peer)
+    private static bool IsKept(MeshView view, DevicePeer peer) => IsCarriedOn(view, peer.AllowedIPs);
+
+    private static bool IsCarriedOn(MeshView view, EquatableArray<IPPrefix> prefixes)
     {
         if (!view.MayRemove)
         {
@@ -153,8 +155,17 @@ internal static class DesiredState
         return view.Roster!.Nodes.Values.Any(node =>
             node.NodeName != view.NodeName
             && !view.Announcements.ContainsKey(node.NodeName)
-            && node.PodCIDRs.Any(cidr => peer.AllowedIPs.Any(cidr.Overlaps)));
+            && node.PodCIDRs.Any(cidr => prefixes.Any(cidr.Overlaps)));
     }
+
+    /// <summary>
+    /// A slot that this silo does not use may still have its device (<see cref="LeftoverDevice"/>), and its routes stay as long as a peer would: until
+    /// the node's announcement says where it is reached now.
+    /// </summary>
+    private static bool IsLeftover(MeshView view, IReadOnlyList<DesiredDevice> devices, Route route) =>
+        SlotDevices.Slots(Slot.Count).Any(slot => SlotDevices.Name(slot) == route.DeviceName)
+        && devices.All(device => device.Name != route.DeviceName)
+        && IsCarriedOn(view, [route.Destination]);
 
     // The kernel sends to a mapped address through IPv6, where it leads nowhere, and gives the peer's endpoint back as IPv4.
     private static IPAddress Unmap(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

@@ -21,9 +21,6 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// </remarks>
 internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
 {
-    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromSeconds(5);
-
     private readonly ReconcilePass _pass;
     private readonly DeviceOptions _options;
     private readonly TimeProvider _timeProvider;
@@ -163,14 +160,13 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             catch (Exception e)
             {
                 failures++;
-                delay = Min(FirstRetryDelay * Math.Pow(2, Math.Min(failures - 1, 10)), MaxRetryDelay);
+                delay = RetryDelay.After(failures, isAsked: false);
                 _snapshot = _snapshot with { Problem = e.Message, CompletedPasses = _snapshot.CompletedPasses + 1 };
                 LogFailed(_logger, e, failures, delay);
                 pass.SetResult(false);
             }
 
-            // Waking early after a failure is fine too: whoever asks again wants an answer.
-            await WaitForWork(delay, stoppingToken);
+            await (failures > 0 ? WaitAfterFailure(failures, stoppingToken) : WaitForWork(delay, stoppingToken));
         }
     }
 
@@ -178,17 +174,30 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
 
     private static TimeSpan Min(TimeSpan left, TimeSpan? right) => right is { } other && other < left ? other : left;
 
-    private async Task WaitForWork(TimeSpan delay, CancellationToken stoppingToken)
+    // Whoever asks may have changed what the pass failed on, so asking shortens the wait, but not to nothing.
+    private async Task WaitAfterFailure(int failures, CancellationToken stoppingToken)
+    {
+        var failedAt = _timeProvider.GetTimestamp();
+        var isAsked = false;
+        while (!stoppingToken.IsCancellationRequested && RetryDelay.After(failures, isAsked) - _timeProvider.GetElapsedTime(failedAt) is var rest && rest > TimeSpan.Zero)
+        {
+            isAsked |= await WaitForWork(rest, stoppingToken);
+        }
+    }
+
+    private async Task<bool> WaitForWork(TimeSpan delay, CancellationToken stoppingToken)
     {
         using var timeout = new CancellationTokenSource(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, _timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stoppingToken);
         try
         {
             await _wake.WaitAsync(either.Token);
+            return true;
         }
         catch (OperationCanceledException)
         {
             // The delay is over, or the host stops; the loop looks which.
+            return false;
         }
     }
 

@@ -31,6 +31,7 @@ internal sealed class ReconcilePass
     private readonly PathPlanner _planner = new();
     private readonly ReceptionTracker _receptions = new();
     private readonly DeviceReconciler[] _slots;
+    private readonly LeftoverDevice _leftover;
     private IReadOnlyDictionary<string, PathStatus> _paths = new Dictionary<string, PathStatus>();
     private DateTimeOffset? _lastMovedAt;
 
@@ -54,6 +55,7 @@ internal sealed class ReconcilePass
         (_links, _routes, _firewall, _endpoints) = (links, routes, firewall, endpoints);
         (_ring, _store, _ledger, _members, _roster, _timeProvider) = (ring, store, ledger, members, roster, timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
+        _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
         _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
             slot, devices, links, endpoints, members, _planner, _drifts, options.Value, timeProvider, logger))];
     }
@@ -144,6 +146,7 @@ internal sealed class ReconcilePass
         }, cancellationToken);
         _lastMovedAt = hasMoved ? _timeProvider.GetUtcNow() : _lastMovedAt;
         _paths = moved!.Paths;
+        await _leftover.RemoveIfUnused(view, _routes.Routes, cancellationToken);
         return Result(view, devices, moved.IsAwaiting, isApplied: true);
     }
 

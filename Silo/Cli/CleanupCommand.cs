@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Nodes;
@@ -19,8 +18,6 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// <summary><c>owg cleanup</c>: removes from this node what its silos made. Needs no silo, and refuses while one runs.</summary>
 internal static class CleanupCommand
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
-
     private static readonly Option<bool> Force = new("--force")
     {
         Description = "Remove although a silo seems to run here. One that does makes everything again.",
@@ -55,7 +52,7 @@ internal static class CleanupCommand
         }
         catch (Exception e) when (e is FileNotFoundException or InvalidDataException)
         {
-            return Fail($"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}", ExitCode.Misconfigured);
+            return Fault.Tell(ExitCode.Misconfigured, $"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}");
         }
 
         // The same sources as a silo's, but whatever is wrong in them must not hinder a cleanup.
@@ -65,9 +62,9 @@ internal static class CleanupCommand
         var roster = StaticRoster.TryParse(nodes, nodeName, out _);
         if (!parsed.GetValue(Force) && await FindSilo(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
         {
-            return Fail(
-                $"A silo seems to run on this node: {endpoint} answers. Stop it first; it would make everything again. If that is no silo, say --force.",
-                ExitCode.Failed);
+            return Fault.Tell(
+                ExitCode.Failed,
+                $"A silo seems to run on this node: {endpoint} answers. Stop it first; it would make everything again. If that is no silo, say --force.");
         }
 
         var report = new CleanupReport();
@@ -85,7 +82,7 @@ internal static class CleanupCommand
         Print(report, parsed.GetValue(CommonOptions.Output), fault);
         if (fault is not null)
         {
-            return Fail($"{fault} What is listed above is gone; run it again for the rest.", ExitCode.Failed);
+            return Fault.Tell(ExitCode.Failed, $"{fault} What is listed above is gone; run it again for the rest.");
         }
 
         if (parsed.GetValue(Stay) && !report.IsUndecided)
@@ -151,7 +148,7 @@ internal static class CleanupCommand
         _ => null,
     };
 
-    /// <summary>The first address of a silo of this node that takes a connection. A silo that hangs does, too.</summary>
+    /// <summary>The first address of a silo of this node that takes a connection.</summary>
     private static async Task<IPEndPoint?> FindSilo(IConfiguration configuration, RosterNode? self, CancellationToken cancellationToken)
     {
         var clustering = Section<ClusteringOptions>(configuration, ClusteringOptions.SectionName);
@@ -162,7 +159,7 @@ internal static class CleanupCommand
         Add(IPAddress.TryParse(web.Address, out var address) ? address : null, web.Port);
         foreach (var endpoint in endpoints)
         {
-            if (await Answers(endpoint, cancellationToken))
+            if (await TcpProbe.Answers(endpoint, cancellationToken))
             {
                 return endpoint;
             }
@@ -176,22 +173,6 @@ internal static class CleanupCommand
             {
                 endpoints.Add(new IPEndPoint(candidate, port));
             }
-        }
-    }
-
-    private static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken)
-    {
-        using var timeout = new CancellationTokenSource(ConnectTimeout, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(endpoint, either.Token);
-            return true;
-        }
-        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return false;
         }
     }
 
@@ -231,11 +212,5 @@ internal static class CleanupCommand
         {
             Console.Out.WriteLine("Nothing to remove.");
         }
-    }
-
-    private static int Fail(string message, int code)
-    {
-        Console.Error.WriteLine($"owg: {message}");
-        return code;
     }
 }

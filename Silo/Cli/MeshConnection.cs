@@ -37,14 +37,14 @@ internal sealed class MeshConnection : IAsyncDisposable
             {
                 if (!IPEndPoint.TryParse(gateway, out endpoint) || endpoint.Port == 0)
                 {
-                    return Fail($"--gateway '{gateway}' is not an address and a port; give one such as 127.0.0.1:30000 or [::1]:30000.", ExitCode.Misconfigured);
+                    return Fault.Tell(ExitCode.Misconfigured, $"--gateway '{gateway}' is not an address and a port; give one such as 127.0.0.1:30000 or [::1]:30000.");
                 }
             }
             else if (!IPAddress.TryParse(clustering.GatewayAddress, out var address) || clustering.GatewayPort is <= 0 or > ushort.MaxValue)
             {
-                return Fail(
-                    $"The configuration offers no gateway (Clustering:GatewayAddress '{clustering.GatewayAddress}', GatewayPort {clustering.GatewayPort}); give --gateway.",
-                    ExitCode.Misconfigured);
+                return Fault.Tell(
+                    ExitCode.Misconfigured,
+                    $"The configuration offers no gateway (Clustering:GatewayAddress '{clustering.GatewayAddress}', GatewayPort {clustering.GatewayPort}); give --gateway.");
             }
             else
             {
@@ -60,17 +60,17 @@ internal sealed class MeshConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is FileNotFoundException or InvalidDataException or InvalidOperationException)
         {
-            return Fail($"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}", ExitCode.Misconfigured);
+            return Fault.Tell(ExitCode.Misconfigured, $"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}");
         }
         catch (Exception e) when (e is NodeUnavailableException or RotationFailedException)
         {
-            return Fail(e.Message, ExitCode.Failed);
+            return Fault.Tell(ExitCode.Failed, e.Message);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
-            return Fail(
-                $"No silo answers at {endpoint}: {e.Message.ReplaceLineEndings(" ")} Is 'owg run' running there, and is Clustering:ClusterId the same?",
-                ExitCode.Failed);
+            return Fault.Tell(
+                ExitCode.Failed,
+                $"No silo answers at {endpoint}: {e.Message.ReplaceLineEndings(" ")} Is 'owg run' running there, and is Clustering:ClusterId the same?");
         }
     }
 
@@ -99,11 +99,5 @@ internal sealed class MeshConnection : IAsyncDisposable
             host.Dispose();
             throw;
         }
-    }
-
-    private static int Fail(string message, int code)
-    {
-        Console.Error.WriteLine($"owg: {message}");
-        return code;
     }
 }

@@ -34,20 +34,20 @@ internal static class RunCommand
         }
         catch (OptionsValidationException e)
         {
-            return Fail(e.Failures);
+            return Fault.Tell(ExitCode.Misconfigured, e.Failures);
         }
         catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is OptionsValidationException))
         {
-            return Fail(e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(inner => inner.Failures));
+            return Fault.Tell(ExitCode.Misconfigured, e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(inner => inner.Failures));
         }
         catch (StartupException e)
         {
-            return Fail(e.Faults);
+            return Fault.Tell(ExitCode.Misconfigured, e.Faults);
         }
         catch (Exception e) when (!isRunning && e is InvalidDataException or FileNotFoundException or InvalidOperationException or AggregateException)
         {
             // What the configuration system throws for a file that is missing, no JSON, or has a key or a value that is not known.
-            return Fail([$"The configuration {config?.FullName ?? "in the environment"} cannot be used: {Describe(e)}"]);
+            return Fault.Tell(ExitCode.Misconfigured, [$"The configuration {config?.FullName ?? "in the environment"} cannot be used: {Describe(e)}"]);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -91,15 +91,5 @@ internal static class RunCommand
             ? logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, TimestampFormat.TrimEnd()))
             : logging.AddSimpleConsole(console =>
                 (console.SingleLine, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, TimestampFormat));
-    }
-
-    private static int Fail(IEnumerable<string> faults)
-    {
-        foreach (var fault in faults)
-        {
-            Console.Error.WriteLine($"owg: {fault}");
-        }
-
-        return ExitCode.Misconfigured;
     }
 }

@@ -34,6 +34,13 @@ internal sealed class SystemCommand(TimeProvider timeProvider)
             text.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.Any(char.IsLetterOrDigit));
     }
 
+    /// <summary>The path of a command: itself if it has a slash, else where it lies on the PATH.</summary>
+    /// <returns><see langword="null"/> if there is none.</returns>
+    public static string? Find(string command) => command.Contains('/')
+        ? File.Exists(command) ? command : null
+        : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Join(folder, command)).FirstOrDefault(File.Exists);
+
     /// <summary>Runs a command to its end. Its standard input is empty.</summary>
     /// <param name="operation">What it is for, such as <c>create cilium_wg0</c>.</param>
     /// <param name="command">The executable and its arguments; nothing is expanded by a shell.</param>

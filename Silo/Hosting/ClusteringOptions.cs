@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Silo.Clustering;
+
 namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>Where Orleans keeps its membership.</summary>
@@ -42,4 +44,10 @@ public sealed class ClusteringOptions
     /// network where everybody is trusted.
     /// </summary>
     public string GatewayAddress { get; set; } = "127.0.0.1";
+
+    /// <summary>
+    /// What only <see cref="ClusteringProvider.Kubernetes"/> reads (section <c>Clustering:Kubernetes</c>). The provider asks for these options by their own
+    /// type; here they are a part of the section, whose keys are checked for their spelling.
+    /// </summary>
+    public KubernetesClusteringOptions Kubernetes { get; } = new();
 }

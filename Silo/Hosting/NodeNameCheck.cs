@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -38,7 +37,7 @@ internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOp
         {
             var endpoint = entry.SiloAddress.Endpoint;
             if (entry.Status == SiloStatus.Active && entry.SiloName == node.Value.Name && !endpoint.Equals(self)
-                && await Answers(endpoint, cancellationToken))
+                && await TcpProbe.Answers(endpoint, cancellationToken))
             {
                 return $"Node:Name '{node.Value.Name}' is borne by another silo, which answers at {endpoint}; every node has a name of its own.";
             }
@@ -52,22 +51,6 @@ internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOp
         if (await Run(cancellationToken) is { } fault)
         {
             throw new StartupException([fault]);
-        }
-    }
-
-    private static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken)
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(TimeSpan.FromSeconds(1));
-        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(endpoint, timeout.Token);
-            return true;
-        }
-        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            return false;
         }
     }
 }

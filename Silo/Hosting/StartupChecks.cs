@@ -138,17 +138,12 @@ internal sealed class StartupChecks(
             faults.Add($"{TunDevice} is missing, which {device.Value.UserspaceCommand} needs; load the module 'tun' or give the container the device.");
         }
 
-        if (FindCommand(device.Value.UserspaceCommand) is null)
+        if (SystemCommand.Find(device.Value.UserspaceCommand) is null)
         {
             faults.Add(
                 $"Device:UserspaceCommand '{device.Value.UserspaceCommand}' is not on the PATH; install it (Debian: apt-get install wireguard-go) or name another.");
         }
     }
-
-    private static string? FindCommand(string command) => command.Contains('/')
-        ? File.Exists(command) ? command : null
-        : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Select(folder => Path.Combine(folder, command)).FirstOrDefault(File.Exists);
 
     private static void CheckPort(List<string> faults, SocketType type, IPAddress address, int port, string setting)
     {

@@ -68,13 +68,18 @@ public static class WireGuardSiloExtensions
     {
         services.AddOptions<NodeOptions>().BindConfiguration(NodeOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<NodesOptions>().BindConfiguration(NodesOptions.SectionName, RefuseUnknown).ValidateOnStart();
-        services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName).ValidateOnStart();
+        services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<EncryptionOptions>().BindConfiguration(EncryptionOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName, RefuseUnknown).ValidateOnStart();
-        services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName);
-        services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName);
+        services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName, RefuseUnknown);
+        services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName, RefuseUnknown);
         services.AddOptions<DashboardPageOptions>().BindConfiguration(DashboardPageOptions.SectionName, RefuseUnknown);
+
+        // These two are followed while the silo runs.
+        services.AddSingleton<IOptionsMonitor<NodesOptions>, FollowedOptions<NodesOptions>>();
+        services.AddSingleton<IOptionsMonitor<EncryptionOptions>, FollowedOptions<EncryptionOptions>>();
+        services.AddHostedService<ReloadFaults>();
         services.PostConfigure<NodeOptions>(node =>
         {
             node.Name = node.Name is { Length: > 0 } ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";

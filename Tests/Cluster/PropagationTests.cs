@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;
@@ -145,6 +146,57 @@ public sealed class PropagationTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Receive_TwoSlots_LogsBothKeys()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var announcement = Stranger(out var identity);
+        using (identity)
+        {
+            var target = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;
+            await mesh.Services("node-0").GetRequiredService<IPeerServiceClient>().Receive(target, announcement);
+        }
+
+        var keys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
+        Assert.Contains($"Information: Accepted announcement {announcement.Sequence} of node-9: keys {keys}", mesh.Logs.Lines);
+    }
+
+    [Fact]
+    public async Task Receive_RefusedAgainAndAgain_IsLoggedOnceAndCountedEachTime()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+        var announcement = Stranger(out var identity) with { Sequence = new AnnouncementSequence(new Epoch(1), 9) };
+        using (identity)
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                await Send(mesh, announcement, AnnouncementOutcome.BadSignature);
+            }
+        }
+
+        Assert.Single(mesh.Logs.Lines, line => line.StartsWith("Warning: Refused an announcement of node-9, BadSignature: ", StringComparison.Ordinal));
+        Assert.Equal(5, Assert.Single((await mesh.Node("node-2").GetStatus(Token)).Refusals).Count);
+    }
+
+    [Fact]
+    public async Task Publish_RefusedByTheReceiver_IsLoggedOnceAndTriedOn()
+    {
+        await using var mesh = await MeshCluster.Start(3);
+        await mesh.UntilAllAgree();
+
+        var roster = (FakeRosterSource)mesh.Services("node-2").GetRequiredService<INodeRosterSource>();
+        roster.Set(NodeRoster.Of(roster.Current!.Nodes.Values.Where(node => node.NodeName != "node-1")));
+        var receipt = await mesh.Node("node-1").Rotate(Token);
+
+        await MeshCluster.Eventually(
+            () => mesh.Peer("node-1").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers.Single(receiver => receiver.NodeName == "node-2")
+                is { Outcome: AnnouncementOutcome.UnknownNode, Attempts: >= 3 },
+            "node-1 to try on");
+        Assert.Single(mesh.Logs.Lines, line => line.StartsWith($"Warning: node-2 did not apply announcement {receipt.Sequence}: UnknownNode", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Restart_WithAClockThatWentBack_StillAnnouncesAboveItsFormerSelf()
     {
         await using var mesh = await MeshCluster.Start(3);
@@ -260,6 +312,21 @@ public sealed class PropagationTests(ITestOutputHelper output)
 
         Assert.True(devices.Calls.Count > made);
         Assert.Equal(keys, ring.Keys);
+    }
+
+    // A node of the roster that has no silo.
+    private static PeerAnnouncement Stranger(out Identity identity)
+    {
+        identity = new Identity();
+        return identity.Sign(TestMesh.Announce(9) with
+        {
+            Slots =
+            [
+                new SlotAnnouncement(Slot.Zero, TestMesh.Key(90), new Epoch(1), TestMesh.ListenPort),
+                new SlotAnnouncement(Slot.One, TestMesh.Key(91 << 24), new Epoch(1), TestMesh.ListenPort + 1),
+            ],
+            AllowedIPs = [FakeRosterSource.Node(9).PodCIDRs[0]],
+        });
     }
 
     private static async Task Send(MeshCluster mesh, PeerAnnouncement announcement, AnnouncementOutcome expected)

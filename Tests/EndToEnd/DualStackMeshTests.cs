@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
@@ -12,34 +11,7 @@ using NamedNamespace = Orleans.WireGuard.LocalMesh.Processes.NetworkNamespace;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>A mesh of three nodes with IPv4 and IPv6, strict, in which nothing rotates.</summary>
-public sealed class DualStackMeshFixture : IAsyncLifetime
-{
-    private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
-
-    private MeshHarness? _mesh;
-
-    /// <summary>The mesh; each test leaves it ready.</summary>
-    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
-
-    /// <summary>Starts silos and waits for them.</summary>
-    internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
-
-    /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
-    {
-        if (LocalMeshCollection.ReasonToSkip is not null)
-        {
-            return;
-        }
-
-        var (plan, token) = (new MeshPlan("owgs", 3, 103, 247, isDualStack: true), TestContext.Current.CancellationToken);
-        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
-        await Starter.StartAsync(LocalMeshCollection.Binary, QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed), token);
-    }
-
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _mesh?.DisposeAsync() ?? ValueTask.CompletedTask;
-}
+public sealed class DualStackMeshFixture() : QuietMeshFixture(new MeshPlan("owgs", 3, 103, 247, isDualStack: true));
 
 /// <summary>
 /// What happens below a mesh, and what one bad node can do to it: each test shows what the silo does or says, and that the rest of the mesh

@@ -2,40 +2,12 @@ using System.Diagnostics;
 using System.Text.Json;
 using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Probes;
-using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>A mesh of two nodes in which nothing rotates, so that whatever changes has another cause.</summary>
-public sealed class SteadyMeshFixture : IAsyncLifetime
-{
-    private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
-
-    private MeshHarness? _mesh;
-
-    /// <summary>The mesh; each test leaves it ready.</summary>
-    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
-
-    /// <summary>Starts silos and waits for them.</summary>
-    internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
-
-    /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
-    {
-        if (LocalMeshCollection.ReasonToSkip is not null)
-        {
-            return;
-        }
-
-        var (plan, token) = (MeshPlan.Steady(2), TestContext.Current.CancellationToken);
-        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
-        await Starter.StartAsync(LocalMeshCollection.Binary, QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed), token);
-    }
-
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _mesh?.DisposeAsync() ?? ValueTask.CompletedTask;
-}
+/// <summary>A mesh of two nodes in which nothing rotates.</summary>
+public sealed class SteadyMeshFixture() : QuietMeshFixture(MeshPlan.Steady(2));
 
 /// <summary>The data plane outlives the silo, and what others do to it is repaired. With real WireGuard and real packets.</summary>
 [Trait("Kind", "EndToEnd")]

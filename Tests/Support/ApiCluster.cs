@@ -120,11 +120,12 @@ public sealed class ApiCluster : IAsyncLifetime
         Action<KubernetesApiOptions>? changeApi = null,
         Action<KubernetesClusteringOptions>? change = null,
         string? tokenFile = null,
-        ClusteringHealth? health = null)
+        ClusteringHealth? health = null,
+        TimeProvider? time = null)
     {
         var clustering = new KubernetesClusteringOptions { HeartbeatStaleness = TimeSpan.Zero, InitializationTimeout = TimeSpan.Zero };
         change?.Invoke(clustering);
-        var api = CreateApi(changeApi, tokenFile);
+        var api = CreateApi(changeApi, tokenFile, time);
         var cluster = Options.Create(new ClusterOptions { ClusterId = clusterId });
         var heartbeats = new HeartbeatStore(api, TimeProvider.System, Options.Create(clustering), cluster);
         lock (_owned)

@@ -37,6 +37,9 @@ internal sealed class MeshCluster : IAsyncDisposable
     private MeshCluster(InProcessTestCluster cluster, Dictionary<string, FakeWireGuardClient> devices, Dictionary<string, FakeLinkClient> links) =>
         (_cluster, _devices, _links) = (cluster, devices, links);
 
+    /// <summary>What our parts of all silos logged, from Information on.</summary>
+    public required LogRecorder Logs { get; init; }
+
     /// <summary>A client outside the silos.</summary>
     public IGrainFactory Client => _cluster.Client;
 
@@ -49,6 +52,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <param name="period">Length of an epoch; a day by default, so that nothing rotates by itself.</param>
     public static async Task<MeshCluster> Start(int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null)
     {
+        var logs = new LogRecorder();
         var links = Enumerable.Range(0, MaxNodes).ToDictionary(Name, _ => new FakeLinkClient());
         var devices = links.ToDictionary(link => link.Key, link => new FakeWireGuardClient(link.Value));
         var builder = new InProcessTestClusterBuilder((short)nodes);
@@ -73,7 +77,8 @@ internal sealed class MeshCluster : IAsyncDisposable
             }
 
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
-                .AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddConsole());
+                .AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddConsole()
+                .AddFilter<LogRecorder>("Orleans.WireGuard", LogLevel.Information).AddProvider(logs));
             silo.AddWireGuardGrains().UseSiloDefaults();
             silo.Services.PostConfigure<SiloOptions>(silo => silo.SiloName = name);
             silo.Services.Configure<RotationOptions>(rotation => rotation.Period = period ?? TimeSpan.FromDays(1));
@@ -89,7 +94,7 @@ internal sealed class MeshCluster : IAsyncDisposable
         });
         var cluster = builder.Build();
         await cluster.DeployAsync();
-        return new MeshCluster(cluster, devices, links);
+        return new MeshCluster(cluster, devices, links) { Logs = logs };
     }
 
     /// <summary>The NodeGrain of a node, called from outside.</summary>

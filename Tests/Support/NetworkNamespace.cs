@@ -124,8 +124,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
             return "network namespaces need root on Linux";
         }
 
-        var directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
-        if (Programs.FirstOrDefault(program => !directories.Any(path => File.Exists(System.IO.Path.Join(path, program)))) is { } missing)
+        if (Programs.FirstOrDefault(program => SystemCommand.Find(program) is null) is { } missing)
         {
             return $"the program '{missing}' is missing (Debian packages wireguard-go, wireguard-tools, iproute2, util-linux)";
         }

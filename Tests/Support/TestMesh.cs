@@ -40,6 +40,22 @@ internal static class TestMesh
     /// <summary>A roster of some nodes.</summary>
     public static NodeRoster Roster(params IEnumerable<int> nodes) => NodeRoster.Of(nodes.Select(RosterNode));
 
+    /// <summary>The status of a node that has done nothing yet.</summary>
+    public static NodeStatus Status(int node) => new()
+    {
+        NodeName = Name(node),
+        TakenAt = Start,
+        Epoch = new Epoch(1),
+        RotationPeriod = TimeSpan.FromSeconds(120),
+        NextRotationAt = Start,
+        Rotations = 0,
+        Slots = [],
+        Devices = [],
+        Delivery = new DeliveryStatus(null, null, []),
+        Refusals = [],
+        Problem = null,
+    };
+
     /// <summary>An announcement without a signature.</summary>
     /// <param name="node">Which node.</param>
     /// <param name="key">Of slot 0; <see cref="Key"/> of the node's number if not given.</param>

@@ -33,11 +33,11 @@ public sealed class KubernetesApiOptions
     /// <summary>How often a request is sent again after 429, 5xx or no answer. Default 4; 0 to 20.</summary>
     public int MaxRetries { get; set; } = 4;
 
-    /// <summary>First pause before a retry; it doubles each time, with jitter. Default 200 ms.</summary>
+    /// <summary>First pause before a retry; it doubles each time, with jitter. Default 200 ms; 10 ms to <see cref="MaxRetryDelay"/>.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
-    /// Longest pause before a retry. A server that asks for more (Retry-After) gets no retry at all: the caller decides. Default 15 s.
+    /// Longest pause before a retry. A server that asks for more (Retry-After) gets no retry at all: the caller decides. Default 15 s; 10 ms to 5 min.
     /// </summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(15);
 

@@ -25,8 +25,8 @@ internal sealed class KubernetesApiOptionsValidator : IValidateOptions<Kubernete
         }
 
         Check(options.RequestTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.RequestTimeout));
-        Check(options.RetryDelay, TimeSpan.Zero, options.MaxRetryDelay, nameof(options.RetryDelay));
-        Check(options.MaxRetryDelay, TimeSpan.Zero, TimeSpan.FromMinutes(5), nameof(options.MaxRetryDelay));
+        Check(options.RetryDelay, TimeSpan.FromMilliseconds(10), options.MaxRetryDelay, nameof(options.RetryDelay));
+        Check(options.MaxRetryDelay, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), nameof(options.MaxRetryDelay));
         Check(options.BreakDuration, TimeSpan.FromMilliseconds(500), TimeSpan.FromMinutes(5), nameof(options.BreakDuration));
         if (options.MaxRetries is < 0 or > 20)
         {

@@ -178,19 +178,12 @@ internal sealed partial class UserspaceDevice
     private string[] Detached()
     {
         // What is started through setsid is missing with exit code 127 and no errno, so it is looked up first.
-        return FindOnPath("setsid") is { } setsid && FindOnPath(_options.Command[0]) is not null ? [setsid, "--wait"] : [];
+        return SystemCommand.Find("setsid") is { } setsid && SystemCommand.Find(_options.Command[0]) is not null ? [setsid, "--wait"] : [];
     }
 
     private DeviceException NotFound(string operation, Exception e) => new(
         operation, UapiErrno.ENOENT,
         $"the command '{_options.Command[0]}' was not found; install wireguard-go (Debian: apt-get install wireguard-go), or configure where it is", e);
-
-    private static string? FindOnPath(string command) => command.Contains('/')
-        ? (File.Exists(command) ? command : null)
-        : (System.Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Select(directory => Path.Join(directory, command))
-            .FirstOrDefault(File.Exists);
 
     private async Task WaitUntilItListens(string operation, string socketPath, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
+using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
@@ -248,7 +249,7 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
     [Fact]
     public async Task Kubectl_GetAndCreate_Work()
     {
-        var kubectl = Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator).Select(folder => Path.Combine(folder, "kubectl")).FirstOrDefault(File.Exists);
+        var kubectl = SystemCommand.Find("kubectl");
         Assert.SkipWhen(kubectl is null, "kubectl is not installed");
         await CreateClusterAsync("""{"clusterId":"c","version":7,"silos":[]}""");
 

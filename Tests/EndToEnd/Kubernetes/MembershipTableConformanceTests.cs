@@ -30,7 +30,9 @@ public sealed class MembershipTableConformanceTests(ApiCluster cluster) : IClass
 
         var found = await gateways.GetGatewaysAsync(Token);
 
-        Assert.Equal([entries[5].SiloAddress.ToGatewayUri(), entries[9].SiloAddress.ToGatewayUri()], found.OrderBy(uri => uri.ToString(), StringComparer.Ordinal));
+        // In any order: as text generation 10 comes before 9, and how far the count has come depends on the tests before this one.
+        Assert.Equal(2, found.Count);
+        Assert.Equal(new HashSet<Uri> { entries[5].SiloAddress.ToGatewayUri(), entries[9].SiloAddress.ToGatewayUri() }, found.ToHashSet());
     }
 
     [Fact]

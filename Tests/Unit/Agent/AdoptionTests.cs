@@ -197,10 +197,11 @@ public sealed class AdoptionTests
         mesh.Links.OnCall = (call, _) => isTaken && call.Operation == nameof(ILinkClient.SetUp)
             ? throw new DeviceException($"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
             : Task.CompletedTask;
-        await mesh.Start();
+        var delay = await mesh.Start();
         Assert.Contains("UDP port of the device is taken", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
         isTaken = false;
-        Assert.True(await mesh.Agent.Reconcile(mesh.Token));
+        mesh.Time.Advance(delay);
+        await mesh.NextWait();
         Assert.Null(mesh.Agent.Snapshot.Problem);
         Assert.Single(await mesh.Links.GetRoutes(Token));
     }

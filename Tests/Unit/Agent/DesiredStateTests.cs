@@ -146,6 +146,20 @@ public sealed class DesiredStateTests
         Assert.Equal([kept], DesiredState.BuildRoutes(view, devices, new Dictionary<string, string>(), [kept]));
     }
 
+    // A former silo used two slots; what is no device of ours was never told to be a tunnel.
+    [Fact]
+    public void BuildRoutes_DeviceThatIsNotUsedAnyMore_KeepsItsRouteUntilItsNodeAnnouncesItself()
+    {
+        var leftover = new Route(TestMesh.PodCIDR(2), "cilium_wg1");
+        EquatableArray<Route> observed = [leftover, new Route(TestMesh.PodCIDR(3), "eth0"), Route.Unreachable(TestMesh.PodCIDR(3))];
+        Assert.Equal([leftover], Routes(View(null, false), [], observed));
+        Assert.Equal([leftover], Routes(View(TestMesh.Roster(1, 2), true), [], observed));
+        Assert.Empty(Routes(View(TestMesh.Roster(1, 3), true), [], observed));
+        Assert.Equal(
+            [leftover with { DeviceName = "cilium_wg0" }],
+            Routes(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2)), new() { [TestMesh.Name(2)] = "cilium_wg0" }, observed));
+    }
+
     [Fact]
     public void BuildDevice_IdleSlot_HasNeitherKeyNorPeers()
     {

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
@@ -147,8 +148,40 @@ public sealed class MeshAgentTests
         mesh.Devices.FailNextCall();
         Assert.False(await mesh.Agent.Reconcile(mesh.Token));
         Assert.Equal(devices, mesh.Agent.Snapshot.Devices);
+        mesh.Time.Advance(await mesh.NextWait());
         await mesh.NextWait();
         Assert.True(await mesh.Agent.Reconcile(mesh.Token));
+    }
+
+    // Announcements of others, digests and acknowledgements ask all the time.
+    [Fact]
+    public async Task RequestReconcile_DeviceKeepsFailing_IsTriedOnceASecondAtMost()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        mesh.Devices.OnCall = (_, _) => throw new DeviceException("get cilium_wg0", 5, "told to fail");
+        var delay = await mesh.Start();
+        for (; delay < TimeSpan.FromSeconds(5); delay = await mesh.NextWait())
+        {
+            mesh.Time.Advance(delay);
+        }
+
+        for (var passes = mesh.Agent.Snapshot.CompletedPasses; passes < 10; passes++)
+        {
+            Assert.Equal(TimeSpan.FromSeconds(5), delay);
+            mesh.Agent.RequestReconcile();
+            Assert.Equal(RetryDelay.Asked, await mesh.NextWait());
+            mesh.Agent.RequestReconcile();
+            Assert.Equal(RetryDelay.Asked, await mesh.NextWait());
+            Assert.Equal(passes, mesh.Agent.Snapshot.CompletedPasses);
+            mesh.Time.Advance(RetryDelay.Asked);
+            delay = await mesh.NextWait();
+        }
+
+        // Nobody waits longer than before because somebody asked.
+        mesh.Devices.OnCall = null;
+        var answer = mesh.Agent.Reconcile(mesh.Token);
+        mesh.Time.Advance(await mesh.NextWait());
+        Assert.True(await answer);
     }
 
     [Fact]

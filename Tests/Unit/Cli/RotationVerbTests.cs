@@ -152,19 +152,10 @@ public sealed class RotationVerbTests
         var own = TestMesh.Key(key ?? node);
         return new MeshNode(
             TestMesh.Name(node),
-            new NodeStatus
+            TestMesh.Status(node) with
             {
-                NodeName = TestMesh.Name(node),
-                TakenAt = TestMesh.Start,
-                Epoch = new Epoch(1),
-                RotationPeriod = TimeSpan.FromSeconds(120),
-                NextRotationAt = TestMesh.Start,
-                Rotations = 0,
                 Slots = [new SlotStatus(Slot.Zero, own, new Epoch(1), TestMesh.Start) { Phase = SlotPhase.Carrying }],
                 Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", "fake", own, TestMesh.ListenPort, 1420, [peer])],
-                Delivery = new DeliveryStatus(null, null, []),
-                Refusals = [],
-                Problem = null,
                 Paths = [new PathStatus(TestMesh.Name(other), Slot.Zero, TestMesh.Key(path ?? other), true)],
                 Rotation = rotation ?? new(),
             },

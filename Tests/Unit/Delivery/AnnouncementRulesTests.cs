@@ -3,7 +3,6 @@ using System.Net;
 using System.Reflection;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
@@ -11,17 +10,14 @@ namespace Orleans.WireGuard.Tests.Unit.Delivery;
 /// <summary>What a receiver takes, and for which reason it refuses the rest.</summary>
 public sealed class AnnouncementRulesTests : IDisposable
 {
-    private static readonly NodeRoster Roster = TestMesh.Roster(1, 2, 3);
+    private static readonly RosterIndex Roster = new(TestMesh.Roster(1, 2, 3));
     private static readonly DateTimeOffset Now = TestMesh.Start;
 
     private readonly Identity _identity = new();
-    private readonly Dictionary<string, PeerAnnouncement> _held;
+    private readonly AnnouncementIndex _held;
 
-    public AnnouncementRulesTests() => _held = new Dictionary<string, PeerAnnouncement>
-    {
-        [TestMesh.Name(1)] = Signed(TestMesh.Announce(1, revision: 5)),
-        [TestMesh.Name(2)] = Signed(TestMesh.Announce(2, revision: 5)),
-    };
+    public AnnouncementRulesTests() =>
+        _held = AnnouncementIndex.Empty.Set(Signed(TestMesh.Announce(1, revision: 5))).Set(Signed(TestMesh.Announce(2, revision: 5)));
 
     public void Dispose() => _identity.Dispose();
 
@@ -37,7 +33,7 @@ public sealed class AnnouncementRulesTests : IDisposable
     }
 
     [Fact]
-    public void Judge_TheOneThatIsHeld_IsApplied() => Assert.Equal((AnnouncementOutcome.Applied, ""), Judge(_held[TestMesh.Name(1)]));
+    public void Judge_TheOneThatIsHeld_IsApplied() => Assert.Equal((AnnouncementOutcome.Applied, ""), Judge(_held.Announcements[TestMesh.Name(1)]));
 
     [Theory]
     [InlineData(5)]
@@ -88,10 +84,10 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_PodCIDRThatTheRosterGivesToAnother_IsRefused()
     {
         var taken = _identity.Sign(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse("10.0.1.128/25")] });
-        var (outcome, detail) = AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(1, 2, 3), Now);
+        var (outcome, detail) = AnnouncementRules.Judge(taken, AnnouncementIndex.Empty, Roster, Now);
         Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, outcome);
         Assert.Contains("10.0.1.0/24 of 'node-1' in the roster", detail, StringComparison.Ordinal);
-        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, new Dictionary<string, PeerAnnouncement>(), null, Now).Outcome);
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, AnnouncementIndex.Empty, null, Now).Outcome);
     }
 
     [Fact]

@@ -107,19 +107,9 @@ public sealed class KeyAgreementMatrixTests
 
     private static MeshNode NodeWith(int node, params PeerStatus[] peers) => new(
         TestMesh.Name(node),
-        new NodeStatus
+        TestMesh.Status(node) with
         {
-            NodeName = TestMesh.Name(node),
-            TakenAt = TestMesh.Start,
-            Epoch = new Epoch(1),
-            RotationPeriod = TimeSpan.FromSeconds(120),
-            NextRotationAt = TestMesh.Start,
-            Rotations = 0,
-            Slots = [],
             Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", "fake", TestMesh.Key(node), TestMesh.ListenPort, 1420, [.. peers])],
-            Delivery = new DeliveryStatus(null, null, []),
-            Refusals = [],
-            Problem = null,
         },
         null);
 

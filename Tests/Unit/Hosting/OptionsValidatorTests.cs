@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
@@ -7,11 +9,14 @@ namespace Orleans.WireGuard.Tests.Unit.Hosting;
 /// <summary>Every option is checked against its documented range, and all faults are told at once.</summary>
 public sealed class OptionsValidatorTests
 {
+    private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(10);
+    private static readonly IOptions<SiloMessagingOptions> Messaging = Options.Create(new SiloMessagingOptions { ResponseTimeout = ResponseTimeout });
+
     [Fact]
     public void Validate_Defaults_Succeed()
     {
-        Assert.True(new DeliveryOptionsValidator().Validate(null, new DeliveryOptions()).Succeeded);
-        Assert.True(new RotationOptionsValidator().Validate(null, new RotationOptions()).Succeeded);
+        Assert.True(new DeliveryOptionsValidator(Messaging).Validate(null, new DeliveryOptions()).Succeeded);
+        Assert.True(new RotationOptionsValidator(Messaging).Validate(null, new RotationOptions()).Succeeded);
         Assert.True(new ClusteringOptionsValidator().Validate(null, new ClusteringOptions()).Succeeded);
         Assert.True(new DeviceOptionsValidator().Validate(null, new DeviceOptions()).Succeeded);
         Assert.True(new WebOptionsValidator().Validate(null, new WebOptions()).Succeeded);
@@ -30,7 +35,7 @@ public sealed class OptionsValidatorTests
     [Fact]
     public void Validate_Delivery_HoldsItsRanges()
     {
-        CheckRange("Delivery:AttemptTimeout", Milliseconds(10), Minutes(1), OneTick, value => Delivery(options => options.AttemptTimeout = value));
+        CheckRange("Delivery:AttemptTimeout", Milliseconds(10), ResponseTimeout - OneTick, OneTick, value => Delivery(options => options.AttemptTimeout = value));
         CheckRange("Delivery:MaxAttempts", 1, 20, 1, value => Delivery(options => options.MaxAttempts = value));
         CheckRange("Delivery:LaggardInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(options => options.LaggardInterval = value));
         CheckRange("Delivery:AntiEntropyInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(options => options.AntiEntropyInterval = value));
@@ -46,8 +51,13 @@ public sealed class OptionsValidatorTests
         CheckRange("Rotation:MaxKeyAge", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), OneTick, value => Rotation(options => options.MaxKeyAge = value));
         CheckBounds("Rotation:MaxLaggingFraction", 0, 1, -0.01, 1.01, value => Rotation(options => options.MaxLaggingFraction = value));
         AssertFails("NaN", Rotation(options => options.MaxLaggingFraction = double.NaN));
-        CheckRange("Rotation:ApplyTimeout", Milliseconds(100), Minutes(1), OneTick, value => Rotation(options => options.ApplyTimeout = value));
+        CheckRange("Rotation:ApplyTimeout", Milliseconds(100), ResponseTimeout - OneTick, OneTick, value => Rotation(options => options.ApplyTimeout = value));
     }
+
+    // Orleans would give up the call first, with an exception that says nothing of the setting.
+    [Fact]
+    public void Validate_LongerThanOrleansWaits_SaysHowLongThatIs() =>
+        AssertFails("less than 00:00:10, when Orleans itself gives up a call", Delivery(options => options.AttemptTimeout = TimeSpan.FromSeconds(15)));
 
     [Fact]
     public void Validate_Device_HoldsItsRanges()
@@ -72,6 +82,11 @@ public sealed class OptionsValidatorTests
         AssertFails("Clustering:Redis", Clustering(options => options.Provider = ClusteringProvider.Redis));
         Assert.True(Clustering(options => (options.Provider, options.Redis) = (ClusteringProvider.Redis, "192.168.100.254:6379")).Succeeded);
     }
+
+    // A retry without a pause is an attack on a server that is in trouble already.
+    [Fact]
+    public void Validate_KubernetesApi_WantsAPauseBeforeARetry() =>
+        CheckRange("RetryDelay", Milliseconds(10), new KubernetesApiOptions().MaxRetryDelay, OneTick, value => Api(options => options.RetryDelay = value));
 
     [Fact]
     public void Validate_Web_HoldsItsRules()
@@ -104,13 +119,15 @@ public sealed class OptionsValidatorTests
 
     private static TimeSpan Minutes(int value) => TimeSpan.FromMinutes(value);
 
-    private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) => new DeliveryOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) => new DeliveryOptionsValidator(Messaging).Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Rotation(Action<RotationOptions> change) => new RotationOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Rotation(Action<RotationOptions> change) => new RotationOptionsValidator(Messaging).Validate(null, Changed(change));
 
     private static ValidateOptionsResult Encryption(Action<EncryptionOptions> change) => new EncryptionOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Device(Action<DeviceOptions> change) => new DeviceOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Api(Action<KubernetesApiOptions> change) => new KubernetesApiOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Clustering(Action<ClusteringOptions> change) => new ClusteringOptionsValidator().Validate(null, Changed(change));
 

@@ -129,6 +129,17 @@ public sealed class IPPrefixTests
     });
 
     [Fact]
+    public void Shorten_AnyLength_HoldsThePrefix() => Gen.Select(MeshGen.Prefix, Gen.Int[0, 128]).Sample((prefix, length) =>
+    {
+        length = Math.Min(length, prefix.Length);
+        var shorter = prefix.Shorten(length);
+        Assert.Equal((Bits(prefix)[..length], length, prefix.IsIPv6), (Bits(shorter), shorter.Length, shorter.IsIPv6));
+        Assert.True(shorter.Contains(prefix));
+        Assert.Throws<ArgumentOutOfRangeException>(() => prefix.Shorten(prefix.Length + 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => prefix.Shorten(-1));
+    });
+
+    [Fact]
     public void Overlaps_Prefixes_IsSymmetricAndMeansOneHoldsTheOther() =>
         Gen.Select(MeshGen.CloseByPrefix, MeshGen.CloseByPrefix).Sample((left, right) =>
         {
