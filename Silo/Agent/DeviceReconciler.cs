@@ -78,7 +78,7 @@ internal sealed partial class DeviceReconciler(
                 DeviceOwner.Ours => true,
                 DeviceOwner.Unknown => false,
                 _ => options.TakeOver ? true : throw new DeviceException(
-                    $"adopt {DeviceName}", 0, DeviceOwnership.Describe(device, view.Roster, view.Announcements)),
+                    $"adopt {DeviceName}", 0, await Describe(view, device, cancellationToken)),
             };
         }
 
@@ -101,7 +101,7 @@ internal sealed partial class DeviceReconciler(
             DeviceOwner.Unknown => throw new DeviceException(
                 $"adopt {DeviceName}", 0, "the node source has not answered yet, so nobody knows whose peers these are"),
             _ => options.TakeOver ? null : throw new DeviceException(
-                $"adopt {DeviceName}", 0, DeviceOwnership.Describe(device, view.Roster, view.Announcements)),
+                $"adopt {DeviceName}", 0, await Describe(view, device, cancellationToken)),
         };
     }
 
@@ -184,6 +184,9 @@ internal sealed partial class DeviceReconciler(
 
     private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
         device, view.NodeName, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
+
+    private async Task<string> Describe(MeshView view, Device device, CancellationToken cancellationToken) =>
+        DeviceOwnership.Describe(device, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
 
     private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
     {

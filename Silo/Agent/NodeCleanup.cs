@@ -42,9 +42,11 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
     /// <exception cref="DeviceException">The system refused something.</exception>
     public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
     {
-        foreach (var slot in SlotDevices.Slots(Slot.Count))
+        // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.
+        var routes = await links.GetRoutes(cancellationToken);
+        foreach (var name in SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name).OrderBy(name => routes.Any(route => route.DeviceName == name)))
         {
-            await RemoveDevice(SlotDevices.Name(slot), nodeName, roster, report, cancellationToken);
+            await RemoveDevice(name, nodeName, roster, routes, report, cancellationToken);
         }
 
         foreach (var route in await links.GetRoutes(cancellationToken))
@@ -66,7 +68,8 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
         }
     }
 
-    private async Task RemoveDevice(string name, string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
+    private async Task RemoveDevice(
+        string name, string nodeName, NodeRoster? roster, EquatableArray<Route> routes, CleanupReport report, CancellationToken cancellationToken)
     {
         if (await links.TryGetLink(name, cancellationToken) is not { } link)
         {
@@ -85,7 +88,6 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
             return;
         }
 
-        var routes = await links.GetRoutes(cancellationToken);
         switch (DeviceOwnership.Judge(device, nodeName, roster, new Dictionary<string, PeerAnnouncement>(), routes))
         {
             case DeviceOwner.Ours:

@@ -93,10 +93,11 @@ internal sealed class StartupChecks(
         // Kubernetes has not been asked yet; then the agent judges again when it has answered.
         var known = roster.Current;
         var announcements = ImmutableDictionary<string, PeerAnnouncement>.Empty;
-        var owner = DeviceOwnership.Judge(existing, node.Value.Name, known, announcements, await links.GetRoutes(cancellationToken));
+        var routes = await links.GetRoutes(cancellationToken);
+        var owner = DeviceOwnership.Judge(existing, node.Value.Name, known, announcements, routes);
         if (owner == DeviceOwner.SomebodyElse && !device.Value.TakeOver)
         {
-            faults.Add(DeviceOwnership.Describe(existing, known, announcements));
+            faults.Add(DeviceOwnership.Describe(existing, known, announcements, routes));
         }
 
         return existing;

@@ -51,6 +51,16 @@ public sealed class DeviceOwnershipTests
     public void Judge_OurRouteLeadsElsewhere_ProvesNothing() => Assert.Equal(
         DeviceOwner.SomebodyElse, Judge(Device([Peer(9)]), routes: [new Route(TestMesh.PodCIDR(9), "eth0"), Route.Unreachable(TestMesh.PodCIDR(9))]));
 
+    // Of two devices one carries nothing, and without the roster only the other one's routes tell whose its peers are.
+    [Fact]
+    public void Judge_OurRoutesLeadThroughTheOtherDevice_ExplainItsPeers()
+    {
+        EquatableArray<Route> routes = [new Route(TestMesh.PodCIDR(9), "cilium_wg1")];
+        Assert.Equal(DeviceOwner.Ours, Judge(Device([Peer(9)]), routes: routes, isRosterKnown: false));
+        Assert.Equal(DeviceOwner.Unknown, Judge(Device([Peer(8), Peer(9)]), routes: routes, isRosterKnown: false));
+        Assert.Equal(DeviceOwner.SomebodyElse, Judge(Device([Peer(9), Stranger("10.9.0.0/16")]), routes: routes));
+    }
+
     [Fact]
     public void Judge_KeyThatThisNodeAnnounced_IsOurs() => Assert.Equal(DeviceOwner.Ours, DeviceOwnership.Judge(
         Device([Peer(9)]), TestMesh.Name(1), TestMesh.Roster(1, 2), Announcements(TestMesh.Announce(1, TestMesh.Key(1))), []));
@@ -73,7 +83,7 @@ public sealed class DeviceOwnershipTests
     [Fact]
     public void Describe_Stranger_NamesWhatWasSeenAndThreeWaysOut()
     {
-        var text = DeviceOwnership.Describe(Device([Stranger("10.9.0.0/16")]) with { FirewallMark = 0xe00 }, TestMesh.Roster(1, 2), NoAnnouncements);
+        var text = DeviceOwnership.Describe(Device([Stranger("10.9.0.0/16")]) with { FirewallMark = 0xe00 }, TestMesh.Roster(1, 2), NoAnnouncements, []);
         foreach (var part in (string[])[Name, TestMesh.Key(1).ToShortString(), TestMesh.Key(99).ToShortString(), "10.9.0.0/16", "0xe00", "wg-quick", "ip link delete", "Device:TakeOver"])
         {
             Assert.Contains(part, text, StringComparison.Ordinal);
@@ -82,8 +92,8 @@ public sealed class DeviceOwnershipTests
         Assert.DoesNotContain('\n', text);
     }
 
-    private static DeviceOwner Judge(Device device, EquatableArray<Route> routes = default) =>
-        DeviceOwnership.Judge(device, TestMesh.Name(1), TestMesh.Roster(1, 2, 3), NoAnnouncements, routes);
+    private static DeviceOwner Judge(Device device, EquatableArray<Route> routes = default, bool isRosterKnown = true) =>
+        DeviceOwnership.Judge(device, TestMesh.Name(1), isRosterKnown ? TestMesh.Roster(1, 2, 3) : null, NoAnnouncements, routes);
 
     private static Dictionary<string, PeerAnnouncement> Announcements(PeerAnnouncement announcement) => new() { [announcement.NodeName] = announcement };
 

@@ -66,6 +66,20 @@ public sealed class NodeCleanupTests
         Assert.Contains(new CleanupItem("device", Name), (await Clean(mesh, withRoster: false)).Removed);
     }
 
+    // As when the API server is away: the idle device's peers are told by the routes through the other one, also if the run was interrupted.
+    [Fact]
+    public async Task Run_TwoDevicesAndRosterUnknown_RemovesTheIdleOneFirst()
+    {
+        await using var mesh = new AgentHarness(TimeSpan.FromSeconds(30), slots: 2, [2]).Settled(2);
+        await mesh.Pass.Run(true, Token);
+        mesh.Devices.Change("cilium_wg1", device => device with { PublicKey = TestMesh.Key(1), Peers = mesh.Device.Peers });
+
+        var report = await Clean(mesh, withRoster: false);
+
+        Assert.Empty(report.Kept);
+        Assert.Equal(["cilium_wg1", Name], report.Removed.Where(item => item.Kind == "device").Select(item => item.Name));
+    }
+
     [Fact]
     public async Task Run_LinkOfAnotherKind_IsLeft()
     {
