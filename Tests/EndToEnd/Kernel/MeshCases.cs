@@ -52,6 +52,7 @@ internal sealed partial class MeshCases
         Then("every_tampering_is_repaired", (mesh, token) => mesh.Drift(token)),
         Then("strict_without_tunnel_nothing_is_in_clear", (mesh, token) => mesh.TunnelGone("Strict", token)),
         Then("permissive_without_tunnel_shows_what_strict_hides", (mesh, token) => mesh.TunnelGone("Permissive", token)),
+        Then("rotations_lose_no_packet", (mesh, token) => mesh.Rotation(token)),
     ];
 
     private MeshHarness Mesh => _mesh ?? throw new ExpectationException("expected: the first case made a mesh");
