@@ -182,8 +182,11 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
         {
             foreach (var node in mesh.Silo(first) is { IsAlive: true } ? [second] : (NodePlan[])[first, second])
             {
-                await mesh.RunAsync(node, Token, "ip", "link", "delete", MeshPlan.DeviceName);
-                await mesh.RunAsync(node, Token, "ip", "link", "delete", "cilium_wg1");
+                foreach (var device in MeshPlan.DeviceNames)
+                {
+                    await mesh.RunAsync(node, Token, "ip", "link", "delete", device);
+                }
+
                 await mesh.RunAsync(node, Token, "ip", "rule", "delete", "lookup", "201");
                 await mesh.RunAsync(node, Token, "ip", "route", "flush", "table", "201");
             }
@@ -226,7 +229,11 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     private async Task AssertUnconfiguredAsync(NodePlan node)
     {
         var mesh = fixture.Mesh;
-        Assert.NotEqual(0, (await mesh.RunAsync(node, Token, "ip", "link", "show", MeshPlan.DeviceName)).ExitCode);
+        foreach (var device in MeshPlan.DeviceNames)
+        {
+            Assert.NotEqual(0, (await mesh.RunAsync(node, Token, "ip", "link", "show", device)).ExitCode);
+        }
+
         Assert.Equal("", (await mesh.RunAsync(node, Token, "ls", TopologyBuilder.SocketDirectory)).Output);
         Assert.DoesNotContain("201", (await mesh.RunAsync(node, Token, "ip", "rule", "show")).Output, StringComparison.Ordinal);
         Assert.Equal("", (await Command.RunAsync("ip", ["netns", "pids", node.Namespace], Token)).Output);

@@ -23,9 +23,9 @@ internal static class DriftTable
 {
     // Everything that we configure, as wg and ip show it, without what traffic changes. When a device lost its sessions, traffic goes through
     // the other one if that has some, so a route may lead through either.
-    private const string Show = "wg show {dev} private-key; wg show {dev} listen-port; wg show {dev} fwmark; wg show {dev} endpoints; "
+    private static readonly string Show = "wg show {dev} private-key; wg show {dev} listen-port; wg show {dev} fwmark; wg show {dev} endpoints; "
         + "wg show {dev} allowed-ips; wg show {dev} persistent-keepalive; ip -o link show {dev} | grep -o -e 'UP,' -e ',UP' -e 'mtu [0-9]*'; "
-        + "ip route show table 201 | sed 's/" + ActiveDevice.Prefix + "[01]/DEVICE/'; ip rule show | grep 'lookup 201'";
+        + $"ip route show table 201 | sed -E 's/{ActiveDevice.Pattern}/DEVICE/'; ip rule show | grep 'lookup 201'";
 
     // A repair that needs the resync takes 30 s; longer than that is none.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);

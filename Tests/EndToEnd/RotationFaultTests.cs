@@ -15,10 +15,10 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Collection(LocalMeshCollection.Name)]
 public sealed class RotationFaultTests(ITestOutputHelper output)
 {
-    private const int SecondSlotPort = MeshPlan.WireGuardPort + 1;
     private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
     private static readonly MeshPlan Plan = new("owgf", 3, 108, 252);
+    private static readonly int SecondSlotPort = MeshPlan.WireGuardPorts[1];
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Lead = TimeSpan.FromMilliseconds(600);
     private static readonly TimeSpan Down = TimeSpan.FromSeconds(1);
@@ -136,7 +136,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await using var meter = mesh.Meter();
 
         // While the second slot carries traffic, whoever blocks it blocks the traffic. The question is whether anybody moves onto a blocked one.
-        await mesh.UntilAllSendThrough("cilium_wg0", Period * 4);
+        await mesh.UntilAllSendThrough(MeshPlan.DeviceNames[0], Period * 4);
         await using (var block = await PacketBlock.BlockSlot(mesh.Harness, Faulty, SecondSlotPort, null, Token))
         {
             await mesh.Observe(Period * 3);

@@ -40,7 +40,10 @@ public sealed partial class StrictModeTests
         foreach (var node in Plan.Nodes)
         {
             await mesh.KillSiloAsync(node, Token);
-            (await mesh.RunAsync(node, Token, "ip", "link", "delete", MeshPlan.DeviceName)).EnsureSuccess();
+            foreach (var device in MeshPlan.DeviceNames)
+            {
+                (await mesh.RunAsync(node, Token, "ip", "link", "delete", device)).EnsureSuccess();
+            }
         }
 
         await Delay(Watch);
@@ -129,12 +132,13 @@ public sealed partial class StrictModeTests
             }
         });
         var node = Plan.Nodes[0];
-        var endpoints = (await mesh.RunAsync(node, Token, "wg", "show", MeshPlan.DeviceName, "endpoints")).EnsureSuccess().Output;
-        var link = (await mesh.RunAsync(node, Token, "cat", $"/sys/class/net/{MeshPlan.DeviceName}/mtu")).EnsureSuccess().Output;
-        Report($"endpoints {endpoints.Trim()}, MTU {link.Trim()}");
+        var device = await ActiveDevice.Find(mesh, node, Token);
+        var endpoints = (await mesh.RunAsync(node, Token, "wg", "show", device, "endpoints")).EnsureSuccess().Output;
+        var mtu = await Underlay.ReadMtu(mesh, node);
+        Report($"{device}: endpoints {endpoints.Trim()}, MTU {mtu}");
 
-        Assert.Contains($"[{Plan.Nodes[1].IPv6!.Address}]:{MeshPlan.WireGuardPort}", endpoints, StringComparison.Ordinal);
-        Assert.Equal("1420", link.Trim());
+        Assert.Contains($"[{Plan.Nodes[1].IPv6!.Address}]:{ActiveDevice.Port(device)}", endpoints, StringComparison.Ordinal);
+        Assert.Equal("1420", mtu);
     }
 
     private static async Task<MeshHarness> StartAsync(string mode, Action<JsonObject>? change = null)

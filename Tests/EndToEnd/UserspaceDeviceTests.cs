@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Devices.Uapi;
@@ -15,8 +16,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Trait("Kind", "EndToEnd")]
 public sealed class UserspaceDeviceTests : IAsyncLifetime
 {
-    private const string Name = "cilium_wg0";
-    private const string OtherName = "cilium_wg1";
+    private static readonly string Name = MeshPlan.DeviceNames[0];
+    private static readonly string OtherName = MeshPlan.DeviceNames[1];
 
     private static readonly PublicKey First = UapiGolden.First;
     private static readonly PublicKey Second = UapiGolden.Second;

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Orleans.WireGuard.LocalMesh.Meter;
 using Orleans.WireGuard.LocalMesh.Topology;
 using NamedNamespace = Orleans.WireGuard.LocalMesh.Processes.NetworkNamespace;
 
@@ -20,12 +21,13 @@ internal sealed record Flow(NodePlan From, NodePlan To, bool IsIPv6 = false);
 /// <param name="Lost">How many of them never arrived.</param>
 /// <param name="PerSecond">The rate that was reached.</param>
 /// <param name="LongestSilence">The longest time between two arrivals.</param>
-internal sealed record FlowReport(Flow Flow, int Sent, int Lost, double PerSecond, TimeSpan LongestSilence)
+/// <param name="Latency">From the call that sends to the return of the call that receives.</param>
+internal sealed record FlowReport(Flow Flow, int Sent, int Lost, double PerSecond, TimeSpan LongestSilence, LatencyHistogram Latency)
 {
     /// <summary>The report in a few words.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Flow.From.PodName} to {Flow.To.PodName}{(Flow.IsIPv6 ? " IPv6" : "")}: {Sent} sent at {PerSecond:0}/s, {Lost} lost, longest silence {LongestSilence.TotalMilliseconds:0} ms");
+        $"{Flow.From.PodName} to {Flow.To.PodName}{(Flow.IsIPv6 ? " IPv6" : "")}: {Sent} sent at {PerSecond:0}/s, {Lost} lost, longest silence {LongestSilence.TotalMilliseconds:0} ms, p99.9 {Latency.Quantile(0.999).TotalMilliseconds:0.0} ms");
 }
 
 /// <summary>Numbered UDP packets between pods, at a steady pace, until it is stopped.</summary>
@@ -92,6 +94,7 @@ internal sealed class PodTraffic : IDisposable
         private readonly Thread _sending;
         private readonly Thread _receiving;
         private readonly BitArray _arrived = new(MaxPackets);
+        private readonly LatencyHistogram _latency = new();
         private int _sent;
         private int _received;
         private TimeSpan _sendingTime;
@@ -115,7 +118,7 @@ internal sealed class PodTraffic : IDisposable
         {
             _sending.Join();
             _receiving.Join();
-            return new FlowReport(_flow, _sent, _sent - _received, _sent / _sendingTime.TotalSeconds, _silence);
+            return new FlowReport(_flow, _sent, _sent - _received, _sent / _sendingTime.TotalSeconds, _silence, _latency);
         }
 
         public void Dispose()
@@ -148,6 +151,7 @@ internal sealed class PodTraffic : IDisposable
                 for (var burst = Math.Min(due - _sent, MaxBurst); burst > 0 && _sent < MaxPackets; burst--)
                 {
                     BitConverter.TryWriteBytes(packet, _sent++);
+                    BitConverter.TryWriteBytes(packet.AsSpan(sizeof(int)), Stopwatch.GetTimestamp());
                     try
                     {
                         _ = _sender.SendTo(packet, SocketFlags.None, address);
@@ -182,6 +186,7 @@ internal sealed class PodTraffic : IDisposable
                     var now = Stopwatch.GetTimestamp();
                     var silence = last == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(last, now);
                     (last, _silence) = (now, silence > _silence ? silence : _silence);
+                    _latency.Add(Stopwatch.GetElapsedTime(BitConverter.ToInt64(packet, sizeof(int)), now));
                     _arrived[number] = true;
                     _received++;
                 }

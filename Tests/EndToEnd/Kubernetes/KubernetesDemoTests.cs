@@ -58,6 +58,5 @@ public sealed class KubernetesDemoTests
         await starter.WaitReadyAsync([first, third], Token);
     }
 
-    private static async Task<int> PeersAsync(MeshHarness mesh, NodePlan node) =>
-        (await mesh.RunAsync(node, Token, "wg", "show", MeshPlan.DeviceName, "peers")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
+    private static Task<int> PeersAsync(MeshHarness mesh, NodePlan node) => KubernetesMesh.PeersAsync(mesh, node);
 }

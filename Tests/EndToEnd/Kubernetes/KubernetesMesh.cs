@@ -99,6 +99,14 @@ public sealed class KubernetesMesh : IAsyncLifetime
         return (string?)JsonNode.Parse(text)!["metadata"]!["annotations"]?["network.cilium.io/wg-pub-key"];
     }
 
+    /// <summary>For how many other nodes a node has a peer: on either device, because one that is idle has none.</summary>
+    internal static async Task<int> PeersAsync(MeshHarness mesh, NodePlan node) =>
+        (await ShowAsync(mesh, node, "allowed-ips")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')[^1]).Distinct().Count();
+
+    /// <summary>What <c>wg show</c> says of the peers of both devices of a node: lines of a device, a key and the value, such as the peer's prefix.</summary>
+    internal static async Task<string> ShowAsync(MeshHarness mesh, NodePlan node, string what) =>
+        (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "wg", "show", "all", what)).EnsureSuccess().Output;
+
     /// <summary>What <c>owg status</c> says on a node.</summary>
     internal async Task<MeshStatus> StatusAsync(NodePlan node)
     {

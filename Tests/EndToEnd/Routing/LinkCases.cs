@@ -1,8 +1,5 @@
 // The table of cases for links, addresses, routes and rules. They run on this machine's kernel and on the kernel in the guest.
 using System.Net;
-using System.Net.Sockets;
-using Microsoft.Extensions.Logging.Abstractions;
-using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
@@ -25,18 +22,15 @@ internal sealed record LinkCase(string Name, Func<NetlinkLinkClient, Cancellatio
 }
 
 /// <summary>The table.</summary>
-internal static class LinkCases
+internal static partial class LinkCases
 {
     private const int EEXIST = 17;
     private const int ENODEV = 19;
     private const int EINVAL = 22;
     private const int EOPNOTSUPP = 95;
-    private const int ENOBUFS = 105;
 
     // The one kind that every kernel here has. Making one makes its other end too, under a name that the kernel picks.
     private const string Kind = "veth";
-
-    private static readonly IPPrefix[] Prefixes = [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("fd00:244:2::/64")];
 
     /// <summary>All cases.</summary>
     public static IReadOnlyList<LinkCase> All { get; } =
@@ -123,160 +117,6 @@ internal static class LinkCases
         await Expect.Fails(() => links.AddAddress("owg9", addresses[0], token), ENODEV);
     }
 
-    private static async Task RoutesComeAndGo(NetlinkLinkClient links, CancellationToken token)
-    {
-        Expect.Equal([], await links.GetRoutes(token));
-        await CreateUp(links, "owg0", token);
-        Route[] routes =
-        [
-            new(IPPrefix.Parse("0.0.0.0/0"), "owg0"),
-            new(IPPrefix.Parse("10.244.1.0/24"), "owg0"),
-            new(IPPrefix.Parse("10.244.1.7/32"), "owg0"),
-            new(IPPrefix.Parse("::/0"), "owg0"),
-            new(IPPrefix.Parse("fd00:244:1::/64"), "owg0"),
-        ];
-        foreach (var route in routes.Reverse())
-        {
-            await links.ReplaceRoute(route, token);
-            await links.ReplaceRoute(route, token);
-        }
-
-        Expect.Equal([.. routes], await links.GetRoutes(token));
-        foreach (var route in routes)
-        {
-            await links.DeleteRoute(route, token);
-            await links.DeleteRoute(route, token);
-            await links.DeleteRoute(route with { DeviceName = "owg9" }, token);
-        }
-
-        Expect.Equal([], await links.GetRoutes(token));
-        await Expect.Fails(() => links.ReplaceRoute(new Route(Prefixes[0], "owg9"), token), ENODEV);
-    }
-
-    private static async Task RouteMovesInOneStep(NetlinkLinkClient links, CancellationToken token)
-    {
-        await CreateUp(links, "owg0", token);
-        await CreateUp(links, "owg1", token);
-        foreach (var prefix in Prefixes)
-        {
-            await links.ReplaceRoute(new Route(prefix, "owg0"), token);
-        }
-
-        foreach (var prefix in Prefixes)
-        {
-            await links.ReplaceRoute(new Route(prefix, "owg1"), token);
-        }
-
-        Expect.Equal([.. Prefixes.Select(prefix => new Route(prefix, "owg1"))], await links.GetRoutes(token));
-    }
-
-    private static async Task RoutesGoWithTheirLink(NetlinkLinkClient links, CancellationToken token)
-    {
-        await CreateUp(links, "owg0", token);
-        foreach (var prefix in Prefixes)
-        {
-            await links.ReplaceRoute(new Route(prefix, "owg0"), token);
-        }
-
-        await links.DeleteLink("owg0", Kind, token);
-
-        Expect.Equal([], await links.GetRoutes(token));
-    }
-
-    private static async Task UnreachableLiesBelowARoute(NetlinkLinkClient links, CancellationToken token)
-    {
-        await CreateUp(links, "owg0", token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
-        foreach (var prefix in Prefixes)
-        {
-            var pod = IPAddress.Parse(prefix.IsIPv6 ? "fd00:244:9::1" : "10.244.9.1");
-            var remote = IPAddress.Parse(prefix.IsIPv6 ? "fd00:244:2::5" : "10.244.2.5");
-            await links.AddRule(IPPrefix.Host(pod), token);
-            Route through = new(prefix, "owg0");
-            var refusal = Route.Unreachable(prefix);
-
-            await links.ReplaceRoute(refusal, token);
-            await links.ReplaceRoute(refusal, token);
-            Expect.Equal(SocketError.HostUnreachable, Send(pod, remote));
-
-            await links.ReplaceRoute(through, token);
-            Expect.Equal([through, refusal], await RoutesTo(links, prefix, token));
-            Expect.Equal(SocketError.Success, Send(pod, remote));
-
-            await links.DeleteRoute(through, token);
-            Expect.Equal([refusal], await RoutesTo(links, prefix, token));
-            Expect.Equal(SocketError.HostUnreachable, Send(pod, remote));
-
-            await links.ReplaceRoute(through, token);
-            await links.DeleteRoute(refusal, token);
-            Expect.Equal([through], await RoutesTo(links, prefix, token));
-        }
-    }
-
-    private static async Task ThrowIsAnExceptionFromUnreachable(NetlinkLinkClient links, CancellationToken token)
-    {
-        await CreateUp(links, "owg0", token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
-        foreach (var (cluster, own, pod, neighbour) in new[]
-        {
-            ("10.244.0.0/16", "10.244.9.0/24", "10.244.9.1", "10.244.9.7"), ("fd00:244::/32", "fd00:244:9::/64", "fd00:244:9::1", "fd00:244:9::7"),
-        })
-        {
-            var refusal = Route.Unreachable(IPPrefix.Parse(cluster));
-            var exception = Route.Throw(IPPrefix.Parse(own));
-            await links.AddRule(IPPrefix.Host(IPAddress.Parse(pod)), token);
-            await links.ReplaceRoute(refusal, token);
-            Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
-
-            await links.ReplaceRoute(exception, token);
-            await links.ReplaceRoute(exception, token);
-            Expect.Equal([exception], await RoutesTo(links, exception.Destination, token));
-            Expect.Equal(SocketError.Success, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
-
-            await links.DeleteRoute(exception, token);
-            Expect.Equal([], await RoutesTo(links, exception.Destination, token));
-            Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
-        }
-    }
-
-    private static async Task ManyRoutes(NetlinkLinkClient links, CancellationToken token)
-    {
-        await CreateUp(links, "owg0", token);
-        Route[] routes =
-        [
-            .. Enumerable.Range(0, 500).Select(i => new Route(IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24"), "owg0")),
-            .. Enumerable.Range(0, 500).Select(i => new Route(IPPrefix.Parse($"fd00:{i:x}::/64"), "owg0")),
-        ];
-        foreach (var route in routes)
-        {
-            await links.ReplaceRoute(route, token);
-        }
-
-        Expect.Equal([.. routes.OrderBy(route => route.Destination)], await links.GetRoutes(token));
-    }
-
-    private static async Task RulesComeAndGo(NetlinkLinkClient links, CancellationToken token)
-    {
-        IPPrefix[] sources = [IPPrefix.Parse("10.244.0.0/16"), IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")];
-        Expect.Equal([], await links.GetRules(token));
-        foreach (var source in sources.Reverse())
-        {
-            await links.AddRule(source, token);
-            await links.AddRule(source, token);
-        }
-
-        Expect.Equal([.. sources], await links.GetRules(token));
-        foreach (var source in sources)
-        {
-            await links.DeleteRule(source, token);
-            await links.DeleteRule(source, token);
-        }
-
-        Expect.Equal([], await links.GetRules(token));
-    }
-
     private static async Task PathMtuIsTheLinks(NetlinkLinkClient links, CancellationToken token)
     {
         Expect.Equal<int?>(null, await links.GetPathMtu(IPAddress.Parse("198.51.100.1"), token));
@@ -299,113 +139,5 @@ internal static class LinkCases
     {
         await links.CreateLink(name, Kind, token);
         await links.SetUp(name, token);
-    }
-
-    // UDP through a socket that is bound to the pod's address; the kernel answers an unreachable route at once.
-    private static SocketError Send(IPAddress pod, IPAddress remote)
-    {
-        using var socket = new Socket(pod.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-        try
-        {
-            socket.Bind(new IPEndPoint(pod, 0));
-            socket.SendTo([1], new IPEndPoint(remote, 7000));
-            return SocketError.Success;
-        }
-        catch (SocketException e)
-        {
-            return e.SocketErrorCode;
-        }
-    }
-
-    private static async Task<EquatableArray<Route>> RoutesTo(NetlinkLinkClient links, IPPrefix prefix, CancellationToken token) =>
-        [.. (await links.GetRoutes(token)).Where(route => route.Destination == prefix)];
-
-    private static async Task CutOffAndLostAnswersAreReadAgain(NetlinkLinkClient links, CancellationToken token)
-    {
-        const int Routes = 100;
-        for (var i = 0; i < Routes; i++)
-        {
-            await links.ReplaceRoute(Route.Unreachable(IPPrefix.Parse($"10.8.{i}.0/24")), token);
-        }
-
-        var whole = await links.GetRoutes(token);
-        Expect.Equal(Routes, whole.Count);
-        foreach (var fault in (Func<NetlinkSocket, INetlinkChannel>[])[socket => new CutOff(socket), socket => new Overrun(socket)])
-        {
-            var opened = 0;
-            var disturbed = new NetlinkLinkClient(
-                TimeProvider.System, protocol => opened++ == 0 ? fault(NetlinkSocket.Open(protocol)) : NetlinkSocket.Open(protocol));
-            Expect.Equal(whole, await disturbed.GetRoutes(token));
-            Expect.Equal(2, opened);
-        }
-    }
-
-    // While the listener is busy with the first piece of news, more comes than its socket holds, and the kernel drops the rest.
-    private static async Task MonitorSurvivesMoreNewsThanFit(NetlinkLinkClient links, CancellationToken token)
-    {
-        const int Routes = 2_000;
-        using var goesOn = new ManualResetEventSlim();
-        var news = 0L;
-        using var monitor = new NetlinkLinkMonitor(
-            () =>
-            {
-                Interlocked.Increment(ref news);
-                goesOn.Wait(token);
-            },
-            NullLogger<NetlinkLinkMonitor>.Instance);
-        monitor.Start();
-        for (var i = 0; i < Routes; i++)
-        {
-            await links.ReplaceRoute(Route.Unreachable(IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24")), token);
-            while (Volatile.Read(ref news) == 0)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, token);
-            }
-        }
-
-        goesOn.Set();
-        long heard;
-        do
-        {
-            heard = Volatile.Read(ref news);
-            await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, token);
-        }
-        while (Volatile.Read(ref news) != heard);
-        Expect.True(heard < Routes, $"more news came than were heard; {heard} were");
-
-        await links.DeleteRoute(Route.Unreachable(IPPrefix.Parse("10.0.0.0/24")), token);
-        var deleted = TimeProvider.System.GetTimestamp();
-        while (Volatile.Read(ref news) == heard)
-        {
-            Expect.True(TimeProvider.System.GetElapsedTime(deleted) < TimeSpan.FromSeconds(10), "the monitor still listens");
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, token);
-        }
-
-        await monitor.Stop(token);
-    }
-
-    // Reads through a small buffer, so that the kernel cuts the answer off and says how long it was.
-    private sealed class CutOff(NetlinkSocket socket) : INetlinkChannel
-    {
-        public int Send(ReadOnlySpan<byte> datagram) => socket.Send(datagram);
-
-        public int Receive(Span<byte> buffer)
-        {
-            const int Small = 64;
-            var length = socket.Receive(buffer[..Small]);
-            return length <= Small ? length : buffer.Length + length;
-        }
-
-        public void Dispose() => socket.Dispose();
-    }
-
-    // Loses an answer, as the kernel does when it finds no memory for it.
-    private sealed class Overrun(NetlinkSocket socket) : INetlinkChannel
-    {
-        public int Send(ReadOnlySpan<byte> datagram) => socket.Send(datagram);
-
-        public int Receive(Span<byte> buffer) => Math.Min(socket.Receive(buffer), -ENOBUFS);
-
-        public void Dispose() => socket.Dispose();
     }
 }

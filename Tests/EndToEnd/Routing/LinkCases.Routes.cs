@@ -1,0 +1,185 @@
+// Cases about routes and rules.
+using System.Net;
+using System.Net.Sockets;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
+
+internal static partial class LinkCases
+{
+    private static readonly IPPrefix[] Prefixes = [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("fd00:244:2::/64")];
+
+    private static async Task RoutesComeAndGo(NetlinkLinkClient links, CancellationToken token)
+    {
+        Expect.Equal([], await links.GetRoutes(token));
+        await CreateUp(links, "owg0", token);
+        Route[] routes =
+        [
+            new(IPPrefix.Parse("0.0.0.0/0"), "owg0"),
+            new(IPPrefix.Parse("10.244.1.0/24"), "owg0"),
+            new(IPPrefix.Parse("10.244.1.7/32"), "owg0"),
+            new(IPPrefix.Parse("::/0"), "owg0"),
+            new(IPPrefix.Parse("fd00:244:1::/64"), "owg0"),
+        ];
+        foreach (var route in routes.Reverse())
+        {
+            await links.ReplaceRoute(route, token);
+            await links.ReplaceRoute(route, token);
+        }
+
+        Expect.Equal([.. routes], await links.GetRoutes(token));
+        foreach (var route in routes)
+        {
+            await links.DeleteRoute(route, token);
+            await links.DeleteRoute(route, token);
+            await links.DeleteRoute(route with { DeviceName = "owg9" }, token);
+        }
+
+        Expect.Equal([], await links.GetRoutes(token));
+        await Expect.Fails(() => links.ReplaceRoute(new Route(Prefixes[0], "owg9"), token), ENODEV);
+    }
+
+    private static async Task RouteMovesInOneStep(NetlinkLinkClient links, CancellationToken token)
+    {
+        await CreateUp(links, "owg0", token);
+        await CreateUp(links, "owg1", token);
+        foreach (var prefix in Prefixes)
+        {
+            await links.ReplaceRoute(new Route(prefix, "owg0"), token);
+        }
+
+        foreach (var prefix in Prefixes)
+        {
+            await links.ReplaceRoute(new Route(prefix, "owg1"), token);
+        }
+
+        Expect.Equal([.. Prefixes.Select(prefix => new Route(prefix, "owg1"))], await links.GetRoutes(token));
+    }
+
+    private static async Task RoutesGoWithTheirLink(NetlinkLinkClient links, CancellationToken token)
+    {
+        await CreateUp(links, "owg0", token);
+        foreach (var prefix in Prefixes)
+        {
+            await links.ReplaceRoute(new Route(prefix, "owg0"), token);
+        }
+
+        await links.DeleteLink("owg0", Kind, token);
+
+        Expect.Equal([], await links.GetRoutes(token));
+    }
+
+    private static async Task UnreachableLiesBelowARoute(NetlinkLinkClient links, CancellationToken token)
+    {
+        await CreateUp(links, "owg0", token);
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
+        foreach (var prefix in Prefixes)
+        {
+            var pod = IPAddress.Parse(prefix.IsIPv6 ? "fd00:244:9::1" : "10.244.9.1");
+            var remote = IPAddress.Parse(prefix.IsIPv6 ? "fd00:244:2::5" : "10.244.2.5");
+            await links.AddRule(IPPrefix.Host(pod), token);
+            Route through = new(prefix, "owg0");
+            var refusal = Route.Unreachable(prefix);
+
+            await links.ReplaceRoute(refusal, token);
+            await links.ReplaceRoute(refusal, token);
+            Expect.Equal(SocketError.HostUnreachable, Send(pod, remote));
+
+            await links.ReplaceRoute(through, token);
+            Expect.Equal([through, refusal], await RoutesTo(links, prefix, token));
+            Expect.Equal(SocketError.Success, Send(pod, remote));
+
+            await links.DeleteRoute(through, token);
+            Expect.Equal([refusal], await RoutesTo(links, prefix, token));
+            Expect.Equal(SocketError.HostUnreachable, Send(pod, remote));
+
+            await links.ReplaceRoute(through, token);
+            await links.DeleteRoute(refusal, token);
+            Expect.Equal([through], await RoutesTo(links, prefix, token));
+        }
+    }
+
+    private static async Task ThrowIsAnExceptionFromUnreachable(NetlinkLinkClient links, CancellationToken token)
+    {
+        await CreateUp(links, "owg0", token);
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
+        foreach (var (cluster, own, pod, neighbour) in new[]
+        {
+            ("10.244.0.0/16", "10.244.9.0/24", "10.244.9.1", "10.244.9.7"), ("fd00:244::/32", "fd00:244:9::/64", "fd00:244:9::1", "fd00:244:9::7"),
+        })
+        {
+            var refusal = Route.Unreachable(IPPrefix.Parse(cluster));
+            var exception = Route.Throw(IPPrefix.Parse(own));
+            await links.AddRule(IPPrefix.Host(IPAddress.Parse(pod)), token);
+            await links.ReplaceRoute(refusal, token);
+            Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
+
+            await links.ReplaceRoute(exception, token);
+            await links.ReplaceRoute(exception, token);
+            Expect.Equal([exception], await RoutesTo(links, exception.Destination, token));
+            Expect.Equal(SocketError.Success, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
+
+            await links.DeleteRoute(exception, token);
+            Expect.Equal([], await RoutesTo(links, exception.Destination, token));
+            Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
+        }
+    }
+
+    private static async Task ManyRoutes(NetlinkLinkClient links, CancellationToken token)
+    {
+        await CreateUp(links, "owg0", token);
+        Route[] routes =
+        [
+            .. Enumerable.Range(0, 500).Select(i => new Route(IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24"), "owg0")),
+            .. Enumerable.Range(0, 500).Select(i => new Route(IPPrefix.Parse($"fd00:{i:x}::/64"), "owg0")),
+        ];
+        foreach (var route in routes)
+        {
+            await links.ReplaceRoute(route, token);
+        }
+
+        Expect.Equal([.. routes.OrderBy(route => route.Destination)], await links.GetRoutes(token));
+    }
+
+    private static async Task RulesComeAndGo(NetlinkLinkClient links, CancellationToken token)
+    {
+        IPPrefix[] sources = [IPPrefix.Parse("10.244.0.0/16"), IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")];
+        Expect.Equal([], await links.GetRules(token));
+        foreach (var source in sources.Reverse())
+        {
+            await links.AddRule(source, token);
+            await links.AddRule(source, token);
+        }
+
+        Expect.Equal([.. sources], await links.GetRules(token));
+        foreach (var source in sources)
+        {
+            await links.DeleteRule(source, token);
+            await links.DeleteRule(source, token);
+        }
+
+        Expect.Equal([], await links.GetRules(token));
+    }
+
+    // UDP through a socket that is bound to the pod's address; the kernel answers an unreachable route at once.
+    private static SocketError Send(IPAddress pod, IPAddress remote)
+    {
+        using var socket = new Socket(pod.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.Bind(new IPEndPoint(pod, 0));
+            socket.SendTo([1], new IPEndPoint(remote, 7000));
+            return SocketError.Success;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode;
+        }
+    }
+
+    private static async Task<EquatableArray<Route>> RoutesTo(NetlinkLinkClient links, IPPrefix prefix, CancellationToken token) =>
+        [.. (await links.GetRoutes(token)).Where(route => route.Destination == prefix)];
+}
