@@ -46,6 +46,9 @@ internal sealed class PathPlanner
     /// <summary>A session younger than this works for a while yet: REKEY_AFTER_TIME, whitepaper section 6.1.</summary>
     public static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(120);
 
+    /// <summary>A session older than this is over at both ends: REJECT_AFTER_TIME, whitepaper section 6.1.</summary>
+    public static readonly TimeSpan OverAfter = TimeSpan.FromSeconds(180);
+
     private readonly Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), Attempt> _attempts = [];
 
     /// <summary>Since when each device has had its peers.</summary>
@@ -127,24 +130,30 @@ internal sealed class PathPlanner
     // Whether this side is the one that starts, and whether an earlier start has to be given up for a new one.
     private (bool IsStarter, bool IsDue) Start(PathSources sources, PeerAnnouncement other, PathCandidate candidate)
     {
-        var local = sources.View.Keys.First(key => key.Slot == candidate.Slot).KeyPair.PublicKey;
+        var key = sources.View.Keys.First(key => key.Slot == candidate.Slot);
+        var local = key.KeyPair.PublicKey;
 
-        // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
-        var own = sources.Own?.Find(candidate.Slot)?.PublicKey == local ? sources.Own : null;
+        // An acknowledgement counts for what was announced, not for a key that was made, or kept for another epoch, a moment ago: with the next
+        // announcement the other side may be the one that starts.
+        var own = sources.Own?.Find(candidate.Slot) is { } published && published.PublicKey == local && published.ServesEpoch == key.ServesEpoch
+            ? sources.Own
+            : null;
         if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, sources.Applied.Contains(other.NodeName)))
         {
             return (false, false);
         }
 
+        // The other side may still send in a session that is not over, so that one must not be taken away: if it is ours to renew, the keepalive does
+        // that. One that is over is not renewed by a keepalive in time, so its peer begins afresh.
         var peer = (candidate.Slot, local, other.Find(candidate.Slot)!.PublicKey);
+        var isOver = candidate.IsProven && Clock.HandshakeAge(candidate.Slot, peer.PublicKey, sources.Now) >= OverAfter;
         if (!_attempts.TryGetValue(peer, out var attempt))
         {
-            // A session that has expired is not renewed by a keepalive in time, so its peer begins afresh.
             _attempts[peer] = new Attempt(sources.Now, RetryAfter);
-            return (true, candidate.IsProven);
+            return (true, isOver);
         }
 
-        if (sources.Now - attempt.At < attempt.Patience)
+        if (sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
         {
             return (true, false);
         }
