@@ -352,12 +352,19 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
     }
 
-    // Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long.
+    // Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long. That this silo has kept the key for another
+    // epoch since stays: its peers have heard of it and move to the slot, so it is not due again.
     private SlotKey CorrectEpoch(SlotKey key)
     {
         var announced = _formerSelf?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
+        var isKept = key.ServesEpoch > key.Epoch;
         return announced is not null && announced.KeyEpoch.Value >= 0 && announced.ServesEpoch < key.ServesEpoch
-            ? key with { Epoch = announced.KeyEpoch, ServesEpoch = announced.ServesEpoch, CreatedAt = _schedule.RotationAt(announced.KeyEpoch) }
+            ? key with
+            {
+                Epoch = announced.KeyEpoch,
+                ServesEpoch = isKept ? key.ServesEpoch : announced.ServesEpoch,
+                CreatedAt = _schedule.RotationAt(announced.KeyEpoch),
+            }
             : key;
     }
 

@@ -25,7 +25,8 @@ internal enum DeviceOwner
 /// Our own leftovers are told by any one of: the key is the one that this node announced; a route of our table with our protocol number
 /// leads through the device; each peer's allowed IPs are, as whole prefixes, pod CIDRs of the roster, or its key is an announced one. Whole
 /// prefixes, because Cilium's device has the same name and carries pod and node addresses inside the same CIDRs, one by one. Routes,
-/// because a node may have left the roster while the silo was down, and its peer is nobody else's for that.
+/// because a node may have left the roster while the silo was down, and its peer is nobody else's for that; on the slot that carries nothing its
+/// prefixes are told by the routes through the other one.
 /// </remarks>
 internal static class DeviceOwnership
 {
@@ -59,7 +60,7 @@ internal static class DeviceOwnership
             return DeviceOwner.SomebodyElse;
         }
 
-        return Unexplained(device, roster, announcements).Any()
+        return Unexplained(device, roster, announcements, routes).Any()
             ? roster is null ? DeviceOwner.Unknown : DeviceOwner.SomebodyElse
             : DeviceOwner.Ours;
     }
@@ -68,7 +69,7 @@ internal static class DeviceOwnership
     public static string Describe(Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements)
     {
         const int MaxListed = 3;
-        var unexplained = Unexplained(device, roster, announcements).ToList();
+        var unexplained = Unexplained(device, roster, announcements, []).ToList();
         var listed = unexplained.Take(MaxListed).Select(peer => $"{peer.PublicKey.ToShortString()} with allowed IPs {string.Join(", ", peer.AllowedIPs.Take(MaxListed))}");
         var more = unexplained.Count > MaxListed ? $" and {unexplained.Count - MaxListed} more" : "";
         var peers = unexplained.Count == 0 ? "" : $" and peers of no node of this mesh ({string.Join("; ", listed)}{more})";
@@ -79,9 +80,10 @@ internal static class DeviceOwnership
     }
 
     private static IEnumerable<DevicePeer> Unexplained(
-        Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements)
+        Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements, EquatableArray<Route> routes)
     {
-        var prefixes = (roster?.Nodes.Values ?? []).SelectMany(node => node.PodCIDRs).ToHashSet();
+        var prefixes = (roster?.Nodes.Values ?? []).SelectMany(node => node.PodCIDRs)
+            .Concat(routes.Where(route => SlotDevices.Slots(Slot.Count).Any(slot => SlotDevices.Name(slot) == route.DeviceName)).Select(route => route.Destination)).ToHashSet();
         var keys = announcements.Values.SelectMany(announcement => announcement.Slots).Select(slot => slot.PublicKey).ToHashSet();
         return device.Peers.Where(peer => !keys.Contains(peer.PublicKey) && !peer.AllowedIPs.All(prefixes.Contains));
     }

@@ -33,11 +33,6 @@ internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine m
     public async Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken)
     {
         var slot = SlotOf(name);
-        if (simulation.Broken == SimulationBreak.NobodyStarts)
-        {
-            patch = patch with { Peers = patch.Peers.Select(peer => peer with { PersistentKeepaliveInterval = null }).ToEquatableArray() };
-        }
-
         await kernel.Configure(name, patch, cancellationToken);
         simulation.Tunnels.Follow(machine, slot, patch);
         simulation.Trace(() => $"{machine.Name} configures slot {slot}: {Describe(patch)}");

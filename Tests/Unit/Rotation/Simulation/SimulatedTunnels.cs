@@ -116,7 +116,13 @@ internal sealed class SimulatedTunnels(Simulation simulation)
         }
     }
 
-    private void SendKeepalive(SimulatedMachine from, Slot slot, PublicKey local, PublicKey peer) => Transmit(from, slot, local, peer);
+    private void SendKeepalive(SimulatedMachine from, Slot slot, PublicKey local, PublicKey peer)
+    {
+        if (simulation.Broken != SimulationBreak.NobodyStarts)
+        {
+            _ = Transmit(from, slot, local, peer);
+        }
+    }
 
     // Whether it came through. Without a session a handshake is begun, and packets wait for it.
     private bool Transmit(SimulatedMachine from, Slot slot, PublicKey local, PublicKey peer)
@@ -196,7 +202,8 @@ internal sealed class SimulatedTunnels(Simulation simulation)
             initiator.Initiated = 0;
             initiator.Use(new Session(number, simulation.Now, IsInitiator: true));
             Complete(local, peer);
-            if (!simulation.IsHandshakeLost(FindOwner(local), FindOwner(peer)))
+            // Where no data follows, nothing would make up for its loss, and the responder would stay unproven until the next handshake.
+            if (!simulation.IsTalking(_owners[local].Machine, _owners[peer].Machine) || !simulation.IsHandshakeLost(FindOwner(local), FindOwner(peer)))
             {
                 simulation.Schedule(simulation.Latency(), () => Confirm(peer, local, number));
             }

@@ -14,11 +14,24 @@ internal sealed partial class Simulation
 
     private readonly Dictionary<int, TimeSpan> _periods = [];
     private readonly List<(SiloAddress Silo, string Name)> _deadMembers = [];
-    private bool _isSettled;
+    private bool _isSettled; public static long TT, TN, CT;
     private long _membershipVersion;
 
     /// <summary>When things stop going wrong.</summary>
     public TimeSpan FaultsEnd => Plan.Period * Plan.FaultyEpochs;
+
+    /// <summary>
+    /// Whether the clocks are less than half a period apart. Two nodes that are a whole period apart, of which neither follows the other, may keep their
+    /// keys in turn for ever: safe, but not what is promised.
+    /// </summary>
+    public bool HasUsableClocks => Present.Max(machine => machine.Skew) - Present.Min(machine => machine.Skew)
+        <= Present.Min(machine => _periods.GetValueOrDefault(machine.Number, Plan.Period)) / 2;
+
+    /// <summary>
+    /// Whether the period has changed, and with it the numbers of the epochs. Until all keys have new ones, a peer may move to a slot in the moment between
+    /// its answer and the replacement of the slot's key: packets may be lost then, but everything comes right again.
+    /// </summary>
+    public bool IsRenumbered { get; private set; }
 
     private TimeSpan LongestPeriod => _periods.Values.Append(Plan.Period).Max();
 
@@ -72,9 +85,11 @@ internal sealed partial class Simulation
                 SetRoster(RosterWithout(machine.Name));
                 break;
             case FaultKind.PeriodChange:
+                var period = SimulationPlan.PeriodOf(fault.Amount);
+                IsRenumbered |= period != Plan.Period;
                 foreach (var other in present)
                 {
-                    _periods[other.Number] = SimulationPlan.PeriodOf(fault.Amount);
+                    _periods[other.Number] = period;
                     Schedule(Jitter(FaultsEnd - Now), () => Restart(other, TimeSpan.Zero));
                 }
 
@@ -167,7 +182,9 @@ internal sealed partial class Simulation
 
     private void Tick()
     {
+        var T0=System.Diagnostics.Stopwatch.GetTimestamp();
         Tunnels.SendTraffic();
+        System.Threading.Interlocked.Add(ref TT, System.Diagnostics.Stopwatch.GetTimestamp()-T0); System.Threading.Interlocked.Increment(ref TN);
         Check();
         if (Now > FaultsEnd && _invariants.FindUnfinished(FaultsEnd) is null)
         {

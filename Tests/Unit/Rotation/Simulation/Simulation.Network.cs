@@ -31,12 +31,9 @@ internal sealed partial class Simulation
     public bool IsHandshakeLost(SimulatedMachine? from, SimulatedMachine? to) =>
         from?.MuteUntil > Now || to?.MuteUntil > Now || (IsFaulty && Happens(Plan.LossPercent));
 
-    /// <summary>Whether the pods of two nodes talk all the time.</summary>
-    public bool IsTalking(SimulatedMachine one, SimulatedMachine other)
-    {
-        var pair = (Math.Min(one.Number, other.Number) * 31) + Math.Max(one.Number, other.Number);
-        return ((Plan.Seed & 0xFFFF) + (pair * 7919)) % MaxPercent >= Plan.SilentPercent;
-    }
+    /// <summary>Whether the pods of one node send to those of another one, all the time; the other direction is another matter.</summary>
+    public bool IsTalking(SimulatedMachine from, SimulatedMachine to) =>
+        ((Plan.Seed & 0xFFFF) + (((from.Number * 31) + to.Number) * 7919)) % MaxPercent >= Plan.SilentPercent;
 
     /// <summary>Puts something into random order.</summary>
     public void Shuffle<T>(T[] items) => _random.Shuffle(items);

@@ -88,7 +88,7 @@ internal sealed partial class Simulation : IDisposable
     public void Fail(Exception exception) => _invariants.Violation ??= exception.ToString();
 
     /// <summary>Checks the invariants.</summary>
-    public void Check() => _invariants.Check();
+    public void Check() { var T0=System.Diagnostics.Stopwatch.GetTimestamp(); _invariants.Check(); System.Threading.Interlocked.Add(ref CT, System.Diagnostics.Stopwatch.GetTimestamp()-T0); }
 
     /// <summary>The options of rotations.</summary>
     /// <remarks>No key gets so old that it is replaced at the cost of a peer, so no packet is ever to be lost.</remarks>
