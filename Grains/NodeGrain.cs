@@ -352,12 +352,14 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
     }
 
-    // Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long. That this silo has kept the key for another
-    // epoch since stays: its peers have heard of it and move to the slot, so it is not due again.
+    // Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long. What this silo has announced since stays,
+    // and its slot's next turn is its next one: peers that heard of it move to the slot, and a key that is due again would go while they do.
     private SlotKey CorrectEpoch(SlotKey key)
     {
         var announced = _formerSelf?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
-        var isKept = key.ServesEpoch > key.Epoch;
+        var isPublished = _ledger.Announcement?.Find(key.Slot) is { } published
+            && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;
+        var isKept = isPublished || key.ServesEpoch > key.Epoch;
         return announced is not null && announced.KeyEpoch.Value >= 0 && announced.ServesEpoch < key.ServesEpoch
             ? key with
             {

@@ -19,7 +19,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
     private bool _isNoticing;
     private bool _isAwaiting;
     private bool _hasResynced;
-    private long _packets; public static long PT, PN;
+    private long _packets;
 
     /// <inheritdoc/>
     public AgentSnapshot Snapshot { get; private set; } = new([], "has not reconciled its device yet", 0);
@@ -72,11 +72,9 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
         _nextPass = new TaskCompletionSource<bool>();
         ShowCounters();
         silo.Machine.ForgetRoutes();
-        var T0=System.Diagnostics.Stopwatch.GetTimestamp();
         var run = silo.Pass.Run(isResync: !_hasResynced, CancellationToken.None);
         Assert.True(run.IsCompleted);
         var result = run.GetAwaiter().GetResult();
-        System.Threading.Interlocked.Add(ref PT, System.Diagnostics.Stopwatch.GetTimestamp()-T0); System.Threading.Interlocked.Increment(ref PN);
         _hasResynced = true;
         silo.Machine.ForgetRoutes();
         foreach (var path in result.Paths.Except(Snapshot.Paths))
@@ -86,7 +84,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
 
         Snapshot = new AgentSnapshot(result.Devices, result.Problem, Snapshot.CompletedPasses + 1)
         {
-            Paths = result.Paths,
+            Paths = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Paths,
             Receptions = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Receptions,
             HandshakeRetries = result.HandshakeRetries,
             LastMovedAt = result.LastMovedAt,

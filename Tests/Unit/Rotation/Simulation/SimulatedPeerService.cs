@@ -24,11 +24,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
     public DigestReply Exchange(MeshDigest digest) => DigestComparison.Compare(digest, silo.Store.Announcements);
 
     /// <inheritdoc cref="IPeerService.GetPath"/>
-    public PathReply GetPath(string nodeName)
-    {
-        var path = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? null : silo.Agent.Snapshot.FindPath(nodeName);
-        return new PathReply(path, clock.GetUtcNow());
-    }
+    public PathReply GetPath(string nodeName) => new(silo.Agent.Snapshot.FindPath(nodeName), clock.GetUtcNow());
 
     /// <summary>Compares digests with random others, again and again.</summary>
     public async Task HealForEver()

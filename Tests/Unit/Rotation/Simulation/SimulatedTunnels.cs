@@ -202,11 +202,8 @@ internal sealed class SimulatedTunnels(Simulation simulation)
             initiator.Initiated = 0;
             initiator.Use(new Session(number, simulation.Now, IsInitiator: true));
             Complete(local, peer);
-            // Where no data follows, nothing would make up for its loss, and the responder would stay unproven until the next handshake.
-            if (!simulation.IsTalking(_owners[local].Machine, _owners[peer].Machine) || !simulation.IsHandshakeLost(FindOwner(local), FindOwner(peer)))
-            {
-                simulation.Schedule(simulation.Latency(), () => Confirm(peer, local, number));
-            }
+            // The packet that tells the responder may get lost, but then the next one tells it.
+            simulation.Schedule(simulation.Latency(), () => Confirm(peer, local, number));
         });
     }
 

@@ -14,7 +14,7 @@ internal sealed partial class Simulation
 
     private readonly Dictionary<int, TimeSpan> _periods = [];
     private readonly List<(SiloAddress Silo, string Name)> _deadMembers = [];
-    private bool _isSettled; public static long TT, TN, CT;
+    private bool _isSettled;
     private long _membershipVersion;
 
     /// <summary>When things stop going wrong.</summary>
@@ -182,9 +182,7 @@ internal sealed partial class Simulation
 
     private void Tick()
     {
-        var T0=System.Diagnostics.Stopwatch.GetTimestamp();
         Tunnels.SendTraffic();
-        System.Threading.Interlocked.Add(ref TT, System.Diagnostics.Stopwatch.GetTimestamp()-T0); System.Threading.Interlocked.Increment(ref TN);
         Check();
         if (Now > FaultsEnd && _invariants.FindUnfinished(FaultsEnd) is null)
         {
