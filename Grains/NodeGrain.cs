@@ -27,6 +27,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 {
     // After a failed rotation or announcement.
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SyncInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxFreeze = TimeSpan.FromDays(1);
 
     // For how long a caller of Advance waits for peers that are still moving off the slot. Well below Orleans' ResponseTimeout of 10 s.
@@ -55,6 +56,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private DateTimeOffset _askAgainAt;
     private TimeSpan _correction;
     private bool _isWaiting;
+    private bool _hasAdopted;
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public NodeGrain(
@@ -257,12 +259,14 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             await SettleKeys(due, cancellationToken);
             await ReplaceIfDue(due, cancellationToken);
             await RetireIfQuiet(cancellationToken);
-            if (IsAnnouncementDue())
+            // Others may know that an adopted key is older than it seems, and what is announced once is not taken back.
+            var isHeard = !_hasAdopted || _formerSelf is not null || _store.IsSynced;
+            if (isHeard && IsAnnouncementDue())
             {
                 await ApplyAndAnnounce(cancellationToken);
             }
 
-            delay = NextDelay(due);
+            delay = isHeard ? NextDelay(due) : SyncInterval;
         }
         catch (RotationFailedException e)
         {
@@ -347,6 +351,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         {
             var key = CorrectEpoch(new SlotKey(slot, keyPair, epoch, OwnTime));
             _ = _ring.Replace(key);
+            _hasAdopted = true;
             var publicKey = keyPair.PublicKey.ToShortString();
             LogAdopted(_logger, NodeName, publicKey, key.Epoch, slot);
         }
