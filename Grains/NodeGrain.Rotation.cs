@@ -69,8 +69,9 @@ internal sealed partial class NodeGrain
 
         if (keyPair is not null)
         {
-            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _schedule);
+            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _ledger.Announcement, _schedule);
             _ = _ring.Replace(key);
+            _hasAdopted = true;
             var publicKey = keyPair.PublicKey.ToShortString();
             LogAdopted(_logger, NodeName, publicKey, key.Epoch, slot);
         }

@@ -27,6 +27,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 {
     // After a failed rotation or announcement.
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SyncInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxFreeze = TimeSpan.FromDays(1);
 
     // For how long a caller of Advance waits for peers that are still moving off the slot. Well below Orleans' ResponseTimeout of 10 s.
@@ -55,6 +56,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private DateTimeOffset _askAgainAt;
     private TimeSpan _correction;
     private bool _isWaiting;
+    private bool _hasAdopted;
     private HashSet<string> _skewed = [];
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
@@ -227,7 +229,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
 
         // A key may be due for replacement now.
-        if (SetEpochs(key => KeyEpochs.Correct(key, _formerSelf, _schedule)))
+        if (SetEpochs(key => KeyEpochs.Correct(key, _formerSelf, _ledger.Announcement, _schedule)))
         {
             WakeUp();
         }
@@ -260,12 +262,15 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             await SettleKeys(due, cancellationToken);
             await ReplaceIfDue(due, cancellationToken);
             await RetireIfQuiet(cancellationToken);
-            if (IsAnnouncementDue())
+
+            // Others may know that an adopted key is older than it seems, and what is announced once is not taken back.
+            var isHeard = !_hasAdopted || _formerSelf is not null || _store.IsSynced;
+            if (isHeard && IsAnnouncementDue())
             {
                 await ApplyAndAnnounce(cancellationToken);
             }
 
-            delay = NextDelay(due);
+            delay = isHeard ? NextDelay(due) : SyncInterval;
         }
         catch (RotationFailedException e)
         {

@@ -8,14 +8,29 @@ internal static class KeyEpochs
     /// <summary>The key as a former silo of this node announced it, if that was earlier.</summary>
     /// <param name="key">Adopted from the device, which does not tell its age.</param>
     /// <param name="former">What others hold of the former silo; <see langword="null"/> while nobody has said.</param>
+    /// <param name="own">What this silo has announced; <see langword="null"/> before the first.</param>
     /// <param name="schedule">This node's schedule.</param>
-    /// <remarks>Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long.</remarks>
-    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, RotationSchedule schedule)
+    /// <remarks>
+    /// Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long. What this silo has announced stays, and
+    /// what it kept, and its slot's next turn is the next one: peers that heard of it move to the slot, and a key that is due again would go while
+    /// they do.
+    /// </remarks>
+    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, RotationSchedule schedule)
     {
         var announced = former?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
-        return announced is not null && announced.KeyEpoch.Value >= 0 && announced.ServesEpoch < key.ServesEpoch
-            ? key with { Epoch = announced.KeyEpoch, ServesEpoch = announced.ServesEpoch, CreatedAt = schedule.RotationAt(announced.KeyEpoch) }
-            : key;
+        if (announced is null || announced.KeyEpoch.Value < 0 || announced.ServesEpoch >= key.ServesEpoch)
+        {
+            return key;
+        }
+
+        var isPublished = own?.Find(key.Slot) is { } published && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;
+        var isKept = isPublished || key.ServesEpoch > key.Epoch;
+        return key with
+        {
+            Epoch = announced.KeyEpoch,
+            ServesEpoch = isKept ? key.ServesEpoch : announced.ServesEpoch,
+            CreatedAt = schedule.RotationAt(announced.KeyEpoch),
+        };
     }
 
     /// <summary>A key of an epoch to come as one of the present epoch.</summary>

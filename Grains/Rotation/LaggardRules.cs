@@ -3,7 +3,9 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <summary>What a node knows about a peer that may depend on one of its keys.</summary>
 /// <param name="NodeName">The peer.</param>
 /// <param name="IsLive">Whether its device was heard of lately, or its silo is an active member.</param>
-/// <param name="HasHandshake">Whether there ever was a handshake with it on the slot in question. Without one there is nothing to cut off.</param>
+/// <param name="HasHandshake">
+/// Whether our device shows a handshake with it on the slot in question. Without one there is nothing to cut off, unless the peer shows one.
+/// </param>
 /// <param name="HasAnswered">Whether its silo has just said through which slot it sends.</param>
 /// <param name="Path">What it said, now or the last time it answered; <see langword="null"/> if it sends through none, or never answered.</param>
 /// <param name="HasEverAnswered">Whether <paramref name="Path"/> is an answer at all.</param>
@@ -24,11 +26,15 @@ internal static class LaggardRules
     public static IReadOnlyList<LaggingNode> Find(
         Slot slot, PublicKey key, bool isOnly, IEnumerable<PeerFacts> peers, DateTimeOffset quietSince) =>
         [.. from peer in peers
-            where peer is { IsLive: true, HasHandshake: true }
+            where peer.IsLive && (peer.HasHandshake || HasProven(peer, slot, key))
             let reason = isOnly ? ReasonOnOnlySlot(peer) : Reason(slot, key, peer, quietSince)
             where reason is not null
             orderby peer.NodeName
             select new LaggingNode(peer.NodeName, reason)];
+
+    // The side that started a handshake has completed it, and may send, before the first packet of it tells our device the same.
+    private static bool HasProven(PeerFacts peer, Slot slot, PublicKey key) =>
+        peer.Path is { IsProven: true } path && path.Slot == slot && path.PeerKey == key;
 
     private static string? ReasonOnOnlySlot(PeerFacts peer) =>
         peer.HasAnswered ? null : "its silo does not answer, so it would not learn the new key";

@@ -20,7 +20,10 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
         return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
     }
 
-    /// <summary>What is known about every node that this one has a peer for.</summary>
+    /// <summary>
+    /// What is known about every node that this one has a peer for. A peer whose announcement a restarted silo has not got yet goes by its key: nobody
+    /// knows what it does, and it may depend on what is there.
+    /// </summary>
     /// <param name="slot">The slot in question.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
@@ -28,8 +31,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     {
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
-            where peer.Peer.NodeName is not null
-            group peer by peer.Peer.NodeName! into node
+            group peer by peer.Peer.NodeName ?? peer.Peer.PublicKey.ToShortString() into node
             select new PeerFacts(
                 node.Key,
                 active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),

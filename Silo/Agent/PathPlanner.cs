@@ -51,6 +51,9 @@ internal sealed class PathPlanner
     /// <remarks>If both have lost it, the starter's handshake is complete long before.</remarks>
     public static readonly TimeSpan StarterPatience = TimeSpan.FromSeconds(1);
 
+    /// <summary>A session older than this is over at both ends: REJECT_AFTER_TIME, whitepaper section 6.1.</summary>
+    public static readonly TimeSpan OverAfter = TimeSpan.FromSeconds(180);
+
     private readonly Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), Attempt> _attempts = [];
     private readonly HashSet<(Slot Slot, PublicKey Local, PublicKey Peer)> _proven = [];
 
@@ -137,13 +140,14 @@ internal sealed class PathPlanner
     // Whether this side is the one that starts, and whether an earlier start has to be given up for a new one.
     private (bool IsStarter, bool IsDue) Start(PathSources sources, PeerAnnouncement other, PathCandidate candidate)
     {
-        var peer = (
-            candidate.Slot,
-            Local: sources.View.Keys.First(key => key.Slot == candidate.Slot).KeyPair.PublicKey,
-            Peer: other.Find(candidate.Slot)!.PublicKey);
+        var key = sources.View.Keys.First(key => key.Slot == candidate.Slot);
+        var peer = (candidate.Slot, Local: key.KeyPair.PublicKey, Peer: other.Find(candidate.Slot)!.PublicKey);
 
-        // An acknowledgement counts for the key that was announced, not for one that was made a moment ago.
-        var own = sources.Own?.Find(candidate.Slot)?.PublicKey == peer.Local ? sources.Own : null;
+        // An acknowledgement counts for what was announced, not for a key that was made, or kept for another epoch, a moment ago: with the next
+        // announcement the other side may be the one that starts.
+        var own = sources.Own?.Find(candidate.Slot) is { } published && published.PublicKey == peer.Local && published.ServesEpoch == key.ServesEpoch
+            ? sources.Own
+            : null;
         var hasPeerApplied = sources.Applied.Contains(other.NodeName);
         if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied)
             && !(own is not null && hasPeerApplied && HasLostSession(peer, candidate, sources.Now)))
@@ -151,14 +155,16 @@ internal sealed class PathPlanner
             return (false, false);
         }
 
+        // The other side may still send in a session that is not over, so that one must not be taken away: if it is ours to renew, the keepalive does
+        // that. One that is over is not renewed by a keepalive in time, so its peer begins afresh.
+        var isOver = candidate.IsProven && Clock.HandshakeAge(candidate.Slot, peer.Peer, sources.Now) >= OverAfter;
         if (!_attempts.TryGetValue(peer, out var attempt))
         {
-            // A session that has expired is not renewed by a keepalive in time, so its peer begins afresh.
             _attempts[peer] = new Attempt(sources.Now, RetryAfter);
-            return (true, candidate.IsProven);
+            return (true, isOver);
         }
 
-        if (sources.Now - attempt.At < attempt.Patience)
+        if (sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
         {
             return (true, false);
         }

@@ -47,6 +47,15 @@ public sealed class DeviceOwnershipTests
     public void Judge_OurRouteLeadsThroughIt_IsOurs() => Assert.Equal(
         DeviceOwner.Ours, Judge(Device([Peer(9)]), routes: [new Route(TestMesh.PodCIDR(9), Name)]));
 
+    // The same on the slot that carries nothing: the routes lead through the other one.
+    [Fact]
+    public void Judge_OurRoutesToItsPeersLeadThroughTheOtherSlot_IsOurs() => Assert.Equal(
+        DeviceOwner.Ours, Judge(Device([Peer(2), Peer(9)]), routes: [new Route(TestMesh.PodCIDR(9), "cilium_wg1")]));
+
+    [Fact]
+    public void Judge_OurRoutesToOtherPeersLeadThroughTheOtherSlot_ProvesNothing() => Assert.Equal(
+        DeviceOwner.SomebodyElse, Judge(Device([Peer(2), Peer(9)]), routes: [new Route(TestMesh.PodCIDR(2), "cilium_wg1")]));
+
     [Fact]
     public void Judge_OurRouteLeadsElsewhere_ProvesNothing() => Assert.Equal(
         DeviceOwner.SomebodyElse, Judge(Device([Peer(9)]), routes: [new Route(TestMesh.PodCIDR(9), "eth0"), Route.Unreachable(TestMesh.PodCIDR(9))]));

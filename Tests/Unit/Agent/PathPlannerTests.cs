@@ -55,11 +55,26 @@ public sealed class PathPlannerTests : IDisposable
         Assert.False(plan.IsAwaiting);
     }
 
-    // Both sides would move onto it at once, and their handshakes would cross.
+    // Both sides would move onto it at once, and their handshakes would cross. But the other side may still send in it.
     [Fact]
     public void Plan_NewSlotHasAStaleSession_IsRenewedBeforeTheMove()
     {
-        var plan = _planner.Plan(TwoSlots(handshakeOnOne: At(0) - PathPlanner.FreshFor));
+        var stale = TwoSlots(handshakeOnOne: At(0) - PathPlanner.FreshFor);
+        foreach (var seconds in (int[])[0, 30, 59])
+        {
+            var plan = _planner.Plan(stale with { Now = At(seconds) });
+            Assert.Equal(Slot.Zero, plan.Paths["node-2"].Slot);
+            Assert.Equal([(Slot.One, PeerOne)], plan.Starts);
+            Assert.Empty(plan.Resets);
+        }
+
+        Assert.Equal([(Slot.One, PeerOne)], _planner.Plan(stale with { Now = At(60) }).Resets);
+    }
+
+    [Fact]
+    public void Plan_NewSlotHasASessionThatIsOver_BeginsAfresh()
+    {
+        var plan = _planner.Plan(TwoSlots(handshakeOnOne: At(0) - PathPlanner.OverAfter));
         Assert.Equal(Slot.Zero, plan.Paths["node-2"].Slot);
         Assert.Equal([(Slot.One, PeerOne)], plan.Starts);
         Assert.Equal([(Slot.One, PeerOne)], plan.Resets);
@@ -81,6 +96,15 @@ public sealed class PathPlannerTests : IDisposable
     {
         var starts = Enumerable.Range(0, 12).Where(second => _planner.Plan(OneSlot(second, ownRevision: 3)).Starts.Count > 0);
         Assert.Equal([10, 11], starts);
+    }
+
+    // With the next announcement the other side is the one that starts; two that start take each other's session away.
+    [Fact]
+    public void Plan_KeptKeyIsNotAnnouncedYet_StartsNothing()
+    {
+        var sources = TwoSlots(handshakeOnOne: At(0) - PathPlanner.OverAfter);
+        var kept = sources.View.Keys.Select(key => key with { ServesEpoch = new Epoch(key.Epoch.Value + 2) }).ToList();
+        Assert.Empty(_planner.Plan(sources with { View = sources.View with { Keys = kept } }).Starts);
     }
 
     public void Dispose()

@@ -13,18 +13,28 @@ public sealed class KeyEpochsTests : IDisposable
     [Fact]
     public void Correct_FormerSiloSaysItIsOlder_IsAsOldAsThat()
     {
-        var corrected = KeyEpochs.Correct(Key(12, 12), Former(8, 10), Schedule);
+        var corrected = KeyEpochs.Correct(Key(12, 12), Former(8, 10), null, Schedule);
         Assert.Equal((new Epoch(8), new Epoch(10), Schedule.RotationAt(new Epoch(8))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
     }
 
     [Fact]
-    public void Correct_FormerSiloSaysItIsYounger_StaysAsItIs() => Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), Former(14, 14), Schedule));
+    public void Correct_FormerSiloSaysItIsYounger_StaysAsItIs() => Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), Former(14, 14), null, Schedule));
 
     [Fact]
     public void Correct_NobodyKnowsTheKey_StaysAsItIs()
     {
-        Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), null, Schedule));
-        Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), TestMesh.Announce(1), Schedule));
+        Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), null, null, Schedule));
+        Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), TestMesh.Announce(1), null, Schedule));
+    }
+
+    // Peers that heard of it move to the slot meanwhile.
+    [Fact]
+    public void Correct_AnnouncedOrKept_IsOlderButServesAsLong()
+    {
+        var announced = KeyEpochs.Correct(Key(12, 12), Former(8, 8), Former(12, 12), Schedule);
+        var kept = KeyEpochs.Correct(Key(10, 12), Former(8, 8), null, Schedule);
+        Assert.Equal((new Epoch(8), new Epoch(12)), (announced.Epoch, announced.ServesEpoch));
+        Assert.Equal((new Epoch(8), new Epoch(12)), (kept.Epoch, kept.ServesEpoch));
     }
 
     // The next epoch's key is what 'owg rotate --all' makes.

@@ -48,8 +48,13 @@ public sealed class LaggardRulesTests
     {
         var lagging = Moved with { Path = Through(Slot.Zero, Key) };
         Assert.Null(Reason(lagging with { IsLive = false }));
-        Assert.Null(Reason(lagging with { HasHandshake = false }));
+        Assert.Null(Reason(lagging with { HasHandshake = false, Path = Through(Slot.Zero, Key) with { IsProven = false } }));
     }
+
+    // It started the handshake and has moved; until its first packet our device shows none.
+    [Fact]
+    public void Find_PeerThatHasCompletedTheHandshakeAlone_IsNamed() =>
+        Assert.NotNull(Reason(Moved with { Path = Through(Slot.Zero, Key), HasHandshake = false }));
 
     // There everybody sends through the slot; whoever answers learns the new key.
     [Fact]

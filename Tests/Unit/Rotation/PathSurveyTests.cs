@@ -1,0 +1,38 @@
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation;
+
+/// <summary>What the others say and the devices show becomes what is known of every peer.</summary>
+public sealed class PathSurveyTests
+{
+    private readonly PathSurvey _survey;
+
+    public PathSurveyTests()
+    {
+        var membership = new FakeMembership(1, 2);
+        _survey = new PathSurvey(new MeshMembers(membership, membership), new LossyPeerServiceClient(null!), new MeshClock(TimeProvider.System), TimeProvider.System);
+    }
+
+    // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.
+    [Fact]
+    public void Facts_PeerThatNoAnnouncementExplains_MayDependOnTheKey()
+    {
+        var facts = Facts(Slot.One, nodeName: null);
+        Assert.Equal(TestMesh.Key(2).ToShortString(), facts.NodeName);
+        Assert.Single(LaggardRules.Find(Slot.One, TestMesh.Key(1), isOnly: false, [facts], TestMesh.Start));
+        Assert.Empty(LaggardRules.Find(Slot.Zero, TestMesh.Key(1), isOnly: false, [Facts(Slot.Zero, nodeName: null)], TestMesh.Start));
+    }
+
+    [Fact]
+    public void Facts_PeerThatIsAnnounced_GoesByItsNode() => Assert.Equal("node-2", Facts(Slot.One, "node-2").NodeName);
+
+    private PeerFacts Facts(Slot question, string? nodeName)
+    {
+        var peer = new PeerStatus(nodeName, TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
+        var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
+        return Assert.Single(_survey.Facts(question, new AgentSnapshot([device], null, 1), new HashSet<string>()));
+    }
+}

@@ -1,0 +1,52 @@
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
+
+/// <summary>The devices of a machine, as its silo sees them: every write has the effect on sessions that it has in the kernel.</summary>
+internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine machine, FakeWireGuardClient kernel) : IWireGuardClient
+{
+    /// <inheritdoc/>
+    public string Transport => kernel.Transport;
+
+    /// <inheritdoc/>
+    public string TransportReason => kernel.TransportReason;
+
+    /// <inheritdoc/>
+    public async Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken)
+    {
+        var device = await kernel.TryGetDevice(name, cancellationToken);
+        return simulation.Broken != SimulationBreak.MoveWithoutHandshake || device is null ? device : device with
+        {
+            Peers = device.Peers.Select(peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? machine.Time }).ToEquatableArray(),
+        };
+    }
+
+    /// <inheritdoc/>
+    public Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken) => kernel.GetKeyPair(name, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task CreateDevice(string name, CancellationToken cancellationToken) => kernel.CreateDevice(name, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken)
+    {
+        var slot = SlotOf(name);
+        await kernel.Configure(name, patch, cancellationToken);
+        simulation.Tunnels.Follow(machine, slot, patch);
+        simulation.Trace(() => $"{machine.Name} configures slot {slot}: {Describe(patch)}");
+        simulation.Check();
+    }
+
+    /// <inheritdoc/>
+    public Task DeleteDevice(string name, CancellationToken cancellationToken) => kernel.DeleteDevice(name, cancellationToken);
+
+    private static Slot SlotOf(string name) => new((byte)(name[^1] - '0'));
+
+    private string Describe(DevicePatch patch) => string.Join(", ", new[]
+    {
+        patch.KeyPair is { } key ? $"key {key.PublicKey.ToShortString()}" : patch.ClearKey ? "no key" : null,
+    }.Concat(patch.Peers.Select(peer => $"{peer.Change} {simulation.Describe(peer.PublicKey)}"
+        + (peer.PersistentKeepaliveInterval is { } interval ? $" keepalive {interval.TotalSeconds}" : ""))).OfType<string>());
+}

@@ -1,0 +1,128 @@
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
+
+/// <summary>What <see cref="PeerService"/> does, without the grain service that it is, which needs a real silo.</summary>
+internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo silo, SimulatedClock clock, DeliveryOptions options)
+{
+
+    /// <inheritdoc cref="IPeerService.Receive"/>
+    public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
+    {
+        var outcome = Accept(announcement);
+        if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
+        {
+            outcome = await Reconcile() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
+        }
+
+        var held = silo.Store.Announcements.GetValueOrDefault(announcement.NodeName);
+        return new AnnouncementReceipt(silo.Machine.Name, outcome, held?.Sequence);
+    }
+
+    /// <inheritdoc cref="IPeerService.Exchange"/>
+    public DigestReply Exchange(MeshDigest digest) => DigestComparison.Compare(digest, silo.Store.Announcements);
+
+    /// <inheritdoc cref="IPeerService.GetPath"/>
+    public PathReply GetPath(string nodeName) => new(silo.Agent.Snapshot.FindPath(nodeName), clock.GetUtcNow());
+
+    /// <summary>Compares digests with random others, again and again.</summary>
+    public async Task HealForEver()
+    {
+        while (true)
+        {
+            await HealOnce();
+            await Task.Delay(options.AntiEntropyInterval, clock);
+        }
+    }
+
+    private async Task HealOnce()
+    {
+        var others = silo.Members.Others.ToArray();
+        simulation.Shuffle(others);
+        var answers = 0;
+        foreach (var (address, _) in others)
+        {
+            if (answers == options.AntiEntropyFanOut)
+            {
+                break;
+            }
+
+            answers += await TryExchange(address) ? 1 : 0;
+        }
+
+        if (!silo.Store.IsSynced && (answers > 0 || others.Length == 0))
+        {
+            silo.Store.MarkSynced();
+            silo.Agent.RequestReconcile();
+        }
+    }
+
+    private async Task<bool> TryExchange(SiloAddress other)
+    {
+        try
+        {
+            var held = silo.Store.Announcements;
+            var reply = await silo.Client.Exchange(other, DigestComparison.ToDigest(held)).WaitAsync(options.AttemptTimeout, clock);
+            foreach (var newer in reply.Newer)
+            {
+                Accept(newer);
+                silo.Agent.RequestReconcile();
+            }
+
+            foreach (var wanted in reply.Wanted)
+            {
+                if (silo.Store.Announcements.GetValueOrDefault(wanted) is { } announcement)
+                {
+                    await silo.Client.Receive(other, announcement).WaitAsync(options.AttemptTimeout, clock);
+                }
+            }
+
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private AnnouncementOutcome Accept(PeerAnnouncement announcement)
+    {
+        if (announcement.NodeName == silo.Machine.Name)
+        {
+            return MeetFormerSelf(announcement);
+        }
+
+        if (simulation.Broken == SimulationBreak.OlderAnnouncementsAreTaken)
+        {
+            silo.Store.ForgetAbsent(simulation.RosterWithout(announcement.NodeName));
+        }
+
+        return silo.Store.Offer(announcement).Outcome;
+    }
+
+    private AnnouncementOutcome MeetFormerSelf(PeerAnnouncement announcement)
+    {
+        var outcome = AnnouncementRules.JudgeAlone(announcement, clock.GetUtcNow()).Outcome;
+        if (outcome != AnnouncementOutcome.Held)
+        {
+            return silo.Store.Refuse(announcement, outcome, "");
+        }
+
+        _ = silo.Keeper.MeetFormerSelf(announcement);
+        return AnnouncementOutcome.StaleSequence;
+    }
+
+    private async Task<bool> Reconcile()
+    {
+        using var timeout = new CancellationTokenSource(options.AttemptTimeout, clock);
+        try
+        {
+            return await silo.Agent.Reconcile(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Orleans.WireGuard.Grains.Delivery;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
+
+/// <summary>The control plane: calls that take their time, overtake each other, get lost and arrive twice.</summary>
+internal sealed class SimulatedPeerServiceClient(Simulation simulation, SimulatedMachine from, SimulatedClock clock) : IPeerServiceClient
+{
+    /// <inheritdoc/>
+    public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) =>
+        Call(silo, target => target.Service.Receive(announcement));
+
+    /// <inheritdoc/>
+    public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) =>
+        Call(silo, target => Task.FromResult(target.Service.Exchange(digest)));
+
+    /// <inheritdoc/>
+    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) =>
+        Call(silo, target => Task.FromResult(target.Service.GetPath(nodeName)));
+
+    private Task<T> Call<T>(SiloAddress address, Func<SimulatedSilo, Task<T>> call)
+    {
+        var reply = new TaskCompletionSource<T>();
+        for (var copies = simulation.CountCopies(); copies > 0; copies--)
+        {
+            simulation.Schedule(simulation.MessageDelay(), () =>
+            {
+                if (simulation.FindSilo(address) is { } target && !simulation.IsMessageLost(from, target.Machine))
+                {
+                    _ = Answer(target, call, reply);
+                }
+            });
+        }
+
+        return reply.Task;
+    }
+
+    private async Task Answer<T>(SimulatedSilo target, Func<SimulatedSilo, Task<T>> call, TaskCompletionSource<T> reply)
+    {
+        var answer = await call(target);
+        if (!simulation.IsMessageLost(target.Machine, from))
+        {
+            clock.Schedule(simulation.MessageDelay(), () => reply.TrySetResult(answer));
+        }
+    }
+}

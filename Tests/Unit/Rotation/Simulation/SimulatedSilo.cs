@@ -1,0 +1,187 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Orleans.Timers;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
+
+/// <summary>
+/// A silo without Orleans: the product's NodeGrain, PeerGrain and passes, their stores and clocks, each call in its turn, in virtual time and on one
+/// thread.
+/// </summary>
+internal sealed class SimulatedSilo : IDisposable
+{
+    private readonly Simulation _simulation;
+    private readonly SimulatedClock _clock;
+    private readonly Mailbox _keeperTurns;
+    private readonly KeyRing _ring = new();
+    private readonly Identity _identity = new();
+    private readonly NodeGrain _node;
+    private readonly PeerGrain _peer;
+    private readonly DeliveryOptions _delivery;
+
+    /// <summary>Makes it; <see cref="Start"/> starts it.</summary>
+    public SimulatedSilo(Simulation simulation, SimulatedMachine machine, TimeSpan period)
+    {
+        (_simulation, Machine) = (simulation, machine);
+        _clock = new SimulatedClock(simulation, machine);
+        _keeperTurns = new Mailbox(simulation);
+        Address = SimulatedMembership.Address(TestMesh.Address(machine.Number), ++machine.Generations);
+        Membership = new SimulatedMembership(machine.Name, Address);
+        Members = new MeshMembers(Membership, Membership);
+        Roster.Set(simulation.Roster);
+        Store = new AnnouncementStore(Roster, _clock);
+        _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
+        var rotation = Options.Create(simulation.RotationOptions(period));
+        var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
+        Pass = new ReconcilePass(
+            new SimulatedDevices(simulation, machine, machine.Kernel),
+            machine.Links,
+            new RouteReconciler(machine.Links, encryption),
+            new FirewallReconciler(machine.Firewall, encryption, NullLogger<FirewallReconciler>.Instance),
+            new EndpointChooser(machine.Links),
+            _ring,
+            Store,
+            Ledger,
+            Members,
+            Roster,
+            Options.Create(new DeviceOptions()),
+            rotation,
+            _clock,
+            NullLogger<ReconcilePass>.Instance);
+        Agent = new SimulatedAgent(simulation, this, _clock);
+        Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
+        Service = new SimulatedPeerService(simulation, this, _clock, _delivery);
+        Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
+            simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
+        _node = Activate(_keeperTurns, new NodeGrain(
+            Membership, _ring, _identity, Store, Ledger, Members, Roster, Agent, Client, new MeshClock(_clock), rotation, Options.Create(_delivery), _clock,
+            new SimulationLogger<NodeGrain>(simulation)));
+        _peer = Activate(new Mailbox(simulation), new PeerGrain(
+            Membership, _identity, Store, Ledger, Members, Client, Agent, Options.Create(_delivery), _clock, new Random(machine.Number),
+            NullLogger<PeerGrain>.Instance));
+    }
+
+    /// <summary>Where it runs.</summary>
+    public SimulatedMachine Machine { get; }
+
+    /// <summary>Its address, new with every start.</summary>
+    public SiloAddress Address { get; }
+
+    /// <summary>Whom it takes for a member.</summary>
+    public SimulatedMembership Membership { get; }
+
+    /// <summary>The others among them.</summary>
+    public MeshMembers Members { get; }
+
+    /// <summary>Whom it takes for a node.</summary>
+    public FakeRosterSource Roster { get; } = new(0);
+
+    /// <summary>What it holds.</summary>
+    public AnnouncementStore Store { get; }
+
+    /// <summary>Its own announcement, and who has applied it.</summary>
+    public DeliveryLedger Ledger { get; } = new();
+
+    /// <summary>One pass over its devices.</summary>
+    public ReconcilePass Pass { get; }
+
+    /// <summary>The loop of passes.</summary>
+    public SimulatedAgent Agent { get; }
+
+    /// <summary>Calls others.</summary>
+    public SimulatedPeerServiceClient Client { get; }
+
+    /// <summary>Is called by others.</summary>
+    public SimulatedPeerService Service { get; }
+
+    /// <summary>The NodeGrain, in its turns.</summary>
+    public INodeKeeper Keeper { get; }
+
+    /// <summary>Starts it.</summary>
+    public void Start()
+    {
+        Agent.Poll(_simulation.PollInterval);
+        _ = Service.HealForEver();
+        _clock.Schedule(_simulation.Jitter(TimeSpan.FromMilliseconds(200)), () =>
+        {
+            _ = _peer.OnActivateAsync(CancellationToken.None);
+            _ = _node.OnActivateAsync(CancellationToken.None);
+        });
+    }
+
+    /// <summary>Learns who the nodes are.</summary>
+    public void Follow(Grains.Nodes.NodeRoster roster) => _clock.Schedule(_simulation.Jitter(TimeSpan.FromSeconds(1)), () =>
+    {
+        Roster.Set(roster);
+        Store.ForgetAbsent(roster);
+        Agent.RequestReconcile();
+        _ = Keeper.AnnounceAgain();
+    });
+
+    /// <summary>Learns who the members are.</summary>
+    public void Learn(TimeSpan delay, ClusterMembershipSnapshot members) => _clock.Schedule(delay, () => Membership.Set(members));
+
+    /// <summary>Kills it: nothing that it was about to do happens.</summary>
+    public void Dispose()
+    {
+        _clock.Stop();
+        _ring.Dispose();
+        _identity.Dispose();
+    }
+
+    private T Activate<T>(Mailbox turns, T grain)
+        where T : Grain
+    {
+        var timers = new SimulatedTimers(_clock, turns);
+        var services = Stub.Of<IServiceProvider>((_, arguments) => (Type)arguments[0]! == typeof(ITimerRegistry) ? timers : null);
+        var id = GrainId.Create("node", Machine.Name);
+        SetContext(grain, Stub.Of<IGrainContext>((member, _) => member.Name switch
+        {
+            "get_GrainId" => id,
+            "get_ActivationServices" => services,
+            _ => null,
+        }));
+        var factory = Stub.Of<IGrainFactory>((member, _) => member.ReturnType == typeof(IPeerGrain) ? _peer : Keeper);
+        Runtime(grain) = Stub.Of<IGrainRuntime>((member, _) => member.Name switch
+        {
+            "get_GrainFactory" => factory,
+            "get_TimerRegistry" => timers,
+            "get_ServiceProvider" => services,
+            _ => null,
+        });
+        return grain;
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_GrainContext")]
+    private static extern void SetContext(Grain grain, IGrainContext context);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "<Runtime>k__BackingField")]
+    private static extern ref IGrainRuntime Runtime(Grain grain);
+}
+
+/// <summary>Grain timers in virtual time; each call of one is a turn of its grain, unless it interleaves.</summary>
+internal sealed class SimulatedTimers(SimulatedClock clock, Mailbox turns) : ITimerRegistry
+{
+    /// <inheritdoc/>
+    public IDisposable RegisterTimer(IGrainContext grainContext, Func<object?, Task> callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public IGrainTimer RegisterGrainTimer<TState>(
+        IGrainContext grainContext, Func<TState, CancellationToken, Task> callback, TState state, GrainTimerCreationOptions options)
+    {
+        Task Call() => callback(state, CancellationToken.None);
+        var timer = new SimulatedTimer(clock, () => _ = options.Interleave ? Call() : turns.Post(Call));
+        _ = timer.Change(options.DueTime, options.Period);
+        return timer;
+    }
+}
