@@ -118,17 +118,23 @@ internal sealed class SimulatedSilo : IDisposable
         });
     }
 
-    /// <summary>Learns who the nodes are.</summary>
-    public void Follow(Grains.Nodes.NodeRoster roster) => _clock.Schedule(_simulation.Jitter(TimeSpan.FromSeconds(1)), () =>
+    /// <summary>Learns who the nodes are, later, as a watch does: what was overtaken is never told.</summary>
+    public void FollowRoster() => _clock.Schedule(_simulation.Jitter(TimeSpan.FromSeconds(1)), () =>
     {
-        Roster.Set(roster);
-        Store.ForgetAbsent(roster);
+        Roster.Set(_simulation.Roster);
+        Store.ForgetAbsent(_simulation.Roster);
         Agent.RequestReconcile();
         _ = Keeper.AnnounceAgain();
     });
 
     /// <summary>Learns who the members are.</summary>
-    public void Learn(TimeSpan delay, ClusterMembershipSnapshot members) => _clock.Schedule(delay, () => Membership.Set(members));
+    public void Learn(TimeSpan delay, ClusterMembershipSnapshot members) => _clock.Schedule(delay, () =>
+    {
+        if (members.Version > Membership.CurrentSnapshot.Version)
+        {
+            Membership.Set(members);
+        }
+    });
 
     /// <summary>Kills it: nothing that it was about to do happens.</summary>
     public void Dispose()

@@ -116,7 +116,7 @@ internal sealed partial class Simulation
         Roster = roster;
         foreach (var machine in Present)
         {
-            machine.Silo?.Follow(roster);
+            machine.Silo?.FollowRoster();
         }
     }
 
