@@ -27,20 +27,32 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     /// <param name="slot">The slot in question.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
-    public IReadOnlyList<PeerFacts> Facts(Slot slot, AgentSnapshot agent, IReadOnlySet<string> answered)
+    /// <param name="heard">The nodes that hold our current announcement.</param>
+    /// <param name="serves">The epoch that our key of the slot serves.</param>
+    /// <param name="announcements">What is held, by node name.</param>
+    public IReadOnlyList<PeerFacts> Facts(
+        Slot slot,
+        AgentSnapshot agent,
+        IReadOnlySet<string> answered,
+        IReadOnlySet<string> heard,
+        Epoch serves,
+        IReadOnlyDictionary<string, PeerAnnouncement> announcements)
     {
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
             group peer by peer.Peer.NodeName ?? peer.Peer.PublicKey.ToShortString() into node
+            let hasHandshake = node.Any(peer => peer.Slot == slot && peer.Peer.LastHandshakeTime is not null)
+            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(slot, serves, announcement)
             select new PeerFacts(
                 node.Key,
                 active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),
-                node.Any(peer => peer.Slot == slot && peer.Peer.LastHandshakeTime is not null),
+                hasHandshake,
                 answered.Contains(node.Key),
                 _answers.GetValueOrDefault(node.Key),
                 _answers.ContainsKey(node.Key),
                 agent.FindPath(node.Key)?.Slot,
-                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == slot)?.LastAt)];
+                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == slot)?.LastAt,
+                active.Contains(node.Key) && (isBehind || (hasHandshake && !heard.Contains(node.Key))))];
     }
 
     private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout)
