@@ -128,7 +128,7 @@ internal sealed partial class NodeGrain
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
         var answered = await _survey.Ask(_delivery.AttemptTimeout);
         await ApplyToDevices(cancellationToken);
-        return _survey.Facts(key.Slot, _agent.Snapshot, answered, _ledger.HeldNodes(_members.Others.Select(other => other.Silo)), key.ServesEpoch, _store.Announcements);
+        return _survey.Facts(key.Slot, _agent.Snapshot, answered, _ledger.HeldNodes(_members.Others.Select(other => other.Silo)), key.ServesEpoch, key.CreatedAt, _store.Announcements);
     }
 
     private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts, TimeSpan quietTime) =>

@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// Whether our device shows a handshake with it on the slot in question. Without one there is nothing to cut off, unless the peer shows one.
 /// </param>
 /// <param name="HasAnswered">Whether its silo has just said through which slot it sends.</param>
-/// <param name="Path">What it said, now or the last time it answered; <see langword="null"/> if it sends through none, or never answered.</param>
+/// <param name="Path">What it said, now or the last time it answered since the key was made; <see langword="null"/> if it sends through none, or did not answer.</param>
 /// <param name="HasEverAnswered">Whether <paramref name="Path"/> is an answer at all.</param>
 /// <param name="OwnSlot">The slot through which this node sends to it; <see langword="null"/> if it cannot.</param>
 /// <param name="LastDataAt">When data of it last came in through the slot in question; <see langword="null"/> if never.</param>

@@ -157,7 +157,8 @@ internal sealed class PathPlanner
             ? sources.Own
             : null;
         var hasPeerApplied = sources.Applied.Contains(other.NodeName);
-        if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied)
+        var isStarter = HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied);
+        if (!isStarter
             && !(own is not null && hasPeerApplied && HasLostSession(peer, candidate, wantedSince, sources.Now)))
         {
             return (false, false);
@@ -172,7 +173,8 @@ internal sealed class PathPlanner
             return (true, isOver);
         }
 
-        if (sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
+        // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by itself.
+        if (!isStarter || sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
         {
             return (true, false);
         }

@@ -13,7 +13,7 @@ public sealed class PathSurveyTests
     public PathSurveyTests()
     {
         var membership = new FakeMembership(1, 2);
-        _survey = new PathSurvey(new MeshMembers(membership, membership), new LossyPeerServiceClient(null!), new MeshClock(TimeProvider.System), TimeProvider.System);
+        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(TimeProvider.System), TimeProvider.System);
     }
 
     // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.
@@ -47,7 +47,16 @@ public sealed class PathSurveyTests
         Assert.False(Facts(Slot.Zero, "node-2", heard: []).MayMoveHere);
     }
 
-    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null)
+    // When it said so, it could not use the key.
+    [Fact]
+    public async Task Facts_AnswerOfBeforeTheKeyWasMade_DoesNotCount()
+    {
+        _ = await _survey.Ask(TimeSpan.FromSeconds(1));
+        Assert.True(Facts(Slot.One, "node-2").HasEverAnswered);
+        Assert.False(Facts(Slot.One, "node-2", createdAt: DateTimeOffset.MaxValue).HasEverAnswered);
+    }
+
+    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, DateTimeOffset? createdAt = null)
     {
         var announcements = new Dictionary<string, PeerAnnouncement>();
         if (announcement is not null)
@@ -57,6 +66,15 @@ public sealed class PathSurveyTests
 
         var peer = new PeerStatus(nodeName, TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
         var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
-        return Assert.Single(_survey.Facts(question, new AgentSnapshot([device], null, 1), new HashSet<string>(), heard ?? new HashSet<string> { "node-2" }, new Epoch(1), announcements));
+        return Assert.Single(_survey.Facts(question, new AgentSnapshot([device], null, 1), new HashSet<string>(), heard ?? new HashSet<string> { "node-2" }, new Epoch(1), createdAt ?? default, announcements));
+    }
+
+    private sealed class AnsweringPeerService : IPeerServiceClient
+    {
+        public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) => throw new NotSupportedException();
+
+        public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => throw new NotSupportedException();
+
+        public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => Task.FromResult(new PathReply(null, TestMesh.Start));
     }
 }
