@@ -164,6 +164,12 @@ internal sealed class PathPlanner
             return (false, false);
         }
 
+        // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by itself.
+        if (!isStarter)
+        {
+            return (true, false);
+        }
+
         // The other side may still send in a session that is not over, so that one must not be taken away: if it is ours to renew, the keepalive does
         // that. One that is over is not renewed by a keepalive in time, so its peer begins afresh.
         var isOver = candidate.IsProven && Clock.HandshakeAge(candidate.Slot, peer.Peer, sources.Now) >= OverAfter;
@@ -173,8 +179,7 @@ internal sealed class PathPlanner
             return (true, isOver);
         }
 
-        // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by itself.
-        if (!isStarter || sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
+        if (sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
         {
             return (true, false);
         }

@@ -96,6 +96,14 @@ public sealed class PathPlannerTests : IDisposable
     public void Plan_OtherSideStarts_ThisSideNeverTakesThePeerAway() =>
         Assert.DoesNotContain(Enumerable.Range(0, 211), second => _planner.Plan(OneSlot(second, ownRevision: 3)).Resets.Count > 0);
 
+    // The other side announced anew, and its own handshake may be on its way.
+    [Fact]
+    public void Plan_ThisSideBecomesTheStarter_BeginsWithoutAReset()
+    {
+        Assert.NotEmpty(Enumerable.Range(0, 12).Where(second => _planner.Plan(OneSlot(second, ownRevision: 3)).Starts.Count > 0));
+        Assert.Empty(_planner.Plan(OneSlot(100, ownRevision: 1)).Resets);
+    }
+
     // The peer has been there for long, but nobody wanted a handshake with it.
     [Fact]
     public void Plan_SlotBecomesWanted_StarterGoesFirst()
