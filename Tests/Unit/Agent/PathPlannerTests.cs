@@ -100,7 +100,7 @@ public sealed class PathPlannerTests : IDisposable
     [Fact]
     public void Plan_ThisSideBecomesTheStarter_BeginsWithoutAReset()
     {
-        Assert.NotEmpty(Enumerable.Range(0, 12).Where(second => _planner.Plan(OneSlot(second, ownRevision: 3)).Starts.Count > 0));
+        Assert.Contains(Enumerable.Range(0, 12), second => _planner.Plan(OneSlot(second, ownRevision: 3)).Starts.Count > 0);
         Assert.Empty(_planner.Plan(OneSlot(100, ownRevision: 1)).Resets);
     }
 
