@@ -43,7 +43,7 @@ internal sealed partial class NodeGrain
             for (byte index = 0; index < _options.Slots; index++)
             {
                 var slot = new Slot(index);
-                _ = _ring.Replace(new SlotKey(slot, KeyPair.Create(), _schedule.LatestOf(slot, due), OwnTime));
+                _ = _ring.Replace(new SlotKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due), OwnTime));
             }
         }
 
@@ -69,7 +69,7 @@ internal sealed partial class NodeGrain
 
         if (keyPair is not null)
         {
-            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _ledger.Announcement, _schedule);
+            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _ledger.Announcement, _schedule.KeyEpoch(MeshTime), _schedule);
             _ = _ring.Replace(key);
             _hasAdopted = true;
             var publicKey = keyPair.PublicKey.ToShortString();
@@ -113,7 +113,7 @@ internal sealed partial class NodeGrain
     private async Task<RotationDecision> Decide(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
     {
         var key = _ring.Find(slot);
-        var facts = key is null ? [] : await Survey(slot, cancellationToken);
+        var facts = key is null ? [] : await Survey(key, cancellationToken);
         _rotation.Lagging = key is null ? [] : FindLagging(key, facts, Grace);
         return RotationPlan.Decide(
             new RotationSituation(
@@ -123,12 +123,12 @@ internal sealed partial class NodeGrain
             _options.MaxLaggingFraction);
     }
 
-    private async Task<IReadOnlyList<PeerFacts>> Survey(Slot slot, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<PeerFacts>> Survey(SlotKey key, CancellationToken cancellationToken)
     {
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
         var answered = await _survey.Ask(_delivery.AttemptTimeout);
         await ApplyToDevices(cancellationToken);
-        return _survey.Facts(slot, _agent.Snapshot, answered);
+        return _survey.Facts(key.Slot, _agent.Snapshot, answered, _ledger.HeldNodes(_members.Others.Select(other => other.Silo)), key.ServesEpoch, key.CreatedAt, _store.Announcements);
     }
 
     private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts, TimeSpan quietTime) =>
@@ -147,8 +147,8 @@ internal sealed partial class NodeGrain
 
     private async Task RetireIfQuiet(CancellationToken cancellationToken)
     {
-        // Before its own first announcement a node does not know who will use which slot.
-        if (FindDraining() is not { } key || _ledger.Announcement is null || _rotation.ActiveFreeze(OwnTime) is not null || OwnTime < _askAgainAt)
+        // Others choose their slots by what is announced, so that comes first.
+        if (FindDraining() is not { } key || IsAnnouncementDue() || _rotation.ActiveFreeze(OwnTime) is not null || OwnTime < _askAgainAt)
         {
             return;
         }
@@ -161,7 +161,7 @@ internal sealed partial class NodeGrain
         }
 
         _askAgainAt = OwnTime + Grace;
-        _rotation.Lagging = FindLagging(key, await Survey(key.Slot, cancellationToken), Grace);
+        _rotation.Lagging = FindLagging(key, await Survey(key, cancellationToken), Grace);
         if (_rotation.Lagging.Count == 0)
         {
             // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
@@ -174,7 +174,7 @@ internal sealed partial class NodeGrain
 
     private void MakeKey(Slot slot, Epoch epoch)
     {
-        if (_ring.Replace(new SlotKey(slot, KeyPair.Create(), epoch, OwnTime)) is { } old)
+        if (_ring.Replace(new SlotKey(slot, _ring.CreateKeyPair(), epoch, OwnTime)) is { } old)
         {
             _retired.Add(old);
         }

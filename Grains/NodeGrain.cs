@@ -229,7 +229,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
 
         // A key may be due for replacement now.
-        if (SetEpochs(key => KeyEpochs.Correct(key, _formerSelf, _ledger.Announcement, _schedule)))
+        var due = _schedule.KeyEpoch(MeshTime);
+        if (SetEpochs(key => KeyEpochs.Correct(key, _formerSelf, _ledger.Announcement, due, _schedule)))
         {
             WakeUp();
         }

@@ -57,6 +57,16 @@ internal sealed class DeliveryLedger
             .Where(receiver => receiver?.Outcome == AnnouncementOutcome.Applied).Select(receiver => receiver!.NodeName)];
     }
 
+    /// <summary>The nodes whose present silos hold the current announcement, whether or not their devices do yet.</summary>
+    /// <param name="members">The other active silos.</param>
+    public IReadOnlySet<string> HeldNodes(IEnumerable<SiloAddress> members)
+    {
+        var state = _state;
+        return members.Select(silo => state.Receivers.GetValueOrDefault(silo))
+            .Where(receiver => receiver?.Outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied).Select(receiver => receiver!.NodeName)
+            .ToHashSet(StringComparer.Ordinal);
+    }
+
     /// <summary>The public form.</summary>
     /// <param name="members">The other active silos with their node names.</param>
     public DeliveryStatus ToStatus(IEnumerable<(SiloAddress Silo, string NodeName)> members)

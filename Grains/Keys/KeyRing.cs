@@ -2,8 +2,10 @@ namespace Orleans.WireGuard.Grains.Keys;
 
 /// <summary>The key pairs of this node, one for each slot in use. Written by the NodeGrain alone, read by the agent.</summary>
 /// <remarks>In memory only. Whoever replaces a pair disposes the old one, but not before the device holds the new one.</remarks>
-internal sealed class KeyRing : IDisposable
+/// <param name="create">Makes a key pair; from the system's random source unless a simulation has another one.</param>
+internal sealed class KeyRing(Func<KeyPair>? create = null) : IDisposable
 {
+    private readonly Func<KeyPair> _create = create ?? KeyPair.Create;
     private readonly Lock _lock = new();
     private readonly SlotKey?[] _slots = new SlotKey?[Slot.Count];
     private volatile bool _isSettled;
@@ -19,6 +21,9 @@ internal sealed class KeyRing : IDisposable
             }
         }
     }
+
+    /// <summary>Makes a new pair for a slot.</summary>
+    public KeyPair CreateKeyPair() => _create();
 
     /// <summary>The key of a slot, or <see langword="null"/>.</summary>
     public SlotKey? Find(Slot slot)

@@ -5,22 +5,28 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <summary>Puts right for which epoch a key counts, where this process cannot know or a clock was wrong. Pure.</summary>
 internal static class KeyEpochs
 {
-    /// <summary>The key as a former silo of this node announced it, if that was earlier.</summary>
+    /// <summary>The key as a former silo of this node announced it.</summary>
     /// <param name="key">Adopted from the device, which does not tell its age.</param>
     /// <param name="former">What others hold of the former silo; <see langword="null"/> while nobody has said.</param>
     /// <param name="own">What this silo has announced; <see langword="null"/> before the first.</param>
+    /// <param name="due">The epoch whose key is due.</param>
     /// <param name="schedule">This node's schedule.</param>
     /// <remarks>
-    /// Only ever to an earlier epoch: one to come, of a clock that was ahead, would keep the key for too long. What this silo has announced stays, and
+    /// Up to the next epoch: a later one, of a clock that was ahead, would keep the key for too long. What this silo has announced stays, and
     /// what it kept, and its slot's next turn is the next one: peers that heard of it move to the slot, and a key that is due again would go while
-    /// they do.
+    /// they do. For the same reason a key that the former silo had kept serves as long as that said.
     /// </remarks>
-    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, RotationSchedule schedule)
+    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, Epoch due, RotationSchedule schedule)
     {
         var announced = former?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
-        if (announced is null || announced.KeyEpoch.Value < 0 || announced.ServesEpoch >= key.ServesEpoch)
+        if (announced is null || announced.KeyEpoch.Value < 0 || announced.ServesEpoch == key.ServesEpoch || announced.ServesEpoch.Value > due.Value + 1)
         {
             return key;
+        }
+
+        if (announced.ServesEpoch > key.ServesEpoch)
+        {
+            return key with { Epoch = announced.KeyEpoch, ServesEpoch = announced.ServesEpoch, CreatedAt = schedule.RotationAt(announced.KeyEpoch) };
         }
 
         var isPublished = own?.Find(key.Slot) is { } published && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;

@@ -7,12 +7,21 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// Whether our device shows a handshake with it on the slot in question. Without one there is nothing to cut off, unless the peer shows one.
 /// </param>
 /// <param name="HasAnswered">Whether its silo has just said through which slot it sends.</param>
-/// <param name="Path">What it said, now or the last time it answered; <see langword="null"/> if it sends through none, or never answered.</param>
+/// <param name="Path">What it said, now or the last time it answered since the key was made; <see langword="null"/> if it sends through none, or did not answer.</param>
 /// <param name="HasEverAnswered">Whether <paramref name="Path"/> is an answer at all.</param>
 /// <param name="OwnSlot">The slot through which this node sends to it; <see langword="null"/> if it cannot.</param>
 /// <param name="LastDataAt">When data of it last came in through the slot in question; <see langword="null"/> if never.</param>
+/// <param name="MayMoveHere">Whether its silo is active and may yet move its traffic to the slot in question, by what it has announced (<see cref="SlotLevel.MayMove"/>) or has not heard.</param>
 internal sealed record PeerFacts(
-    string NodeName, bool IsLive, bool HasHandshake, bool HasAnswered, PathStatus? Path, bool HasEverAnswered, Slot? OwnSlot, DateTimeOffset? LastDataAt);
+    string NodeName,
+    bool IsLive,
+    bool HasHandshake,
+    bool HasAnswered,
+    PathStatus? Path,
+    bool HasEverAnswered,
+    Slot? OwnSlot,
+    DateTimeOffset? LastDataAt,
+    bool MayMoveHere);
 
 /// <summary>Tells which peers would be cut off if a slot's key went away (invariant I3). Pure.</summary>
 internal static class LaggardRules
@@ -26,7 +35,7 @@ internal static class LaggardRules
     public static IReadOnlyList<LaggingNode> Find(
         Slot slot, PublicKey key, bool isOnly, IEnumerable<PeerFacts> peers, DateTimeOffset quietSince) =>
         [.. from peer in peers
-            where peer.IsLive && (peer.HasHandshake || HasProven(peer, slot, key))
+            where peer.IsLive && (peer.HasHandshake || (peer.MayMoveHere && !isOnly) || HasProven(peer, slot, key))
             let reason = isOnly ? ReasonOnOnlySlot(peer) : Reason(slot, key, peer, quietSince)
             where reason is not null
             orderby peer.NodeName
@@ -36,6 +45,9 @@ internal static class LaggardRules
     private static bool HasProven(PeerFacts peer, Slot slot, PublicKey key) =>
         peer.Path is { IsProven: true } path && path.Slot == slot && path.PeerKey == key;
 
+    // Any other answer was true until its next handshake only, and then it may have moved: also before its silo went away.
+    private static bool HasMovedAway(PeerFacts peer, Slot slot) => peer.Path is { IsProven: true } path && path.Slot != slot;
+
     private static string? ReasonOnOnlySlot(PeerFacts peer) =>
         peer.HasAnswered ? null : "its silo does not answer, so it would not learn the new key";
 
@@ -44,6 +56,8 @@ internal static class LaggardRules
         : peer.Path is { } path && path.Slot == slot && path.PeerKey == key ? (peer.HasAnswered
             ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"
             : $"its silo does not answer, and it sent through slot {slot} when it last did")
+        : !HasMovedAway(peer, slot) ? "it had shaken hands on no other slot when it last answered"
+        : peer.MayMoveHere ? $"it may still move to slot {slot}: its other key serves no later epoch, or it has not heard which epochs ours serve"
         : peer.LastDataAt > quietSince ? $"packets of it still come in through slot {slot}"
         : peer.OwnSlot == slot ? $"this node still sends to it through slot {slot}"
         : null;

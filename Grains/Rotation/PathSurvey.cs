@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </remarks>
 internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {
-    private readonly Dictionary<string, PathStatus?> _answers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (PathStatus? Path, DateTimeOffset At)> _answers = new(StringComparer.Ordinal);
 
     /// <summary>Asks every other active silo at once.</summary>
     /// <param name="timeout">How long to wait for each.</param>
@@ -27,20 +27,36 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     /// <param name="slot">The slot in question.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
-    public IReadOnlyList<PeerFacts> Facts(Slot slot, AgentSnapshot agent, IReadOnlySet<string> answered)
+    /// <param name="heard">The nodes that hold our current announcement.</param>
+    /// <param name="serves">The epoch that our key of the slot serves.</param>
+    /// <param name="createdAt">When it was made: what was said before does not tell who uses it.</param>
+    /// <param name="announcements">What is held, by node name.</param>
+    public IReadOnlyList<PeerFacts> Facts(
+        Slot slot,
+        AgentSnapshot agent,
+        IReadOnlySet<string> answered,
+        IReadOnlySet<string> heard,
+        Epoch serves,
+        DateTimeOffset createdAt,
+        IReadOnlyDictionary<string, PeerAnnouncement> announcements)
     {
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
             group peer by peer.Peer.NodeName ?? peer.Peer.PublicKey.ToShortString() into node
+            let hasAnswered = answered.Contains(node.Key)
+            let known = _answers.TryGetValue(node.Key, out var answer) && (hasAnswered || answer.At >= createdAt) ? answer : ((PathStatus? Path, DateTimeOffset At)?)null
+            let hasHandshake = node.Any(peer => peer.Slot == slot && peer.Peer.LastHandshakeTime is not null)
+            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(slot, serves, announcement)
             select new PeerFacts(
                 node.Key,
                 active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),
-                node.Any(peer => peer.Slot == slot && peer.Peer.LastHandshakeTime is not null),
-                answered.Contains(node.Key),
-                _answers.GetValueOrDefault(node.Key),
-                _answers.ContainsKey(node.Key),
+                hasHandshake,
+                hasAnswered,
+                known?.Path,
+                known is not null,
                 agent.FindPath(node.Key)?.Slot,
-                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == slot)?.LastAt)];
+                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == slot)?.LastAt,
+                active.Contains(node.Key) && (isBehind || (hasHandshake && !heard.Contains(node.Key))))];
     }
 
     private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout)
@@ -50,7 +66,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
         {
             var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
             clock.Note(nodeName, sent, reply.AnsweredAt, timeProvider.GetUtcNow());
-            _answers[nodeName] = reply.Path;
+            _answers[nodeName] = (reply.Path, sent);
             return nodeName;
         }
         catch (Exception)

@@ -17,4 +17,11 @@ internal static class SlotLevel
 {
     /// <summary>The level of a slot that serves these epochs.</summary>
     public static Epoch Of(Epoch own, Epoch other) => own < other ? own : other;
+
+    /// <summary>Whether a peer may yet move its traffic to a slot whose key serves an epoch, by its next rotation if not now.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="serves">The epoch that our key there serves.</param>
+    /// <param name="other">What the peer announced.</param>
+    /// <remarks>The slot's level never rises above <paramref name="serves"/>. So a peer whose other key serves a later epoch, as ours does, has no reason to.</remarks>
+    public static bool MayMove(Slot slot, Epoch serves, PeerAnnouncement other) => other.Slots.All(theirs => theirs.Slot == slot || theirs.ServesEpoch <= serves);
 }

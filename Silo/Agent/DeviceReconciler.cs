@@ -19,6 +19,7 @@ internal sealed partial class DeviceReconciler(
     DriftLog drifts,
     DeviceOptions options,
     TimeProvider timeProvider,
+    SteadyClock steady,
     ILogger logger)
 {
     private readonly MtuReconciler _mtu = new(links, options, logger);
@@ -157,7 +158,7 @@ internal sealed partial class DeviceReconciler(
         var patch = DevicePatchBuilder.Build(desired, observed);
 
         // The write may start a handshake, which takes a millisecond: it is over before the device has been read back.
-        var heldSince = timeProvider.GetUtcNow();
+        var heldSince = steady.Now;
         if (!patch.IsEmpty)
         {
             // Until it is read back nobody knows what we left.
@@ -190,7 +191,7 @@ internal sealed partial class DeviceReconciler(
 
     private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
     {
-        var now = timeProvider.GetUtcNow();
+        var now = steady.Now;
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         var names = NodeNames(view);
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);

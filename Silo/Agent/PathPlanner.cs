@@ -56,6 +56,7 @@ internal sealed class PathPlanner
 
     private readonly Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), Attempt> _attempts = [];
     private readonly HashSet<(Slot Slot, PublicKey Local, PublicKey Peer)> _proven = [];
+    private Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), DateTimeOffset> _wantedSince = [];
 
     /// <summary>Since when each device has had its peers.</summary>
     public KeyPairClock Clock { get; } = new();
@@ -68,13 +69,16 @@ internal sealed class PathPlanner
     {
         var starts = new HashSet<(Slot, PublicKey)>();
         var resets = new HashSet<(Slot, PublicKey)>();
+        var wanted = new Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), DateTimeOffset>();
         var plan = Look(sources, (other, candidate) =>
         {
-            var (isStarter, isReset) = Start(sources, other, candidate);
-            var peer = (candidate.Slot, other.Find(candidate.Slot)!.PublicKey);
-            _ = isStarter && starts.Add(peer);
-            _ = isReset && resets.Add(peer);
+            var pair = Pair(sources.View, other, candidate.Slot);
+            wanted[pair] = _wantedSince.TryGetValue(pair, out var since) ? since : sources.Now;
+            var (isStarter, isReset) = Start(sources, other, candidate, pair, wanted[pair]);
+            _ = isStarter && starts.Add((pair.Slot, pair.Peer));
+            _ = isReset && resets.Add((pair.Slot, pair.Peer));
         });
+        _wantedSince = wanted;
         return plan with { Starts = starts, Resets = resets };
     }
 
@@ -138,10 +142,14 @@ internal sealed class PathPlanner
     }
 
     // Whether this side is the one that starts, and whether an earlier start has to be given up for a new one.
-    private (bool IsStarter, bool IsDue) Start(PathSources sources, PeerAnnouncement other, PathCandidate candidate)
+    private (bool IsStarter, bool IsDue) Start(
+        PathSources sources,
+        PeerAnnouncement other,
+        PathCandidate candidate,
+        (Slot Slot, PublicKey Local, PublicKey Peer) peer,
+        DateTimeOffset wantedSince)
     {
         var key = sources.View.Keys.First(key => key.Slot == candidate.Slot);
-        var peer = (candidate.Slot, Local: key.KeyPair.PublicKey, Peer: other.Find(candidate.Slot)!.PublicKey);
 
         // An acknowledgement counts for what was announced, not for a key that was made, or kept for another epoch, a moment ago: with the next
         // announcement the other side may be the one that starts.
@@ -149,10 +157,17 @@ internal sealed class PathPlanner
             ? sources.Own
             : null;
         var hasPeerApplied = sources.Applied.Contains(other.NodeName);
-        if (!HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied)
-            && !(own is not null && hasPeerApplied && HasLostSession(peer, candidate, sources.Now)))
+        var isStarter = HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied);
+        if (!isStarter
+            && !(own is not null && hasPeerApplied && HasLostSession(peer, candidate, wantedSince, sources.Now)))
         {
             return (false, false);
+        }
+
+        // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by itself.
+        if (!isStarter)
+        {
+            return (true, false);
         }
 
         // The other side may still send in a session that is not over, so that one must not be taken away: if it is ours to renew, the keepalive does
@@ -176,9 +191,17 @@ internal sealed class PathPlanner
     }
 
     // Somebody removed the peer from our device and the silo has put it back, or made the device again: the other side still has its session and sees
-    // no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same.
-    private bool HasLostSession((Slot Slot, PublicKey Local, PublicKey Peer) peer, PathCandidate candidate, DateTimeOffset now) =>
-        !candidate.IsProven && now - Clock.Since(peer.Slot, peer.Peer) >= (_proven.Contains(peer) ? StarterPatience : PersistentKeepalive.Patience);
+    // no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same. A pair that had no use for the slot
+    // until now waits from now on, or both sides would start at once.
+    private bool HasLostSession(
+        (Slot Slot, PublicKey Local, PublicKey Peer) peer, PathCandidate candidate, DateTimeOffset wantedSince, DateTimeOffset now)
+    {
+        var patience = _proven.Contains(peer) ? StarterPatience : PersistentKeepalive.Patience;
+        return !candidate.IsProven && now - Clock.Since(peer.Slot, peer.Peer) >= patience && now - wantedSince >= patience;
+    }
+
+    private static (Slot Slot, PublicKey Local, PublicKey Peer) Pair(MeshView view, PeerAnnouncement other, Slot slot) =>
+        (slot, view.Keys.First(key => key.Slot == slot).KeyPair.PublicKey, other.Find(slot)!.PublicKey);
 
     private sealed record Attempt(DateTimeOffset At, TimeSpan Patience);
 }

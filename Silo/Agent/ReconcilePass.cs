@@ -27,6 +27,7 @@ internal sealed class ReconcilePass
     private readonly MeshMembers _members;
     private readonly INodeRosterSource _roster;
     private readonly TimeProvider _timeProvider;
+    private readonly SteadyClock _steady;
     private readonly DriftLog _drifts;
     private readonly PathPlanner _planner = new();
     private readonly ReceptionTracker _receptions = new();
@@ -54,10 +55,11 @@ internal sealed class ReconcilePass
     {
         (_links, _routes, _firewall, _endpoints) = (links, routes, firewall, endpoints);
         (_ring, _store, _ledger, _members, _roster, _timeProvider) = (ring, store, ledger, members, roster, timeProvider);
+        _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
         _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
         _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
-            slot, devices, links, endpoints, members, _planner, _drifts, options.Value, timeProvider, logger))];
+            slot, devices, links, endpoints, members, _planner, _drifts, options.Value, timeProvider, _steady, logger))];
     }
 
     /// <summary>What others changed since this silo started.</summary>
@@ -116,7 +118,7 @@ internal sealed class ReconcilePass
         _planner.Forget(view);
         foreach (var (slot, device) in devices)
         {
-            _planner.Clock.Observe(slot, device, _timeProvider.GetUtcNow());
+            _planner.Clock.Observe(slot, device, _steady.Now);
         }
 
         if (isResync)
@@ -171,7 +173,7 @@ internal sealed class ReconcilePass
         }
 
         var applied = _ledger.AppliedNodes(_members.Others.Select(other => other.Silo));
-        return new PathSources(view, devices, current, _ledger.Announcement, applied, _timeProvider.GetUtcNow());
+        return new PathSources(view, devices, current, _ledger.Announcement, applied, _steady.Now);
     }
 
     private async Task NoteReceptions(MeshView view, Dictionary<Slot, Device> devices, CancellationToken cancellationToken)

@@ -91,6 +91,28 @@ public sealed class PathPlannerTests : IDisposable
         Assert.Equal([(Slot.Zero, PeerZero)], _planner.Plan(OneSlot(2, ownRevision: 3)).Starts);
     }
 
+    // Both sides would remove each other's peer at once, and one its half of the other's new session.
+    [Fact]
+    public void Plan_OtherSideStarts_ThisSideNeverTakesThePeerAway() =>
+        Assert.DoesNotContain(Enumerable.Range(0, 211), second => _planner.Plan(OneSlot(second, ownRevision: 3)).Resets.Count > 0);
+
+    // The other side announced anew, and its own handshake may be on its way.
+    [Fact]
+    public void Plan_ThisSideBecomesTheStarter_BeginsWithoutAReset()
+    {
+        Assert.Contains(Enumerable.Range(0, 12), second => _planner.Plan(OneSlot(second, ownRevision: 3)).Starts.Count > 0);
+        Assert.Empty(_planner.Plan(OneSlot(100, ownRevision: 1)).Resets);
+    }
+
+    // The peer has been there for long, but nobody wanted a handshake with it.
+    [Fact]
+    public void Plan_SlotBecomesWanted_StarterGoesFirst()
+    {
+        _planner.Clock.Observe(Slot.Zero, NewDevice(_zero, PeerZero, null), At(0));
+        Assert.Empty(_planner.Plan(OneSlot(100, ownRevision: 3, since: 0)).Starts);
+        Assert.NotEmpty(_planner.Plan(OneSlot(110, ownRevision: 3, since: 0)).Starts);
+    }
+
     [Fact]
     public void Plan_StarterDoesNotStart_ThisSideDoesAfterAWhile()
     {

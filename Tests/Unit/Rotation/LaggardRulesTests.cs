@@ -10,7 +10,7 @@ public sealed class LaggardRulesTests
 
     // It has moved to slot 1 in both directions.
     private static readonly PeerFacts Moved =
-        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(Slot.One, TestMesh.Key(11)), HasEverAnswered: true, Slot.One, null);
+        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(Slot.One, TestMesh.Key(11)), HasEverAnswered: true, Slot.One, null, MayMoveHere: false);
 
     [Fact]
     public void Find_PeerThatMoved_IsNone() => Assert.Null(Reason(Moved));
@@ -19,9 +19,14 @@ public sealed class LaggardRulesTests
     public void Find_PeerThatSendsThroughTheSlot_IsNamed() =>
         Assert.StartsWith("it sends through slot 0", Reason(Moved with { Path = Through(Slot.Zero, Key) }), StringComparison.Ordinal);
 
-    // Then it could not be cut off from the present key.
+    // Without a handshake it could not be cut off from the present key; with one it is about to use it.
     [Fact]
-    public void Find_PeerThatSendsToAnotherKeyOfTheSlot_IsNone() => Assert.Null(Reason(Moved with { Path = Through(Slot.Zero, TestMesh.Key(9)) }));
+    public void Find_PeerThatSendsToAnotherKeyOfTheSlot_IsNamedAfterAHandshake()
+    {
+        var late = Moved with { Path = Through(Slot.Zero, TestMesh.Key(9)) };
+        Assert.NotNull(Reason(late));
+        Assert.Null(Reason(late with { HasHandshake = false }));
+    }
 
     [Fact]
     public void Find_SilentPeer_CountsByWhatItSaidLast()
@@ -30,6 +35,28 @@ public sealed class LaggardRulesTests
         Assert.Null(Reason(silent));
         Assert.Contains("does not answer", Reason(silent with { Path = Through(Slot.Zero, Key) }), StringComparison.Ordinal);
         Assert.Contains("nobody knows", Reason(silent with { Path = null, HasEverAnswered = false }), StringComparison.Ordinal);
+    }
+
+    // It moves at its next handshake; a silo that is silent may have moved it already, and its pods may be silent too.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Find_PeerThatHadShakenHandsOnNoOtherSlot_IsNamed(bool hasAnswered)
+    {
+        var peer = Moved with { HasAnswered = hasAnswered };
+        Assert.StartsWith("it had shaken hands on no other slot", Reason(peer with { Path = null }), StringComparison.Ordinal);
+        Assert.NotNull(Reason(peer with { Path = Through(Slot.One, TestMesh.Key(11)) with { IsProven = false } }));
+    }
+
+    // Between its answer and the end of the key it could shake hands there and move.
+    [Fact]
+    public void Find_PeerThatMayStillMoveThere_IsNamed()
+    {
+        var arriving = Moved with { MayMoveHere = true };
+        Assert.StartsWith("it may still move", Reason(arriving), StringComparison.Ordinal);
+        Assert.NotNull(Reason(arriving with { HasHandshake = false }));
+        Assert.Null(Reason(arriving, isOnly: true));
+        Assert.Null(Reason(arriving with { IsLive = false }));
     }
 
     [Fact]

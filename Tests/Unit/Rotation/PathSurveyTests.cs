@@ -13,7 +13,7 @@ public sealed class PathSurveyTests
     public PathSurveyTests()
     {
         var membership = new FakeMembership(1, 2);
-        _survey = new PathSurvey(new MeshMembers(membership, membership), new LossyPeerServiceClient(null!), new MeshClock(TimeProvider.System), TimeProvider.System);
+        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(TimeProvider.System), TimeProvider.System);
     }
 
     // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.
@@ -29,10 +29,52 @@ public sealed class PathSurveyTests
     [Fact]
     public void Facts_PeerThatIsAnnounced_GoesByItsNode() => Assert.Equal("node-2", Facts(Slot.One, "node-2").NodeName);
 
-    private PeerFacts Facts(Slot question, string? nodeName)
+    // Its clock is behind: what it announced for the other slot serves no later epoch than our key here.
+    [Fact]
+    public void Facts_ActivePeerThatIsBehind_MayMoveHere()
     {
+        var behind = TestMesh.Announce(2) with { Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), new Epoch(1), TestMesh.ListenPort)] };
+        Assert.True(Facts(Slot.One, "node-2", behind).MayMoveHere);
+        Assert.False(Facts(Slot.One, "node-3", behind).MayMoveHere);
+        Assert.False(Facts(Slot.One, "node-2").MayMoveHere);
+    }
+
+    // It chooses its slot by what we announced before.
+    [Fact]
+    public void Facts_ActivePeerThatHasNotHeardOurAnnouncement_MayMoveToASlotWithAHandshake()
+    {
+        Assert.True(Facts(Slot.One, "node-2", heard: []).MayMoveHere);
+        Assert.False(Facts(Slot.Zero, "node-2", heard: []).MayMoveHere);
+    }
+
+    // When it said so, it could not use the key.
+    [Fact]
+    public async Task Facts_AnswerOfBeforeTheKeyWasMade_DoesNotCount()
+    {
+        _ = await _survey.Ask(TimeSpan.FromSeconds(1));
+        Assert.True(Facts(Slot.One, "node-2").HasEverAnswered);
+        Assert.False(Facts(Slot.One, "node-2", createdAt: DateTimeOffset.MaxValue).HasEverAnswered);
+    }
+
+    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, DateTimeOffset? createdAt = null)
+    {
+        var announcements = new Dictionary<string, PeerAnnouncement>();
+        if (announcement is not null)
+        {
+            announcements[nodeName!] = announcement;
+        }
+
         var peer = new PeerStatus(nodeName, TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
         var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
-        return Assert.Single(_survey.Facts(question, new AgentSnapshot([device], null, 1), new HashSet<string>()));
+        return Assert.Single(_survey.Facts(question, new AgentSnapshot([device], null, 1), new HashSet<string>(), heard ?? new HashSet<string> { "node-2" }, new Epoch(1), createdAt ?? default, announcements));
+    }
+
+    private sealed class AnsweringPeerService : IPeerServiceClient
+    {
+        public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) => throw new NotSupportedException();
+
+        public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => throw new NotSupportedException();
+
+        public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => Task.FromResult(new PathReply(null, TestMesh.Start));
     }
 }

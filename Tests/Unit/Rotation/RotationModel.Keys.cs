@@ -101,6 +101,8 @@ internal sealed partial class RotationModel
             answer != 0,
             state.Route(node, other) == ModelState.None ? null : new Slot(state.Route(node, other)),
             // Pods send all the time, so what is routed through the slot also comes in there.
-            state.Route(other, node) == slot ? Now : null),
+            state.Route(other, node) == slot ? Now : null,
+            state.Life(other) == Life.Alive && state.Held(node, other) is { Exists: true } held
+                && SlotLevel.MayMove(new Slot((byte)slot), new Epoch(state.Serves(node, slot)), ToAnnouncement(other, held))),
         Now.AddSeconds(-1));
 }

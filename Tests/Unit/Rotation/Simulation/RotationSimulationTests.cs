@@ -68,7 +68,8 @@ public sealed class RotationSimulationTests(ITestOutputHelper output)
         Assert.Equal(Simulation.Run(plan), Simulation.Run(plan));
     }
 
-    private static SimulationPlan Plan(int number) => SimulationPlan.Any.Generate(new PCG((uint)number), null, out _);
+    // Without a seed of its own the generator takes the time of day.
+    private static SimulationPlan Plan(int number) => SimulationPlan.Any.Generate(new PCG((uint)number, seed: 0), null, out _);
 
     private void Run(SimulationPlan plan)
     {

@@ -84,7 +84,9 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
 
         Snapshot = new AgentSnapshot(result.Devices, result.Problem, Snapshot.CompletedPasses + 1)
         {
-            Paths = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Paths,
+            Paths = simulation.Broken == SimulationBreak.NobodySaysThatItSends
+                ? result.Paths.Select(path => path with { Slot = new Slot((byte)(1 - path.Slot.Index)), IsProven = true }).ToEquatableArray()
+                : result.Paths,
             Receptions = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Receptions,
             HandshakeRetries = result.HandshakeRetries,
             LastMovedAt = result.LastMovedAt,

@@ -22,7 +22,7 @@ internal sealed class SimulatedSilo : IDisposable
     private readonly Simulation _simulation;
     private readonly SimulatedClock _clock;
     private readonly Mailbox _keeperTurns;
-    private readonly KeyRing _ring = new();
+    private readonly KeyRing _ring;
     private readonly Identity _identity = new();
     private readonly NodeGrain _node;
     private readonly PeerGrain _peer;
@@ -33,6 +33,7 @@ internal sealed class SimulatedSilo : IDisposable
     {
         (_simulation, Machine) = (simulation, machine);
         _clock = new SimulatedClock(simulation, machine);
+        _ring = new KeyRing(simulation.CreateKeyPair);
         _keeperTurns = new Mailbox(simulation);
         Address = SimulatedMembership.Address(TestMesh.Address(machine.Number), ++machine.Generations);
         Membership = new SimulatedMembership(machine.Name, Address);

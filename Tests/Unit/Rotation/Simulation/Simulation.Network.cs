@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Orleans.WireGuard.Grains.Keys;
+
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>What is random in the network.</summary>
@@ -8,6 +12,8 @@ internal sealed partial class Simulation
     // Longer than the time-out of an attempt, so that what was given up arrives nevertheless.
     private static readonly TimeSpan Slow = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(60);
+
+    private long _keys;
 
     private bool IsFaulty => Now < FaultsEnd;
 
@@ -37,6 +43,15 @@ internal sealed partial class Simulation
 
     /// <summary>Puts something into random order.</summary>
     public void Shuffle<T>(T[] items) => _random.Shuffle(items);
+
+    /// <summary>The next key pair of the plan: the same in every run, because keys are an order for the product.</summary>
+    public KeyPair CreateKeyPair()
+    {
+        Span<byte> source = stackalloc byte[16];
+        BinaryPrimitives.WriteInt64LittleEndian(source, Plan.Seed);
+        BinaryPrimitives.WriteInt64LittleEndian(source[8..], ++_keys);
+        return KeyPair.Import(SHA256.HashData(source));
+    }
 
     private bool Happens(int percent) => _random.Next(MaxPercent) < percent;
 }

@@ -133,6 +133,6 @@ internal sealed partial class Simulation : IDisposable
 
         var violation = _invariants.Violation ?? (isDone ? null : _invariants.FindUnfinished(FaultsEnd) ?? "liveness: nothing is left to do");
         var text = violation is null ? null : $"{violation}{Environment.NewLine}{Plan}{Environment.NewLine}{_trace}";
-        return new SimulationReport(text, Now, Now - FaultsEnd, _invariants.Checks, Tunnels.Handshakes);
+        return new SimulationReport(text, Now, Now - FaultsEnd, _invariants.Checks, Tunnels.Handshakes, _trace.ToHash());
     }
 }

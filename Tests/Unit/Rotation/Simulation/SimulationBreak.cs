@@ -12,7 +12,7 @@ internal enum SimulationBreak
     /// <summary>I3: a key is replaced when its turn has come, whoever depends on it.</summary>
     ReplaceInSpite,
 
-    /// <summary>I3: nobody knows through which slot it sends itself, and so says that through none, and what comes in is not looked at.</summary>
+    /// <summary>I3: everybody takes it that it sends through the other slot, and says so, and what comes in is not looked at.</summary>
     NobodySaysThatItSends,
 
     /// <summary>I6: a restarted silo does not care what others hold of its former self.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
@@ -19,6 +20,9 @@ internal sealed class SimulationTrace
             _ = _steps.Dequeue();
         }
     }
+
+    /// <summary>A hash of them, to be compared.</summary>
+    public string ToHash() => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(ToString())));
 
     /// <inheritdoc/>
     public override string ToString() => new StringBuilder().AppendJoin(
