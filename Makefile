@@ -58,7 +58,7 @@ test-rotation: build ## Rotations and the verbs on packets, with the fault table
 	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
 		$(foreach class,Rotation RotationFault LiveVerb,--filter-class "*.EndToEnd.$(class)Tests"); \
 		echo $$? >artifacts/test-results/rotation; } \
-		| sed -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.(.*)/\1  \2/p; / lost with |^ +[0-9]+ lost of |^    owg |^    rotations /p; /^ +(total|failed|succeeded|skipped):/p'; \
+		| sed -u -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.(.*)/\1  \2/p; / lost with |^ +[0-9]+ lost of |^    owg |^    rotations /p; /^ +(total|failed|succeeded|skipped):/p'; \
 		exit $$(cat artifacts/test-results/rotation)
 
 bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.
@@ -79,7 +79,7 @@ conformance: build ## The membership cases with their results (Tests/EndToEnd/Ku
 	@{ KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
 		$(foreach class,MembershipTableConformance CommunityProviderDefects MembershipTableOwnCases,--filter-class "*.$(class)Tests"); \
 		echo $$? >artifacts/test-results/conformance; } \
-		| sed -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.([^.]*)Tests\.(.*)/\1  \2  \3/p; /silos joined|none torn|1,000 rows/p; /^ +(total|failed|succeeded|skipped):/p'; \
+		| sed -u -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.([^.]*)Tests\.(.*)/\1  \2  \3/p; /silos joined|none torn|1,000 rows/p; /^ +(total|failed|succeeded|skipped):/p'; \
 		exit $$(cat artifacts/test-results/conformance)
 
 test-kubernetes: build ## The Kubernetes tests against the cluster of KUBECONFIG; without it against the test API server.

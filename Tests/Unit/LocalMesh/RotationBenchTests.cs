@@ -27,6 +27,14 @@ public sealed class RotationBenchTests
     }
 
     [Fact]
+    public void Median_EvenNumber_IsTheMeanOfTheTwoInTheMiddle()
+    {
+        Assert.Equal(2, Percentiles.Median([1, 2, 9]));
+        Assert.Equal(3, Percentiles.Median([1, 2, 4, 9]));
+        Assert.Equal(7, Percentiles.Median([7]));
+    }
+
+    [Fact]
     public void RotationTable_WithoutA_HasNoRatios()
     {
         var lines = RotationTable.Render([Run('B', [Report(3, 3, 3)], [], 1)]).ToDictionary(line => line[..24].Trim(), line => line[24..]);

@@ -10,6 +10,10 @@ internal static class Percentiles
     /// <param name="fraction">Above 0, at most 1.</param>
     public static double Of(IReadOnlyList<double> sorted, double fraction) => sorted[(int)Math.Ceiling(sorted.Count * fraction) - 1];
 
+    /// <summary>The middle value; of an even number the mean of the two in the middle.</summary>
+    /// <param name="sorted">Ascending; at least one value.</param>
+    public static double Median(IReadOnlyList<double> sorted) => (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+
     /// <summary>Median, p99, maximum and count in one line; says so if there is nothing.</summary>
     public static string Describe(IEnumerable<double> values, string unit)
     {

@@ -49,7 +49,7 @@ internal static class RotationTable
     }
 
     /// <summary>The median throughput; <see langword="null"/> if none was measured.</summary>
-    public static double? Median(RotationRunResult? run) => run is { Throughputs.Count: > 0 } ? Percentiles.Of([.. run.Throughputs.Order()], 0.5) : null;
+    public static double? Median(RotationRunResult? run) => run is { Throughputs.Count: > 0 } ? Percentiles.Median([.. run.Throughputs.Order()]) : null;
 
     private static IEnumerable<FlowReport> Flows(RotationRunResult run, NodePair pair) =>
         run.Packets.SelectMany(report => report.Flows).Where(flow => flow.Pair == pair);
