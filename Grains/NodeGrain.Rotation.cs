@@ -114,7 +114,7 @@ internal sealed partial class NodeGrain
     {
         var key = _ring.Find(slot);
         var facts = key is null ? [] : await Survey(key, cancellationToken);
-        _rotation.Lagging = key is null ? [] : FindLagging(key, facts, Grace);
+        _rotation.Lagging = key is null ? [] : FindLagging(key, facts);
         return RotationPlan.Decide(
             new RotationSituation(
                 OwnTime - key?.CreatedAt, overdue, _rotation.ActiveFreeze(OwnTime) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
@@ -128,11 +128,12 @@ internal sealed partial class NodeGrain
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
         var answered = await _survey.Ask(_delivery.AttemptTimeout);
         await ApplyToDevices(cancellationToken);
-        return _survey.Facts(key.Slot, _agent.Snapshot, answered, _ledger.HeldNodes(_members.Others.Select(other => other.Silo)), key.ServesEpoch, key.CreatedAt, _store.Announcements);
+        var heard = _ledger.HeldNodes(_members.Others.Select(other => other.Silo));
+        return _survey.Facts(key, _agent.Snapshot, answered, heard, _store.Announcements);
     }
 
-    private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts, TimeSpan quietTime) =>
-        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, OwnTime - quietTime);
+    private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts) =>
+        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, OwnTime - Grace);
 
     // The same pairs in new records, so there is nothing to dispose.
     private bool SetEpochs(Func<SlotKey, SlotKey> change)
@@ -161,7 +162,7 @@ internal sealed partial class NodeGrain
         }
 
         _askAgainAt = OwnTime + Grace;
-        _rotation.Lagging = FindLagging(key, await Survey(key, cancellationToken), Grace);
+        _rotation.Lagging = FindLagging(key, await Survey(key, cancellationToken));
         if (_rotation.Lagging.Count == 0)
         {
             // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.

@@ -50,22 +50,10 @@ internal sealed class DeliveryLedger
     public bool HasApplied(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo)?.Outcome == AnnouncementOutcome.Applied;
 
     /// <summary>The nodes whose devices hold the current announcement, as far as their silos are among <paramref name="members"/>.</summary>
-    public ImmutableHashSet<string> AppliedNodes(IEnumerable<SiloAddress> members)
-    {
-        var state = _state;
-        return [.. members.Select(silo => state.Receivers.GetValueOrDefault(silo))
-            .Where(receiver => receiver?.Outcome == AnnouncementOutcome.Applied).Select(receiver => receiver!.NodeName)];
-    }
+    public ImmutableHashSet<string> AppliedNodes(IEnumerable<SiloAddress> members) => Nodes(members, AnnouncementOutcome.Applied);
 
-    /// <summary>The nodes whose present silos hold the current announcement, whether or not their devices do yet.</summary>
-    /// <param name="members">The other active silos.</param>
-    public IReadOnlySet<string> HeldNodes(IEnumerable<SiloAddress> members)
-    {
-        var state = _state;
-        return members.Select(silo => state.Receivers.GetValueOrDefault(silo))
-            .Where(receiver => receiver?.Outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied).Select(receiver => receiver!.NodeName)
-            .ToHashSet(StringComparer.Ordinal);
-    }
+    /// <summary>The same with the nodes whose devices do not hold it yet, but whose silos do.</summary>
+    public ImmutableHashSet<string> HeldNodes(IEnumerable<SiloAddress> members) => Nodes(members, AnnouncementOutcome.Held, AnnouncementOutcome.Applied);
 
     /// <summary>The public form.</summary>
     /// <param name="members">The other active silos with their node names.</param>
@@ -78,6 +66,13 @@ internal sealed class DeliveryLedger
             state.Announcement?.Sequence,
             state.Announcement is null ? null : state.BeganAt,
             receivers.OrderBy(receiver => receiver.NodeName, StringComparer.Ordinal).ToEquatableArray());
+    }
+
+    private ImmutableHashSet<string> Nodes(IEnumerable<SiloAddress> members, params AnnouncementOutcome[] outcomes)
+    {
+        var state = _state;
+        return [.. members.Select(silo => state.Receivers.GetValueOrDefault(silo))
+            .Where(receiver => receiver?.Outcome is { } outcome && outcomes.Contains(outcome)).Select(receiver => receiver!.NodeName)];
     }
 
     private sealed record LedgerState(

@@ -24,17 +24,12 @@ internal static class KeyEpochs
             return key;
         }
 
-        if (announced.ServesEpoch > key.ServesEpoch)
-        {
-            return key with { Epoch = announced.KeyEpoch, ServesEpoch = announced.ServesEpoch, CreatedAt = schedule.RotationAt(announced.KeyEpoch) };
-        }
-
         var isPublished = own?.Find(key.Slot) is { } published && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;
-        var isKept = isPublished || key.ServesEpoch > key.Epoch;
+        var isPromised = isPublished || key.ServesEpoch > key.Epoch;
         return key with
         {
             Epoch = announced.KeyEpoch,
-            ServesEpoch = isKept ? key.ServesEpoch : announced.ServesEpoch,
+            ServesEpoch = isPromised && announced.ServesEpoch < key.ServesEpoch ? key.ServesEpoch : announced.ServesEpoch,
             CreatedAt = schedule.RotationAt(announced.KeyEpoch),
         };
     }

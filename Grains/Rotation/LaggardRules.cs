@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </param>
 /// <param name="HasAnswered">Whether its silo has just said through which slot it sends.</param>
 /// <param name="Path">What it said, now or the last time it answered since the key was made; <see langword="null"/> if it sends through none, or did not answer.</param>
-/// <param name="HasEverAnswered">Whether <paramref name="Path"/> is an answer at all.</param>
+/// <param name="IsPathKnown">Whether <paramref name="Path"/> is an answer at all.</param>
 /// <param name="OwnSlot">The slot through which this node sends to it; <see langword="null"/> if it cannot.</param>
 /// <param name="LastDataAt">When data of it last came in through the slot in question; <see langword="null"/> if never.</param>
 /// <param name="MayMoveHere">Whether its silo is active and may yet move its traffic to the slot in question, by what it has announced (<see cref="SlotLevel.MayMove"/>) or has not heard.</param>
@@ -18,7 +18,7 @@ internal sealed record PeerFacts(
     bool HasHandshake,
     bool HasAnswered,
     PathStatus? Path,
-    bool HasEverAnswered,
+    bool IsPathKnown,
     Slot? OwnSlot,
     DateTimeOffset? LastDataAt,
     bool MayMoveHere);
@@ -52,7 +52,7 @@ internal static class LaggardRules
         peer.HasAnswered ? null : "its silo does not answer, so it would not learn the new key";
 
     private static string? Reason(Slot slot, PublicKey key, PeerFacts peer, DateTimeOffset quietSince) =>
-        !peer.HasEverAnswered ? "its silo does not answer, and nobody knows through which slot it sends"
+        !peer.IsPathKnown ? "its silo does not answer, and nobody knows through which slot it sends"
         : peer.Path is { } path && path.Slot == slot && path.PeerKey == key ? (peer.HasAnswered
             ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"
             : $"its silo does not answer, and it sent through slot {slot} when it last did")

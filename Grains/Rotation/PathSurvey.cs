@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Keys;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 
@@ -24,38 +25,34 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     /// What is known about every node that this one has a peer for. A peer whose announcement a restarted silo has not got yet goes by its key: nobody
     /// knows what it does, and it may depend on what is there.
     /// </summary>
-    /// <param name="slot">The slot in question.</param>
+    /// <param name="key">The key in question. What was said before it was made does not tell who uses it.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
     /// <param name="heard">The nodes that hold our current announcement.</param>
-    /// <param name="serves">The epoch that our key of the slot serves.</param>
-    /// <param name="createdAt">When it was made: what was said before does not tell who uses it.</param>
     /// <param name="announcements">What is held, by node name.</param>
     public IReadOnlyList<PeerFacts> Facts(
-        Slot slot,
+        SlotKey key,
         AgentSnapshot agent,
         IReadOnlySet<string> answered,
         IReadOnlySet<string> heard,
-        Epoch serves,
-        DateTimeOffset createdAt,
         IReadOnlyDictionary<string, PeerAnnouncement> announcements)
     {
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
             group peer by peer.Peer.NodeName ?? peer.Peer.PublicKey.ToShortString() into node
             let hasAnswered = answered.Contains(node.Key)
-            let known = _answers.TryGetValue(node.Key, out var answer) && (hasAnswered || answer.At >= createdAt) ? answer : ((PathStatus? Path, DateTimeOffset At)?)null
-            let hasHandshake = node.Any(peer => peer.Slot == slot && peer.Peer.LastHandshakeTime is not null)
-            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(slot, serves, announcement)
+            let isKnown = _answers.TryGetValue(node.Key, out var said) && (hasAnswered || said.At >= key.CreatedAt)
+            let hasHandshake = node.Any(peer => peer.Slot == key.Slot && peer.Peer.LastHandshakeTime is not null)
+            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(key.Slot, key.ServesEpoch, announcement)
             select new PeerFacts(
                 node.Key,
                 active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),
                 hasHandshake,
                 hasAnswered,
-                known?.Path,
-                known is not null,
+                isKnown ? _answers[node.Key].Path : null,
+                isKnown,
                 agent.FindPath(node.Key)?.Slot,
-                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == slot)?.LastAt,
+                agent.Receptions.FirstOrDefault(reception => reception.NodeName == node.Key && reception.Slot == key.Slot)?.LastAt,
                 active.Contains(node.Key) && (isBehind || (hasHandshake && !heard.Contains(node.Key))))];
     }
 

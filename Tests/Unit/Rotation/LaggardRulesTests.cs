@@ -10,7 +10,7 @@ public sealed class LaggardRulesTests
 
     // It has moved to slot 1 in both directions.
     private static readonly PeerFacts Moved =
-        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(Slot.One, TestMesh.Key(11)), HasEverAnswered: true, Slot.One, null, MayMoveHere: false);
+        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(Slot.One, TestMesh.Key(11)), IsPathKnown: true, Slot.One, null, MayMoveHere: false);
 
     [Fact]
     public void Find_PeerThatMoved_IsNone() => Assert.Null(Reason(Moved));
@@ -34,7 +34,7 @@ public sealed class LaggardRulesTests
         var silent = Moved with { HasAnswered = false };
         Assert.Null(Reason(silent));
         Assert.Contains("does not answer", Reason(silent with { Path = Through(Slot.Zero, Key) }), StringComparison.Ordinal);
-        Assert.Contains("nobody knows", Reason(silent with { Path = null, HasEverAnswered = false }), StringComparison.Ordinal);
+        Assert.Contains("nobody knows", Reason(silent with { Path = null, IsPathKnown = false }), StringComparison.Ordinal);
     }
 
     // It moves at its next handshake; a silo that is silent may have moved it already, and its pods may be silent too.

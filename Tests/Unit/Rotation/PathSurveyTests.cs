@@ -1,13 +1,15 @@
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation;
 
 /// <summary>What the others say and the devices show becomes what is known of every peer.</summary>
-public sealed class PathSurveyTests
+public sealed class PathSurveyTests : IDisposable
 {
+    private readonly KeyPair _keyPair = KeyPair.Create();
     private readonly PathSurvey _survey;
 
     public PathSurveyTests()
@@ -52,9 +54,11 @@ public sealed class PathSurveyTests
     public async Task Facts_AnswerOfBeforeTheKeyWasMade_DoesNotCount()
     {
         _ = await _survey.Ask(TimeSpan.FromSeconds(1));
-        Assert.True(Facts(Slot.One, "node-2").HasEverAnswered);
-        Assert.False(Facts(Slot.One, "node-2", createdAt: DateTimeOffset.MaxValue).HasEverAnswered);
+        Assert.True(Facts(Slot.One, "node-2").IsPathKnown);
+        Assert.False(Facts(Slot.One, "node-2", createdAt: DateTimeOffset.MaxValue).IsPathKnown);
     }
+
+    public void Dispose() => _keyPair.Dispose();
 
     private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, DateTimeOffset? createdAt = null)
     {
@@ -66,7 +70,12 @@ public sealed class PathSurveyTests
 
         var peer = new PeerStatus(nodeName, TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
         var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
-        return Assert.Single(_survey.Facts(question, new AgentSnapshot([device], null, 1), new HashSet<string>(), heard ?? new HashSet<string> { "node-2" }, new Epoch(1), createdAt ?? default, announcements));
+        return Assert.Single(_survey.Facts(
+            new SlotKey(question, _keyPair, new Epoch(1), createdAt ?? default),
+            new AgentSnapshot([device], null, 1),
+            new HashSet<string>(),
+            heard ?? new HashSet<string> { "node-2" },
+            announcements));
     }
 
     private sealed class AnsweringPeerService : IPeerServiceClient
