@@ -47,7 +47,7 @@ public sealed class PlacementTests(ITestOutputHelper output)
         output.WriteLine($"time to NodeUnavailableException: median {times.Order().ElementAt(10).TotalMilliseconds:0.00} ms, longest {times.Max().TotalMilliseconds:0.00} ms");
 
         // With Orleans' own retry of placement every single one would take 300 ms or more, so the quickest tells as much as any.
-        Assert.True(times.Min() < TimeSpan.FromMilliseconds(50), $"the quickest of {times.Count} took {times.Min()}");
+        Assert.True(times.Min() < TimeSpan.FromMilliseconds(250), $"the quickest of {times.Count} took {times.Min()}");
         await AssertOnlyAtHome(mesh, expected: 4);
     }
 

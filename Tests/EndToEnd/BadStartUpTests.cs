@@ -42,7 +42,7 @@ public sealed class BadStartUpFixture : IAsyncLifetime
 [Collection(LocalMeshCollection.Name)]
 public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<BadStartUpFixture>
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -16,7 +16,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
     private static readonly TimeSpan QuietFor = TimeSpan.FromMinutes(5);
 
     // Longer than a handshake that has to be repeated, 5 s.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

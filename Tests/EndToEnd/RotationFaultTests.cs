@@ -24,7 +24,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     private static readonly TimeSpan Down = TimeSpan.FromSeconds(1);
 
     // Longer than a handshake that has to be repeated, 5 s.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan TableRefresh = TimeSpan.FromSeconds(40);
 

@@ -21,7 +21,7 @@ public sealed partial class StrictModeTests
     private static readonly MeshState State = MeshState.For(Plan);
     private static readonly TimeSpan Period = TimeSpan.FromDays(1);
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
 
     [Theory]

@@ -16,7 +16,7 @@ namespace Orleans.WireGuard.Tests.Support;
 internal sealed class AgentHarness : IAsyncDisposable
 {
     // Nothing here waits for the real clock, so only what hangs takes this long.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Identity _identity = new();
     private readonly CancellationTokenSource _watchdog = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -25,7 +25,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     private const int MaxNodes = 10;
 
     // Nothing here takes longer than a second or two; this is for a machine that is busy with something else.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly InProcessTestCluster _cluster;
     private readonly Dictionary<string, FakeWireGuardClient> _devices;

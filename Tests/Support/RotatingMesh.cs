@@ -5,6 +5,7 @@ using Orleans.WireGuard.LocalMesh.Meter;
 using Orleans.WireGuard.LocalMesh.Probes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.EndToEnd;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -222,13 +223,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
         (await Devices(holder)).Any(device => device.Peers.GetValueOrDefault(key) > 0);
 
     /// <summary>A node's own status, as <c>owg status -o json</c> on another node has it; fields of NodeStatus.</summary>
-    public async Task<JsonElement> Status(NodePlan node, NodePlan askedOn)
-    {
-        var result = await Harness.RunAsync(askedOn, _token, "owg", "status", "-o", "json");
-        using var document = JsonDocument.Parse(result.Output);
-        return document.RootElement.GetProperty("nodes").EnumerateArray().Single(n => n.GetProperty("nodeName").GetString() == node.Name)
-            .GetProperty("status").Clone();
-    }
+    public Task<JsonElement> Status(NodePlan node, NodePlan askedOn) => NodeStatusQuery.Read(Harness, askedOn, node, _token);
 
     /// <summary>What a silo's clock was when it wrote the latest line of its log.</summary>
     public DateTimeOffset ReadClock(NodePlan node) => File.ReadLines(Harness.State.SiloLog(node))

@@ -1,6 +1,5 @@
 // Cases in which the whole silo runs on the kernel's WireGuard: two nodes inside the guest of the kernel test bed.
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Processes;
@@ -175,10 +174,8 @@ internal sealed partial class MeshCases
 
         // Each question starts a runtime, so they are asked once: nothing has been counted before, everything after.
         var rows = await DriftTable.Run(Mesh, node, readCounts: null, () => WaitReady(cancellationToken), cancellationToken);
-        var text = await Run(node, "owg status -o json", cancellationToken);
-        using var status = JsonDocument.Parse(text);
-        var counts = status.RootElement.GetProperty("nodes").EnumerateArray().Single(n => n.GetProperty("nodeName").GetString() == node.Name)
-            .GetProperty("status").GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()!).ToHashSet();
+        var status = await NodeStatusQuery.Read(Mesh, node, node, cancellationToken);
+        var counts = status.GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()!).ToHashSet();
         var summary = string.Join("; ", rows);
         Expect.True(rows.All(row => counts.Contains(row.Kind.ToString())), $"every kind is counted, got {string.Join(", ", counts)}: {summary}");
         Expect.True(rows.All(row => row.Repaired < TimeSpan.FromSeconds(10)), $"each is repaired within 10 s: {summary}");

@@ -60,7 +60,7 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
 
         Assert.Equal(ApiFailure.Throttled, error.Failure);
         Assert.Equal(TimeSpan.FromHours(1), error.RetryAfter);
-        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(20));
     }
 
     [Fact]
@@ -120,13 +120,13 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     public async Task ReadAll_CallerCancels_IsCancelledAtOnce()
     {
         var table = await cluster.CreateInitializedTableAsync(_clusterId);
-        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Latency = TimeSpan.FromSeconds(5) });
+        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Latency = TimeSpan.FromMinutes(1) });
         using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         var clock = Stopwatch.GetTimestamp();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => table.ReadAllAsync(cancellation.Token));
 
-        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(20));
     }
 
     [Fact]

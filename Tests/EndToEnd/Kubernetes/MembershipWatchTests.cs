@@ -25,7 +25,7 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
 
         Assert.Equal(1, await run.NextAsync());
         TestContext.Current.TestOutputHelper!.WriteLine($"write and refresh: {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F1} ms");
-        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(20));
     }
 
     [Fact]

@@ -141,7 +141,7 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
             await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey != Key.ToString());
             await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey == Key.ToString());
             TestContext.Current.TestOutputHelper!.WriteLine($"{forged}: right again after {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F0} ms");
-            Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+            Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(20));
         }
 
         await stop.CancelAsync();

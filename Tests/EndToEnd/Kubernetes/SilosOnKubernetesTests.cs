@@ -34,8 +34,8 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
         var times = await Task.WhenAll(Seen(first), Seen(second));
         TestContext.Current.TestOutputHelper!.WriteLine(
             $"killed silo is dead for the others after {times.Min().TotalMilliseconds:F0} ms, the last knew {(times.Max() - times.Min()).TotalMilliseconds:F0} ms after the first");
-        Assert.InRange(times.Max(), TimeSpan.Zero, TimeSpan.FromSeconds(15));
-        Assert.InRange(times.Max() - times.Min(), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(times.Max(), TimeSpan.Zero, TimeSpan.FromSeconds(60));
+        Assert.InRange(times.Max() - times.Min(), TimeSpan.Zero, TimeSpan.FromSeconds(20));
 
         // Its node comes back under the same name.
         await using var again = await StartAsync("node-3");

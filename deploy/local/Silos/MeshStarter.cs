@@ -9,7 +9,7 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How long to wait: twenty runtimes on two cores start one after the other, in effect.</summary>
-    public static TimeSpan TimeoutFor(MeshPlan plan) => TimeSpan.FromSeconds(30 + (5 * plan.Nodes.Count));
+    public static TimeSpan TimeoutFor(MeshPlan plan) => TimeSpan.FromSeconds(60 + (10 * plan.Nodes.Count));
 
     /// <summary>Starts everything.</summary>
     /// <param name="binary">The silo executable.</param>

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>What a silo says of itself, as an operator on any node gets it.</summary>
+internal static class NodeStatusQuery
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The fields of NodeStatus of a node, by <c>owg status -o json</c>.</summary>
+    /// <param name="mesh">The mesh.</param>
+    /// <param name="askedOn">Where the verb runs.</param>
+    /// <param name="node">Whose status it is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ExpectationException">No status came.</exception>
+    public static async Task<JsonElement> Read(MeshHarness mesh, NodePlan askedOn, NodePlan node, CancellationToken cancellationToken)
+    {
+        var time = TimeProvider.System;
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var result = await mesh.RunAsync(askedOn, cancellationToken, "owg", "status", "-o", "json");
+            if (Find(result, node) is { } status)
+            {
+                return status;
+            }
+
+            // A silo that has much to do at the moment is shown without its status.
+            Expect.True(
+                time.GetElapsedTime(started) < Patience,
+                $"a status of {node.Name} within {Patience}; exit code {result.ExitCode}\n{result.Error}\n{result.Output}");
+            await Task.Delay(Poll, time, cancellationToken);
+        }
+    }
+
+    private static JsonElement? Find(CommandResult result, NodePlan node)
+    {
+        // 3: it answered, and a node has a problem.
+        if (result.ExitCode is not (0 or 3))
+        {
+            return null;
+        }
+
+        using var document = JsonDocument.Parse(result.Output);
+        var status = document.RootElement.GetProperty("nodes").EnumerateArray().Where(n => n.GetProperty("nodeName").GetString() == node.Name)
+            .Select(n => n.TryGetProperty("status", out var found) ? found : default).SingleOrDefault();
+        return status.ValueKind == JsonValueKind.Object ? status.Clone() : null;
+    }
+}
