@@ -25,6 +25,9 @@ internal sealed class AuthorityFile(string path)
         judged.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         judged.ChainPolicy.CustomTrustStore.AddRange(authorities);
         judged.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+
+        // The file is all there is to trust; nothing is fetched from where a certificate says.
+        judged.ChainPolicy.DisableCertificateDownloads = true;
         foreach (var element in chain?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
         {
             judged.ChainPolicy.ExtraStore.Add(element.Certificate);

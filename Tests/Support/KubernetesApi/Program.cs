@@ -5,6 +5,9 @@ using Orleans.WireGuard.Tests.Support.KubernetesApi;
 // owg-test-api: the test API server as a program, until it is told to end.
 const string Usage = "usage: owg-test-api --kubeconfig FILE [--listen ADDRESS[:PORT]] [--forward-to KUBECONFIG]";
 
+// The output is for people and for tests that fail; RFC 3339, as the silos' logs.
+static void Log(string line) => Console.Out.WriteLine($"{TimeProvider.System.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {line}");
+
 var options = new Dictionary<string, string>(StringComparer.Ordinal);
 for (var index = 0; index < args.Length; index += 2)
 {
@@ -33,7 +36,7 @@ var registrations = Array.ConvertAll(endings, signal => PosixSignalRegistration.
 try
 {
     await using var server = await TestApiServer.StartAsync(
-        TimeProvider.System, cancellation.Token, options.GetValueOrDefault("--forward-to"), endpoint.Address, endpoint.Port);
+        TimeProvider.System, cancellation.Token, options.GetValueOrDefault("--forward-to"), endpoint.Address, endpoint.Port, Log);
     KubeConfigFile.Write(file, server);
     Console.Out.WriteLine($"{server.Address} with the kubeconfig {file}{(server.IsProxy ? $", in front of the cluster of {options["--forward-to"]}" : "")}");
     await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellation.Token);

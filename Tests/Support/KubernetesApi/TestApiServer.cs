@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -7,6 +8,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
@@ -59,6 +62,9 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     public Uri Address => new($"https://{new IPEndPoint(_listenAddress, _port)}");
 
+    /// <summary>Gets a line when a request comes and one when it is answered.</summary>
+    public Action<string>? AccessLog { get; init; }
+
     /// <summary>Whether requests go on to a real API server; faults and the request log are here all the same.</summary>
     public bool IsProxy => _forwarder is not null;
 
@@ -68,10 +74,11 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <param name="kubeConfig">A real API server to which requests go on; null for none.</param>
     /// <param name="address">Where it listens; null for loopback.</param>
     /// <param name="port">TCP port; 0 for any that is free.</param>
+    /// <param name="accessLog">Gets a line when a request comes and one when it is answered.</param>
     public static async Task<TestApiServer> StartAsync(
-        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null, int port = 0)
+        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null, int port = 0, Action<string>? accessLog = null)
     {
-        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback, port);
+        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback, port) { AccessLog = accessLog };
         await server.ListenAsync(cancellationToken);
         return server;
     }
@@ -117,12 +124,29 @@ internal sealed class TestApiServer : IAsyncDisposable
             options.Listen(_listenAddress, _port, listen => listen.UseHttps(_certificate));
         });
         var host = builder.Build();
+        host.Use(LogAccessAsync);
         host.Use((context, next) => _middleware.InvokeAsync(context, next));
         host.Run(_forwarder is null ? _handler.HandleAsync : _forwarder.ForwardAsync);
         await host.StartAsync(cancellationToken);
         var addresses = host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         _port = new Uri(addresses.Addresses.First()).Port;
         _host = host;
+    }
+
+    private async Task LogAccessAsync(HttpContext context, RequestDelegate next)
+    {
+        var request = $"{context.Connection.RemoteIpAddress} {context.Request.Method} {context.Request.GetEncodedPathAndQuery()}";
+        AccessLog?.Invoke(request);
+        var started = _time.GetTimestamp();
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            AccessLog?.Invoke(string.Create(
+                CultureInfo.InvariantCulture, $"{request} answered {context.Response.StatusCode} after {_time.GetElapsedTime(started).TotalMilliseconds:0} ms"));
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -8,6 +8,9 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
+    // A silo asks several things at once.
+    private const int ApiServerLines = 40;
+
     /// <summary>How long to wait: twenty runtimes on two cores start one after the other, in effect.</summary>
     public static TimeSpan TimeoutFor(MeshPlan plan) => TimeSpan.FromSeconds(60 + (10 * plan.Nodes.Count));
 
@@ -63,5 +66,6 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     }
 
     private string Explain(IEnumerable<(NodePlan Node, Readiness Answer)> waiting, TimeSpan elapsed) => string.Join('\n',
-        waiting.Select(w => $"{w.Node.Name} is not ready after {elapsed.TotalSeconds:0} s: {w.Answer.Reason}\n  last lines of its log:\n{LogTail.Read(mesh.State.SiloLog(w.Node))}"));
+        waiting.Select(w => $"{w.Node.Name} is not ready after {elapsed.TotalSeconds:0} s: {w.Answer.Reason}\n  last lines of its log:\n{LogTail.Read(mesh.State.SiloLog(w.Node))}"))
+        + (File.Exists(mesh.State.ApiServerLog) ? $"\nLast lines of the API server's log:\n{LogTail.Read(mesh.State.ApiServerLog, ApiServerLines)}" : "");
 }
