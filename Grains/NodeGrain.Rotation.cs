@@ -43,7 +43,7 @@ internal sealed partial class NodeGrain
             for (byte index = 0; index < _options.Slots; index++)
             {
                 var slot = new Slot(index);
-                _ = _ring.Replace(new SlotKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due), OwnTime));
+                _ = _ring.Replace(NewKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due)));
             }
         }
 
@@ -69,7 +69,7 @@ internal sealed partial class NodeGrain
 
         if (keyPair is not null)
         {
-            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _ledger.Announcement, _schedule.KeyEpoch(MeshTime), _schedule);
+            var key = KeyEpochs.Correct(NewKey(slot, keyPair, epoch), _formerSelf, _ledger.Announcement, _schedule.KeyEpoch(MeshTime), _schedule);
             _ = _ring.Replace(key);
             _hasAdopted = true;
             var publicKey = keyPair.PublicKey.ToShortString();
@@ -173,9 +173,11 @@ internal sealed partial class NodeGrain
         }
     }
 
+    private SlotKey NewKey(Slot slot, KeyPair keyPair, Epoch epoch) => new(slot, keyPair, epoch, OwnTime) { HeldSince = _timeProvider.GetTimestamp() };
+
     private void MakeKey(Slot slot, Epoch epoch)
     {
-        if (_ring.Replace(new SlotKey(slot, _ring.CreateKeyPair(), epoch, OwnTime)) is { } old)
+        if (_ring.Replace(NewKey(slot, _ring.CreateKeyPair(), epoch)) is { } old)
         {
             _retired.Add(old);
         }

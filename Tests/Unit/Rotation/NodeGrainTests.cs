@@ -27,5 +27,18 @@ public sealed class NodeGrainTests : IDisposable
         Assert.Equal([kept.Slot], _node.Published[^1].Slots.Select(slot => slot.Slot));
     }
 
+    // By it answers are told that are older than the key.
+    [Fact]
+    public async Task Turn_NewKeys_AreHeldFromThenOn()
+    {
+        await _node.Turn();
+        var first = _node.Time.GetTimestamp();
+        Assert.Equal([first, first], _node.Ring.Keys.Select(key => key.HeldSince));
+
+        _node.Time.Advance(TimeSpan.FromSeconds(1));
+        _ = await _node.Grain.Rotate(TestContext.Current.CancellationToken);
+        Assert.Equal([first, _node.Time.GetTimestamp()], _node.Ring.Keys.Select(key => key.HeldSince).Order());
+    }
+
     public void Dispose() => _node.Dispose();
 }
