@@ -126,7 +126,7 @@ internal sealed partial class NodeGrain
     private async Task<IReadOnlyList<PeerFacts>> Survey(SlotKey key, CancellationToken cancellationToken)
     {
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
-        var answered = await _survey.Ask(_delivery.AttemptTimeout);
+        var answered = await _survey.Ask(_delivery.AttemptTimeout, cancellationToken);
         await ApplyToDevices(cancellationToken);
         var heard = _ledger.HeldNodes(_members.Others.Select(other => other.Silo));
         return _survey.Facts(key, _agent.Snapshot, answered, heard, _store.Announcements);

@@ -14,10 +14,11 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
 
     /// <summary>Asks every other active silo at once.</summary>
     /// <param name="timeout">How long to wait for each.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The names of the nodes that answered.</returns>
-    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout)
+    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout)));
+        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout, cancellationToken)));
         return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
     }
 
@@ -56,12 +57,12 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
                 active.Contains(node.Key) && (isBehind || (hasHandshake && !heard.Contains(node.Key))))];
     }
 
-    private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout)
+    private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var (sent, askedAt) = (timeProvider.GetUtcNow(), timeProvider.GetTimestamp());
         try
         {
-            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
+            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider, cancellationToken);
             clock.Note(nodeName, sent, reply.AnsweredAt, timeProvider.GetUtcNow());
             _answers[nodeName] = (reply.Path, askedAt);
             return nodeName;

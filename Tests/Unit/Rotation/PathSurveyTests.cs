@@ -59,7 +59,7 @@ public sealed class PathSurveyTests : IDisposable
     {
         var older = NewKey();
         _time.Elapsed += TimeSpan.FromSeconds(1);
-        _ = await _survey.Ask(TimeSpan.FromSeconds(1));
+        _ = await _survey.Ask(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         _time.Elapsed += TimeSpan.FromSeconds(1);
         _time.SetBy = TimeSpan.FromSeconds(clockSetBySeconds);
         Assert.False(Facts(NewKey(), "node-2").IsPathKnown);
@@ -73,7 +73,7 @@ public sealed class PathSurveyTests : IDisposable
         var key = NewKey();
         _time.SetBy = TimeSpan.FromSeconds(-60);
         _time.Elapsed += TimeSpan.FromSeconds(1);
-        _ = await _survey.Ask(TimeSpan.FromSeconds(1));
+        _ = await _survey.Ask(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         Assert.True(Facts(key, "node-2").IsPathKnown);
     }
 
