@@ -60,13 +60,20 @@ internal sealed partial class NodeGrain
 
         if (!isApplied)
         {
-            throw new RotationFailedException(
-                $"The devices of '{NodeName}' were not brought up to date within {_options.ApplyTimeout}: {_agent.Snapshot.Problem ?? "no answer"}");
+            throw DevicesFailed($"The devices of '{NodeName}' were not brought up to date within {_options.ApplyTimeout}");
         }
+
+        _failedAtPass = null;
 
         // Only now have the devices let go of the old keys.
         _retired.ForEach(key => key.KeyPair.Dispose());
         _retired.Clear();
+    }
+
+    private RotationFailedException DevicesFailed(string message)
+    {
+        _failedAtPass = _agent.Snapshot.CompletedPasses;
+        return new RotationFailedException($"{message}: {_agent.Snapshot.Problem ?? "no answer"}");
     }
 
     private EquatableArray<SlotAnnouncement> AnnounceSlots() => _ring.Keys

@@ -43,7 +43,7 @@ internal sealed partial class NodeGrain
             for (byte index = 0; index < _options.Slots; index++)
             {
                 var slot = new Slot(index);
-                _ = _ring.Replace(new SlotKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due), OwnTime));
+                _ = _ring.Replace(NewKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due)));
             }
         }
 
@@ -69,7 +69,7 @@ internal sealed partial class NodeGrain
 
         if (keyPair is not null)
         {
-            var key = KeyEpochs.Correct(new SlotKey(slot, keyPair, epoch, OwnTime), _formerSelf, _ledger.Announcement, _schedule.KeyEpoch(MeshTime), _schedule);
+            var key = KeyEpochs.Correct(NewKey(slot, keyPair, epoch), _formerSelf, _ledger.Announcement, _schedule.KeyEpoch(MeshTime), _schedule);
             _ = _ring.Replace(key);
             _hasAdopted = true;
             var publicKey = keyPair.PublicKey.ToShortString();
@@ -126,7 +126,7 @@ internal sealed partial class NodeGrain
     private async Task<IReadOnlyList<PeerFacts>> Survey(SlotKey key, CancellationToken cancellationToken)
     {
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
-        var answered = await _survey.Ask(_delivery.AttemptTimeout);
+        var answered = await _survey.Ask(_delivery.AttemptTimeout, cancellationToken);
         await ApplyToDevices(cancellationToken);
         var heard = _ledger.HeldNodes(_members.Others.Select(other => other.Silo));
         return _survey.Facts(key, _agent.Snapshot, answered, heard, _store.Announcements);
@@ -173,9 +173,11 @@ internal sealed partial class NodeGrain
         }
     }
 
+    private SlotKey NewKey(Slot slot, KeyPair keyPair, Epoch epoch) => new(slot, keyPair, epoch, OwnTime) { HeldSince = _timeProvider.GetTimestamp() };
+
     private void MakeKey(Slot slot, Epoch epoch)
     {
-        if (_ring.Replace(new SlotKey(slot, _ring.CreateKeyPair(), epoch, OwnTime)) is { } old)
+        if (_ring.Replace(NewKey(slot, _ring.CreateKeyPair(), epoch)) is { } old)
         {
             _retired.Add(old);
         }

@@ -23,7 +23,8 @@ public sealed class RotationOptions
 
     /// <summary>
     /// How old a key may become because a live peer still depends on it. Older than this it is replaced although the peer is cut off, unless too
-    /// many are (<see cref="MaxLaggingFraction"/>). Default: 15 minutes. Range: 1 second to 1 day.
+    /// many are (<see cref="MaxLaggingFraction"/>). Default: 15 minutes, which is too short for a <see cref="Period"/> above 5 minutes. Range: the period,
+    /// times <see cref="Slots"/> plus one, to 7 days; a key lives for the period times the slots, so with less it could never be kept for another turn.
     /// </summary>
     public TimeSpan MaxKeyAge { get; set; } = TimeSpan.FromMinutes(15);
 

@@ -88,4 +88,7 @@ internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTime
 {
     /// <summary>The latest epoch that it serves; later than <see cref="Epoch"/> if its replacement was deferred.</summary>
     public Epoch ServesEpoch { get; init; } = Epoch;
+
+    /// <summary>Since when this process has had it, as a timestamp of the TimeProvider: unlike a clock, nobody sets it back.</summary>
+    public long HeldSince { get; init; }
 }

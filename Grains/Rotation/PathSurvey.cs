@@ -10,14 +10,15 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </remarks>
 internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {
-    private readonly Dictionary<string, (PathStatus? Path, DateTimeOffset At)> _answers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (PathStatus? Path, long AskedAt)> _answers = new(StringComparer.Ordinal);
 
     /// <summary>Asks every other active silo at once.</summary>
     /// <param name="timeout">How long to wait for each.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The names of the nodes that answered.</returns>
-    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout)
+    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout)));
+        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout, cancellationToken)));
         return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
     }
 
@@ -25,7 +26,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     /// What is known about every node that this one has a peer for. A peer whose announcement a restarted silo has not got yet goes by its key: nobody
     /// knows what it does, and it may depend on what is there.
     /// </summary>
-    /// <param name="key">The key in question. What was said before it was made does not tell who uses it.</param>
+    /// <param name="key">The key in question. What was said before it was made does not tell who uses it, wherever the clock was set meanwhile.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
     /// <param name="heard">The nodes that hold our current announcement.</param>
@@ -41,7 +42,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
         return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
             group peer by peer.Peer.NodeName ?? peer.Peer.PublicKey.ToShortString() into node
             let hasAnswered = answered.Contains(node.Key)
-            let isKnown = _answers.TryGetValue(node.Key, out var said) && (hasAnswered || said.At >= key.CreatedAt)
+            let isKnown = _answers.TryGetValue(node.Key, out var said) && (hasAnswered || said.AskedAt >= key.HeldSince)
             let hasHandshake = node.Any(peer => peer.Slot == key.Slot && peer.Peer.LastHandshakeTime is not null)
             let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(key.Slot, key.ServesEpoch, announcement)
             select new PeerFacts(
@@ -56,14 +57,14 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
                 active.Contains(node.Key) && (isBehind || (hasHandshake && !heard.Contains(node.Key))))];
     }
 
-    private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout)
+    private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var sent = timeProvider.GetUtcNow();
+        var (sent, askedAt) = (timeProvider.GetUtcNow(), timeProvider.GetTimestamp());
         try
         {
-            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
+            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider, cancellationToken);
             clock.Note(nodeName, sent, reply.AnsweredAt, timeProvider.GetUtcNow());
-            _answers[nodeName] = (reply.Path, sent);
+            _answers[nodeName] = (reply.Path, askedAt);
             return nodeName;
         }
         catch (Exception)

@@ -31,54 +31,42 @@ internal sealed record PathSources(
 
 /// <summary>
 /// Plans the path to each peer: which slot carries the traffic, on which slots the pair has to shake hands, and which side starts. Does nothing
-/// itself; remembers only what no device shows: since when it has had a pair of keys, which pairs had a session, and which handshakes were
-/// started when.
+/// itself; what no device shows it has others remember: since when it has had a pair of keys (<see cref="KeyPairClock"/>), and which handshakes were
+/// started when (<see cref="HandshakeAttempts"/>).
 /// </summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed class PathPlanner
 {
-    /// <summary>After this time without a handshake the peer is removed and added again; twice as long each time, up to <see cref="MaxRetryAfter"/>.</summary>
-    /// <remarks>A second more than WireGuard's own retry (REKEY_TIMEOUT, 5 s), which a reset takes the place of.</remarks>
-    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(6);
-
-    /// <summary>The longest time between two such attempts.</summary>
-    public static readonly TimeSpan MaxRetryAfter = TimeSpan.FromMinutes(1);
-
     /// <summary>A session younger than this works for a while yet: REKEY_AFTER_TIME, whitepaper section 6.1.</summary>
     public static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(120);
-
-    /// <summary>After this time the side that does not start takes it that the other one still has the session that was lost here.</summary>
-    /// <remarks>If both have lost it, the starter's handshake is complete long before.</remarks>
-    public static readonly TimeSpan StarterPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>A session older than this is over at both ends: REJECT_AFTER_TIME, whitepaper section 6.1.</summary>
     public static readonly TimeSpan OverAfter = TimeSpan.FromSeconds(180);
 
-    private readonly Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), Attempt> _attempts = [];
-    private readonly HashSet<(Slot Slot, PublicKey Local, PublicKey Peer)> _proven = [];
-    private Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), DateTimeOffset> _wantedSince = [];
+    private readonly HandshakeAttempts _attempts = new();
 
     /// <summary>Since when each device has had its peers.</summary>
     public KeyPairClock Clock { get; } = new();
 
     /// <summary>How often a peer was reset.</summary>
-    public long Retries { get; private set; }
+    public long Retries => _attempts.Retries;
 
     /// <summary>Plans, and takes note of the handshakes that are started by it.</summary>
     public PathPlan Plan(PathSources sources)
     {
         var starts = new HashSet<(Slot, PublicKey)>();
         var resets = new HashSet<(Slot, PublicKey)>();
-        var wanted = new Dictionary<(Slot Slot, PublicKey Local, PublicKey Peer), DateTimeOffset>();
+        var wanted = new HashSet<HandshakePair>();
         var plan = Look(sources, (other, candidate) =>
         {
             var pair = Pair(sources.View, other, candidate.Slot);
-            wanted[pair] = _wantedSince.TryGetValue(pair, out var since) ? since : sources.Now;
-            var (isStarter, isReset) = Start(sources, other, candidate, pair, wanted[pair]);
+            _ = wanted.Add(pair);
+            _attempts.NoteWanted(pair, sources.Now);
+            var (isStarter, isReset) = Start(sources, other, candidate, pair);
             _ = isStarter && starts.Add((pair.Slot, pair.Peer));
             _ = isReset && resets.Add((pair.Slot, pair.Peer));
         });
-        _wantedSince = wanted;
+        _attempts.ForgetUnwanted(wanted);
         return plan with { Starts = starts, Resets = resets };
     }
 
@@ -110,18 +98,9 @@ internal sealed class PathPlanner
     }
 
     /// <summary>Forgets attempts with keys that are not used any more.</summary>
-    public void Forget(MeshView view)
-    {
-        var local = view.Keys.Select(key => key.KeyPair.PublicKey).ToHashSet();
-        var peers = view.Others.SelectMany(other => other.Slots).Select(slot => slot.PublicKey).ToHashSet();
-        foreach (var gone in _attempts.Keys.Where(IsGone).ToList())
-        {
-            _attempts.Remove(gone);
-        }
-
-        _proven.RemoveWhere(IsGone);
-        bool IsGone((Slot Slot, PublicKey Local, PublicKey Peer) pair) => !local.Contains(pair.Local) || !peers.Contains(pair.Peer);
-    }
+    public void Forget(MeshView view) => _attempts.ForgetExcept(
+        view.Keys.Select(key => key.KeyPair.PublicKey).ToHashSet(),
+        view.Others.SelectMany(other => other.Slots).Select(slot => slot.PublicKey).ToHashSet());
 
     private List<PathCandidate> Candidates(PathSources sources, PeerAnnouncement other)
     {
@@ -132,7 +111,11 @@ internal sealed class PathPlanner
             {
                 var peer = device.PublicKey == key.KeyPair.PublicKey ? device.Peers.FirstOrDefault(peer => peer.PublicKey == announced.PublicKey) : null;
                 var isProven = peer is not null && Clock.IsProven(key.Slot, peer);
-                _ = isProven && _proven.Add((key.Slot, key.KeyPair.PublicKey, announced.PublicKey));
+                if (isProven)
+                {
+                    _attempts.NoteProven(new HandshakePair(key.Slot, key.KeyPair.PublicKey, announced.PublicKey));
+                }
+
                 var isFresh = isProven && Clock.HandshakeAge(key.Slot, announced.PublicKey, sources.Now) < FreshFor;
                 candidates.Add(new PathCandidate(key.Slot, SlotLevel.Of(key.ServesEpoch, announced.ServesEpoch), isProven, isFresh));
             }
@@ -142,66 +125,31 @@ internal sealed class PathPlanner
     }
 
     // Whether this side is the one that starts, and whether an earlier start has to be given up for a new one.
-    private (bool IsStarter, bool IsDue) Start(
-        PathSources sources,
-        PeerAnnouncement other,
-        PathCandidate candidate,
-        (Slot Slot, PublicKey Local, PublicKey Peer) peer,
-        DateTimeOffset wantedSince)
+    private (bool IsStarter, bool IsDue) Start(PathSources sources, PeerAnnouncement other, PathCandidate candidate, HandshakePair pair)
     {
         var key = sources.View.Keys.First(key => key.Slot == candidate.Slot);
 
         // An acknowledgement counts for what was announced, not for a key that was made, or kept for another epoch, a moment ago: with the next
         // announcement the other side may be the one that starts.
-        var own = sources.Own?.Find(candidate.Slot) is { } published && published.PublicKey == peer.Local && published.ServesEpoch == key.ServesEpoch
+        var own = sources.Own?.Find(candidate.Slot) is { } published && published.PublicKey == pair.Local && published.ServesEpoch == key.ServesEpoch
             ? sources.Own
             : null;
         var hasPeerApplied = sources.Applied.Contains(other.NodeName);
-        var isStarter = HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied);
-        if (!isStarter
-            && !(own is not null && hasPeerApplied && HasLostSession(peer, candidate, wantedSince, sources.Now)))
+        if (HandshakeStarter.ShouldStart(candidate.Slot, own, other, hasPeerApplied))
         {
-            return (false, false);
+            return (true, _attempts.Start(pair, Session(sources, candidate, pair), sources.Now));
         }
 
         // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by itself.
-        if (!isStarter)
-        {
-            return (true, false);
-        }
-
-        // The other side may still send in a session that is not over, so that one must not be taken away: if it is ours to renew, the keepalive does
-        // that. One that is over is not renewed by a keepalive in time, so its peer begins afresh.
-        var isOver = candidate.IsProven && Clock.HandshakeAge(candidate.Slot, peer.Peer, sources.Now) >= OverAfter;
-        if (!_attempts.TryGetValue(peer, out var attempt))
-        {
-            _attempts[peer] = new Attempt(sources.Now, RetryAfter);
-            return (true, isOver);
-        }
-
-        if (sources.Now - attempt.At < attempt.Patience || (candidate.IsProven && !isOver))
-        {
-            return (true, false);
-        }
-
-        Retries++;
-        var longer = attempt.Patience * 2;
-        _attempts[peer] = new Attempt(sources.Now, longer < MaxRetryAfter ? longer : MaxRetryAfter);
-        return (true, true);
+        var hasLostSession = !candidate.IsProven && _attempts.IsStarterLate(pair, Clock.Since(pair.Slot, pair.Peer), sources.Now);
+        return (own is not null && hasPeerApplied && hasLostSession, false);
     }
 
-    // Somebody removed the peer from our device and the silo has put it back, or made the device again: the other side still has its session and sees
-    // no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same. A pair that had no use for the slot
-    // until now waits from now on, or both sides would start at once.
-    private bool HasLostSession(
-        (Slot Slot, PublicKey Local, PublicKey Peer) peer, PathCandidate candidate, DateTimeOffset wantedSince, DateTimeOffset now)
-    {
-        var patience = _proven.Contains(peer) ? StarterPatience : PersistentKeepalive.Patience;
-        return !candidate.IsProven && now - Clock.Since(peer.Slot, peer.Peer) >= patience && now - wantedSince >= patience;
-    }
+    private HandshakeSession Session(PathSources sources, PathCandidate candidate, HandshakePair pair) =>
+        !candidate.IsProven ? HandshakeSession.None
+        : Clock.HandshakeAge(candidate.Slot, pair.Peer, sources.Now) >= OverAfter ? HandshakeSession.Over
+        : HandshakeSession.Live;
 
-    private static (Slot Slot, PublicKey Local, PublicKey Peer) Pair(MeshView view, PeerAnnouncement other, Slot slot) =>
-        (slot, view.Keys.First(key => key.Slot == slot).KeyPair.PublicKey, other.Find(slot)!.PublicKey);
-
-    private sealed record Attempt(DateTimeOffset At, TimeSpan Patience);
+    private static HandshakePair Pair(MeshView view, PeerAnnouncement other, Slot slot) =>
+        new(slot, view.Keys.First(key => key.Slot == slot).KeyPair.PublicKey, other.Find(slot)!.PublicKey);
 }

@@ -35,9 +35,9 @@ internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node, IOptions
             .Result;
         failures.AddRange(ranges.Failures ?? []);
 
-        // What another validator reports is not said twice; a list without names would look wrong in every line.
-        var local = Value(node) ?? new NodeOptions();
-        if (NodeSourceChoice.IsKubernetes(options, Value(api) is { } known && NodeSourceChoice.IsApiKnown(known)))
+        // A list without names would look wrong in every line.
+        var local = node.ValueOrNull() ?? new NodeOptions();
+        if (NodeSourceChoice.IsKubernetes(options, api.ValueOrNull() is { } known && NodeSourceChoice.IsApiKnown(known)))
         {
             if (local.Address.Length == 0)
             {
@@ -51,19 +51,6 @@ internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node, IOptions
         }
 
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
-    }
-
-    private static T? Value<T>(IOptions<T> options)
-        where T : class
-    {
-        try
-        {
-            return options.Value;
-        }
-        catch (OptionsValidationException)
-        {
-            return null;
-        }
     }
 }
 
@@ -133,11 +120,33 @@ internal sealed class EncryptionOptionsValidator : IValidateOptions<EncryptionOp
 }
 
 /// <summary>Checks <see cref="WebOptions"/>.</summary>
-internal sealed class WebOptionsValidator : IValidateOptions<WebOptions>
+internal sealed class WebOptionsValidator(IOptions<ClusteringOptions> clustering) : IValidateOptions<WebOptions>
 {
+    private ClusteringOptions? Clustering => clustering.ValueOrNull();
+
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, WebOptions options) => new RangeCheck(WebOptions.SectionName)
         .Within(options.Port, 1, ushort.MaxValue, nameof(options.Port))
         .Holds(IPAddress.TryParse(options.Address, out _), $"Web:Address '{options.Address}' is not an IP address; 127.0.0.1 admits this machine only.")
+        .Holds(options.Port != Clustering?.SiloPort, $"Web:Port and Clustering:SiloPort are both {options.Port}; each needs one of its own.")
+        .Holds(options.Port != Clustering?.GatewayPort, $"Web:Port and Clustering:GatewayPort are both {options.Port}; each needs one of its own.")
         .Result;
+}
+
+/// <summary>Options that a validator compares with its own.</summary>
+internal static class ComparedOptions
+{
+    /// <summary>The options, or <see langword="null"/> if they are wrong: another validator reports that, and nothing is said twice.</summary>
+    public static T? ValueOrNull<T>(this IOptions<T> options)
+        where T : class
+    {
+        try
+        {
+            return options.Value;
+        }
+        catch (OptionsValidationException)
+        {
+            return null;
+        }
+    }
 }

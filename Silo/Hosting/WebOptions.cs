@@ -9,7 +9,7 @@ public sealed class WebOptions
     /// <summary>Address on which it listens. Default: 127.0.0.1. It has no authentication.</summary>
     public string Address { get; set; } = "127.0.0.1";
 
-    /// <summary>TCP port. Default: 8080. Range: 1 to 65535.</summary>
+    /// <summary>TCP port. Default: 8080. Range: 1 to 65535, but neither <c>Clustering:SiloPort</c> nor <c>Clustering:GatewayPort</c>.</summary>
     public int Port { get; set; } = 8080;
 }
 

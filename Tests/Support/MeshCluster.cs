@@ -52,6 +52,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <param name="period">Length of an epoch; a day by default, so that nothing rotates by itself.</param>
     public static async Task<MeshCluster> Start(int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null)
     {
+        var length = period ?? TimeSpan.FromDays(1);
         var logs = new LogRecorder();
         var links = Enumerable.Range(0, MaxNodes).ToDictionary(Name, _ => new FakeLinkClient());
         var devices = links.ToDictionary(link => link.Key, link => new FakeWireGuardClient(link.Value));
@@ -81,7 +82,7 @@ internal sealed class MeshCluster : IAsyncDisposable
                 .AddFilter<LogRecorder>("Orleans.WireGuard", LogLevel.Information).AddProvider(logs));
             silo.AddWireGuardGrains().UseSiloDefaults();
             silo.Services.PostConfigure<SiloOptions>(silo => silo.SiloName = name);
-            silo.Services.Configure<RotationOptions>(rotation => rotation.Period = period ?? TimeSpan.FromDays(1));
+            silo.Services.Configure<RotationOptions>(rotation => (rotation.Period, rotation.MaxKeyAge) = (length, length * 7));
             silo.Services.Configure<DeviceOptions>(device => device.StartUserspace = true);
             silo.Services.AddSingleton<INodeRosterSource>(new FakeRosterSource(MaxNodes));
             silo.Services.AddSingleton<IWireGuardClient>(devices[name]);

@@ -9,13 +9,6 @@ using Orleans.WireGuard.Tests.EndToEnd;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>A device as <c>wg show all dump</c> has it, without what a test must not see.</summary>
-/// <param name="Name">Interface.</param>
-/// <param name="PublicKey">The key in use; <see langword="null"/> if the device has none.</param>
-/// <param name="Port">UDP port.</param>
-/// <param name="Peers">Peers by public key, with the time of their latest handshake in Unix seconds; 0 for none.</param>
-internal sealed record DeviceView(string Name, string? PublicKey, int Port, IReadOnlyDictionary<string, long> Peers);
-
 /// <summary>A mesh that rotates fast while something goes wrong, and the moments of a rotation as <c>wg</c> shows them.</summary>
 /// <remarks>
 /// Nothing here reads our own code's state: a node's jitter is the phase in which its keys are seen to change. A moment that lasts only
@@ -182,45 +175,35 @@ internal sealed class RotatingMesh : IAsyncDisposable
             Period * 3,
             Poll);
         await Delay(Period - lead);
-        return (after.FirstOrDefault(device => device.PublicKey is null || before.Any(old => old.PublicKey == device.PublicKey)) ?? after[0]).Port;
+        return (after.FirstOrDefault(device => device.PublicKey is null || before.Any(old => old.PublicKey == device.PublicKey)) ?? after[0]).ListenPort;
     }
 
     /// <summary>Waits until a node's device on this port has another key.</summary>
     /// <returns>The new key.</returns>
     public async Task<string> UntilNewKey(NodePlan node, int port)
     {
-        var old = (await Devices(node)).Single(device => device.Port == port).PublicKey;
+        var old = (await Devices(node)).Single(device => device.ListenPort == port).PublicKey;
         string? key = null;
         await Until(
-            async () => (key = (await Devices(node)).SingleOrDefault(device => device.Port == port)?.PublicKey) is not null && key != old,
+            async () => (key = (await Devices(node)).SingleOrDefault(device => device.ListenPort == port)?.PublicKey) is not null && key != old,
             $"a new key of {node.Name} on port {port}",
             Period * 2,
             Poll);
         return key!;
     }
 
-    /// <summary>The devices of a node.</summary>
-    public async Task<IReadOnlyList<DeviceView>> Devices(NodePlan node)
+    /// <summary>The devices of a node, by slot.</summary>
+    public async Task<IReadOnlyList<DeviceDump>> Devices(NodePlan node)
     {
         var output = (await Harness.RunAsync(node, _token, "wg", "show", "all", "dump")).EnsureSuccess().Output;
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')).GroupBy(fields => fields[0]).Select(lines =>
-        {
-            // Five fields for a device, of which the second is its private key, and nine for a peer: wg(8).
-            var device = lines.Single(fields => fields.Length == 5);
-            return new DeviceView(
-                lines.Key,
-                device[2] == "(none)" ? null : device[2],
-                int.Parse(device[3], CultureInfo.InvariantCulture),
-                lines.Where(fields => fields.Length == 9).ToDictionary(fields => fields[1], fields => long.Parse(fields[5], CultureInfo.InvariantCulture)));
-        })];
+        return DeviceDump.ParseAll(output, MeshPlan.DeviceNames, static _ => { });
     }
 
     /// <summary>Whether a node holds a key as a peer.</summary>
-    public async Task<bool> Holds(NodePlan holder, string key) => (await Devices(holder)).Any(device => device.Peers.ContainsKey(key));
+    public async Task<bool> Holds(NodePlan holder, string key) => (await Peers(holder, key)).Any();
 
     /// <summary>Whether a node has shaken hands with a key.</summary>
-    public async Task<bool> HasShakenHands(NodePlan holder, string key) =>
-        (await Devices(holder)).Any(device => device.Peers.GetValueOrDefault(key) > 0);
+    public async Task<bool> HasShakenHands(NodePlan holder, string key) => (await Peers(holder, key)).Any(peer => peer.LatestHandshake is not null);
 
     /// <summary>A node's own status, as <c>owg status -o json</c> on another node has it; fields of NodeStatus.</summary>
     public Task<JsonElement> Status(NodePlan node, NodePlan askedOn) => NodeStatusQuery.Read(Harness, askedOn, node, _token);
@@ -258,4 +241,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => Harness.DisposeAsync();
+
+    private async Task<IEnumerable<PeerDump>> Peers(NodePlan holder, string key) =>
+        (await Devices(holder)).SelectMany(device => device.Peers).Where(peer => peer.PublicKey == key);
 }

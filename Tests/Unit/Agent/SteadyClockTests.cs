@@ -16,18 +16,4 @@ public sealed class SteadyClockTests
         time.Elapsed = TimeSpan.FromSeconds(1);
         Assert.Equal(TestMesh.Start.AddSeconds(1), clock.Now);
     }
-
-    // FakeTimeProvider takes its timestamps from the clock that can be set.
-    private sealed class SettableTime : TimeProvider
-    {
-        public TimeSpan SetBy { get; set; }
-
-        public TimeSpan Elapsed { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override DateTimeOffset GetUtcNow() => TestMesh.Start + SetBy + Elapsed;
-
-        public override long GetTimestamp() => Elapsed.Ticks;
-    }
 }

@@ -79,6 +79,24 @@ public sealed class DeliveryLedgerTests
         Assert.Empty(_ledger.AppliedNodes([Silo(2, 2), Third]));
     }
 
+    // Who holds it chooses a slot by it, whether the device has been written or not; who refused it, or did not answer, goes by the one before.
+    [Fact]
+    public void HeldNodes_HeldOrApplied_AreAmongThem()
+    {
+        var (fourth, fifth) = (Silo(4, 1), Silo(5, 1));
+        SiloAddress[] members = [Second, Third, fourth, fifth, Silo(6, 1)];
+        _ledger.Begin(Announcement, TestMesh.Start);
+        Record(Second, "node-2", AnnouncementOutcome.Applied, null, 10);
+        Record(Third, "node-3", AnnouncementOutcome.Held, null, 10);
+        Record(fourth, "node-4", AnnouncementOutcome.UnknownNode, null, 10);
+        Record(fifth, "node-5", null, "no answer", 10);
+        Assert.Equal(["node-2", "node-3"], _ledger.HeldNodes(members).Order());
+        Assert.Equal(["node-3"], _ledger.HeldNodes([Silo(2, 2), Third]));
+
+        _ledger.Begin(TestMesh.Announce(1, revision: 1), TestMesh.Start);
+        Assert.Empty(_ledger.HeldNodes(members));
+    }
+
     private static SiloAddress Silo(int node, int generation) => SiloAddress.New(new IPEndPoint(TestMesh.Address(node), 11111), generation);
 
     private void Record(SiloAddress silo, string name, AnnouncementOutcome? outcome, string? problem, int afterMilliseconds) =>

@@ -63,6 +63,8 @@ public sealed class ConfigMapTests
         var node = Microsoft.Extensions.Options.Options.Create(new NodeOptions { Name = "node-1", Address = "10.0.0.4" });
         Assert.True(new NodeOptionsValidator().Validate(null, node.Value).Succeeded);
         Assert.True(new ClusteringOptionsValidator().Validate(null, Get<ClusteringOptions>(configuration)).Succeeded);
+        var clustering = Microsoft.Extensions.Options.Options.Create(Get<ClusteringOptions>(configuration));
+        Assert.True(new WebOptionsValidator(clustering).Validate(null, Get<WebOptions>(configuration)).Succeeded);
         Assert.True(new DeviceOptionsValidator().Validate(null, Get<DeviceOptions>(configuration)).Succeeded);
         var messaging = Microsoft.Extensions.Options.Options.Create(new Orleans.Configuration.SiloMessagingOptions());
         Assert.True(new RotationOptionsValidator(messaging).Validate(null, Get<RotationOptions>(configuration)).Succeeded);

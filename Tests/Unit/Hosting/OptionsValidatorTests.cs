@@ -19,7 +19,7 @@ public sealed class OptionsValidatorTests
         Assert.True(new RotationOptionsValidator(Messaging).Validate(null, new RotationOptions()).Succeeded);
         Assert.True(new ClusteringOptionsValidator().Validate(null, new ClusteringOptions()).Succeeded);
         Assert.True(new DeviceOptionsValidator().Validate(null, new DeviceOptions()).Succeeded);
-        Assert.True(new WebOptionsValidator().Validate(null, new WebOptions()).Succeeded);
+        Assert.True(Web(_ => { }).Succeeded);
         Assert.True(new EncryptionOptionsValidator().Validate(null, new EncryptionOptions()).Succeeded);
     }
 
@@ -45,13 +45,26 @@ public sealed class OptionsValidatorTests
     [Fact]
     public void Validate_Rotation_HoldsItsRanges()
     {
-        CheckRange("Rotation:Period", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), OneTick, value => Rotation(options => options.Period = value));
+        CheckRange(
+            "Rotation:Period",
+            TimeSpan.FromSeconds(1),
+            TimeSpan.FromDays(1),
+            OneTick,
+            value => Rotation(options => (options.Period, options.MaxKeyAge) = (value, TimeSpan.FromDays(7))));
         CheckRange("Rotation:Slots", 1, 2, 1, value => Rotation(options => options.Slots = value));
         CheckRange("Rotation:GracePeriod", TimeSpan.Zero, TimeSpan.FromHours(1), OneTick, value => Rotation(options => options.GracePeriod = value));
-        CheckRange("Rotation:MaxKeyAge", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), OneTick, value => Rotation(options => options.MaxKeyAge = value));
+        CheckRange("Rotation:MaxKeyAge", Minutes(6), TimeSpan.FromDays(7), OneTick, value => Rotation(options => options.MaxKeyAge = value));
+        CheckRange("Rotation:MaxKeyAge", Minutes(4), TimeSpan.FromDays(7), OneTick, value => Rotation(options => (options.Slots, options.MaxKeyAge) = (1, value)));
         CheckBounds("Rotation:MaxLaggingFraction", 0, 1, -0.01, 1.01, value => Rotation(options => options.MaxLaggingFraction = value));
         AssertFails("NaN", Rotation(options => options.MaxLaggingFraction = double.NaN));
         CheckRange("Rotation:ApplyTimeout", Milliseconds(100), ResponseTimeout - OneTick, OneTick, value => Rotation(options => options.ApplyTimeout = value));
+    }
+
+    [Fact]
+    public void Validate_PeriodTooLongForTheDefaultMaxKeyAge_SaysWhatToGive()
+    {
+        Assert.True(Rotation(options => options.Period = Minutes(5)).Succeeded);
+        AssertFails("MaxKeyAge must be from 03:00:00 to 7.00:00:00, not 00:15:00", Rotation(options => options.Period = TimeSpan.FromHours(1)));
     }
 
     // Orleans would give up the call first, with an exception that says nothing of the setting.
@@ -91,8 +104,10 @@ public sealed class OptionsValidatorTests
     [Fact]
     public void Validate_Web_HoldsItsRules()
     {
-        CheckRange("Web:Port", 1, 65535, 1, value => new WebOptionsValidator().Validate(null, new WebOptions { Port = value }));
-        AssertFails("'*'", new WebOptionsValidator().Validate(null, new WebOptions { Address = "*" }));
+        CheckRange("Web:Port", 1, 65535, 1, value => Web(options => options.Port = value));
+        AssertFails("'*'", Web(options => options.Address = "*"));
+        AssertFails("Web:Port and Clustering:SiloPort are both 11111", Web(options => options.Port = 11111));
+        AssertFails("Web:Port and Clustering:GatewayPort are both 30000", Web(options => options.Port = 30000));
     }
 
     [Fact]
@@ -130,6 +145,9 @@ public sealed class OptionsValidatorTests
     private static ValidateOptionsResult Api(Action<KubernetesApiOptions> change) => new KubernetesApiOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Clustering(Action<ClusteringOptions> change) => new ClusteringOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Web(Action<WebOptions> change) =>
+        new WebOptionsValidator(Options.Create(new ClusteringOptions())).Validate(null, Changed(change));
 
     private static T Changed<T>(Action<T> change)
         where T : new()

@@ -92,6 +92,7 @@ public sealed class ProbeTests
 
         Assert.Equal("PRIVATE=", privateKey);
         Assert.Equal("PUBLIC=", dump.PublicKey);
+        Assert.Equal(51871, dump.ListenPort);
         Assert.Equal("PEER=", dump.PeerFor("10.244.2.0/24")!.PublicKey);
         Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(1_700_000_000), dump.Peers[0].LatestHandshake);
         Assert.Equal((11, 22), (dump.Peers[0].ReceiveBytes, dump.Peers[0].TransmitBytes));
@@ -111,7 +112,8 @@ public sealed class ProbeTests
     [Theory]
     [InlineData("")]
     [InlineData("SECRET")]
-    [InlineData("SECRET\tb\tc\td\ne\tf")]
+    [InlineData("SECRET\tb\t1\td\ne\tf")]
+    [InlineData("SECRET\tb\tc\td")]
     public void DeviceDump_SomethingElse_ThrowsWithoutQuotingIt(string text) => Assert.DoesNotContain(
         "SECRET", Assert.Throws<FormatException>(() => DeviceDump.Parse(text, out _)).Message, StringComparison.Ordinal);
 
@@ -155,7 +157,7 @@ public sealed class ProbeTests
         (string?, string?)[] keys = [("A", "B"), ("A", null), ("A", "C"), (null, "C"), ("D", "C")];
         for (var i = 0; i < keys.Length; i++)
         {
-            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>> { ["node-1"] = [new(keys[i].Item1, []), new(keys[i].Item2, [])] }));
+            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>> { ["node-1"] = [new(keys[i].Item1, 51871, []), new(keys[i].Item2, 51872, [])] }));
         }
 
         Assert.Equal(["A", "B", "C", "D"], history.Of("node-1").Select(use => use.PublicKey));
@@ -236,7 +238,7 @@ public sealed class ProbeTests
         });
 
     // Slot 0 in use, slot 1 idle.
-    private static IReadOnlyList<DeviceDump> Devices(string key, PeerDump peer) => [new(key, [peer]), new(null, [])];
+    private static IReadOnlyList<DeviceDump> Devices(string key, PeerDump peer) => [new(key, 51871, [peer]), new(null, 51872, [])];
 
     private static PeerDump Peer(string key, string allowedIP) => new(key, "192.168.100.9:51871", [allowedIP], null, 0, 0);
 }

@@ -191,7 +191,7 @@ public sealed class ProofEvaluationTests
 
     private static DeviceSample Devices(string key = "key", long received = 10, string own = "own") => new(Start, Three.Nodes.ToDictionary(
         n => n.Name,
-        n => (IReadOnlyList<DeviceDump>)[new DeviceDump(own, [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])]));
+        n => (IReadOnlyList<DeviceDump>)[new DeviceDump(own, MeshPlan.WireGuardPort, [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])]));
 
     private static MeshStatus Status(int agreements, int agreeing, string? problem) => new(
         Two.Nodes.ToDictionary(n => n.Name, n => new NodeView(n.Name, 1, 2, new Dictionary<string, DateTimeOffset>(), problem)), agreements, agreeing);

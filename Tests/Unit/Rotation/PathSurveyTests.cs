@@ -10,12 +10,13 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 public sealed class PathSurveyTests : IDisposable
 {
     private readonly KeyPair _keyPair = KeyPair.Create();
+    private readonly SettableTime _time = new();
     private readonly PathSurvey _survey;
 
     public PathSurveyTests()
     {
         var membership = new FakeMembership(1, 2);
-        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(TimeProvider.System), TimeProvider.System);
+        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(_time), _time);
     }
 
     // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.
@@ -50,17 +51,40 @@ public sealed class PathSurveyTests : IDisposable
     }
 
     // When it said so, it could not use the key.
-    [Fact]
-    public async Task Facts_AnswerOfBeforeTheKeyWasMade_DoesNotCount()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-60)]
+    [InlineData(60)]
+    public async Task Facts_AnswerOfBeforeTheKeyWasMade_DoesNotCount(int clockSetBySeconds)
     {
-        _ = await _survey.Ask(TimeSpan.FromSeconds(1));
-        Assert.True(Facts(Slot.One, "node-2").IsPathKnown);
-        Assert.False(Facts(Slot.One, "node-2", createdAt: DateTimeOffset.MaxValue).IsPathKnown);
+        var older = NewKey();
+        _time.Elapsed += TimeSpan.FromSeconds(1);
+        _ = await _survey.Ask(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        _time.Elapsed += TimeSpan.FromSeconds(1);
+        _time.SetBy = TimeSpan.FromSeconds(clockSetBySeconds);
+        Assert.False(Facts(NewKey(), "node-2").IsPathKnown);
+        Assert.True(Facts(older, "node-2").IsPathKnown);
+    }
+
+    // Or what every peer says would be lost at once.
+    [Fact]
+    public async Task Facts_ClockWasSetBackBeforeTheAnswer_CountsIt()
+    {
+        var key = NewKey();
+        _time.SetBy = TimeSpan.FromSeconds(-60);
+        _time.Elapsed += TimeSpan.FromSeconds(1);
+        _ = await _survey.Ask(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        Assert.True(Facts(key, "node-2").IsPathKnown);
     }
 
     public void Dispose() => _keyPair.Dispose();
 
-    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, DateTimeOffset? createdAt = null)
+    private SlotKey NewKey(Slot slot = default) => new(slot, _keyPair, new Epoch(1), _time.GetUtcNow()) { HeldSince = _time.GetTimestamp() };
+
+    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null) =>
+        Facts(NewKey(question), nodeName, announcement, heard);
+
+    private PeerFacts Facts(SlotKey question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null)
     {
         var announcements = new Dictionary<string, PeerAnnouncement>();
         if (announcement is not null)
@@ -71,7 +95,7 @@ public sealed class PathSurveyTests : IDisposable
         var peer = new PeerStatus(nodeName, TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
         var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
         return Assert.Single(_survey.Facts(
-            new SlotKey(question, _keyPair, new Epoch(1), createdAt ?? default),
+            question,
             new AgentSnapshot([device], null, 1),
             new HashSet<string>(),
             heard ?? new HashSet<string> { "node-2" },

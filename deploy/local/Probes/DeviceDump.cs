@@ -14,9 +14,10 @@ internal sealed record PeerDump(
 
 /// <summary>A WireGuard device as the <c>wg</c> tool sees it: evidence that owes nothing to our own code.</summary>
 /// <param name="PublicKey">Base64 of the key in use; <see langword="null"/> if the device has none.</param>
+/// <param name="ListenPort">UDP port.</param>
 /// <param name="Peers">In the order of the tool.</param>
 /// <remarks>The private key is handed out beside it, never inside: a record prints its members.</remarks>
-internal sealed record DeviceDump(string? PublicKey, IReadOnlyList<PeerDump> Peers)
+internal sealed record DeviceDump(string? PublicKey, int ListenPort, IReadOnlyList<PeerDump> Peers)
 {
     private const string None = "(none)";
 
@@ -38,7 +39,7 @@ internal sealed record DeviceDump(string? PublicKey, IReadOnlyList<PeerDump> Pee
         }
 
         privateKey = device[0] == None ? null : device[0];
-        return new DeviceDump(device[1] == None ? null : device[1], [.. lines.Skip(1).Select(ParsePeer)]);
+        return new DeviceDump(device[1] == None ? null : device[1], (int)Number(device[2]), [.. lines.Skip(1).Select(ParsePeer)]);
     }
 
     /// <summary>Parses the output of <c>wg show all dump</c>: the same lines, each with the name of its device before it.</summary>

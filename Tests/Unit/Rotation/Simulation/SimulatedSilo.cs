@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.Timers;
@@ -146,33 +145,11 @@ internal sealed class SimulatedSilo : IDisposable
     }
 
     private T Activate<T>(Mailbox turns, T grain)
-        where T : Grain
-    {
-        var timers = new SimulatedTimers(_clock, turns);
-        var services = Stub.Of<IServiceProvider>((_, arguments) => (Type)arguments[0]! == typeof(ITimerRegistry) ? timers : null);
-        var id = GrainId.Create("node", Machine.Name);
-        SetContext(grain, Stub.Of<IGrainContext>((member, _) => member.Name switch
-        {
-            "get_GrainId" => id,
-            "get_ActivationServices" => services,
-            _ => null,
-        }));
-        var factory = Stub.Of<IGrainFactory>((member, _) => member.ReturnType == typeof(IPeerGrain) ? _peer : Keeper);
-        Runtime(grain) = Stub.Of<IGrainRuntime>((member, _) => member.Name switch
-        {
-            "get_GrainFactory" => factory,
-            "get_TimerRegistry" => timers,
-            "get_ServiceProvider" => services,
-            _ => null,
-        });
-        return grain;
-    }
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_GrainContext")]
-    private static extern void SetContext(Grain grain, IGrainContext context);
-
-    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "<Runtime>k__BackingField")]
-    private static extern ref IGrainRuntime Runtime(Grain grain);
+        where T : Grain => UnhostedGrain.SetUp(
+            grain,
+            Machine.Name,
+            new SimulatedTimers(_clock, turns),
+            Stub.Of<IGrainFactory>((member, _) => member.ReturnType == typeof(IPeerGrain) ? _peer : Keeper));
 }
 
 /// <summary>Grain timers in virtual time; each call of one is a turn of its grain, unless it interleaves.</summary>

@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
+namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>An object that implements a wide interface by one function, for the few members of it that anybody calls.</summary>
 /// <remarks>A class that implements a grain interface would be taken for a grain by the clusters of other tests.</remarks>

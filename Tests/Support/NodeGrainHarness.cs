@@ -1,0 +1,116 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.Timers;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>
+/// The NodeGrain of node 1, alone in its mesh, with two slots and without Orleans: sources that the test sets, devices that do what they are told, a
+/// clock that stands still. Nothing happens by itself.
+/// </summary>
+internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
+{
+    private readonly Identity _identity = new();
+    private Func<Task>? _turn;
+
+    /// <summary>Makes a grain with an empty key ring.</summary>
+    public NodeGrainHarness()
+    {
+        var membership = new FakeMembership(1);
+        var members = new MeshMembers(membership, membership);
+        var roster = new FakeRosterSource(0);
+        roster.Set(TestMesh.Roster(1));
+        var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
+        Grain = UnhostedGrain.SetUp(
+            new NodeGrain(
+                membership, Ring, _identity, new AnnouncementStore(roster, Time), Ledger, members, roster, this, Stub.Of<IPeerServiceClient>((_, _) => null),
+                new MeshClock(Time), Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, NullLogger<NodeGrain>.Instance),
+            membership.Name,
+            this,
+            Stub.Of<IGrainFactory>((_, _) => peer));
+        _ = Grain.OnActivateAsync(CancellationToken.None);
+    }
+
+    /// <summary>How it rotates.</summary>
+    public RotationOptions Rotation { get; } = new();
+
+    /// <summary>The clock.</summary>
+    public FakeTimeProvider Time { get; } = new(TestMesh.Start);
+
+    /// <summary>The node's keys.</summary>
+    public KeyRing Ring { get; } = new();
+
+    /// <summary>What it has announced last.</summary>
+    public DeliveryLedger Ledger { get; } = new();
+
+    /// <summary>Everything that it announced.</summary>
+    public List<PeerAnnouncement> Published { get; } = [];
+
+    /// <summary>What becomes of a pass over the devices.</summary>
+    public Func<CancellationToken, Task<bool>> OnReconcile { get; set; } = static _ => Task.FromResult(true);
+
+    /// <summary>The grain.</summary>
+    public NodeGrain Grain { get; }
+
+    /// <inheritdoc/>
+    public AgentSnapshot Snapshot { get; set; } = new([], null, 1);
+
+    /// <summary>Puts a key into its slot, and counts the ring as complete.</summary>
+    /// <returns>The key.</returns>
+    public SlotKey AddKey(Slot slot, long epoch, long servesEpoch)
+    {
+        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow()) { ServesEpoch = new Epoch(servesEpoch) };
+        _ = Ring.Replace(key);
+        Ring.Settle();
+        return key;
+    }
+
+    /// <summary>Has the grain's timer fire.</summary>
+    public Task Turn() => _turn!();
+
+    /// <inheritdoc/>
+    public ushort GetListenPort(Slot slot) => (ushort)(TestMesh.ListenPort + slot.Index);
+
+    /// <inheritdoc/>
+    public void RequestReconcile()
+    {
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> Reconcile(CancellationToken cancellationToken) => OnReconcile(cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken) => Task.FromResult<KeyPair?>(null);
+
+    /// <inheritdoc/>
+    public IGrainTimer RegisterGrainTimer<TState>(
+        IGrainContext grainContext, Func<TState, CancellationToken, Task> callback, TState state, GrainTimerCreationOptions options)
+    {
+        _turn = () => callback(state, CancellationToken.None);
+        return Stub.Of<IGrainTimer>((_, _) => null);
+    }
+
+    /// <inheritdoc/>
+    public IDisposable RegisterTimer(IGrainContext grainContext, Func<object?, Task> callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Ring.Dispose();
+        _identity.Dispose();
+    }
+
+    private AnnouncementReceipt Publish(PeerAnnouncement announcement)
+    {
+        Published.Add(announcement);
+        Ledger.Begin(announcement, Time.GetUtcNow());
+        return new AnnouncementReceipt(announcement.NodeName, AnnouncementOutcome.Held, announcement.Sequence);
+    }
+}

@@ -1,0 +1,110 @@
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Rotation;
+
+/// <summary>What the NodeGrain does in one turn, and what it leaves to the next.</summary>
+public sealed class NodeGrainTests : IDisposable
+{
+    // Orleans gives up a call after 10 s (SiloDefaults), with an exception that says nothing of devices.
+    private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(7);
+    private static readonly TimeSpan CallPatienceAfterFailure = TimeSpan.FromSeconds(2);
+
+    private readonly NodeGrainHarness _node = new();
+    private readonly TaskCompletionSource _hangs = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    // The key of the other slot was just kept for another epoch, and nobody knows: by what is announced, traffic belongs on the slot that drains.
+    [Fact]
+    public async Task Turn_AnnouncementIsDue_RetiresNoKeyBeforeItIsAnnounced()
+    {
+        _node.Time.Advance(_node.Rotation.Period / 2);
+        var due = new RotationSchedule(TestMesh.Name(1), _node.Rotation.Period, _node.Rotation.Slots).KeyEpoch(_node.Time.GetUtcNow());
+        var kept = _node.AddKey(due.Slot, due.Value - 2, servesEpoch: due.Value);
+        var draining = _node.AddKey(new Slot((byte)(1 - due.Slot.Index)), due.Value - 3, servesEpoch: due.Value - 1);
+        _node.Time.Advance(_node.Rotation.GracePeriod);
+
+        await _node.Turn();
+        Assert.Equal(draining, _node.Ring.Find(draining.Slot));
+        Assert.Equal([kept.Slot, draining.Slot], _node.Published.Single().Slots.Select(slot => slot.Slot).OrderByDescending(slot => slot == due.Slot));
+
+        await _node.Turn();
+        Assert.Null(_node.Ring.Find(draining.Slot));
+        Assert.Equal([kept.Slot], _node.Published[^1].Slots.Select(slot => slot.Slot));
+    }
+
+    // By it answers are told that are older than the key.
+    [Fact]
+    public async Task Turn_NewKeys_AreHeldFromThenOn()
+    {
+        await _node.Turn();
+        var first = _node.Time.GetTimestamp();
+        Assert.Equal([first, first], _node.Ring.Keys.Select(key => key.HeldSince));
+
+        _node.Time.Advance(TimeSpan.FromSeconds(1));
+        _ = await _node.Grain.Rotate(Token);
+        Assert.Equal([first, _node.Time.GetTimestamp()], _node.Ring.Keys.Select(key => key.HeldSince).Order());
+    }
+
+    // A pass that takes four seconds, and one that does not end, are together less than each of them may take.
+    [Fact]
+    public async Task Advance_DevicesHangHalfway_FailsBeforeOrleansGivesUp()
+    {
+        _node.Time.Advance(_node.Rotation.Period / 2);
+        await _node.Turn();
+        var slow = TimeSpan.FromSeconds(4);
+        _node.OnReconcile = token =>
+        {
+            _node.OnReconcile = Hang;
+            return TakesAWhile(slow, token);
+        };
+
+        var call = _node.Grain.Advance(Token);
+        _node.Time.Advance(slow);
+        await Within(_hangs.Task);
+        Assert.False(call.IsCompleted);
+        _node.Time.Advance(CallPatience - slow);
+        Assert.Contains("within 00:00:07: no answer", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+    }
+
+    // It waited for the call before it, or for a turn of the timer that took as long.
+    [Fact]
+    public async Task Rotate_DevicesHaveJustFailed_FailsSoonUntilTheyRecover()
+    {
+        await _node.Turn();
+        _node.OnReconcile = Hang;
+        var call = _node.Grain.Rotate(Token);
+        _node.Time.Advance(_node.Rotation.ApplyTimeout);
+        _ = await Assert.ThrowsAsync<RotationFailedException>(() => Within(call));
+
+        call = _node.Grain.Rotate(Token);
+        _node.Time.Advance(CallPatienceAfterFailure);
+        _ = await Assert.ThrowsAsync<RotationFailedException>(() => Within(call));
+
+        _node.Snapshot = _node.Snapshot with { CompletedPasses = _node.Snapshot.CompletedPasses + 1 };
+        _node.OnReconcile = token => TakesAWhile(CallPatienceAfterFailure * 2, token);
+        call = _node.Grain.Rotate(Token);
+        _node.Time.Advance(CallPatienceAfterFailure * 2);
+        Assert.Equal(_node.Published[^1].Sequence, (await Within(call)).Sequence);
+    }
+
+    public void Dispose() => _node.Dispose();
+
+    private static async Task<T> Within<T>(Task<T> task) => await task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+
+    private static Task Within(Task task) => task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+
+    private async Task<bool> TakesAWhile(TimeSpan time, CancellationToken cancellationToken)
+    {
+        await Task.Delay(time, _node.Time, cancellationToken);
+        return true;
+    }
+
+    private async Task<bool> Hang(CancellationToken cancellationToken)
+    {
+        _hangs.TrySetResult();
+        await Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, cancellationToken);
+        return true;
+    }
+}
