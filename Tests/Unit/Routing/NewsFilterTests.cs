@@ -80,6 +80,7 @@ public sealed class NewsFilterTests
     [InlineData(RTM_NEWROUTE, 100, "::/0", KernelNews.Underlay)]
     [InlineData(RTM_NEWROUTE, 254, "fd00::/64", KernelNews.Underlay)]
     [InlineData(RTM_NEWROUTE, 254, "fd00::9/128", KernelNews.Underlay)]
+    [InlineData(RTM_NEWROUTE, 254, "fd00::3/128", KernelNews.None)]
     [InlineData(RTM_NEWROUTE, 254, "fd00::a/128", KernelNews.None)]
     [InlineData(RTM_NEWROUTE, 254, "fd00::4/126", KernelNews.None)]
     [InlineData(RTM_NEWROUTE, 254, "fd01::/64", KernelNews.None)]
