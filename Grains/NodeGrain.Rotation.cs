@@ -119,7 +119,7 @@ internal sealed partial class NodeGrain
             new RotationSituation(
                 OwnTime - key?.CreatedAt, overdue, _rotation.ActiveFreeze(OwnTime) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
             _options.Period,
-            _options.MaxKeyAge,
+            _options.EffectiveMaxKeyAge,
             _options.MaxLaggingFraction);
     }
 

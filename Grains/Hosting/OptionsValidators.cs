@@ -32,9 +32,9 @@ internal sealed class RotationOptionsValidator(IOptions<SiloMessagingOptions> me
         .Within(options.Slots, 1, Slot.Count, nameof(options.Slots))
         .Within(options.GracePeriod, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(options.GracePeriod))
         .Holds(
-            options.MaxKeyAge >= MinMaxKeyAge(options) && options.MaxKeyAge <= MaxMaxKeyAge,
+            options.MaxKeyAge is not { } age || (age >= MinMaxKeyAge(options) && age <= MaxMaxKeyAge),
             $"Rotation:MaxKeyAge must be from {MinMaxKeyAge(options)} to {MaxMaxKeyAge}, not {options.MaxKeyAge}: with Slots {options.Slots} a key lives {options.Slots} times the Period of "
-            + $"{options.Period}, and with less than one more no peer that depends on it could be waited for. Give a longer MaxKeyAge or a shorter Period.")
+            + $"{options.Period}, and with less than one more no peer that depends on it could be waited for. Give a longer MaxKeyAge, none at all, or a shorter Period.")
         .Within(options.MaxLaggingFraction, 0, 1, nameof(options.MaxLaggingFraction))
         .WithinCall(options.ApplyTimeout, TimeSpan.FromMilliseconds(100), messaging.Value.ResponseTimeout, nameof(options.ApplyTimeout))
         .Result;

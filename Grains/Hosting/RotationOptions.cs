@@ -23,10 +23,11 @@ public sealed class RotationOptions
 
     /// <summary>
     /// How old a key may become because a live peer still depends on it. Older than this it is replaced although the peer is cut off, unless too
-    /// many are (<see cref="MaxLaggingFraction"/>). Default: 15 minutes, which is too short for a <see cref="Period"/> above 5 minutes. Range: the period,
-    /// times <see cref="Slots"/> plus one, to 7 days; a key lives for the period times the slots, so with less it could never be kept for another turn.
+    /// many are (<see cref="MaxLaggingFraction"/>). Default: <see langword="null"/>, which is 15 minutes, or <see cref="Period"/> times
+    /// <see cref="Slots"/> plus two if that is longer. Range: the period, times the slots plus one, to 7 days; a key lives for the period times the
+    /// slots, so with less it could never be kept for another turn.
     /// </summary>
-    public TimeSpan MaxKeyAge { get; set; } = TimeSpan.FromMinutes(15);
+    public TimeSpan? MaxKeyAge { get; set; }
 
     /// <summary>
     /// The part of the live peers that may be cut off by replacing a key that is too old. If more of them lag behind, the node keeps its key and says
@@ -39,4 +40,7 @@ public sealed class RotationOptions
     /// Default: 5 seconds. Range: 100 ms to less than Orleans' response timeout, which is 10 seconds as the silo sets it.
     /// </summary>
     public TimeSpan ApplyTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary><see cref="MaxKeyAge"/>, or its default.</summary>
+    internal TimeSpan EffectiveMaxKeyAge => MaxKeyAge ?? TimeSpan.FromTicks(Math.Max(TimeSpan.FromMinutes(15).Ticks, (Period * (Slots + 2)).Ticks));
 }

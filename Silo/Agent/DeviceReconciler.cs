@@ -13,7 +13,8 @@ internal sealed partial class DeviceReconciler(
     Slot slot,
     IWireGuardClient devices,
     ILinkClient links,
-    EndpointChooser endpoints,
+    KernelWatch watch,
+    UnderlayPaths paths,
     MeshMembers members,
     PathPlanner planner,
     DriftLog drifts,
@@ -22,7 +23,8 @@ internal sealed partial class DeviceReconciler(
     SteadyClock steady,
     ILogger logger)
 {
-    private readonly MtuReconciler _mtu = new(links, options, logger);
+    private readonly EndpointChooser _endpoints = new(paths);
+    private readonly MtuReconciler _mtu = new(links, paths, options, logger);
     private ExpectedDevice? _expected;
     private Link? _link;
     private volatile bool _isOurs;
@@ -106,6 +108,9 @@ internal sealed partial class DeviceReconciler(
         };
     }
 
+    /// <summary>Whether the link is another one than the last pass left. Only reads.</summary>
+    public async Task<bool> HasLinkChanged(CancellationToken cancellationToken) => await links.TryGetLink(DeviceName, cancellationToken) != _link;
+
     /// <summary>Brings the link up. A port that is taken shows only once it is, so this comes before the peers.</summary>
     /// <param name="isResync">Whether to read the link again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
@@ -129,6 +134,7 @@ internal sealed partial class DeviceReconciler(
             }
 
             _link = link;
+            watch.AddDevice(DeviceName, link.Index);
         }
 
         if (!_link.IsUp)
@@ -150,7 +156,7 @@ internal sealed partial class DeviceReconciler(
     {
         var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
         var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
-        desired = await endpoints.Choose(desired, cancellationToken);
+        desired = await _endpoints.Choose(desired, cancellationToken);
         desired = KeepAlive(view, plan, desired, observed) with
         {
             Resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet(),

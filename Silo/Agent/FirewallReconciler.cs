@@ -11,8 +11,24 @@ internal sealed partial class FirewallReconciler(
 {
     private Observation? _observed;
 
-    /// <summary>Packets dropped since the table was made, as of the last resync; 0 if there is none.</summary>
+    /// <summary>Packets dropped since the table was made, as of the last time that it was read; 0 if there is none.</summary>
     public long DroppedPackets { get; private set; }
+
+    private bool IsWanted => encryption.CurrentValue is { Mode: EncryptionMode.Strict, DropPlaintext: true };
+
+    /// <summary>Whether the table is another one than the last pass left. Only reads.</summary>
+    public async Task<bool> HasChanged(CancellationToken cancellationToken)
+    {
+        if (_observed is not { State: var expected })
+        {
+            return true;
+        }
+
+        var state = (await Read(IsWanted, cancellationToken)).State;
+        return state is null || expected is null
+            ? state != expected
+            : state.IsIntact != expected.IsIntact || !state.Sources.ToHashSet().SetEquals(expected.Sources);
+    }
 
     /// <summary>Compares, and writes what differs.</summary>
     /// <param name="view">The sources.</param>
@@ -20,8 +36,7 @@ internal sealed partial class FirewallReconciler(
     /// <param name="cancellationToken">Ends it between two calls.</param>
     public async Task Reconcile(MeshView view, bool isResync, CancellationToken cancellationToken)
     {
-        var options = encryption.CurrentValue;
-        var isWanted = options is { Mode: EncryptionMode.Strict, DropPlaintext: true };
+        var isWanted = IsWanted;
         if (isResync || _observed is null)
         {
             _observed = await Read(isWanted, cancellationToken);

@@ -72,7 +72,7 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
             (_foundAt, _quietSince, _received) = (_foundAt ?? now, now, received);
         }
 
-        return now - _quietSince >= rotation.GracePeriod || now - _foundAt >= rotation.MaxKeyAge;
+        return now - _quietSince >= rotation.GracePeriod || now - _foundAt >= rotation.EffectiveMaxKeyAge;
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Device} with its key: this silo uses one slot (Rotation:Slots)")]

@@ -2,10 +2,10 @@ using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Has the agent look at once when links, routes or rules changed.</summary>
-internal sealed class LinkFollower(MeshAgent agent, ILogger<NetlinkLinkMonitor> logger) : IHostedService, IDisposable
+/// <summary>Has the agent look at once when links, routes or rules that concern it changed.</summary>
+internal sealed class LinkFollower(MeshAgent agent, KernelWatch watch, ILogger<NetlinkLinkMonitor> logger) : IHostedService, IDisposable
 {
-    private readonly NetlinkLinkMonitor _monitor = new(agent.RequestResync, logger);
+    private readonly NetlinkLinkMonitor _monitor = new(() => watch.Filter, agent.RequestLook, logger);
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -16,7 +17,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// own key ──────┼─▶ RequestReconcile ─▶ (notes merge) ─▶ one pass: observe, diff, apply, read back ─▶ waiters
 /// roster ───────┤
 /// resync ───────┤   WireGuard notifies nobody, so the device is read again and again (ReadPace)
-/// rtnetlink ────┘   links, routes and rules do notify (NetlinkLinkMonitor)
+/// rtnetlink ────┘   links, routes and rules do notify (NetlinkLinkMonitor): a look whether anything is not as it was left, then a pass if so
 /// </code>
 /// </remarks>
 internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
@@ -29,7 +30,8 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private readonly Lock _lock = new();
     private readonly ReadPace _pace;
     private TaskCompletionSource<bool> _nextPass = NewPassSource();
-    private int _resyncWanted;
+    private int _isAsked;
+    private int _news;
     private volatile AgentSnapshot _snapshot = new([], "has not reconciled its device yet", 0);
 
     /// <summary>Makes the agent; <see cref="BackgroundService.StartAsync"/> starts the loop.</summary>
@@ -48,20 +50,21 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     /// <inheritdoc/>
     public void RequestReconcile()
     {
-        lock (_lock)
-        {
-            if (_wake.CurrentCount == 0)
-            {
-                _wake.Release();
-            }
-        }
+        Volatile.Write(ref _isAsked, 1);
+        Wake();
     }
 
-    /// <summary>Notes that links, routes or rules changed, by whomever. A pass that reads them again follows soon.</summary>
-    public void RequestResync()
+    /// <summary>
+    /// Notes that something changed in the kernel, by whomever. A look at it follows soon (<see cref="LookPace"/>), and a pass that reads everything
+    /// again if it is not as the last pass left it.
+    /// </summary>
+    public void RequestLook(KernelNews news)
     {
-        Volatile.Write(ref _resyncWanted, 1);
-        RequestReconcile();
+        // Those that came before woke the loop, and it has not looked yet.
+        if (Interlocked.Or(ref _news, (int)news) == 0)
+        {
+            Wake();
+        }
     }
 
     /// <inheritdoc/>
@@ -118,55 +121,84 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     {
         var failures = 0;
         var nextResync = _timeProvider.GetUtcNow();
+        var (nextPass, nextLook) = (Pause.None, Pause.None);
         while (!stoppingToken.IsCancellationRequested)
         {
             var isDue = failures > 0 || _timeProvider.GetUtcNow() >= nextResync;
 
-            // Taken back before the pass reads: what is noted while it runs may have come too late for it.
-            var isResync = Interlocked.Exchange(ref _resyncWanted, 0) == 1 || isDue;
+            // Taken back before anything is read: what is noted while it is read may have come too late for it.
+            var isAsked = Interlocked.Exchange(ref _isAsked, 0) == 1;
+            var news = isDue || nextLook.Rest <= TimeSpan.Zero ? (KernelNews)Interlocked.Exchange(ref _news, 0) : KernelNews.None;
             var started = _timeProvider.GetTimestamp();
-            TaskCompletionSource<bool> pass;
-            lock (_lock)
-            {
-                // Who asks from here on wants a pass that begins after it asked, which is the next one.
-                (pass, _nextPass) = (_nextPass, NewPassSource());
-            }
-
-            var delay = TimeSpan.Zero;
+            TaskCompletionSource<bool>? pass = null;
             try
             {
-                var result = await _pass.Run(isResync, stoppingToken);
-                Publish(result);
-                if (isDue)
+                var isResync = isDue || await _pass.HasChanged(news, stoppingToken);
+                if (isResync || isAsked || nextPass.Rest <= TimeSpan.Zero)
                 {
-                    nextResync = _timeProvider.GetUtcNow() + _options.ResyncInterval;
+                    pass = TakePass();
+                    var began = _timeProvider.GetTimestamp();
+                    var result = await _pass.Run(isResync, stoppingToken);
+                    Publish(result);
+                    if (isDue)
+                    {
+                        nextResync = _timeProvider.GetUtcNow() + _options.ResyncInterval;
+                    }
+
+                    if (failures > 0)
+                    {
+                        LogRecovered(_logger, failures);
+                    }
+
+                    failures = 0;
+                    _pace.Note(_timeProvider.GetElapsedTime(began));
+                    nextPass = Pause.For(Min(Min(nextResync - _timeProvider.GetUtcNow(), _pace.Next), result.LookAgainAfter), _timeProvider);
+                    pass.SetResult(result.IsApplied);
                 }
 
-                if (failures > 0)
+                if (news != KernelNews.None)
                 {
-                    LogRecovered(_logger, failures);
+                    nextLook = Pause.For(LookPace.After(_timeProvider.GetElapsedTime(started)), _timeProvider);
                 }
-
-                failures = 0;
-                _pace.Note(_timeProvider.GetElapsedTime(started));
-                delay = Min(Min(nextResync - _timeProvider.GetUtcNow(), _pace.Next), result.LookAgainAfter);
-                pass.SetResult(result.IsApplied);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
-                pass.SetCanceled(stoppingToken);
+                pass?.SetCanceled(stoppingToken);
                 break;
             }
             catch (Exception e)
             {
                 failures++;
-                delay = RetryDelay.After(failures, isAsked: false);
+                var delay = RetryDelay.After(failures, isAsked: false);
                 _snapshot = _snapshot with { Problem = e.Message, CompletedPasses = _snapshot.CompletedPasses + 1 };
                 LogFailed(_logger, e, failures, delay);
-                pass.SetResult(false);
+                pass?.SetResult(false);
             }
 
-            await (failures > 0 ? WaitAfterFailure(failures, stoppingToken) : WaitForWork(delay, stoppingToken));
+            // News that came too early wait for their turn, and wake nobody.
+            await (failures > 0 ? WaitAfterFailure(failures, stoppingToken)
+                : WaitForWork(Volatile.Read(ref _news) == 0 ? nextPass.Rest : Min(nextPass.Rest, nextLook.Rest), stoppingToken));
+        }
+    }
+
+    private TaskCompletionSource<bool> TakePass()
+    {
+        lock (_lock)
+        {
+            // Who asks from here on wants a pass that begins after it asked, which is the next one.
+            (var pass, _nextPass) = (_nextPass, NewPassSource());
+            return pass;
+        }
+    }
+
+    private void Wake()
+    {
+        lock (_lock)
+        {
+            if (_wake.CurrentCount == 0)
+            {
+                _wake.Release();
+            }
         }
     }
 
@@ -187,7 +219,9 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
 
     private async Task<bool> WaitForWork(TimeSpan delay, CancellationToken stoppingToken)
     {
-        using var timeout = new CancellationTokenSource(delay > TimeSpan.Zero ? delay : TimeSpan.Zero, _timeProvider);
+        // A timer counts whole milliseconds and cuts the rest off: the loop would turn until it is over.
+        var milliseconds = TimeSpan.FromMilliseconds(Math.Ceiling(delay.TotalMilliseconds));
+        using var timeout = new CancellationTokenSource(delay > TimeSpan.Zero ? milliseconds : TimeSpan.Zero, _timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stoppingToken);
         try
         {
@@ -210,6 +244,16 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         HandshakeRetries = result.HandshakeRetries,
         LastMovedAt = result.LastMovedAt,
     };
+
+    /// <summary>A time to wait, from when it was made. By the clock that nobody sets.</summary>
+    private readonly record struct Pause(TimeSpan Length, long From, TimeProvider? TimeProvider)
+    {
+        public static Pause None => default;
+
+        public TimeSpan Rest => TimeProvider is null ? TimeSpan.Zero : Length - TimeProvider.GetElapsedTime(From);
+
+        public static Pause For(TimeSpan length, TimeProvider timeProvider) => new(length, timeProvider.GetTimestamp(), timeProvider);
+    }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Reconcile failed, the {Failures}. time in a row; trying again in {Delay}")]
     private static partial void LogFailed(ILogger logger, Exception exception, int failures, TimeSpan delay);

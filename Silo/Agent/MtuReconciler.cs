@@ -8,11 +8,12 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Keeps the MTU of a device what the ways to its peers carry.</summary>
 /// <remarks>
-/// They are looked at again when peers change, when any link changes (<see cref="NetlinkLinkMonitor"/>), and at every resync, so another MTU of
-/// a link is followed at once and that of a route within <see cref="DeviceOptions.ResyncInterval"/>. All ways to a peer count, because
-/// WireGuard follows a peer that sends from another of its addresses. Not thread-safe: the agent runs one pass at a time.
+/// They are looked at when peers change, and all of them again when a link or route that leads to peers changes (<see cref="NewsFilter"/>), and at
+/// every resync. So another MTU is followed at once, but within <see cref="DeviceOptions.ResyncInterval"/> where a rule of somebody else's changes
+/// the way. All ways to a peer count, because WireGuard follows a peer that sends from another of its addresses. Not thread-safe: the agent runs
+/// one pass at a time.
 /// </remarks>
-internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions options, ILogger logger)
+internal sealed partial class MtuReconciler(ILinkClient links, UnderlayPaths paths, DeviceOptions options, ILogger logger)
 {
     private HashSet<IPAddress> _measuredAddresses = [];
     private bool _isClamped;
@@ -23,7 +24,7 @@ internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions opt
     /// <summary>Measures if there is a reason to, and sets the MTU if it differs.</summary>
     /// <param name="device">What the device should be.</param>
     /// <param name="link">The device's link as it is.</param>
-    /// <param name="isResync">Whether to measure although the peers are the same.</param>
+    /// <param name="isResync">Whether to look although the peers are the same.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns>The link as it is now.</returns>
     public async Task<Link> Reconcile(DesiredDevice device, Link link, bool isResync, CancellationToken cancellationToken)
@@ -47,23 +48,16 @@ internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions opt
         return link;
     }
 
-    private async Task<int?> Choose(string device, IEnumerable<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
+    private async Task<int?> Choose(string device, IReadOnlySet<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
     {
         if (options.Mtu != 0)
         {
             return options.Mtu;
         }
 
-        var paths = new List<(int, bool)>();
-        foreach (var address in addresses)
-        {
-            if (await links.GetPathMtu(address, cancellationToken) is { } pathMtu)
-            {
-                paths.Add((pathMtu, address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false }));
-            }
-        }
-
-        var chosen = MtuCalculator.Calculate(paths, carriesIPv6);
+        var found = await paths.Find(addresses, cancellationToken);
+        var chosen = MtuCalculator.Calculate(
+            found.Where(path => path.Value is not null).Select(path => (path.Value!.Mtu, IsIPv6(path.Key))), carriesIPv6);
 
         // Once for each time that it becomes so, not at every resync.
         var isClamped = chosen is { IsClamped: true };
@@ -75,6 +69,8 @@ internal sealed partial class MtuReconciler(ILinkClient links, DeviceOptions opt
         _isClamped = isClamped;
         return chosen?.Mtu;
     }
+
+    private static bool IsIPv6(IPAddress address) => address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false };
 
     [LoggerMessage(Level = LogLevel.Information, Message = "MTU of {Device}: {OldMtu} -> {Mtu}")]
     private static partial void LogChanged(ILogger logger, string device, int oldMtu, int mtu);

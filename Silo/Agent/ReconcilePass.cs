@@ -20,7 +20,7 @@ internal sealed class ReconcilePass
     private readonly ILinkClient _links;
     private readonly RouteReconciler _routes;
     private readonly FirewallReconciler _firewall;
-    private readonly EndpointChooser _endpoints;
+    private readonly UnderlayPaths _paths;
     private readonly KeyRing _ring;
     private readonly AnnouncementStore _store;
     private readonly DeliveryLedger _ledger;
@@ -33,7 +33,7 @@ internal sealed class ReconcilePass
     private readonly ReceptionTracker _receptions = new();
     private readonly DeviceReconciler[] _slots;
     private readonly LeftoverDevice _leftover;
-    private IReadOnlyDictionary<string, PathStatus> _paths = new Dictionary<string, PathStatus>();
+    private IReadOnlyDictionary<string, PathStatus> _nodePaths = new Dictionary<string, PathStatus>();
     private DateTimeOffset? _lastMovedAt;
 
     /// <summary>Made once for each silo.</summary>
@@ -42,7 +42,7 @@ internal sealed class ReconcilePass
         ILinkClient links,
         RouteReconciler routes,
         FirewallReconciler firewall,
-        EndpointChooser endpoints,
+        KernelWatch watch,
         KeyRing ring,
         AnnouncementStore store,
         DeliveryLedger ledger,
@@ -53,13 +53,13 @@ internal sealed class ReconcilePass
         TimeProvider timeProvider,
         ILogger<ReconcilePass> logger)
     {
-        (_links, _routes, _firewall, _endpoints) = (links, routes, firewall, endpoints);
+        (_links, _routes, _firewall, _paths) = (links, routes, firewall, new UnderlayPaths(links, watch));
         (_ring, _store, _ledger, _members, _roster, _timeProvider) = (ring, store, ledger, members, roster, timeProvider);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
         _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
         _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
-            slot, devices, links, endpoints, members, _planner, _drifts, options.Value, timeProvider, _steady, logger))];
+            slot, devices, links, watch, _paths, members, _planner, _drifts, options.Value, timeProvider, _steady, logger))];
     }
 
     /// <summary>What others changed since this silo started.</summary>
@@ -69,6 +69,18 @@ internal sealed class ReconcilePass
     /// <inheritdoc cref="DeviceReconciler.ReadKeyPair"/>
     public async Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken) =>
         slot.Index < _slots.Length ? await _slots[slot.Index].ReadKeyPair(TakeView(), cancellationToken) : null;
+
+    /// <summary>
+    /// Whether what the kernel told of is another than the last pass left it. Our own writes are told of too, and so is much that changes nothing.
+    /// Only reads, and no device, which costs most in a large mesh.
+    /// </summary>
+    /// <exception cref="DeviceException">The system refused something.</exception>
+    public async Task<bool> HasChanged(KernelNews news, CancellationToken cancellationToken) =>
+        news.HasFlag(KernelNews.Lost)
+        || (news.HasFlag(KernelNews.Devices) && await HasAnyLinkChanged(cancellationToken))
+        || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChanged(cancellationToken))
+        || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChanged(cancellationToken))
+        || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChanged(cancellationToken));
 
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
@@ -113,6 +125,19 @@ internal sealed class ReconcilePass
         return await Configure(view, devices, isResync, cancellationToken);
     }
 
+    private async Task<bool> HasAnyLinkChanged(CancellationToken cancellationToken)
+    {
+        foreach (var slot in _slots)
+        {
+            if (await slot.HasLinkChanged(cancellationToken))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private async Task<PassResult> Configure(MeshView view, Dictionary<Slot, Device> devices, bool isResync, CancellationToken cancellationToken)
     {
         _planner.Forget(view);
@@ -123,7 +148,7 @@ internal sealed class ReconcilePass
 
         if (isResync)
         {
-            _endpoints.Forget();
+            _paths.Forget();
         }
 
         var plan = _planner.Plan(Sources(view, devices, _routes.Routes));
@@ -133,6 +158,11 @@ internal sealed class ReconcilePass
             var applied = await slot.Apply(view, plan, devices[slot.Slot], isResync, cancellationToken);
             desired.Add(applied.Desired);
             devices[slot.Slot] = applied.Observed;
+        }
+
+        if (isResync)
+        {
+            _paths.Settle();
         }
 
         await NoteReceptions(view, devices, cancellationToken);
@@ -147,7 +177,7 @@ internal sealed class ReconcilePass
                 view, desired, moved.Paths.ToDictionary(path => path.Key, path => SlotDevices.Name(path.Value.Slot)), observed);
         }, cancellationToken);
         _lastMovedAt = hasMoved ? _timeProvider.GetUtcNow() : _lastMovedAt;
-        _paths = moved!.Paths;
+        _nodePaths = moved!.Paths;
         await _leftover.RemoveIfUnused(view, _routes.Routes, cancellationToken);
         return Result(view, devices, moved.IsAwaiting, isApplied: true);
     }
@@ -193,7 +223,7 @@ internal sealed class ReconcilePass
     {
         Drifts = Drifts,
         DroppedPackets = _firewall.DroppedPackets,
-        Paths = _paths.Values.OrderBy(path => path.NodeName, StringComparer.Ordinal).ToEquatableArray(),
+        Paths = _nodePaths.Values.OrderBy(path => path.NodeName, StringComparer.Ordinal).ToEquatableArray(),
         Receptions = _receptions.Receptions,
         HandshakeRetries = _planner.Retries,
         LastMovedAt = _lastMovedAt,

@@ -39,6 +39,12 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
         }
     }
 
+    /// <summary>Whether routes and rules are other ones than the last pass left. Only reads.</summary>
+    public async Task<bool> HaveChanged(CancellationToken cancellationToken) =>
+        _routes is not { } routes || _rules is not { } rules
+        || !routes.ToHashSet().SetEquals(await links.GetRoutes(cancellationToken))
+        || !rules.ToHashSet().SetEquals(await links.GetRules(cancellationToken));
+
     /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="isResync">Whether to read routes and rules again, instead of trusting what this process wrote last.</param>

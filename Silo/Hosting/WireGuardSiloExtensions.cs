@@ -55,7 +55,7 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<ReconcilePass>();
         services.AddSingleton<RouteReconciler>();
         services.AddSingleton<FirewallReconciler>();
-        services.AddSingleton<EndpointChooser>();
+        services.AddSingleton(new KernelWatch(SlotDevices.Names));
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
         services.AddHostedService<RosterFollower>();
         return services;

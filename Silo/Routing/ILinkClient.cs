@@ -24,8 +24,8 @@ internal interface ILinkClient
     /// <summary>How many packets came in through a link since it was made. Through a WireGuard device: data only, no handshakes and keepalives.</summary>
     Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken);
 
-    /// <summary>MTU of the link that the system would send through to reach <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
-    Task<int?> GetPathMtu(System.Net.IPAddress destination, CancellationToken cancellationToken);
+    /// <summary>How the system would send to <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
+    Task<LinkPath?> TryGetPath(System.Net.IPAddress destination, CancellationToken cancellationToken);
 
     /// <summary>
     /// The routes of <see cref="RouteTable.Number"/> that carry <see cref="RouteTable.Protocol"/>, sorted by destination, an unreachable one last.

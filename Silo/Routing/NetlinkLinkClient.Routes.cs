@@ -11,11 +11,11 @@ internal sealed partial class NetlinkLinkClient
     private static readonly int[] Families = [AF_INET, AF_INET6];
 
     /// <inheritdoc/>
-    public Task<int?> GetPathMtu(IPAddress destination, CancellationToken cancellationToken)
+    public Task<LinkPath?> TryGetPath(IPAddress destination, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);
         var target = destination.IsIPv4MappedToIPv6 ? destination.MapToIPv4() : destination;
-        return Run($"find the way to {target}", connection => GetPathMtu(connection, target), cancellationToken);
+        return Run($"find the way to {target}", connection => TryGetPath(connection, target), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -72,7 +72,7 @@ internal sealed partial class NetlinkLinkClient
     private static string Describe(Route route) =>
         $"the route to {route.Destination} {(route.IsUnreachable ? "as unreachable" : route.IsThrow ? "as a matter of other tables" : $"through {route.DeviceName}")}";
 
-    private static int? GetPathMtu(NetlinkConnection connection, IPAddress destination)
+    private static LinkPath? TryGetPath(NetlinkConnection connection, IPAddress destination)
     {
         (int Index, int? Mtu) path = default;
         try
@@ -89,7 +89,7 @@ internal sealed partial class NetlinkLinkClient
         }
 
         var link = path.Index == 0 ? null : TryGetLink(connection, path.Index);
-        return link is null ? null : Math.Min(link.Mtu, path.Mtu ?? link.Mtu);
+        return link is null ? null : new LinkPath(link.Index, Math.Min(link.Mtu, path.Mtu ?? link.Mtu));
     }
 
     private static EquatableArray<Route> GetRoutes(NetlinkConnection connection)

@@ -6,6 +6,7 @@ using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -54,7 +55,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             Links,
             new RouteReconciler(Links, Encryption),
             new FirewallReconciler(Firewall, Encryption, NullLogger<FirewallReconciler>.Instance),
-            new EndpointChooser(Links),
+            Watch,
             Ring,
             Store,
             Ledger,
@@ -93,6 +94,9 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>What the others announced.</summary>
     public AnnouncementStore Store { get; }
+
+    /// <summary>Which links and addresses concern it.</summary>
+    public KernelWatch Watch { get; } = new(SlotDevices.Names);
 
     /// <summary>Who acknowledged this node's announcement.</summary>
     public DeliveryLedger Ledger { get; } = new();

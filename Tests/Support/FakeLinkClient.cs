@@ -20,6 +20,9 @@ internal sealed class FakeLinkClient : ILinkClient
     /// <summary>MTU of a new link in bytes, as wireguard-go and the kernel set it.</summary>
     public const int DefaultMtu = 1420;
 
+    /// <summary>Number of the link that every way leads through.</summary>
+    public const int UnderlayIndex = 1_000;
+
     private const int ENODEV = 19;
     private const int ENETDOWN = 100;
     private const int EEXIST = 17;
@@ -115,7 +118,7 @@ internal sealed class FakeLinkClient : ILinkClient
         }
     }
 
-    /// <summary>Says what <see cref="GetPathMtu"/> answers for one destination; <see langword="null"/> for unreachable.</summary>
+    /// <summary>Says what <see cref="TryGetPath"/> answers for one destination; <see langword="null"/> for unreachable.</summary>
     public void SetPathMtu(IPAddress destination, int? mtu)
     {
         lock (_lock)
@@ -161,8 +164,11 @@ internal sealed class FakeLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<int?> GetPathMtu(IPAddress destination, CancellationToken cancellationToken) => Call(
-        nameof(GetPathMtu), destination, () => _pathMtus.TryGetValue(destination, out var mtu) ? mtu : PathMtu, cancellationToken);
+    public Task<LinkPath?> TryGetPath(IPAddress destination, CancellationToken cancellationToken) => Call(
+        nameof(TryGetPath),
+        destination,
+        () => (_pathMtus.TryGetValue(destination, out var known) ? known : PathMtu) is { } mtu ? new LinkPath(UnderlayIndex, mtu) : null,
+        cancellationToken);
 
     /// <inheritdoc/>
     public Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken) =>

@@ -82,7 +82,7 @@ internal sealed class MeshCluster : IAsyncDisposable
                 .AddFilter<LogRecorder>("Orleans.WireGuard", LogLevel.Information).AddProvider(logs));
             silo.AddWireGuardGrains().UseSiloDefaults();
             silo.Services.PostConfigure<SiloOptions>(silo => silo.SiloName = name);
-            silo.Services.Configure<RotationOptions>(rotation => (rotation.Period, rotation.MaxKeyAge) = (length, length * 7));
+            silo.Services.Configure<RotationOptions>(rotation => rotation.Period = length);
             silo.Services.Configure<DeviceOptions>(device => device.StartUserspace = true);
             silo.Services.AddSingleton<INodeRosterSource>(new FakeRosterSource(MaxNodes));
             silo.Services.AddSingleton<IWireGuardClient>(devices[name]);

@@ -97,8 +97,10 @@ internal static class NetlinkConstants
     // linux/rtnetlink.h: multicast groups as bits for bind(2). Those of rules have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
     // RTNLGRP_IPV6_RULE is 19.
     public const uint RTMGRP_LINK = 1;
+    public const uint RTMGRP_IPV4_IFADDR = 0x10;
     public const uint RTMGRP_IPV4_ROUTE = 0x40;
     public const uint RTMGRP_IPV4_RULE = 1 << (8 - 1);
+    public const uint RTMGRP_IPV6_IFADDR = 0x100;
     public const uint RTMGRP_IPV6_ROUTE = 0x400;
     public const uint RTMGRP_IPV6_RULE = 1 << (19 - 1);
 

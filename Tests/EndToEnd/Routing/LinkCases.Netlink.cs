@@ -35,11 +35,14 @@ internal static partial class LinkCases
     {
         const int Routes = 2_000;
         using var goesOn = new ManualResetEventSlim();
-        var news = 0L;
+        var (news, kinds) = (0L, 0);
+        var filter = new NewsFilter([], [], [], []);
         using var monitor = new NetlinkLinkMonitor(
-            () =>
+            () => filter,
+            heard =>
             {
                 Interlocked.Increment(ref news);
+                Interlocked.Or(ref kinds, (int)heard);
                 goesOn.Wait(token);
             },
             NullLogger<NetlinkLinkMonitor>.Instance);
@@ -62,6 +65,7 @@ internal static partial class LinkCases
         }
         while (Volatile.Read(ref news) != heard);
         Expect.True(heard < Routes, $"more news came than were heard; {heard} were");
+        Expect.Equal(KernelNews.Routes | KernelNews.Lost, (KernelNews)kinds);
 
         await links.DeleteRoute(Route.Unreachable(IPPrefix.Parse("10.0.0.0/24")), token);
         var deleted = TimeProvider.System.GetTimestamp();

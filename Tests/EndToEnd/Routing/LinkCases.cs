@@ -119,9 +119,9 @@ internal static partial class LinkCases
 
     private static async Task PathMtuIsTheLinks(NetlinkLinkClient links, CancellationToken token)
     {
-        Expect.Equal<int?>(null, await links.GetPathMtu(IPAddress.Parse("198.51.100.1"), token));
-        Expect.Equal<int?>(null, await links.GetPathMtu(IPAddress.Parse("2001:db8::9"), token));
-        Expect.Equal<int?>(65536, await links.GetPathMtu(IPAddress.Loopback, token));
+        Expect.Equal<int?>(null, (await links.TryGetPath(IPAddress.Parse("198.51.100.1"), token))?.Mtu);
+        Expect.Equal<int?>(null, (await links.TryGetPath(IPAddress.Parse("2001:db8::9"), token))?.Mtu);
+        Expect.Equal<int?>(65536, (await links.TryGetPath(IPAddress.Loopback, token))?.Mtu);
         await CreateUp(links, "owg0", token);
         await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("198.51.100.7"), 24), token);
         await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("2001:db8::7"), 64), token);
@@ -129,9 +129,9 @@ internal static partial class LinkCases
         foreach (var mtu in new[] { 1500, 1400 })
         {
             await links.SetMtu("owg0", mtu, token);
-            Expect.Equal<int?>(mtu, await links.GetPathMtu(IPAddress.Parse("198.51.100.1"), token));
-            Expect.Equal<int?>(mtu, await links.GetPathMtu(IPAddress.Parse("::ffff:198.51.100.1"), token));
-            Expect.Equal<int?>(mtu, await links.GetPathMtu(IPAddress.Parse("2001:db8::9"), token));
+            Expect.Equal<int?>(mtu, (await links.TryGetPath(IPAddress.Parse("198.51.100.1"), token))?.Mtu);
+            Expect.Equal<int?>(mtu, (await links.TryGetPath(IPAddress.Parse("::ffff:198.51.100.1"), token))?.Mtu);
+            Expect.Equal<int?>(mtu, (await links.TryGetPath(IPAddress.Parse("2001:db8::9"), token))?.Mtu);
         }
     }
 

@@ -62,7 +62,7 @@ public sealed class NetlinkLinkClientTests
     }
 
     [Fact]
-    public async Task GetPathMtu_RouteWithItsOwnMtu_IsThatOne()
+    public async Task TryGetPath_RouteWithItsOwnMtu_IsThatOne()
     {
         SkipWithoutRoot();
         using var space = await NamespaceThread.Create("mtu", Token);
@@ -77,10 +77,10 @@ public sealed class NetlinkLinkClientTests
             await Ip("route add blackhole 10.6.0.0/16");
             await Ip("-6 route add unreachable fd00:8::/32");
 
-            Assert.Equal(1350, await links.GetPathMtu(IPAddress.Parse("10.9.0.1"), Token));
+            Assert.Equal(1350, (await links.TryGetPath(IPAddress.Parse("10.9.0.1"), Token))?.Mtu);
             foreach (var address in Refused)
             {
-                Assert.Null(await links.GetPathMtu(IPAddress.Parse(address), Token));
+                Assert.Null((await links.TryGetPath(IPAddress.Parse(address), Token))?.Mtu);
             }
         });
     }

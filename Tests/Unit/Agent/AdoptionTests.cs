@@ -207,12 +207,12 @@ public sealed class AdoptionTests
     }
 
     [Fact]
-    public async Task RequestResync_RouteDeleted_IsRepairedWithoutWaiting()
+    public async Task RequestLook_RouteDeleted_IsRepairedWithoutWaiting()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         await mesh.Start();
         await mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token);
-        mesh.Agent.RequestResync();
+        mesh.Agent.RequestLook(KernelNews.Routes);
         await mesh.NextWait();
         Assert.Single(await mesh.Links.GetRoutes(Token));
         Assert.Equal([DriftKind.RouteDeleted], mesh.Agent.Snapshot.Drifts.Select(drift => drift.Kind));

@@ -14,12 +14,14 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
 
     private readonly FakeLinkClient _links = new();
     private readonly List<string> _warnings = [];
+    private readonly UnderlayPaths _paths;
     private readonly MtuReconciler _mtu;
     private Link _link;
 
     public MtuReconcilerTests()
     {
-        _mtu = new MtuReconciler(_links, new DeviceOptions(), this);
+        _paths = new UnderlayPaths(_links, new KernelWatch(SlotDevices.Names));
+        _mtu = new MtuReconciler(_links, _paths, new DeviceOptions(), this);
         _links.AddLink("cilium_wg0");
         _link = _links.TryGetLink("cilium_wg0", Token).Result!;
     }
@@ -95,8 +97,16 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
         }
     }
 
-    private async Task Reconcile(string podCIDR, bool isResync) =>
+    private async Task Reconcile(string podCIDR, bool isResync)
+    {
+        // As a resync does.
+        if (isResync)
+        {
+            _paths.Forget();
+        }
+
         _link = await _mtu.Reconcile(Device(podCIDR, TestMesh.Address(2)), _link, isResync, Token);
+    }
 
     private static DesiredDevice Device(string podCIDR, params IPAddress[] addresses)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -53,17 +54,18 @@ public sealed class PersistentKeepaliveTests
         var links = new FakeLinkClient();
         var (ipv4, ipv6) = (IPEndPoint.Parse("192.168.0.2:51871"), IPEndPoint.Parse("[fd00::2]:51871"));
         links.SetPathMtu(ipv6.Address, null);
-        var chooser = new EndpointChooser(links);
+        var paths = new UnderlayPaths(links, new KernelWatch(SlotDevices.Names));
+        var chooser = new EndpointChooser(paths);
         var device = new DesiredDevice("cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), [ipv6, ipv4], [], Off)]);
 
         Assert.Equal([ipv4], await Choose());
         links.SetPathMtu(ipv6.Address, 1500);
         Assert.Equal([ipv4], await Choose());
-        chooser.Forget();
+        paths.Forget();
         Assert.Equal([ipv6, ipv4], await Choose());
         links.SetPathMtu(ipv4.Address, null);
         links.SetPathMtu(ipv6.Address, null);
-        chooser.Forget();
+        paths.Forget();
         Assert.Equal([ipv6, ipv4], await Choose());
 
         async Task<EquatableArray<IPEndPoint>> Choose() =>

@@ -219,7 +219,7 @@ public sealed class ReconcilePassTests
         mesh.DeviceOptions.Mtu = 1234;
         await mesh.Pass.Run(true, Token);
         Assert.Equal(1234, (await mesh.Links.TryGetLink(Name, Token))!.Mtu);
-        Assert.Equal(0, mesh.Links.CountOf(nameof(ILinkClient.GetPathMtu)));
+        Assert.Equal(0, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
     }
 
     // Node 2 announced after us and has acknowledged our key: it is ours to start.

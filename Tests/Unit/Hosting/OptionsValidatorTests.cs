@@ -50,7 +50,7 @@ public sealed class OptionsValidatorTests
             TimeSpan.FromSeconds(1),
             TimeSpan.FromDays(1),
             OneTick,
-            value => Rotation(options => (options.Period, options.MaxKeyAge) = (value, TimeSpan.FromDays(7))));
+            value => Rotation(options => options.Period = value));
         CheckRange("Rotation:Slots", 1, 2, 1, value => Rotation(options => options.Slots = value));
         CheckRange("Rotation:GracePeriod", TimeSpan.Zero, TimeSpan.FromHours(1), OneTick, value => Rotation(options => options.GracePeriod = value));
         CheckRange("Rotation:MaxKeyAge", Minutes(6), TimeSpan.FromDays(7), OneTick, value => Rotation(options => options.MaxKeyAge = value));
@@ -61,10 +61,20 @@ public sealed class OptionsValidatorTests
     }
 
     [Fact]
-    public void Validate_PeriodTooLongForTheDefaultMaxKeyAge_SaysWhatToGive()
+    public void Validate_PeriodTooLongForTheGivenMaxKeyAge_SaysWhatToGive() => AssertFails(
+        "MaxKeyAge must be from 03:00:00 to 7.00:00:00, not 00:15:00",
+        Rotation(options => (options.Period, options.MaxKeyAge) = (TimeSpan.FromHours(1), Minutes(15))));
+
+    [Theory]
+    [InlineData(2, 2, 15)]
+    [InlineData(5, 2, 20)]
+    [InlineData(5, 1, 15)]
+    [InlineData(24 * 60, 2, 4 * 24 * 60)]
+    public void EffectiveMaxKeyAge_NoneGiven_FollowsThePeriod(int periodMinutes, int slots, int expectedMinutes)
     {
-        Assert.True(Rotation(options => options.Period = Minutes(5)).Succeeded);
-        AssertFails("MaxKeyAge must be from 03:00:00 to 7.00:00:00, not 00:15:00", Rotation(options => options.Period = TimeSpan.FromHours(1)));
+        var options = new RotationOptions { Period = Minutes(periodMinutes), Slots = slots };
+        Assert.Equal(Minutes(expectedMinutes), options.EffectiveMaxKeyAge);
+        Assert.Equal(Minutes(7), new RotationOptions { MaxKeyAge = Minutes(7) }.EffectiveMaxKeyAge);
     }
 
     // Orleans would give up the call first, with an exception that says nothing of the setting.

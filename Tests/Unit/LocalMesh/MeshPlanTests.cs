@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 
@@ -128,22 +126,6 @@ public sealed class MeshPlanTests
             {"Node":{"Name":"node-2"},"Nodes":{"Source":"Static","Static":[{"Name":"node-1","Addresses":["192.168.100.1"],"PodCIDRs":["10.244.1.0/24"]},{"Name":"node-2","Addresses":["192.168.100.2"],"PodCIDRs":["10.244.2.0/24"]}]},"Clustering":{"Provider":"Redis","Redis":"192.168.100.254:6379","ClusterId":"local","SiloPort":11111,"GatewayPort":30000},"Device":{"StartUserspace":true},"Rotation":{"Period":"00:00:05"},"Dashboard":{"Enabled":false},"Web":{"Address":"127.0.0.1","Port":8080}}
             """,
             SiloConfiguration.Create(plan, plan.Nodes[1], TimeSpan.FromSeconds(5)).ToJsonString());
-    }
-
-    [Theory]
-    [InlineData("00:00:01")]
-    [InlineData("00:05:00")]
-    [InlineData("00:05:01")]
-    [InlineData("1.00:00:00")]
-    public void SiloConfiguration_AnyPeriod_IsTakenByTheSilo(string period)
-    {
-        var plan = MeshPlan.Demo(2);
-        var json = SiloConfiguration.Create(plan, plan.Nodes[0], TimeSpan.Parse(period, CultureInfo.InvariantCulture));
-
-        var rotation = new RotationOptions { Period = TimeSpan.Parse(json["Rotation"]!["Period"]!.GetValue<string>(), CultureInfo.InvariantCulture) };
-        rotation.MaxKeyAge = json["Rotation"]!["MaxKeyAge"] is { } age ? TimeSpan.Parse(age.GetValue<string>(), CultureInfo.InvariantCulture) : rotation.MaxKeyAge;
-        var messaging = Microsoft.Extensions.Options.Options.Create(new Orleans.Configuration.SiloMessagingOptions());
-        Assert.True(new RotationOptionsValidator(messaging).Validate(null, rotation).Succeeded);
     }
 
     [Fact]

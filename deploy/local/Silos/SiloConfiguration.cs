@@ -7,9 +7,6 @@ namespace Orleans.WireGuard.LocalMesh.Silos;
 /// <summary>Writes the configuration file of one silo of the mesh.</summary>
 internal static class SiloConfiguration
 {
-    // A silo refuses a period that its MaxKeyAge, 15 minutes by default, is not three times as long as. Who gives one wants no rotations.
-    private static readonly TimeSpan LongestByDefault = TimeSpan.FromMinutes(5);
-
     /// <summary>The configuration as <c>owg run --config</c> reads it.</summary>
     /// <param name="plan">All nodes.</param>
     /// <param name="node">The node that the silo is for.</param>
@@ -36,25 +33,12 @@ internal static class SiloConfiguration
             ["GatewayPort"] = MeshPlan.GatewayPort,
         },
         ["Device"] = new JsonObject { ["StartUserspace"] = true },
-        ["Rotation"] = Rotation(period),
+        ["Rotation"] = new JsonObject { ["Period"] = period.ToString("c", CultureInfo.InvariantCulture) },
 
         // The dashboard's page costs 52 MB, so one silo is enough to serve it.
         ["Dashboard"] = new JsonObject { ["Enabled"] = node == plan.Nodes[0] },
         ["Web"] = new JsonObject { ["Address"] = plan.WebAddress(node).ToString(), ["Port"] = MeshPlan.WebPort },
     };
-
-    private static JsonObject Rotation(TimeSpan period)
-    {
-        var rotation = new JsonObject { ["Period"] = Text(period) };
-        if (period > LongestByDefault)
-        {
-            rotation["MaxKeyAge"] = Text(period * 7);
-        }
-
-        return rotation;
-    }
-
-    private static string Text(TimeSpan time) => time.ToString("c", CultureInfo.InvariantCulture);
 
     private static JsonArray ToArray(params IEnumerable<object?> values) => new([.. values.OfType<object>().Select(value => JsonValue.Create(value.ToString()))]);
 }

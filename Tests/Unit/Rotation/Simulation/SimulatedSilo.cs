@@ -8,6 +8,7 @@ using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
@@ -47,7 +48,7 @@ internal sealed class SimulatedSilo : IDisposable
             machine.Links,
             new RouteReconciler(machine.Links, encryption),
             new FirewallReconciler(machine.Firewall, encryption, NullLogger<FirewallReconciler>.Instance),
-            new EndpointChooser(machine.Links),
+            new KernelWatch(SlotDevices.Names),
             _ring,
             Store,
             Ledger,

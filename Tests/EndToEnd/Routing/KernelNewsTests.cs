@@ -1,0 +1,178 @@
+// What the listener makes of a real kernel's news.
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
+
+[Trait("Kind", "EndToEnd")]
+public sealed class KernelNewsTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    // As a plugin does that gives each pod a veth pair and a gateway address: with routes and addresses of both families.
+    [Fact]
+    public async Task Monitor_TwoHundredPodsComeAndGo_MakesNoPass()
+    {
+        const int Pods = 200;
+        SkipWithoutRoot();
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Start();
+        using var space = await NamespaceThread.Create("pods", Token);
+        await space.Run(async () =>
+        {
+            using var monitor = new NetlinkLinkMonitor(() => mesh.Watch.Filter, mesh.Agent.RequestLook, NullLogger<NetlinkLinkMonitor>.Instance);
+            using var listener = new Listener();
+            monitor.Start();
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            var (devices, reads) = (mesh.Devices.Calls.Count, mesh.Links.Calls.Count);
+            for (var i = 0; i < Pods; i++)
+            {
+                await links.CreateLink($"pod{i}", "veth", Token);
+                await links.SetUp($"pod{i}", Token);
+                await links.AddAddress($"pod{i}", new LinkAddress(IPAddress.Parse($"10.9.{i}.1"), 24), Token);
+            }
+
+            for (var i = 0; i < Pods; i++)
+            {
+                await links.DeleteLink($"pod{i}", "veth", Token);
+            }
+
+            await Task.Delay(Silence, TimeProvider.System, Token);
+            output.WriteLine($"{Pods} pods: {listener.Stop()} news about links, {mesh.Agent.Snapshot.CompletedPasses - 1} passes, "
+                + $"{mesh.Devices.Calls.Count - devices} reads of devices, {mesh.Links.Calls.Count - reads} of links and routes");
+            Assert.Equal((1L, devices, reads), (mesh.Agent.Snapshot.CompletedPasses, mesh.Devices.Calls.Count, mesh.Links.Calls.Count));
+            await monitor.Stop(Token);
+        });
+    }
+
+    // The kernel says neither that routes went with a link that is down, nor that a link has another name than before.
+    [Fact]
+    public async Task Monitor_WhatConcernsUs_IsHeard()
+    {
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.Create("concern", Token);
+        await space.Run(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            var watch = new KernelWatch(SlotDevices.Names);
+            var heard = new ConcurrentQueue<KernelNews>();
+            using var monitor = new NetlinkLinkMonitor(() => watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
+            monitor.Start();
+            await links.CreateLink("under0", "veth", Token);
+            await links.SetUp("under0", Token);
+            await Ip("link set under0 multicast off");
+            await links.AddAddress("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
+            await links.AddAddress("under0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
+            await Hears(KernelNews.None, "pass by without a peer", () => Ip("route add default dev under0"));
+            var paths = new UnderlayPaths(links, watch);
+            var found = await paths.Find(new HashSet<IPAddress> { IPAddress.Parse("192.168.0.2"), IPAddress.Parse("fd00::2") }, Token);
+            Assert.All(found.Values, path => Assert.Equal(1500, path!.Mtu));
+
+            await Hears(KernelNews.Devices, "device made", () => links.CreateLink("cilium_wg0", "veth", Token));
+            watch.AddDevice("cilium_wg0", (await links.TryGetLink("cilium_wg0", Token))!.Index);
+            await Hears(KernelNews.Devices, "device up", () => links.SetUp("cilium_wg0", Token));
+            await Hears(KernelNews.Devices, "device's MTU", () => links.SetMtu("cilium_wg0", 1300, Token));
+            await Hears(KernelNews.Devices, "device renamed", () => Ip("link set cilium_wg0 name other0"));
+            await Hears(KernelNews.Devices, "device named back", () => Ip("link set other0 name cilium_wg0"));
+            await Hears(KernelNews.Routes, "our route", () => links.ReplaceRoute(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
+            await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRoute(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
+            await Hears(KernelNews.Routes, "our rule", () => links.AddRule(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await Hears(KernelNews.Routes, "our rule deleted", () => links.DeleteRule(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await Hears(KernelNews.None, "a pod's route", () => Ip("route add 10.244.1.7/32 dev under0"));
+            await Hears(KernelNews.None, "a pod's rule", () => Ip("rule add from 10.244.1.7 lookup 300"));
+
+            Assert.False(await paths.HaveChanged(Token));
+            await Hears(KernelNews.Underlay, "underlay's MTU", () => links.SetMtu("under0", 1400, Token));
+            Assert.True(await paths.HaveChanged(Token));
+            await Hears(KernelNews.Underlay, "a route to a peer", () => Ip("route add 192.168.0.2/32 dev under0 mtu 1350"));
+            await Hears(KernelNews.Underlay, "a route to a peer changed", () => Ip("route replace 192.168.0.2/32 dev under0 mtu 1340"));
+            await Hears(KernelNews.Underlay, "a route to a peer deleted", () => Ip("route delete 192.168.0.2/32"));
+            await Hears(KernelNews.Underlay, "an IPv6 default route", () => Ip("-6 route add default dev under0"));
+            await Hears(KernelNews.Underlay, "an address gone", () => links.DeleteAddress("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token));
+            await Hears(KernelNews.Underlay, "underlay down", () => Ip("link set under0 down"));
+
+            var before = await links.TryGetLink("cilium_wg0", Token);
+            using var elsewhere = await NamespaceThread.Create("elsewhere", Token);
+            await Hears(KernelNews.Devices, "device leaves", () => Ip($"link set cilium_wg0 netns {elsewhere.ThreadId}"));
+            Assert.Null(await links.TryGetLink("cilium_wg0", Token));
+            await Hears(KernelNews.Devices, "device comes", () => elsewhere.Run(() => Ip($"link set cilium_wg0 netns {space.ThreadId}")));
+            Assert.NotNull(await links.TryGetLink("cilium_wg0", Token));
+            Assert.NotNull(before);
+            await Hears(KernelNews.Devices, "device deleted", () => links.DeleteLink("cilium_wg0", "veth", Token));
+            await monitor.Stop(Token);
+
+            async Task Hears(KernelNews expected, string what, Func<Task> act)
+            {
+                heard.Clear();
+                await act();
+                var started = TimeProvider.System.GetTimestamp();
+                var patience = expected == KernelNews.None ? Silence : Patience;
+                while (!heard.Contains(expected) && TimeProvider.System.GetElapsedTime(started) < patience)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, Token);
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
+                Assert.True(
+                    expected == KernelNews.None ? heard.IsEmpty : !heard.IsEmpty && heard.All(news => news == expected),
+                    $"{what}: {string.Join(" ", heard)}");
+            }
+        });
+    }
+
+    private static void SkipWithoutRoot() => Assert.SkipUnless(Environment.IsPrivilegedProcess, "network namespaces need root");
+
+    private static async Task Ip(string arguments)
+    {
+        using var ip = Process.Start(new ProcessStartInfo("ip", arguments))!;
+        await ip.WaitForExitAsync(Token);
+        Assert.Equal(0, ip.ExitCode);
+    }
+
+    /// <summary>Counts what the kernel says about links at all.</summary>
+    private sealed class Listener : IDisposable
+    {
+        private readonly NetlinkSocket _socket = NetlinkSocket.Subscribe(NETLINK_ROUTE, RTMGRP_LINK, TimeSpan.FromMilliseconds(100));
+        private readonly Thread _thread;
+        private volatile bool _isStopped;
+        private int _count;
+
+        public Listener()
+        {
+            _thread = new Thread(Listen) { IsBackground = true };
+            _thread.Start();
+        }
+
+        public int Stop()
+        {
+            _isStopped = true;
+            _thread.Join();
+            return _count;
+        }
+
+        public void Dispose()
+        {
+            Stop();
+            _socket.Dispose();
+        }
+
+        private void Listen()
+        {
+            var buffer = new byte[32 * 1024];
+            while (!_isStopped)
+            {
+                _count += _socket.Receive(buffer) > 0 ? 1 : 0;
+            }
+        }
+    }
+}

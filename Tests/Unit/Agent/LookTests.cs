@@ -1,0 +1,188 @@
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Agent;
+
+/// <summary>What the agent does with news of the kernel: it looks whether anything is not as it was left, in time, and not too often.</summary>
+public sealed class LookTests
+{
+    private const string Name = "cilium_wg0";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>What somebody else can do to a node, and what the kernel says then.</summary>
+    public static TheoryData<string> Changes => [.. Tampering.Keys];
+
+    private static Dictionary<string, (KernelNews News, Func<AgentHarness, Task> Change, Func<AgentHarness, bool> IsRepaired)> Tampering { get; } = new()
+    {
+        ["link down"] = (KernelNews.Devices, mesh => Do(() => mesh.Links.SetDown(Name)), mesh => Link(mesh).IsUp && mesh.Links.Routes.Any(IsTunnel)),
+        ["link deleted"] = (KernelNews.Devices, mesh => Do(() => mesh.Devices.Remove(Name)), mesh => mesh.Devices.Peek(Name) is { Peers.Count: 1 }),
+        ["MTU changed"] = (KernelNews.Devices, mesh => mesh.Links.SetMtu(Name, 1300, Token), mesh => Link(mesh).Mtu == 1440),
+        ["route deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
+        ["rule deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
+        ["underlay narrower"] = (KernelNews.Underlay, mesh => Do(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
+        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.Delete(Token), mesh => mesh.Firewall.TryGet(Token).Result is { IsIntact: true, Sources.Count: 1 }),
+        ["anything"] = (KernelNews.Lost, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
+    };
+
+    [Theory]
+    [MemberData(nameof(Changes))]
+    public async Task RequestLook_SomethingChanged_IsRepairedAtOnce(string change)
+    {
+        await using var mesh = Strict();
+        await mesh.Start();
+        var (news, act, isRepaired) = Tampering[change];
+        await act(mesh);
+        Assert.False(isRepaired(mesh));
+        mesh.Agent.RequestLook(news);
+        await mesh.NextWait();
+        Assert.True(isRepaired(mesh));
+        Assert.Equal(2, mesh.Agent.Snapshot.CompletedPasses);
+    }
+
+    // Our own writes are told of like everybody's.
+    [Theory]
+    [InlineData(KernelNews.Devices)]
+    [InlineData(KernelNews.Routes)]
+    [InlineData(KernelNews.Underlay)]
+    [InlineData(KernelNews.Firewall)]
+    [InlineData(KernelNews.Devices | KernelNews.Routes | KernelNews.Underlay | KernelNews.Firewall)]
+    public async Task RequestLook_AllIsAsItWasLeft_ReadsNoDevice(object news)
+    {
+        await using var mesh = Strict();
+        await mesh.Start();
+        var (devices, writes) = (mesh.Devices.Calls.Count, mesh.Writes);
+        mesh.Agent.RequestLook((KernelNews)news);
+        await mesh.NextWait();
+        Assert.Equal((devices, writes, 1L), (mesh.Devices.Calls.Count, mesh.Writes, mesh.Agent.Snapshot.CompletedPasses));
+    }
+
+    [Fact]
+    public async Task RequestLook_Lost_ReadsEverythingOnce()
+    {
+        await using var mesh = Strict();
+        await mesh.Start();
+        var (devices, routes) = (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutes)));
+        mesh.Agent.RequestLook(KernelNews.Lost);
+        await mesh.NextWait();
+        Assert.Equal((devices + 1, routes + 1, 2L), (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutes)), mesh.Agent.Snapshot.CompletedPasses));
+    }
+
+    [Fact]
+    public async Task RequestLook_DoesNotPutPollAndResyncOff()
+    {
+        await using var mesh = new AgentHarness(poll: TimeSpan.FromSeconds(1), 2).Settled(2);
+        await mesh.Start();
+        mesh.Time.Advance(TimeSpan.FromMilliseconds(300));
+        mesh.Agent.RequestLook(KernelNews.Routes);
+        Assert.Equal(700, (await mesh.NextWait()).TotalMilliseconds);
+        mesh.Time.Advance(TimeSpan.FromMilliseconds(700));
+        Assert.Equal(1000, (await mesh.NextWait()).TotalMilliseconds);
+        Assert.Equal(2, mesh.Agent.Snapshot.CompletedPasses);
+    }
+
+    // Somebody takes a link down again and again, 1,000 times in a second.
+    [Fact]
+    public async Task RequestLook_LinkFlaps_TakesTenPassesASecond()
+    {
+        await using var mesh = Strict();
+        await mesh.Start();
+        mesh.Links.SetDown(Name);
+        mesh.Agent.RequestLook(KernelNews.Devices);
+        await mesh.NextWait();
+        for (var round = 0; round < 10; round++)
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                mesh.Links.SetDown(Name);
+                mesh.Agent.RequestLook(KernelNews.Devices);
+            }
+
+            Assert.Equal(LookPace.Min, await mesh.NextWait());
+            mesh.Time.Advance(LookPace.Min);
+            await mesh.NextWait();
+            Assert.True(Link(mesh).IsUp);
+        }
+
+        Assert.Equal(12, mesh.Agent.Snapshot.CompletedPasses);
+    }
+
+    [Fact]
+    public async Task RequestLook_ReadFails_IsTriedAgain()
+    {
+        await using var mesh = Strict();
+        await mesh.Start();
+        await mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token);
+        mesh.Links.FailNextCall();
+        mesh.Agent.RequestLook(KernelNews.Routes);
+        var delay = await mesh.NextWait();
+        Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
+        mesh.Time.Advance(delay);
+        await mesh.NextWait();
+        Assert.Null(mesh.Agent.Snapshot.Problem);
+        Assert.Single(mesh.Links.Rules);
+    }
+
+    [Fact]
+    public async Task Run_NewPeerOnAKnownLink_AsksItsWayAlone()
+    {
+        await using var mesh = new AgentHarness(2, 3).Settled(2);
+        await mesh.Pass.Run(true, Token);
+        Assert.Equal(2, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
+        mesh.Announce(3);
+        await mesh.Pass.Run(false, Token);
+        Assert.Equal(3, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
+        Assert.Equal(TestMesh.Address(3), mesh.Links.Calls.Last(call => call.Operation == nameof(ILinkClient.TryGetPath)).Subject);
+    }
+
+    // What happens while a way is asked for the first time must not be missed.
+    [Fact]
+    public async Task Run_WayIsAsked_IsWatchedBefore()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        var heard = new List<(bool Route, bool Link)>();
+        mesh.Links.OnCall = (call, _) => Do(() =>
+        {
+            if (call.Operation == nameof(ILinkClient.TryGetPath))
+            {
+                heard.Add((Hears(mesh, RouteTo2), Hears(mesh, UnderlayLink)));
+            }
+        });
+        await mesh.Pass.Run(true, Token);
+        Assert.Equal([(true, false), (true, true)], heard);
+    }
+
+    [Theory]
+    [InlineData(0, 100)]
+    [InlineData(10, 100)]
+    [InlineData(36, 360)]
+    [InlineData(200, 500)]
+    public void After_Cost_IsATenthOfACoreWithinLimits(double milliseconds, double expected) =>
+        Assert.Equal(expected, LookPace.After(TimeSpan.FromMilliseconds(milliseconds)).TotalMilliseconds);
+
+    private static byte[] RouteTo2 =>
+        [36, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 32, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0, 8, 0, 1, 0, .. TestMesh.Address(2).GetAddressBytes()];
+
+    private static byte[] UnderlayLink =>
+        [32, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. BitConverter.GetBytes(FakeLinkClient.UnderlayIndex), 0, 0, 0, 0, 0, 0, 0, 0];
+
+    private static AgentHarness Strict()
+    {
+        var mesh = new AgentHarness(2).Settled(2);
+        mesh.Encryption.CurrentValue.Mode = Silo.Hosting.EncryptionMode.Strict;
+        return mesh;
+    }
+
+    private static bool Hears(AgentHarness mesh, byte[] message) => mesh.Watch.Filter.Judge(message) == KernelNews.Underlay;
+
+    private static bool IsTunnel(Route route) => route.DeviceName == Name;
+
+    private static Link Link(AgentHarness mesh) => mesh.Links.TryGetLink(Name, Token).Result!;
+
+    private static Task Do(Action action)
+    {
+        action();
+        return Task.CompletedTask;
+    }
+}
