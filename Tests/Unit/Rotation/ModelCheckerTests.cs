@@ -7,7 +7,7 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     private const int MaxStates = 3_000_000;
 
     [Theory]
-    [InlineData(2, 4, 1, false, true, true)]
+    [InlineData(2, 6, 1, false, true, true)]
     [InlineData(2, 4, 1, true, true, true)]
     [InlineData(3, 3, 0, false, true, true)]
     [InlineData(3, 3, 1, false, false, true)]
@@ -18,6 +18,8 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     // Minutes, so not among the fast ones.
     [Theory]
     [Trait("Kind", "Model")]
+    [InlineData(2, 9, 1, false, true, true)]
+    [InlineData(2, 5, 1, true, true, true)]
     [InlineData(3, 2, 1, true, false, true)]
     [InlineData(3, 4, 0, false, false, true)]
     [InlineData(4, 2, 0, false, false, true)]
@@ -37,7 +39,7 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     [Theory]
     [Trait("Kind", "Model")]
     [InlineData(2, 3, 0, true, true, true)]
-    [InlineData(2, 4, 0, false, true, true)]
+    [InlineData(2, 5, 0, false, true, true)]
     public void Canonical_EveryStateOfALargerFullModel_IsReachedByTheReducedOne(
         int nodes, byte epochs, int deaths, bool restarts, bool slowAcks, bool retires) =>
         Compare(nodes, Options(epochs) with { Deaths = deaths, Restarts = restarts, SlowAcks = slowAcks, Retires = retires });
@@ -46,6 +48,7 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     [InlineData(nameof(Break.RekeyWithoutAsking), "I2", 2, 3, false)]
     [InlineData(nameof(Break.RekeyWithoutAsking), "I2", 3, 3, false)]
     [InlineData(nameof(Break.RekeyUnheard), "I3", 2, 4, false)]
+    [InlineData(nameof(Break.IgnoreOwnOtherKey), "I3", 2, 5, false)]
     [InlineData(nameof(Break.MoveOnceApplied), "I2", 2, 2, false)]
     [InlineData(nameof(Break.RetireWithoutAsking), "I3", 2, 2, false)]
     [InlineData(nameof(Break.RetireWithoutAsking), "I3", 3, 3, false)]

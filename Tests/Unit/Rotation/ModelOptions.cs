@@ -7,6 +7,7 @@ internal enum Break
     RekeyWithoutAsking,
     MoveOnceApplied,
     RekeyUnheard,
+    IgnoreOwnOtherKey,
     RetireWithoutAsking,
     AskOneOnly,
     SequenceRestarts,

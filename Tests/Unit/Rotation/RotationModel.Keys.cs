@@ -108,6 +108,12 @@ internal sealed partial class RotationModel
             hasAnswered && (IsBehind(state, node, other, slot) || (options.Broken != Break.RekeyUnheard && state.IsProven(node, other, slot) && state.Acked(other, node) == 0))),
         Now.AddSeconds(-1));
 
-    private bool IsBehind(ModelState state, int node, int other, int slot) => state.Held(node, other) is { Exists: true } held
-        && SlotLevel.MayMove(new Slot((byte)slot), new Epoch(state.Serves(node, slot)), ToAnnouncement(other, held));
+    private bool IsBehind(ModelState state, int node, int other, int slot)
+    {
+        Epoch? otherServes = options.Broken == Break.IgnoreOwnOtherKey ? new Epoch(options.LastEpoch + 1)
+            : state.Key(node, 1 - slot) == 0 ? null
+            : new Epoch(state.Serves(node, 1 - slot));
+        return state.Held(node, other) is { Exists: true } held
+            && SlotLevel.MayMove(new Slot((byte)slot), new Epoch(state.Serves(node, slot)), otherServes, ToAnnouncement(other, held));
+    }
 }
