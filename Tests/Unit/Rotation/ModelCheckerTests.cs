@@ -9,6 +9,7 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     [Theory]
     [InlineData(2, 6, 1, false, true, true)]
     [InlineData(2, 4, 1, true, true, true)]
+    [InlineData(3, 3, 0, false, false, true)]
     [InlineData(3, 3, 0, false, true, true)]
     [InlineData(3, 3, 1, false, false, true)]
     [InlineData(3, 2, 0, true, false, true)]
