@@ -129,7 +129,8 @@ internal sealed partial class NodeGrain
         var answered = await _survey.Ask(_delivery.AttemptTimeout, cancellationToken);
         await ApplyToDevices(cancellationToken);
         var heard = _ledger.HeldNodes(_members.Others.Select(other => other.Silo));
-        return _survey.Facts(key, _agent.Snapshot, answered, heard, _store.Announcements);
+        var otherServes = _ring.Keys.FirstOrDefault(other => other.Slot != key.Slot)?.ServesEpoch;
+        return _survey.Facts(key, otherServes, _agent.Snapshot, answered, heard, _store.Announcements);
     }
 
     private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts) =>

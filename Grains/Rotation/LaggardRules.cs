@@ -57,7 +57,7 @@ internal static class LaggardRules
             ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"
             : $"its silo does not answer, and it sent through slot {slot} when it last did")
         : !HasMovedAway(peer, slot) ? "it had shaken hands on no other slot when it last answered"
-        : peer.MayMoveHere ? $"it may still move to slot {slot}: its other key serves no later epoch, or it has not heard which epochs ours serve"
+        : peer.MayMoveHere ? $"it may still move to slot {slot}: its other key or ours serves no later epoch, or it has not heard which epochs ours serve"
         : peer.LastDataAt > quietSince ? $"packets of it still come in through slot {slot}"
         : peer.OwnSlot == slot ? $"this node still sends to it through slot {slot}"
         : null;

@@ -27,12 +27,14 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     /// knows what it does, and it may depend on what is there.
     /// </summary>
     /// <param name="key">The key in question. What was said before it was made does not tell who uses it, wherever the clock was set meanwhile.</param>
+    /// <param name="otherServes">The epoch that our key of the other slot serves; <see langword="null"/> without one.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
     /// <param name="heard">The nodes that hold our current announcement.</param>
     /// <param name="announcements">What is held, by node name.</param>
     public IReadOnlyList<PeerFacts> Facts(
         SlotKey key,
+        Epoch? otherServes,
         AgentSnapshot agent,
         IReadOnlySet<string> answered,
         IReadOnlySet<string> heard,
@@ -44,7 +46,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
             let hasAnswered = answered.Contains(node.Key)
             let isKnown = _answers.TryGetValue(node.Key, out var said) && (hasAnswered || said.AskedAt >= key.HeldSince)
             let hasHandshake = node.Any(peer => peer.Slot == key.Slot && peer.Peer.LastHandshakeTime is not null)
-            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(key.Slot, key.ServesEpoch, announcement)
+            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(key.Slot, key.ServesEpoch, otherServes, announcement)
             select new PeerFacts(
                 node.Key,
                 active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),

@@ -1,80 +1,112 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation;
 
 /// <summary>What a check found.</summary>
-/// <param name="States">Different states that were reached.</param>
+/// <param name="States">The hashes of the states that were reached.</param>
 /// <param name="Transitions">Steps between them.</param>
-/// <param name="Terminals">States in which nothing can happen any more.</param>
+/// <param name="Terminals">Those in which nothing can happen any more.</param>
 /// <param name="Violation">What was broken, with the shortest way there, a step a line; <see langword="null"/> if nothing.</param>
 /// <param name="Elapsed">How long it took.</param>
-internal sealed record ModelReport(int States, long Transitions, int Terminals, string? Violation, TimeSpan Elapsed)
+internal sealed record ModelReport(IReadOnlySet<UInt128> States, long Transitions, IReadOnlySet<UInt128> Terminals, string? Violation, TimeSpan Elapsed)
 {
     /// <summary>For people.</summary>
     public override string ToString() => string.Create(
-        System.Globalization.CultureInfo.InvariantCulture,
-        $"{States:N0} states, {Transitions:N0} transitions, {Terminals:N0} terminal states, {Elapsed.TotalSeconds:0.0} s; {ModelInvariants.Names}");
+        CultureInfo.InvariantCulture,
+        $"{States.Count:N0} states, {Transitions:N0} transitions, {Terminals.Count:N0} terminal states, {Elapsed.TotalSeconds:0.0} s; {ModelInvariants.Names}");
 }
 
 /// <summary>Visits every state that a <see cref="RotationModel"/> can reach, nearest first, so that the way to a violation is the shortest.</summary>
-internal static class ModelChecker
+internal sealed class ModelChecker(ModelOptions options, int nodes)
 {
+    private readonly RotationModel _model = new(options);
+    private readonly ModelReduction _reduction = new(options, nodes);
+
+    // The states in the order in which they were reached, and from which one each was: enough to walk the way again.
+    private readonly HashSet<UInt128> _seen = [];
+    private readonly List<(UInt128 Hash, int From)> _ways = [];
+
     /// <summary>Checks.</summary>
-    /// <param name="model">The rules.</param>
-    /// <param name="start">Where to begin.</param>
-    /// <param name="lastEpoch">The epoch that everybody has to arrive at.</param>
     /// <param name="maxStates">Fails rather than fill the memory.</param>
-    public static ModelReport Check(RotationModel model, ModelState start, byte lastEpoch, int maxStates)
+    /// <param name="visit">Is shown every state, and whether it is a terminal one.</param>
+    public ModelReport Check(int maxStates, Action<ModelState, bool>? visit = null)
     {
         var started = Stopwatch.GetTimestamp();
-        var seen = new HashSet<UInt128> { start.Hash() };
-        var ways = new List<(int From, string Step)> { (-1, "") };
-        var queue = new Queue<(int Number, ModelState State)>([(0, start)]);
+        var start = RotationModel.Rest(nodes);
+        var queue = new Queue<ModelState>();
         var transitions = 0L;
-        var terminals = 0;
-        while (queue.TryDequeue(out var current))
+        var terminals = new HashSet<UInt128>();
+        Reach(start, -1);
+        for (var current = 0; queue.TryDequeue(out var state); current++)
         {
-            var hasNext = false;
-            foreach (var (step, state) in model.Next(current.State))
+            if (FindViolation(state) is not null)
             {
-                hasNext = true;
+                return Report(Trace(start, current, FindViolation));
+            }
+
+            var mustGoOn = false;
+            foreach (var step in _model.Next(state))
+            {
+                mustGoOn |= step.IsCertain;
                 transitions++;
-                if (seen.Add(state.Hash()))
+                Reach(step.State, current);
+            }
+
+            if (!mustGoOn)
+            {
+                terminals.Add(_ways[current].Hash);
+                if (FindUnfinished(state) is not null)
                 {
-                    Assert.True(seen.Count <= maxStates, $"more than {maxStates} states");
-                    ways.Add((current.Number, step));
-                    queue.Enqueue((ways.Count - 1, state));
-                    if (ModelInvariants.FindViolation(model, state) is { } violation)
-                    {
-                        return Report(Trace(ways, ways.Count - 1, violation));
-                    }
+                    return Report(Trace(start, current, FindUnfinished));
                 }
             }
 
-            if (!hasNext)
-            {
-                terminals++;
-                if (ModelInvariants.FindUnfinished(current.State, lastEpoch) is { } unfinished)
-                {
-                    return Report(Trace(ways, current.Number, unfinished));
-                }
-            }
+            visit?.Invoke(state, !mustGoOn);
         }
 
         return Report(null);
 
-        ModelReport Report(string? violation) => new(seen.Count, transitions, terminals, violation, Stopwatch.GetElapsedTime(started));
-    }
+        string? FindViolation(ModelState state) => ModelInvariants.FindViolation(_model, state);
 
-    private static string Trace(List<(int From, string Step)> ways, int number, string violation)
-    {
-        var steps = new Stack<string>();
-        for (; number > 0; number = ways[number].From)
+        string? FindUnfinished(ModelState state) => ModelInvariants.FindUnfinished(state, options.LastEpoch);
+
+        void Reach(ModelState state, int from)
         {
-            steps.Push(ways[number].Step);
+            state = options.Reduced ? _reduction.Canonical(state) : state;
+            var hash = state.Hash();
+            if (_seen.Add(hash))
+            {
+                Assert.True(_seen.Count <= maxStates, $"more than {maxStates} states");
+                _ways.Add((hash, from));
+                queue.Enqueue(state);
+            }
         }
 
-        return new StringBuilder().AppendLine(violation).AppendJoin(Environment.NewLine, steps.Select((step, index) => $"  {index + 1}. {step}")).ToString();
+        ModelReport Report(string? violation) => new(_seen, transitions, terminals, violation, Stopwatch.GetElapsedTime(started));
     }
+
+    // Walks the way again, with the names that the nodes had at the start.
+    private string Trace(ModelState state, int last, Func<ModelState, string?> find)
+    {
+        var way = new Stack<UInt128>();
+        for (; last > 0; last = _ways[last].From)
+        {
+            way.Push(_ways[last].Hash);
+        }
+
+        var text = new StringBuilder();
+        var number = 0;
+        foreach (var hash in way)
+        {
+            var step = _model.Next(options.Reduced ? _reduction.Forget(state) : state).First(step => HashOf(step.State) == hash);
+            text.AppendLine().Append(CultureInfo.InvariantCulture, $"  {++number}. {step.Name()}");
+            state = step.State;
+        }
+
+        return find(state) + text;
+    }
+
+    private UInt128 HashOf(ModelState state) => (options.Reduced ? _reduction.Canonical(state) : state).Hash();
 }

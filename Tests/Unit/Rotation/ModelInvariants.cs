@@ -39,9 +39,12 @@ internal static class ModelInvariants
 
         for (var slot = 0; slot < Slot.Count && node < other; slot++)
         {
-            if (model.IsStarter(state, node, other, slot) && model.IsStarter(state, other, node, slot))
+            foreach (var older in model.Orders)
             {
-                return "one starter: both sides would start the handshake";
+                if (model.IsStarter(state, node, other, slot, older) && model.IsStarter(state, other, node, slot, older))
+                {
+                    return "one starter: both sides would start the handshake";
+                }
             }
         }
 

@@ -6,7 +6,10 @@ internal enum Break
     None,
     RekeyWithoutAsking,
     MoveOnceApplied,
+    RekeyUnheard,
+    IgnoreOwnOtherKey,
     RetireWithoutAsking,
+    AskOneOnly,
     SequenceRestarts,
     BothStart,
 }
@@ -26,6 +29,9 @@ internal sealed record ModelOptions(byte LastEpoch)
 
     /// <summary>Whether keys are destroyed when nobody uses them any more. Every time is announced, which multiplies the interleavings.</summary>
     public bool Retires { get; init; } = true;
+
+    /// <summary>Whether states that make no difference count as one (<see cref="ModelReduction"/>).</summary>
+    public bool Reduced { get; init; }
 
     /// <summary>The rule that is broken.</summary>
     public Break Broken { get; init; }

@@ -27,19 +27,27 @@ internal readonly record struct Announced(byte Epoch, byte Revision, byte Key0, 
 }
 
 /// <summary>Everything that the nodes of a mesh, their devices and the messages on the way are, in bytes, so that states compare by content.</summary>
-internal sealed class ModelState(int nodes)
+internal sealed class ModelState
 {
     /// <summary>No route.</summary>
     public const byte None = 255;
 
     private const int NodeSize = 17;
-    private const int PairSize = 11;
+    private const int PairSize = 12;
+
+    /// <summary>A mesh of nodes of which nothing is known.</summary>
+    public ModelState(int nodes)
+        : this(nodes, new byte[(nodes * NodeSize) + (nodes * nodes * PairSize)])
+    {
+    }
+
+    private ModelState(int nodes, byte[] bytes) => (Nodes, Bytes) = (nodes, bytes);
 
     /// <summary>All of it.</summary>
-    public byte[] Bytes { get; private init; } = new byte[(nodes * NodeSize) + (nodes * nodes * PairSize)];
+    public byte[] Bytes { get; }
 
     /// <summary>How many nodes.</summary>
-    public int Nodes => nodes;
+    public int Nodes { get; }
 
     /// <summary>The epoch by a node's clock.</summary>
     public ref byte Clock(int node) => ref Bytes[node * NodeSize];
@@ -73,6 +81,12 @@ internal sealed class ModelState(int nodes)
 
     /// <summary>The key to which the asked one then encrypted.</summary>
     public ref byte AnswerKey(int asker, int asked) => ref Bytes[Pair(asker, asked) + 10];
+
+    /// <summary>The slots, a bit each, whose keys were made after that answer.</summary>
+    public ref byte AnswersBefore(int asker, int asked) => ref Bytes[Pair(asker, asked) + 11];
+
+    /// <summary>Whether the key of a slot was made after that answer, which then does not tell who uses it.</summary>
+    public bool IsAnswerBefore(int asker, int asked, int slot) => (AnswersBefore(asker, asked) & (1 << slot)) != 0;
 
     /// <summary>Whether its silo runs.</summary>
     public Life Life(int node) => (Life)Bytes[(node * NodeSize) + 3];
@@ -109,12 +123,29 @@ internal sealed class ModelState(int nodes)
     public void NoteTalk(int node, int peer) => Bytes[Pair(node, peer) + 7] |= 4;
 
     /// <summary>A copy to change.</summary>
-    public ModelState Copy() => new(nodes) { Bytes = (byte[])Bytes.Clone() };
+    public ModelState Copy() => new(Nodes, (byte[])Bytes.Clone());
+
+    /// <summary>The same mesh, with its nodes in another order.</summary>
+    /// <param name="order">Which node comes first, second and so on.</param>
+    public ModelState Permute(ReadOnlySpan<int> order)
+    {
+        var next = new ModelState(Nodes);
+        for (var node = 0; node < Nodes; node++)
+        {
+            Bytes.AsSpan(order[node] * NodeSize, NodeSize).CopyTo(next.Bytes.AsSpan(node * NodeSize));
+            for (var other = 0; other < Nodes; other++)
+            {
+                Bytes.AsSpan(Pair(order[node], order[other]), PairSize).CopyTo(next.Bytes.AsSpan(Pair(node, other)));
+            }
+        }
+
+        return next;
+    }
 
     /// <summary>The content in 128 bits; two states of a million share one with a probability below 10^-26.</summary>
     public UInt128 Hash() => System.IO.Hashing.XxHash128.HashToUInt128(Bytes);
 
-    private int Pair(int from, int to) => (nodes * NodeSize) + (((from * nodes) + to) * PairSize);
+    private int Pair(int from, int to) => (Nodes * NodeSize) + (((from * Nodes) + to) * PairSize);
 
     private Announced Read(int at) => new(Bytes[at], Bytes[at + 1], Bytes[at + 2], Bytes[at + 3], Bytes[at + 4], Bytes[at + 5]);
 

@@ -42,6 +42,15 @@ public sealed class PathSurveyTests : IDisposable
         Assert.False(Facts(Slot.One, "node-2").MayMoveHere);
     }
 
+    // We missed a turn of the other slot, so the pair's level there is no later than here.
+    [Fact]
+    public void Facts_ActivePeerWhileOurOtherKeyIsBehind_MayMoveHere()
+    {
+        var ahead = TestMesh.Announce(2) with { Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), new Epoch(2), TestMesh.ListenPort)] };
+        Assert.False(Facts(Slot.One, "node-2", ahead).MayMoveHere);
+        Assert.True(Facts(Slot.One, "node-2", ahead, otherServes: 0).MayMoveHere);
+    }
+
     // It chooses its slot by what we announced before.
     [Fact]
     public void Facts_ActivePeerThatHasNotHeardOurAnnouncement_MayMoveToASlotWithAHandshake()
@@ -81,10 +90,10 @@ public sealed class PathSurveyTests : IDisposable
 
     private SlotKey NewKey(Slot slot = default) => new(slot, _keyPair, new Epoch(1), _time.GetUtcNow()) { HeldSince = _time.GetTimestamp() };
 
-    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null) =>
-        Facts(NewKey(question), nodeName, announcement, heard);
+    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2) =>
+        Facts(NewKey(question), nodeName, announcement, heard, otherServes);
 
-    private PeerFacts Facts(SlotKey question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null)
+    private PeerFacts Facts(SlotKey question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2)
     {
         var announcements = new Dictionary<string, PeerAnnouncement>();
         if (announcement is not null)
@@ -96,6 +105,7 @@ public sealed class PathSurveyTests : IDisposable
         var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
         return Assert.Single(_survey.Facts(
             question,
+            new Epoch(otherServes),
             new AgentSnapshot([device], null, 1),
             new HashSet<string>(),
             heard ?? new HashSet<string> { "node-2" },

@@ -11,6 +11,7 @@ internal sealed partial class RotationModel
         foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
         {
             state.SetProven(node, other, slot, false);
+            state.AnswersBefore(node, other) |= (byte)(1 << slot);
         }
     }
 

@@ -5,11 +5,11 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 /// <summary>What a node, and a pair of nodes, may do.</summary>
 internal sealed partial class RotationModel
 {
-    private IEnumerable<(string, ModelState)> OfNode(ModelState state, int node)
+    private IEnumerable<ModelStep> OfNode(ModelState state, int node)
     {
         if (state.Life(node) == Life.Absent)
         {
-            yield return ($"{Name(node)} joins", Join(state, node));
+            yield return new ModelStep(() => $"{Name(node)} joins", Join(state, node));
         }
 
         if (state.Life(node) != Life.Alive)
@@ -17,16 +17,26 @@ internal sealed partial class RotationModel
             yield break;
         }
 
-        if (state.Clock(node) < options.LastEpoch)
-        {
-            var next = state.Copy();
-            next.Clock(node)++;
-            yield return ($"clock of {Name(node)} advances to {next.Clock(node)}", next);
-        }
-
-        foreach (var step in Replace(state, node))
+        foreach (var step in OfClock(state, node))
         {
             yield return step;
+        }
+
+        // That a clock advances shows in the next step only that reads the clock, and in the reduced model it is part of that step.
+        for (var clock = state.Clock(node) + 1; clock <= options.LastEpoch; clock++)
+        {
+            var next = state.Copy();
+            next.Clock(node) = (byte)clock;
+            if (!options.Reduced)
+            {
+                yield return new ModelStep(() => $"clock of {Name(node)} advances to {next.Clock(node)}", next);
+                break;
+            }
+
+            foreach (var step in OfClock(next, node))
+            {
+                yield return step;
+            }
         }
 
         if (options.Retires && Retire(state, node) is { } retired)
@@ -38,28 +48,54 @@ internal sealed partial class RotationModel
         {
             var next = state.Copy();
             next.SetLife(node, Life.Dead);
-            yield return ($"silo of {Name(node)} dies", next);
+            yield return new ModelStep(() => $"silo of {Name(node)} dies", next);
+        }
+    }
+
+    private IEnumerable<ModelStep> OfClock(ModelState state, int node)
+    {
+        foreach (var step in Replace(state, node))
+        {
+            yield return step;
         }
 
         if (options.Restarts && state.RestartedIn(node) != state.Clock(node))
         {
-            var own = state.Own(node);
-            var next = state.Copy();
-            next.RestartedIn(node) = state.Clock(node);
-            var sequence = Sequence(state, node, options.Broken == Break.SequenceRestarts ? null : own, isRestart: options.Broken == Break.SequenceRestarts);
-            Announce(next, node, sequence);
-            foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
-            {
-                // Its devices show the handshakes as before, but nobody has answered it yet.
-                next.Answer(node, other) = 0;
-            }
-
-            yield return ($"silo of {Name(node)} restarts", next);
+            yield return Restart(state, node);
         }
     }
 
-    private IEnumerable<(string, ModelState)> OfPair(ModelState state, int node, int other)
+    private ModelStep Restart(ModelState state, int node)
     {
+        var own = state.Own(node);
+        var next = state.Copy();
+        next.RestartedIn(node) = state.Clock(node);
+        var sequence = Sequence(state, node, options.Broken == Break.SequenceRestarts ? null : own, isRestart: options.Broken == Break.SequenceRestarts);
+        Announce(next, node, sequence);
+        foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
+        {
+            // Its devices show the handshakes as before, but nobody has answered it yet.
+            next.Answer(node, other) = 0;
+        }
+
+        return new ModelStep(() => $"silo of {Name(node)} restarts", next, IsCertain: state.Clock(node) == options.LastEpoch);
+    }
+
+    private IEnumerable<ModelStep> OfPair(ModelState state, int node, int other)
+    {
+        for (var slot = 0; slot < Slot.Count && node < other; slot++)
+        {
+            var next = state.Copy();
+            next.SetProven(node, other, slot, true);
+            next.SetProven(other, node, slot, true);
+            var orders = Orders.Count(older => Starts(state, node, other, slot, older) || Starts(state, other, node, slot, older));
+            if (orders > 0 && !next.Bytes.AsSpan().SequenceEqual(state.Bytes))
+            {
+                var shaken = slot;
+                yield return new ModelStep(() => $"{Name(node)} and {Name(other)} shake hands on slot {shaken}", next, IsCertain: orders == Orders.Count);
+            }
+        }
+
         if (state.Life(node) != Life.Alive)
         {
             yield break;
@@ -69,36 +105,34 @@ internal sealed partial class RotationModel
         var held = state.Held(node, other);
         if (own.Exists && ToSequence(own) > ToSequence(held))
         {
-            yield return ($"announcement {own.Epoch}.{own.Revision} of {Name(other)} reaches {Name(node)}", Deliver(state, node, other));
+            yield return new ModelStep(() => $"announcement {own.Epoch}.{own.Revision} of {Name(other)} reaches {Name(node)}", Deliver(state, node, other));
         }
 
         if (options.SlowAcks && own.Exists && own == held && state.Acked(node, other) == 0)
         {
             var next = state.Copy();
             next.Acked(node, other) = 1;
-            yield return ($"acknowledgement of {Name(node)} reaches {Name(other)}", next);
+            yield return new ModelStep(() => $"acknowledgement of {Name(node)} reaches {Name(other)}", next);
         }
 
         var current = state.Route(node, other) == ModelState.None ? (Slot?)null : new Slot(state.Route(node, other));
         if (Choose(state, node, other) is { } chosen && chosen != current)
         {
-            yield return ($"{Name(node)} moves its route to {Name(other)} to slot {chosen}", Move(state, node, other, chosen));
+            yield return new ModelStep(() => $"{Name(node)} moves its route to {Name(other)} to slot {chosen}", Move(state, node, other, chosen));
+        }
+    }
+
+    private bool Starts(ModelState state, int node, int other, int slot, Older older)
+    {
+        if (state.Life(node) != Life.Alive || state.Key(other, slot) != state.Held(node, other).Key(slot) || state.Held(other, node).Key(slot) != state.Key(node, slot))
+        {
+            return false;
         }
 
-        foreach (var candidate in Candidates(state, node, other))
-        {
-            var slot = candidate.Slot.Index;
-            var canShakeHands = state.Key(other, slot) == held.Key(slot) && state.Held(other, node).Key(slot) == state.Key(node, slot);
-            if (canShakeHands && PathChooser.IsWanted(candidate, Candidates(state, node, other), current) && IsStarter(state, node, other, slot))
-            {
-                var next = state.Copy();
-                next.SetProven(node, other, slot, true);
-                next.SetProven(other, node, slot, true);
-                if (!next.Bytes.AsSpan().SequenceEqual(state.Bytes))
-                {
-                    yield return ($"{Name(node)} and {Name(other)} shake hands on slot {slot}", next);
-                }
-            }
-        }
+        var current = state.Route(node, other) == ModelState.None ? (Slot?)null : new Slot(state.Route(node, other));
+        var candidates = Candidates(state, node, other);
+        return candidates.Find(candidate => candidate.Slot.Index == slot) is { } wanted
+            && PathChooser.IsWanted(wanted, candidates, current)
+            && IsStarter(state, node, other, slot, older);
     }
 }

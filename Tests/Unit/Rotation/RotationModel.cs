@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
@@ -17,9 +18,23 @@ internal sealed partial class RotationModel(ModelOptions options)
     /// <summary>The epoch in which every model begins.</summary>
     public const byte FirstEpoch = 11;
 
+    // More take days.
+    private const int MaxNodes = 4;
+
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(120);
     private static readonly RotationSchedule Schedule = new("node-1", Period, Slot.Count);
     private static readonly DateTimeOffset Now = TestMesh.Start;
+    private static readonly (int Node, int Other)[][] PairsOf =
+    [
+        .. from nodes in Enumerable.Range(0, MaxNodes + 1)
+           select (from node in Enumerable.Range(0, nodes)
+                   from other in Enumerable.Range(0, nodes)
+                   where node != other
+                   select (node, other)).ToArray(),
+    ];
+
+    // Making them took most of the time.
+    private readonly Dictionary<(int Node, Announced Announced), PeerAnnouncement> _announcements = [];
 
     /// <summary>A mesh at rest: everybody is on the slot of the first epoch, and the other one has the key of the epoch before.</summary>
     public static ModelState Rest(int nodes, int absent = 0)
@@ -59,7 +74,7 @@ internal sealed partial class RotationModel(ModelOptions options)
     }
 
     /// <summary>Every step that is possible, with what comes of it.</summary>
-    public IEnumerable<(string Step, ModelState State)> Next(ModelState state)
+    public IEnumerable<ModelStep> Next(ModelState state)
     {
         for (var node = 0; node < state.Nodes; node++)
         {
@@ -96,23 +111,26 @@ internal sealed partial class RotationModel(ModelOptions options)
         return candidates;
     }
 
+    /// <summary>The ways in which the announcements of two nodes may be ordered.</summary>
+    public IReadOnlyList<Older> Orders { get; } = options.Reduced ? [Older.First, Older.Second] : [Older.AsAnnounced];
+
     /// <summary>Whether a node is the one to start a handshake.</summary>
-    public bool IsStarter(ModelState state, int node, int other, int slot)
+    public bool IsStarter(ModelState state, int node, int other, int slot, Older older)
     {
         var hasApplied = state.Acked(other, node) != 0 && state.Life(other) == Life.Alive;
         var own = state.Own(node);
-        var announced = own.Exists && own.Key(slot) == state.Key(node, slot) ? ToAnnouncement(node, own) : null;
+        var announced = own.Exists && own.Key(slot) == state.Key(node, slot) ? ToAnnouncement(node, Order(own, node < other, older)) : null;
         return options.Broken == Break.BothStart
             ? hasApplied && own.Key(slot) != 0 && state.Held(node, other).Key(slot) != 0
-            : HandshakeStarter.ShouldStart(new Slot((byte)slot), announced, ToAnnouncement(other, state.Held(node, other)), hasApplied);
+            : HandshakeStarter.ShouldStart(new Slot((byte)slot), announced, ToAnnouncement(other, Order(state.Held(node, other), other < node, older)), hasApplied);
     }
 
+    // A tie is decided by the keys, as if one of the two were older.
+    private static Announced Order(Announced announced, bool isFirst, Older older) =>
+        older == Older.AsAnnounced ? announced : announced with { Epoch = FirstEpoch, Revision = (byte)(isFirst == (older == Older.First) ? 0 : 1) };
+
     /// <summary>All ordered pairs.</summary>
-    public static IEnumerable<(int Node, int Other)> Pairs(ModelState state) =>
-        from node in Enumerable.Range(0, state.Nodes)
-        from other in Enumerable.Range(0, state.Nodes)
-        where node != other
-        select (node, other);
+    public static IReadOnlyList<(int Node, int Other)> Pairs(ModelState state) => PairsOf[state.Nodes];
 
     private static AnnouncementSequence Sequence(ModelState state, int node, Announced? held, bool isRestart = false)
     {
@@ -134,7 +152,13 @@ internal sealed partial class RotationModel(ModelOptions options)
     /// <summary>The sequence of an announcement.</summary>
     public static AnnouncementSequence ToSequence(Announced announced) => new(new Epoch(announced.Epoch), announced.Revision);
 
-    private static PeerAnnouncement ToAnnouncement(int node, Announced announced) => new()
+    private PeerAnnouncement ToAnnouncement(int node, Announced announced)
+    {
+        ref var announcement = ref CollectionsMarshal.GetValueRefOrAddDefault(_announcements, (node, announced), out _);
+        return announcement ??= Make(node, announced);
+    }
+
+    private static PeerAnnouncement Make(int node, Announced announced) => new()
     {
         NodeName = Name(node),
         Identity = default,

@@ -6,7 +6,7 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 /// <summary>Which slot a pair belongs on, and whether a peer may come back to one.</summary>
 public sealed class SlotLevelTests
 {
-    // Our key of slot 1 serves epoch 79; the one of slot 0 serves a later one.
+    // Of our key of slot 1.
     private static readonly Epoch Serves = new(79);
 
     [Theory]
@@ -18,7 +18,16 @@ public sealed class SlotLevelTests
     [InlineData(null, 81L, true)]
     [InlineData(80L, null, false)]
     public void MayMove_PeerWithKeys_TellsWhetherTheOtherOneIsBehind(long? slotZero, long? slotOne, bool expected) =>
-        Assert.Equal(expected, SlotLevel.MayMove(Slot.One, Serves, Announced(slotZero, slotOne)));
+        Assert.Equal(expected, SlotLevel.MayMove(Slot.One, Serves, otherServes: new Epoch(80), Announced(slotZero, slotOne)));
+
+    // A silo that was away for a while finds its other key behind, and the pair's level there is no higher than that.
+    [Theory]
+    [InlineData(80L, false)]
+    [InlineData(79L, true)]
+    [InlineData(78L, true)]
+    [InlineData(null, true)]
+    public void MayMove_OwnOtherKey_CountsAsWell(long? otherServes, bool expected) =>
+        Assert.Equal(expected, SlotLevel.MayMove(Slot.One, Serves, otherServes is { } epoch ? new Epoch(epoch) : null, Announced(80, 79)));
 
     private static PeerAnnouncement Announced(long? slotZero, long? slotOne)
     {
