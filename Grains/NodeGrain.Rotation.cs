@@ -80,7 +80,12 @@ internal sealed partial class NodeGrain
     private async Task ReplaceIfDue(Epoch due, CancellationToken cancellationToken)
     {
         _isWaiting = false;
-        SetEpochs(key => KeyEpochs.WithoutFuture(key, due, _schedule));
+        if (SetEpochs(key => KeyEpochs.WithoutFuture(key, due, _schedule)))
+        {
+            // Others choose their slots by what is announced, so that comes first.
+            return;
+        }
+
         var slot = _schedule.SlotOf(due);
         var key = _ring.Find(slot);
         if (key?.ServesEpoch >= due)

@@ -12,10 +12,11 @@ namespace Orleans.WireGuard.LocalMesh.Bench;
 /// <remarks>
 /// <code>
 /// packets   A quiet │ B rotating, as long as it takes │ A quiet │ C one slot      A on both sides of B, so that a drift of the machine shows in neither
-/// TCP       A B C │ A B C │ A B C …                                               in turns, and the median of each counts
+/// TCP       A B │ B A │ A B …, then C C C …                                       in pairs, one after the other
 /// </code>
-/// Every part has a mesh of its own, so that none begins with what another left. Packets are counted with the userspace devices ahead of every
-/// other process; TCP, which would then take the machine from the silos, is not.
+/// Packets: every part has a mesh of its own, so that none begins with what another left, and the userspace devices go ahead of every other
+/// process. TCP, which would then take the machine from the silos, is measured without that, and A and B in one mesh that is frozen for A: two
+/// meshes differ by more than a rotation costs. It has rotated before, since a silo compiles what it runs for the first time.
 /// </remarks>
 internal sealed class RotationBench(RotationBenchOptions options, TimeProvider time, Action<string> report)
 {
@@ -30,6 +31,7 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Spare = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan MinSlice = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromMinutes(1);
 
     private readonly RotationRunResult _a = new('A', "no rotation");
     private readonly RotationRunResult _b = new('B', string.Create(CultureInfo.InvariantCulture, $"every {options.Period.TotalSeconds:0.#} s"));
@@ -52,14 +54,8 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
             }
         }
 
-        for (var round = 1; round <= options.Rounds; round++)
-        {
-            foreach (var run in runs)
-            {
-                await MeasureTcpAsync(run, round, cancellationToken);
-            }
-        }
-
+        await MeasureTcpAsync([.. runs.Where(run => run != _c)], cancellationToken);
+        await MeasureTcpAsync([.. runs.Where(run => run == _c)], cancellationToken);
         return runs;
     }
 
@@ -105,13 +101,41 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
         report($"{run.Letter}: {result}");
     }
 
-    private async Task MeasureTcpAsync(RotationRunResult run, int round, CancellationToken cancellationToken)
+    private async Task MeasureTcpAsync(IReadOnlyList<RotationRunResult> runs, CancellationToken cancellationToken)
     {
-        await using var mesh = await StartAsync(run, cancellationToken);
+        if (runs.Count == 0 || options.Rounds == 0)
+        {
+            return;
+        }
+
+        await using var mesh = await StartAsync(runs.Contains(_c) ? _c : _b, cancellationToken);
+        report(string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", runs.Select(run => run.Letter))}: TCP, {WarmUp.TotalSeconds:0} s to warm up"));
+        await Task.Delay(WarmUp, time, cancellationToken);
+        for (var round = 1; round <= options.Rounds; round++)
+        {
+            // Each is first as often as the others.
+            foreach (var run in round % 2 == 0 ? runs.Reverse() : runs)
+            {
+                (await mesh.RunAsync(mesh.Plan.Nodes[0], cancellationToken, "owg", run == _a ? "freeze" : "unfreeze")).EnsureSuccess();
+                await Task.Delay(options.Period / 2, time, cancellationToken);
+                await MeasureTcpAsync(mesh, run, round, cancellationToken);
+            }
+        }
+    }
+
+    private async Task MeasureTcpAsync(MeshHarness mesh, RotationRunResult run, int round, CancellationToken cancellationToken)
+    {
+        var (used, started) = (SiloTime(mesh), time.GetTimestamp());
         var throughput = await TcpThroughput.MeasureAsync(mesh, mesh.Plan.Nodes[0], mesh.Plan.Nodes[1], Slice, cancellationToken);
         run.Throughputs.Add(throughput);
-        report(string.Create(CultureInfo.InvariantCulture, $"{run.Letter}: TCP round {round} of {options.Rounds}, {throughput:0} Mbit/s over {Slice.TotalSeconds:0} s"));
+        run.SiloPercents.Add(100 * (SiloTime(mesh) - used) / time.GetElapsedTime(started));
+        report(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{run.Letter}: TCP round {round} of {options.Rounds}, {throughput:0} Mbit/s over {Slice.TotalSeconds:0} s, silos {run.SiloPercents[^1]:0.0} % of a core"));
     }
+
+    private static TimeSpan SiloTime(MeshHarness mesh) =>
+        mesh.Plan.Nodes.Aggregate(TimeSpan.Zero, (sum, node) => sum + ProcessUsage.Read(mesh.Silo(node)!.Id).ProcessorTime);
 
     private async Task<MeshHarness> StartAsync(RotationRunResult run, CancellationToken cancellationToken)
     {

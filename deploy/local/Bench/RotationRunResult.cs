@@ -16,6 +16,9 @@ internal sealed record RotationRunResult(char Letter, string Title)
     /// <summary>TCP throughput in Mbit/s, one figure for each round.</summary>
     public List<double> Throughputs { get; } = [];
 
+    /// <summary>Processor time of all silos during each of them, in percent of a core.</summary>
+    public List<double> SiloPercents { get; } = [];
+
     /// <summary>Packets lost in all directions.</summary>
     public long Lost => Packets.Sum(report => report.Lost);
 

@@ -46,10 +46,21 @@ internal static class RotationTable
         }
 
         yield return Line("TCP Mbit/s, median", runs.Select(run => Ratio(Median(run), Median(baseline))));
+        yield return Line("  median of the rounds", runs.Select(run => Rounds(run, baseline)));
+        yield return Line("  silos, % of a core", runs.Select(run => run.SiloPercents.Count == 0 ? "-" : Number(run.SiloPercents.Average())));
     }
 
     /// <summary>The median throughput; <see langword="null"/> if none was measured.</summary>
     public static double? Median(RotationRunResult? run) => run is { Throughputs.Count: > 0 } ? Percentiles.Median([.. run.Throughputs.Order()]) : null;
+
+    // What a machine does in one minute and not in the next shows in both halves of a round, and not in their ratio.
+    private static string Rounds(RotationRunResult run, RotationRunResult? baseline)
+    {
+        var ratios = run.Throughputs.Zip(baseline?.Throughputs ?? [], (value, other) => value / other).Order().ToList();
+        return ratios.Count == 0 || run == baseline
+            ? "-"
+            : string.Create(CultureInfo.InvariantCulture, $"{Percentiles.Median(ratios):0.000} x A, {ratios[0]:0.00} to {ratios[^1]:0.00}");
+    }
 
     private static IEnumerable<FlowReport> Flows(RotationRunResult run, NodePair pair) =>
         run.Packets.SelectMany(report => report.Flows).Where(flow => flow.Pair == pair);
