@@ -23,6 +23,7 @@ internal sealed class NamespaceThread : IDisposable
 
     private NamespaceThread(string name)
     {
+        PoolThreads.EnsureMade();
         _thread = new Thread(Work) { Name = name, IsBackground = true };
         _thread.Start();
     }
