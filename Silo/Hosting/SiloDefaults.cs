@@ -53,6 +53,10 @@ internal static class SiloDefaults
         // The safety net below gossip: how old a silo's view of the table may become.
         membership.TableRefreshTimeout = TimeSpan.FromSeconds(30);
 
+        // Whoever sees a silo join for longer than five minutes, by its own clock, would declare it dead: with a clock that is ten minutes ahead,
+        // every silo that starts. A join that fails ends with its process.
+        membership.EvictWhenMaxJoinAttemptTimeExceeded = false;
+
         // A roll-out leaves a dead row for each node; they only cost table size.
         membership.DefunctSiloMinimumRetention = TimeSpan.FromMinutes(10);
     }

@@ -23,7 +23,7 @@ public sealed class PoolThreadsTests
             // Each waits for all, so that they need threads at the same time, which the pool would make if it had none.
             await space.Run(async () =>
             {
-                using var all = new CountdownEvent(Environment.ProcessorCount + 2);
+                var all = new CountdownEvent(Environment.ProcessorCount + 2);
                 await Task.WhenAll(Enumerable.Range(0, all.InitialCount).Select(_ => Task.Run(
                     () =>
                     {

@@ -44,8 +44,8 @@ internal static class PoolThreads
         ThreadPool.GetMinThreads(out var workers, out var ports);
         ThreadPool.SetMinThreads(Math.Max(workers, Count), ports);
 
-        // As long as none of them ends, each piece of work needs a thread of its own.
-        using var all = new CountdownEvent(Count);
+        // As long as none of them ends, each piece of work needs a thread of its own. Not disposed: the last to arrive is here before the others leave.
+        var all = new CountdownEvent(Count);
         for (var i = 0; i < Count; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(

@@ -8,6 +8,10 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
+    // Why a silo ended stands above the traces of what it took along.
+    private const int EndLines = 100;
+    private const int WaitLines = 8;
+
     // A silo asks several things at once.
     private const int ApiServerLines = 40;
 
@@ -66,6 +70,6 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     }
 
     private string Explain(IEnumerable<(NodePlan Node, Readiness Answer)> waiting, TimeSpan elapsed) => string.Join('\n',
-        waiting.Select(w => $"{w.Node.Name} is not ready after {elapsed.TotalSeconds:0} s: {w.Answer.Reason}\n  last lines of its log:\n{LogTail.Read(mesh.State.SiloLog(w.Node))}"))
+        waiting.Select(w => $"{w.Node.Name} is not ready after {elapsed.TotalSeconds:0} s: {w.Answer.Reason}\n  last lines of its log:\n{LogTail.Read(mesh.State.SiloLog(w.Node), mesh.Silo(w.Node) is { IsAlive: false } ? EndLines : WaitLines)}"))
         + (File.Exists(mesh.State.ApiServerLog) ? $"\nLast lines of the API server's log:\n{LogTail.Read(mesh.State.ApiServerLog, ApiServerLines)}" : "");
 }
