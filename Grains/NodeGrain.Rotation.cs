@@ -82,7 +82,8 @@ internal sealed partial class NodeGrain
         _isWaiting = false;
         if (SetEpochs(key => KeyEpochs.WithoutFuture(key, due, _schedule)))
         {
-            // Others choose their slots by what is announced, so that comes first.
+            // Others choose their slots by what is announced, so that comes first, and a key that is due in the next turn.
+            _isWaiting = true;
             return;
         }
 

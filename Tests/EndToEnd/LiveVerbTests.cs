@@ -30,7 +30,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         await using (var meter = mesh.Meter())
         {
             // What a silo that has just started still waits for would be a reason to refuse.
-            await mesh.Until(async () => (await Task.WhenAll(Plan.Nodes.Select(node => HasMoved(mesh, node)))).All(moved => moved), "all peers to use the current keys", Patience);
+            await mesh.Until(() => HaveAllMoved(mesh), "all peers to use the current keys", Patience);
             await mesh.Watch.SampleAsync(Token);
             var all = await Owg(mesh, "rotate", "--all");
             Assert.True(all.ExitCode == 0, all.Output + all.Error);
@@ -39,7 +39,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
                 async () =>
                 {
                     await mesh.Watch.SampleAsync(Token);
-                    return mesh.Watch.Fewest == 1 && (await Task.WhenAll(Plan.Nodes.Select(node => HasMoved(mesh, node)))).All(moved => moved);
+                    return mesh.Watch.Fewest == 1 && await HaveAllMoved(mesh);
                 },
                 "every node to have a new key and all of its peers on it",
                 Patience);
@@ -118,6 +118,8 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         Assert.Equal(0, piped.ExitCode);
         Assert.Single(piped.Output.TrimEnd().Split('\n'));
     }
+
+    private static async Task<bool> HaveAllMoved(RotatingMesh mesh) => (await Task.WhenAll(Plan.Nodes.Select(node => HasMoved(mesh, node)))).All(moved => moved);
 
     private static async Task<bool> HasMoved(RotatingMesh mesh, NodePlan node)
     {

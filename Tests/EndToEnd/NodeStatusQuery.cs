@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Tests.Support;
@@ -24,8 +23,8 @@ internal static class NodeStatusQuery
         var started = time.GetTimestamp();
         while (true)
         {
-            var result = await mesh.RunAsync(askedOn, cancellationToken, "owg", "status", "-o", "json");
-            if (Find(result, node) is { } status)
+            var (text, problem) = await MeshStatusReader.ReadTextAsync(mesh, askedOn, cancellationToken);
+            if (text is not null && Find(text, node) is { } status)
             {
                 return status;
             }
@@ -33,20 +32,14 @@ internal static class NodeStatusQuery
             // A silo that has much to do at the moment is shown without its status.
             Expect.True(
                 time.GetElapsedTime(started) < Patience,
-                $"a status of {node.Name} within {Patience}; exit code {result.ExitCode}\n{result.Error}\n{result.Output}");
+                $"a status of {node.Name} within {Patience}: {problem}{text}");
             await Task.Delay(Poll, time, cancellationToken);
         }
     }
 
-    private static JsonElement? Find(CommandResult result, NodePlan node)
+    private static JsonElement? Find(string text, NodePlan node)
     {
-        // 3: it answered, and a node has a problem.
-        if (result.ExitCode is not (0 or 3))
-        {
-            return null;
-        }
-
-        using var document = JsonDocument.Parse(result.Output);
+        using var document = JsonDocument.Parse(text);
         var status = document.RootElement.GetProperty("nodes").EnumerateArray().Where(n => n.GetProperty("nodeName").GetString() == node.Name)
             .Select(n => n.TryGetProperty("status", out var found) ? found : default).SingleOrDefault();
         return status.ValueKind == JsonValueKind.Object ? status.Clone() : null;

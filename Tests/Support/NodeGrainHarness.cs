@@ -55,6 +55,9 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     /// <summary>What becomes of a pass over the devices.</summary>
     public Func<CancellationToken, Task<bool>> OnReconcile { get; set; } = static _ => Task.FromResult(true);
 
+    /// <summary>The wait that the latest turn ended with.</summary>
+    public TimeSpan NextTurn { get; private set; }
+
     /// <summary>The grain.</summary>
     public NodeGrain Grain { get; }
 
@@ -93,7 +96,11 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         IGrainContext grainContext, Func<TState, CancellationToken, Task> callback, TState state, GrainTimerCreationOptions options)
     {
         _turn = () => callback(state, CancellationToken.None);
-        return Stub.Of<IGrainTimer>((_, _) => null);
+        return Stub.Of<IGrainTimer>((method, arguments) =>
+        {
+            NextTurn = method.Name == nameof(IGrainTimer.Change) ? (TimeSpan)arguments[0]! : NextTurn;
+            return null;
+        });
     }
 
     /// <inheritdoc/>

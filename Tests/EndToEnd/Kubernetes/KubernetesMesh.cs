@@ -110,9 +110,9 @@ public sealed class KubernetesMesh : IAsyncLifetime
     /// <summary>What <c>owg status</c> says on a node.</summary>
     internal async Task<MeshStatus> StatusAsync(NodePlan node)
     {
-        var result = await Mesh.RunAsync(node, TestContext.Current.CancellationToken, "owg", "status", "-o", "json");
-        Assert.True(result.ExitCode is 0 or 3, result.Error);
-        return MeshStatus.Parse(result.Output);
+        var (status, problem) = await MeshStatusReader.ReadAsync(Mesh, node, TestContext.Current.CancellationToken);
+        Assert.True(status is not null, problem);
+        return status;
     }
 
     /// <summary>The ConfigMap's file, with what differs between a cluster and this machine.</summary>

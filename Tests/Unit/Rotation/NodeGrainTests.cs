@@ -34,6 +34,23 @@ public sealed class NodeGrainTests : IDisposable
         Assert.Equal([kept.Slot], _node.Published[^1].Slots.Select(slot => slot.Slot));
     }
 
+    // Made while the clock was far ahead. Others go by what is announced, and a key that is due must not wait for the next epoch because of it.
+    [Fact]
+    public async Task Turn_KeyOfAnEpochFarAhead_IsAnnouncedAsItIsBeforeTheDueOneIsReplaced()
+    {
+        _node.Time.Advance(_node.Rotation.Period / 2);
+        var due = new RotationSchedule(TestMesh.Name(1), _node.Rotation.Period, _node.Rotation.Slots).KeyEpoch(_node.Time.GetUtcNow());
+        var ahead = _node.AddKey(new Slot((byte)(1 - due.Slot.Index)), due.Value + 5, servesEpoch: due.Value + 5);
+
+        await _node.Turn();
+        Assert.Null(_node.Ring.Find(due.Slot));
+        Assert.Equal(due.Value - 1, _node.Published.Single().Find(ahead.Slot)!.ServesEpoch.Value);
+        Assert.InRange(_node.NextTurn, TimeSpan.Zero, _node.Rotation.Period / 40);
+
+        await _node.Turn();
+        Assert.Equal(due, _node.Ring.Find(due.Slot)!.ServesEpoch);
+    }
+
     // By it answers are told that are older than the key.
     [Fact]
     public async Task Turn_NewKeys_AreHeldFromThenOn()
