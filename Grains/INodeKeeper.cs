@@ -19,7 +19,10 @@ internal interface INodeKeeper : IGrainWithStringKey
     [Alias("MeetFormerSelf")]
     Task MeetFormerSelf(PeerAnnouncement announcement);
 
-    /// <summary>Announces again because the node's own addresses or pod CIDRs changed.</summary>
+    /// <summary>
+    /// Looks whether there is something else to announce: the node's own addresses or pod CIDRs changed, or another node has keys in none of its slots
+    /// (<see cref="Rotation.SlotSharing"/>).
+    /// </summary>
     [Alias("AnnounceAgain")]
     Task AnnounceAgain();
 }

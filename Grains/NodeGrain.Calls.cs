@@ -66,7 +66,7 @@ internal sealed partial class NodeGrain
         {
             if (_timeProvider.GetElapsedTime(started) > AdvancePatience)
             {
-                throw new RotationFailedException($"Peers still depend on the key that '{NodeName}' would replace. {decision.Problem} Try again later.");
+                throw new RotationFailedException($"Peers still depend on the key that '{NodeName}' would replace. {decision.Problem}. Try again later.");
             }
 
             await Task.Delay(WaitInterval, _timeProvider, cancellationToken);

@@ -14,6 +14,9 @@ internal sealed partial class NodeGrain
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} destroyed key {PublicKey} of slot {Slot}: nobody uses it any more")]
     private static partial void LogRetired(ILogger logger, string nodeName, string publicKey, Slot slot);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} made key {PublicKey} in slot {Slot}: {Peer} has no key in another slot of ours")]
+    private static partial void LogShared(ILogger logger, string nodeName, string publicKey, Slot slot, string peer);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName}, slot {Slot}: {Problem}")]
     private static partial void LogDeferred(ILogger logger, string nodeName, Slot slot, string problem);
 

@@ -116,6 +116,28 @@ internal sealed partial class NodeGrain
         }
     }
 
+    private void ShareSlots(Epoch due)
+    {
+        foreach (var (slot, peer) in FindMissing([.. _ring.Keys.Select(key => key.Slot)], isActiveOnly: true))
+        {
+            var key = NewKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due));
+            _ = _ring.Replace(key);
+            var publicKey = key.KeyPair.PublicKey.ToShortString();
+            LogShared(_logger, NodeName, publicKey, slot, peer);
+        }
+    }
+
+    private IReadOnlyList<(Slot Slot, string NodeName)> FindMissing(IReadOnlyCollection<Slot> own, bool isActiveOnly)
+    {
+        var active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        return SlotSharing.FindMissing(
+            own, _options.Slots, _store.Announcements.Values.Where(other => other.NodeName != NodeName && (!isActiveOnly || active.Contains(other.NodeName))));
+    }
+
+    // The peer may not have got our key yet, and then nothing else would tell that it depends on the slot.
+    private bool IsShared(Slot slot) =>
+        FindMissing([.. _ring.Keys.Select(key => key.Slot).Where(other => other != slot)], isActiveOnly: true).Any(missing => missing.Slot == slot);
+
     private async Task<RotationDecision> Decide(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
     {
         var key = _ring.Find(slot);
@@ -162,6 +184,11 @@ internal sealed partial class NodeGrain
         }
 
         // Asking costs a call for each node, so first what can be told from here.
+        if (IsShared(key.Slot))
+        {
+            return;
+        }
+
         var activeSince = _ring.Keys.MaxBy(other => other.ServesEpoch)!.CreatedAt;
         if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, OwnTime - Grace))
         {

@@ -20,6 +20,7 @@ namespace Orleans.WireGuard.Grains;
 /// <code>
 /// due ─▶ ask the others through which slot they send ─▶ nobody depends on the slot ─▶ new key ─▶ device ─▶ announce
 /// other slot quiet for the grace period ─▶ ask again ─▶ nobody depends on it ─▶ key destroyed, peers removed
+/// a node announces keys in none of our slots ─▶ new key in an empty slot that it has ─▶ device ─▶ announce
 /// </code>
 /// </remarks>
 [NodeLocal, Immovable, KeepAlive]
@@ -221,6 +222,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             var due = _schedule.KeyEpoch(MeshTime);
             await SettleKeys(due, cancellationToken);
             await ReplaceIfDue(due, cancellationToken);
+            ShareSlots(due);
             await RetireIfQuiet(cancellationToken);
 
             // Others may know that an adopted key is older than it seems, and what is announced once is not taken back.
@@ -252,7 +254,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         var next = _schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime);
         next = _isWaiting && WaitInterval < next ? WaitInterval : next;
         var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
-        return FindDraining() is not null && look < next ? look : next;
+
+        // A node without a slot in common may be announced before it is seen to be an active member.
+        var isLooking = FindDraining() is not null || FindMissing([.. _ring.Keys.Select(key => key.Slot)], isActiveOnly: false).Count > 0;
+        return isLooking && look < next ? look : next;
     }
 
     private static TimeSpan Clamp(TimeSpan value, TimeSpan min, TimeSpan max) => value < min ? min : value > max ? max : value;

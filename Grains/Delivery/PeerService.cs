@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
@@ -143,6 +144,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
             case AnnouncementOutcome.Held:
                 var publicKeys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
                 LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKeys);
+                _ = ShareSlot(announcement);
                 break;
             case AnnouncementOutcome.Applied:
                 break;
@@ -175,6 +177,26 @@ internal sealed partial class PeerService : GrainService, IPeerService
         return AnnouncementOutcome.StaleSequence;
     }
 
+    // Not awaited: whoever delivers has nothing to do with it, and the NodeGrain may be waiting for others.
+    private async Task ShareSlot(PeerAnnouncement announcement)
+    {
+        if (_store.Announcements.GetValueOrDefault(_members.LocalNodeName) is not { } own
+            || SlotSharing.IsShared([.. own.Slots.Select(slot => slot.Slot)], announcement))
+        {
+            return;
+        }
+
+        try
+        {
+            await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAgain();
+        }
+        catch (Exception e)
+        {
+            // It looks by itself too, in its next turn.
+            LogNotShared(_logger, announcement.NodeName, e.Message);
+        }
+    }
+
     private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
     {
         if (_refusals.Note(announcement.NodeName, $"{outcome}: {detail}") is > 0 and var count)
@@ -198,6 +220,9 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Accepted announcement {Sequence} of {NodeName}: keys {PublicKeys}")]
     private static partial void LogAccepted(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKeys);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "There is no slot in common with {NodeName} until the next turn of this node: {Problem}")]
+    private static partial void LogNotShared(ILogger logger, string nodeName, string problem);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Did not take an announcement of {NodeName}: {Detail}")]
     private static partial void LogStale(ILogger logger, string nodeName, string detail);

@@ -15,6 +15,9 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
     private static readonly TimeSpan ShortPeriod = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan QuietFor = TimeSpan.FromMinutes(5);
 
+    // A second more than Rotation:GracePeriod, for which a slot has to have been quiet.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(16);
+
     // Longer than a handshake that has to be repeated, 5 s.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -31,6 +34,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         {
             // What a silo that has just started still waits for would be a reason to refuse.
             await mesh.Until(() => HaveAllMoved(mesh), "all peers to use the current keys", Patience);
+            await mesh.Delay(Grace);
             await mesh.Watch.SampleAsync(Token);
             var all = await Owg(mesh, "rotate", "--all");
             Assert.True(all.ExitCode == 0, all.Output + all.Error);

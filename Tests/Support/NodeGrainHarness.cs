@@ -11,7 +11,7 @@ using Orleans.WireGuard.Grains.Rotation;
 namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>
-/// The NodeGrain of node 1, alone in its mesh, with two slots and without Orleans: sources that the test sets, devices that do what they are told, a
+/// The NodeGrain of node 1, with two slots and without Orleans: sources that the test sets, devices that do what they are told, a
 /// clock that stands still. Nothing happens by itself.
 /// </summary>
 internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
@@ -20,16 +20,18 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     private Func<Task>? _turn;
 
     /// <summary>Makes a grain with an empty key ring.</summary>
-    public NodeGrainHarness()
+    /// <param name="active">The other nodes with a silo; none by default. Nodes 1 to 3 are in the roster.</param>
+    public NodeGrainHarness(params int[] active)
     {
-        var membership = new FakeMembership(1);
+        var membership = new FakeMembership([1, .. active]);
         var members = new MeshMembers(membership, membership);
         var roster = new FakeRosterSource(0);
-        roster.Set(TestMesh.Roster(1));
+        roster.Set(TestMesh.Roster(1, 2, 3));
+        Store = new AnnouncementStore(roster, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         Grain = UnhostedGrain.SetUp(
             new NodeGrain(
-                membership, Ring, _identity, new AnnouncementStore(roster, Time), Ledger, members, roster, this, Stub.Of<IPeerServiceClient>((_, _) => null),
+                membership, Ring, _identity, Store, Ledger, members, roster, this, Stub.Of<IPeerServiceClient>((_, _) => null),
                 new MeshClock(Time), Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, NullLogger<NodeGrain>.Instance),
             membership.Name,
             this,
@@ -45,6 +47,9 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
 
     /// <summary>The node's keys.</summary>
     public KeyRing Ring { get; } = new();
+
+    /// <summary>What others have announced.</summary>
+    public AnnouncementStore Store { get; }
 
     /// <summary>What it has announced last.</summary>
     public DeliveryLedger Ledger { get; } = new();

@@ -81,11 +81,12 @@ public sealed class SetupTests
         for (var hour = 0; hour < 200; hour++)
         {
             var now = DateTimeOffset.UnixEpoch.AddDays(20_000).AddMinutes(17 * hour);
-            var period = QuietPeriod.Choose(now, needed);
+            var period = QuietPeriod.Choose(now, needed, hour % 2);
             var elapsed = TimeSpan.FromTicks((now - DateTimeOffset.UnixEpoch).Ticks % period.Ticks);
 
             Assert.True(elapsed > period / 4, "a rotation with jitter may still be due");
             Assert.True(period - elapsed > needed, "the epoch ends too early");
+            Assert.Equal(hour % 2, (now - DateTimeOffset.UnixEpoch).Ticks / period.Ticks % 2);
         }
     }
 

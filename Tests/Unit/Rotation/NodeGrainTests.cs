@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
@@ -49,6 +50,50 @@ public sealed class NodeGrainTests : IDisposable
 
         await _node.Turn();
         Assert.Equal(due, _node.Ring.Find(due.Slot)!.ServesEpoch);
+    }
+
+    // Its silo was restarted with one slot while ours had a key in the other one only.
+    [Fact]
+    public async Task Turn_ActivePeerHasNoSlotOfOurs_GetsAKeyThereThatStays()
+    {
+        using var node = new NodeGrainHarness(2);
+        using var identity = new Identity();
+        var (due, only) = AddKeyOfDueSlot(node);
+        await node.Turn();
+        Assert.Equal([due.Slot], node.Published.Single().Slots.Select(slot => slot.Slot));
+
+        Assert.Equal(AnnouncementOutcome.Held, node.Store.Offer(Announced(node, identity, 2, Other(due.Slot))).Outcome);
+        await node.Turn();
+        var made = node.Ring.Find(Other(due.Slot))!;
+        Assert.Equal((due.Value - 1, due.Value - 1), (made.Epoch.Value, made.ServesEpoch.Value));
+        Assert.Equal([due.Slot, made.Slot], node.Published[^1].Slots.Select(slot => slot.Slot).OrderByDescending(slot => slot == due.Slot));
+        Assert.Equal(only, node.Ring.Find(due.Slot));
+        Assert.Equal(0, (await node.Grain.GetStatus(Token)).Rotations);
+
+        // Also while no device shows that the peer uses it.
+        node.Time.Advance(node.Rotation.GracePeriod);
+        await node.Turn();
+        Assert.Equal(made, node.Ring.Find(made.Slot));
+
+        Assert.Equal(AnnouncementOutcome.Held, node.Store.Offer(Announced(node, identity, 2, due.Slot)).Outcome);
+        await node.Turn();
+        Assert.Null(node.Ring.Find(made.Slot));
+    }
+
+    // A silo that is gone needs no key; one that has only just come is not a member yet for this one.
+    [Fact]
+    public async Task Turn_PeerWithoutASlotOfOursIsNotActive_LooksAgainSoon()
+    {
+        using var identity = new Identity();
+        var (due, _) = AddKeyOfDueSlot(_node);
+        await _node.Turn();
+        var longWait = _node.NextTurn;
+        Assert.Equal(AnnouncementOutcome.Held, _node.Store.Offer(Announced(_node, identity, 2, Other(due.Slot))).Outcome);
+
+        await _node.Turn();
+        Assert.Equal([due.Slot], _node.Ring.Keys.Select(key => key.Slot));
+        Assert.InRange(_node.NextTurn, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.True(longWait > TimeSpan.FromSeconds(10), $"{longWait}");
     }
 
     // By it answers are told that are older than the key.
@@ -123,5 +168,26 @@ public sealed class NodeGrainTests : IDisposable
         _hangs.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, cancellationToken);
         return true;
+    }
+
+    private static Slot Other(Slot slot) => new((byte)(1 - slot.Index));
+
+    private static (Epoch Due, SlotKey Key) AddKeyOfDueSlot(NodeGrainHarness node)
+    {
+        node.Time.Advance(node.Rotation.Period / 2);
+        var due = new RotationSchedule(TestMesh.Name(1), node.Rotation.Period, node.Rotation.Slots).KeyEpoch(node.Time.GetUtcNow());
+        return (due, node.AddKey(due.Slot, due.Value, servesEpoch: due.Value));
+    }
+
+    private static PeerAnnouncement Announced(NodeGrainHarness node, Identity identity, int number, Slot slot)
+    {
+        var now = node.Time.GetUtcNow();
+        var epoch = Epoch.At(now, node.Rotation.Period);
+        return identity.Sign(TestMesh.Announce(number) with
+        {
+            Sequence = new AnnouncementSequence(epoch, now.ToUnixTimeMilliseconds() + slot.Index),
+            Slots = [new SlotAnnouncement(slot, TestMesh.Key(number), epoch, TestMesh.ListenPort)],
+            IssuedAt = now,
+        });
     }
 }

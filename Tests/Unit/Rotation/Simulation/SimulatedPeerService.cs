@@ -1,5 +1,6 @@
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
@@ -98,7 +99,15 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
             silo.Store.ForgetAbsent(simulation.RosterWithout(announcement.NodeName));
         }
 
-        return silo.Store.Offer(announcement).Outcome;
+        var outcome = silo.Store.Offer(announcement).Outcome;
+        if (outcome == AnnouncementOutcome.Held
+            && silo.Store.Announcements.GetValueOrDefault(silo.Machine.Name) is { } own
+            && !SlotSharing.IsShared([.. own.Slots.Select(slot => slot.Slot)], announcement))
+        {
+            _ = silo.Keeper.AnnounceAgain();
+        }
+
+        return outcome;
     }
 
     private AnnouncementOutcome MeetFormerSelf(PeerAnnouncement announcement)
