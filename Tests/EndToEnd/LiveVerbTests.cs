@@ -33,7 +33,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         await using (var meter = mesh.Meter())
         {
             // What a silo that has just started still waits for would be a reason to refuse.
-            await mesh.Until(() => HaveAllMoved(mesh), "all peers to use the current keys", Patience);
+            await NodeStatusQuery.WaitMoved(mesh.Harness, Plan.Nodes, Token);
             await mesh.Delay(Grace);
             await mesh.Watch.SampleAsync(Token);
             var all = await Owg(mesh, "rotate", "--all");
@@ -43,10 +43,11 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
                 async () =>
                 {
                     await mesh.Watch.SampleAsync(Token);
-                    return mesh.Watch.Fewest == 1 && await HaveAllMoved(mesh);
+                    return mesh.Watch.Fewest == 1;
                 },
-                "every node to have a new key and all of its peers on it",
+                "every node to have a new key",
                 Patience);
+            await NodeStatusQuery.WaitMoved(mesh.Harness, Plan.Nodes, Token);
             await mesh.Delay(ShortPeriod);
             var report = await meter.StopAsync(Token);
             output.WriteLine($"owg rotate --all: {report.Lost} of {report.Sent} lost\n{report}");
@@ -63,7 +64,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         Assert.Equal(0, one.ExitCode);
         Assert.Contains("may have been lost", one.Output, StringComparison.Ordinal);
         await mesh.UntilPodsReach(Plan.Nodes);
-        await mesh.Until(() => HasMoved(mesh, First), $"the peers of {First.Name} to use its new key", Patience);
+        await NodeStatusQuery.WaitMoved(mesh.Harness, [First], Token);
         var inPlace = await second.StopAsync(Token);
         await mesh.Watch.SampleAsync(Token);
         output.WriteLine($"owg rotate --node {First.Name}: {inPlace.LostWith(First.Name)} lost with it, {inPlace.LostWithout(First.Name)} without it\n{inPlace}");
@@ -121,14 +122,6 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
             First, Token, "bash", "-c", $"set -o pipefail; timeout --preserve-status --signal=KILL {seconds} owg watch | head -n 1");
         Assert.Equal(0, piped.ExitCode);
         Assert.Single(piped.Output.TrimEnd().Split('\n'));
-    }
-
-    private static async Task<bool> HaveAllMoved(RotatingMesh mesh) => (await Task.WhenAll(Plan.Nodes.Select(node => HasMoved(mesh, node)))).All(moved => moved);
-
-    private static async Task<bool> HasMoved(RotatingMesh mesh, NodePlan node)
-    {
-        var rotation = (await mesh.Status(node, First)).GetProperty("rotation");
-        return rotation.GetProperty("cutOverPeers").GetInt32() == Plan.Nodes.Count - 1;
     }
 
     private static Task<CommandResult> Owg(RotatingMesh mesh, params string[] arguments) => mesh.Harness.RunAsync(First, Token, ["owg", .. arguments]);

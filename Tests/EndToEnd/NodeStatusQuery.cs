@@ -9,6 +9,9 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 internal static class NodeStatusQuery
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    // Longer than a handshake that has to be repeated, 5 s.
+    private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The fields of NodeStatus of a node, by <c>owg status -o json</c>.</summary>
@@ -33,6 +36,29 @@ internal static class NodeStatusQuery
             Expect.True(
                 time.GetElapsedTime(started) < Patience,
                 $"a status of {node.Name} within {Patience}: {problem}{text}");
+            await Task.Delay(Poll, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Waits until nodes send through their current keys to every other one: traffic may have started on the other slot.</summary>
+    /// <param name="mesh">The mesh.</param>
+    /// <param name="nodes">The nodes.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ExpectationException">They still do not.</exception>
+    public static async Task WaitMoved(MeshHarness mesh, IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken)
+    {
+        var time = TimeProvider.System;
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var moved = await Task.WhenAll(nodes.Select(async node =>
+                (await Read(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32()));
+            if (moved.All(peers => peers == mesh.Plan.Nodes.Count - 1))
+            {
+                return;
+            }
+
+            Expect.True(time.GetElapsedTime(started) < MovePatience, $"all peers use the current keys within {MovePatience}, so far {string.Join(", ", moved)}");
             await Task.Delay(Poll, time, cancellationToken);
         }
     }

@@ -1,7 +1,6 @@
 using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -9,10 +8,6 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 public abstract class QuietMeshFixture : IAsyncLifetime
 {
     private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
-
-    // Longer than a handshake that has to be repeated, 5 s.
-    private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
     private const int LogLines = 30;
 
@@ -26,24 +21,6 @@ public abstract class QuietMeshFixture : IAsyncLifetime
 
     /// <summary>Starts silos and waits for them.</summary>
     internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
-
-    /// <summary>Waits until every node sends through its current key to every other one: traffic may start on the other slot.</summary>
-    internal async Task WaitMoved(CancellationToken cancellationToken)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            var moved = await Task.WhenAll(Mesh.Plan.Nodes.Select(async node =>
-                (await NodeStatusQuery.Read(Mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32()));
-            if (moved.All(peers => peers == Mesh.Plan.Nodes.Count - 1))
-            {
-                return;
-            }
-
-            Expect.True(TimeProvider.System.GetElapsedTime(started) < MovePatience, $"all peers use the current keys within {MovePatience}");
-            await Task.Delay(Poll, TimeProvider.System, cancellationToken);
-        }
-    }
 
     /// <summary>What every node has and what it says, for a test that failed.</summary>
     internal async Task<string> Describe(CancellationToken cancellationToken)

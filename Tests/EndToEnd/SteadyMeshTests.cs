@@ -30,7 +30,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         var ledger = new PingLedger(capacity: 32_768);
         await using var pinger = new PodPinger(mesh.Plan, ledger, new byte[16], TimeSpan.FromMilliseconds(4), Time);
         await WaitReachable(ledger, Time.GetUtcNow());
-        await fixture.WaitMoved(Token);
+        await NodeStatusQuery.WaitMoved(mesh, mesh.Plan.Nodes, Token);
         var key = await Key(victim);
         var sequence = await Sequence(victim);
 

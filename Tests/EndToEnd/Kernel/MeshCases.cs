@@ -105,6 +105,7 @@ internal sealed partial class MeshCases
     {
         var victim = Plan.Nodes[1];
         var (rate, calibration) = await Calibrate(cancellationToken);
+        await NodeStatusQuery.WaitMoved(Mesh, Plan.Nodes, cancellationToken);
         var key = await Key(victim, cancellationToken);
         using var traffic = PodTraffic.Start(rate, BothWays);
         await Delay(TimeSpan.FromSeconds(2), cancellationToken);
