@@ -135,7 +135,7 @@ internal sealed partial class NodeGrain
     }
 
     // The peer may not have got our key yet, and then nothing else would tell that it depends on the slot.
-    private bool IsShared(Slot slot) =>
+    private bool IsNeeded(Slot slot) =>
         FindMissing([.. _ring.Keys.Select(key => key.Slot).Where(other => other != slot)], isActiveOnly: true).Any(missing => missing.Slot == slot);
 
     private async Task<RotationDecision> Decide(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
@@ -184,7 +184,7 @@ internal sealed partial class NodeGrain
         }
 
         // Asking costs a call for each node, so first what can be told from here.
-        if (IsShared(key.Slot))
+        if (IsNeeded(key.Slot))
         {
             return;
         }

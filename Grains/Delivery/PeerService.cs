@@ -180,8 +180,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     // Not awaited: whoever delivers has nothing to do with it, and the NodeGrain may be waiting for others.
     private async Task ShareSlot(PeerAnnouncement announcement)
     {
-        if (_store.Announcements.GetValueOrDefault(_members.LocalNodeName) is not { } own
-            || SlotSharing.IsShared([.. own.Slots.Select(slot => slot.Slot)], announcement))
+        if (!SlotSharing.IsApart(_store.Announcements.GetValueOrDefault(_members.LocalNodeName), announcement))
         {
             return;
         }

@@ -12,10 +12,11 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </remarks>
 internal static class SlotSharing
 {
-    /// <summary>Whether a peer has announced a key in one of our slots.</summary>
-    /// <param name="own">The slots in which we have a key.</param>
+    /// <summary>Whether a peer that has just announced itself has keys in none of the slots that we announced.</summary>
+    /// <param name="own">What we announced; <see langword="null"/> before the first, when nothing is to be said yet.</param>
     /// <param name="other">What the peer announced.</param>
-    public static bool IsShared(IReadOnlyCollection<Slot> own, PeerAnnouncement other) => other.Slots.Any(slot => own.Contains(slot.Slot));
+    public static bool IsApart(PeerAnnouncement? own, PeerAnnouncement other) =>
+        own is not null && !IsShared([.. own.Slots.Select(slot => slot.Slot)], other);
 
     /// <summary>The slots in which we have to have a key because a peer has one nowhere else, with the first such peer by name.</summary>
     /// <param name="own">The slots in which we have a key.</param>
@@ -30,4 +31,6 @@ internal static class SlotSharing
             group other.NodeName by announced.Slot into peers
             orderby peers.Key.Index
             select (peers.Key, peers.Min(StringComparer.Ordinal)!)];
+
+    private static bool IsShared(IReadOnlyCollection<Slot> own, PeerAnnouncement other) => other.Slots.Any(slot => own.Contains(slot.Slot));
 }

@@ -1,3 +1,5 @@
+using Orleans.WireGuard.LocalMesh.Topology;
+
 namespace Orleans.WireGuard.LocalMesh.Check;
 
 /// <summary>Finds a rotation period in which nothing rotates for a while.</summary>
@@ -7,8 +9,6 @@ namespace Orleans.WireGuard.LocalMesh.Check;
 /// </remarks>
 internal static class QuietPeriod
 {
-    private const int SlotCount = 2;
-
     private static readonly TimeSpan Shortest = TimeSpan.FromHours(1);
 
     // Not a divisor of an hour: at the turn of a day every whole number of hours starts an epoch at once.
@@ -24,7 +24,7 @@ internal static class QuietPeriod
         for (var period = Shortest; ; period += Step)
         {
             var elapsed = TimeSpan.FromTicks(sinceEpoch.Ticks % period.Ticks);
-            if (elapsed > period / 3 && period - elapsed > needed && sinceEpoch.Ticks / period.Ticks % SlotCount == index)
+            if (elapsed > period / 3 && period - elapsed > needed && sinceEpoch.Ticks / period.Ticks % MeshPlan.DeviceNames.Count == index)
             {
                 return period;
             }

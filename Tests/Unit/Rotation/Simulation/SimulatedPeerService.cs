@@ -100,9 +100,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
         }
 
         var outcome = silo.Store.Offer(announcement).Outcome;
-        if (outcome == AnnouncementOutcome.Held
-            && silo.Store.Announcements.GetValueOrDefault(silo.Machine.Name) is { } own
-            && !SlotSharing.IsShared([.. own.Slots.Select(slot => slot.Slot)], announcement))
+        if (outcome == AnnouncementOutcome.Held && SlotSharing.IsApart(silo.Store.Announcements.GetValueOrDefault(silo.Machine.Name), announcement))
         {
             _ = silo.Keeper.AnnounceAgain();
         }
