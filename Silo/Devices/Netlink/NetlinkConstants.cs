@@ -94,6 +94,13 @@ internal static class NetlinkConstants
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
 
+    // linux/netconf.h: what holds for all links.
+    public const ushort RTM_GETNETCONF = 82;
+    public const int NETCONFA_IFINDEX_ALL = -1;
+    public const ushort NETCONFA_IFINDEX = 1;
+    public const ushort NETCONFA_FORWARDING = 2;
+    public const ushort NETCONFA_RP_FILTER = 3;
+
     // linux/rtnetlink.h: multicast groups as bits for bind(2). Those of rules have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
     // RTNLGRP_IPV6_RULE is 19.
     public const uint RTMGRP_LINK = 1;
@@ -109,13 +116,21 @@ internal static class NetlinkConstants
     public const uint IFF_UP = 1;
     public const ushort IFLA_IFNAME = 3;
     public const ushort IFLA_MTU = 4;
+    public const ushort IFLA_MASTER = 10;
     public const ushort IFLA_LINKINFO = 18;
     public const ushort IFLA_STATS64 = 23;
     public const ushort IFLA_AF_SPEC = 26;
     public const ushort IFLA_EXT_MASK = 29;
+    public const ushort IFLA_LINK_NETNSID = 37;
     public const ushort IFLA_INFO_KIND = 1;
+    public const ushort IFLA_INFO_DATA = 2;
+    public const ushort IFLA_VXLAN_PORT = 15;
+    public const ushort IFLA_VXLAN_COLLECT_METADATA = 25;
+    public const ushort IFLA_GENEVE_PORT = 5;
+    public const ushort IFLA_GENEVE_COLLECT_METADATA = 6;
     public const ushort IFLA_INET_CONF = 1;
-    public const ushort IPV4_DEVCONF_RP_FILTER = 8; // linux/ip.h
+    public const ushort IPV4_DEVCONF_FORWARDING = 1; // linux/ip.h
+    public const ushort IPV4_DEVCONF_RP_FILTER = 8;
     public const uint RTEXT_FILTER_SKIP_STATS = 8;
 
     // linux/if_addr.h: addresses.
@@ -129,23 +144,44 @@ internal static class NetlinkConstants
     public const byte RT_SCOPE_LINK = 253;
     public const byte RT_SCOPE_NOWHERE = 255;
     public const byte RT_TABLE_UNSPEC = 0;
+    public const uint RT_TABLE_MAIN = 254;
+    public const uint RT_TABLE_LOCAL = 255;
+    public const uint RTM_F_CLONED = 0x200;
     public const byte RTN_UNSPEC = 0;
     public const byte RTN_UNICAST = 1;
+    public const byte RTN_BLACKHOLE = 6;
     public const byte RTN_UNREACHABLE = 7;
+    public const byte RTN_PROHIBIT = 8;
     public const byte RTN_THROW = 9;
     public const ushort RTA_DST = 1;
     public const ushort RTA_OIF = 4;
+    public const ushort RTA_GATEWAY = 5;
     public const ushort RTA_PRIORITY = 6;
+    public const ushort RTA_PREFSRC = 7;
     public const ushort RTA_METRICS = 8;
+    public const ushort RTA_MULTIPATH = 9;
     public const ushort RTA_TABLE = 15;
+    public const ushort RTA_VIA = 18;
     public const ushort RTAX_MTU = 2;
 
     // linux/fib_rules.h: rules.
+    public const uint FIB_RULE_INVERT = 2;
     public const byte FR_ACT_TO_TBL = 1;
+    public const byte FR_ACT_BLACKHOLE = 6;
+    public const byte FR_ACT_PROHIBIT = 8;
+    public const ushort FRA_DST = 1;
     public const ushort FRA_SRC = 2;
+    public const ushort FRA_IIFNAME = 3;
     public const ushort FRA_PRIORITY = 6;
+    public const ushort FRA_FWMARK = 10;
+    public const ushort FRA_SUPPRESS_PREFIXLEN = 14;
     public const ushort FRA_TABLE = 15;
+    public const ushort FRA_OIFNAME = 17;
+    public const ushort FRA_UID_RANGE = 20;
     public const ushort FRA_PROTOCOL = 21;
+    public const ushort FRA_IP_PROTO = 22;
+    public const ushort FRA_SPORT_RANGE = 23;
+    public const ushort FRA_DPORT_RANGE = 24;
 
     // linux/netfilter/nfnetlink.h.
     public const int NETLINK_NETFILTER = 12;

@@ -32,6 +32,17 @@ internal static class PrefixInterval
         return index >= 0 || (~index > 0 && merged[~index - 1].Contains(prefix));
     }
 
+    /// <summary>Whether one of some prefixes shares an address with <paramref name="prefix"/>.</summary>
+    /// <param name="merged">What <see cref="Merge"/> returned.</param>
+    /// <param name="prefix">Which one to look for.</param>
+    public static bool Overlaps(EquatableArray<IPPrefix> merged, IPPrefix prefix)
+    {
+        var index = merged.AsSpan().BinarySearch(prefix);
+
+        // What it holds sorts right behind it.
+        return index >= 0 || (~index > 0 && merged[~index - 1].Contains(prefix)) || (~index < merged.Count && prefix.Contains(merged[~index]));
+    }
+
     /// <summary>Moves from the first address of a prefix to the first one behind it.</summary>
     /// <param name="address">In network byte order; changed.</param>
     /// <param name="length">Length of the prefix.</param>

@@ -1,0 +1,33 @@
+using System.Net;
+
+namespace Orleans.WireGuard.Silo.Findings;
+
+/// <summary>What the mesh believes of this node, to be compared with what the kernel shows.</summary>
+/// <param name="OwnPrefixes">The pod prefixes of this node; empty while nobody has told them.</param>
+/// <param name="RemotePrefixes">Those of the other nodes, with their names.</param>
+/// <param name="NodeAddresses">Addresses of all nodes.</param>
+/// <param name="PodRanges">What the configuration calls ranges of pods (<c>Encryption:ClusterCIDRs</c>).</param>
+/// <param name="DeviceNames">Our devices.</param>
+/// <param name="UnderlayLinks">Numbers of the links by which peers are reached.</param>
+internal sealed record Expectation(
+    EquatableArray<IPPrefix> OwnPrefixes,
+    EquatableArray<(IPPrefix Prefix, string NodeName)> RemotePrefixes,
+    EquatableArray<IPAddress> NodeAddresses,
+    EquatableArray<IPPrefix> PodRanges,
+    EquatableArray<string> DeviceNames,
+    EquatableArray<int> UnderlayLinks)
+{
+    /// <summary>The routing table that pods' packets are looked up in.</summary>
+    public uint Table { get; init; } = Routing.RouteTable.Number;
+
+    /// <summary>The priority of the rules that lead there.</summary>
+    public uint RulePriority { get; init; } = Routing.RouteTable.RulePriority;
+
+    /// <summary>What the witness and the devices counted, from which can be told whether netfilter sees pods' packets; <see langword="null"/> if unknown.</summary>
+    public StackEvidence? Stack { get; init; }
+}
+
+/// <summary>Packets that our devices took and packets that netfilter saw on their way there, since the same moment.</summary>
+/// <param name="Sent">Sent by our devices.</param>
+/// <param name="Seen">Seen by netfilter.</param>
+internal sealed record StackEvidence(long Sent, long Seen);
