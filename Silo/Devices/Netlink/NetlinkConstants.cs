@@ -204,6 +204,7 @@ internal static class NetlinkConstants
     public const byte NFT_MSG_NEWTABLE = 0;
     public const byte NFT_MSG_DELTABLE = 2;
     public const byte NFT_MSG_NEWCHAIN = 3;
+    public const byte NFT_MSG_GETCHAIN = 4;
     public const byte NFT_MSG_NEWRULE = 6;
     public const byte NFT_MSG_GETRULE = 7;
     public const byte NFT_MSG_NEWSET = 9;
@@ -224,6 +225,8 @@ internal static class NetlinkConstants
     public const ushort NFTA_CHAIN_TYPE = 7;
     public const ushort NFTA_HOOK_HOOKNUM = 1;
     public const ushort NFTA_HOOK_PRIORITY = 2;
+    public const ushort NFTA_HOOK_DEV = 3;
+    public const ushort NFTA_HOOK_DEVS = 4;
     public const ushort NFTA_SET_TABLE = 1;
     public const ushort NFTA_SET_NAME = 2;
     public const ushort NFTA_SET_FLAGS = 3;

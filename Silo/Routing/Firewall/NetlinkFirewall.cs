@@ -1,6 +1,7 @@
 // The table through nfnetlink, subsystem nf_tables.
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing.Nftables;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Silo.Routing.Firewall;
@@ -36,7 +37,7 @@ internal sealed class NetlinkFirewall : IFirewall
             $"make nftables table {FirewallTable.Name}",
             connection =>
             {
-                var batch = new Batch(connection.Request);
+                var batch = new NftablesBatch(connection.Request);
                 batch.Take(FirewallMessages.WriteAddTable(batch.Rest));
                 batch.Take(FirewallMessages.WriteDeleteTable(batch.Rest));
                 batch.Take(FirewallMessages.WriteAddTable(batch.Rest));
@@ -69,7 +70,7 @@ internal sealed class NetlinkFirewall : IFirewall
                 connection =>
                 {
                     var groups = chunk.GroupBy(change => (change.IsAdded, change.Prefix.IsIPv6)).OrderBy(group => group.Key.IsAdded).ToList();
-                    var batch = new Batch(connection.Request);
+                    var batch = new NftablesBatch(connection.Request);
                     foreach (var group in groups)
                     {
                         var prefixes = group.Select(change => change.Prefix).ToArray();
@@ -92,7 +93,7 @@ internal sealed class NetlinkFirewall : IFirewall
         connection =>
         {
             // Deleting a table that is not there is an error, adding one that is there is none.
-            var batch = new Batch(connection.Request);
+            var batch = new NftablesBatch(connection.Request);
             batch.Take(FirewallMessages.WriteAddTable(batch.Rest));
             batch.Take(FirewallMessages.WriteDeleteTable(batch.Rest, NLM_F_ACK));
             connection.ExecuteBatch(batch.Complete());
@@ -137,7 +138,7 @@ internal sealed class NetlinkFirewall : IFirewall
         }
     }
 
-    private static void AddSources(ref Batch batch, bool isIPv6, IPPrefix[] sources, ushort acknowledged)
+    private static void AddSources(ref NftablesBatch batch, bool isIPv6, IPPrefix[] sources, ushort acknowledged)
     {
         var own = sources.Where(source => source.IsIPv6 == isIPv6).ToArray();
         if (own.Length > 0)
@@ -155,27 +156,4 @@ internal sealed class NetlinkFirewall : IFirewall
             "the kernel needs nf_tables with the family inet (modprobe nf_tables); without it set Encryption:DropPlaintext to false",
         _ => null,
     };
-
-    // Messages one behind the other in one buffer, each aligned.
-    private ref struct Batch
-    {
-        private readonly Span<byte> _buffer;
-        private int _length;
-
-        public Batch(Span<byte> buffer)
-        {
-            _buffer = buffer;
-            Take(FirewallMessages.WriteBegin(buffer));
-        }
-
-        public readonly Span<byte> Rest => _buffer[_length..];
-
-        public void Take(ReadOnlySpan<byte> written) => _length += NetlinkWriter.Align(written.Length);
-
-        public Span<byte> Complete()
-        {
-            Take(FirewallMessages.WriteEnd(Rest));
-            return _buffer[.._length];
-        }
-    }
 }

@@ -1,5 +1,6 @@
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Nftables;
 using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
@@ -33,8 +34,8 @@ public sealed class FirewallMessagesTests
     [Fact]
     public void WriteBoundaries_WriteLiteralBytes()
     {
-        Assert.Equal(Hex.Text("14000000 1000 0100 00000000 00000000 0000 000a"), Hex.Text(FirewallMessages.WriteBegin(Buffer)));
-        Assert.Equal(Hex.Text("14000000 1100 0100 00000000 00000000 0000 000a"), Hex.Text(FirewallMessages.WriteEnd(Buffer)));
+        Assert.Equal(Hex.Text("14000000 1000 0100 00000000 00000000 0000 000a"), Hex.Text(NftablesMessages.WriteBegin(Buffer)));
+        Assert.Equal(Hex.Text("14000000 1100 0100 00000000 00000000 0000 000a"), Hex.Text(NftablesMessages.WriteEnd(Buffer)));
     }
 
     [Fact]
