@@ -44,8 +44,8 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>When data of a node last came in through a slot, as far as any did since the silo started.</summary>
     public EquatableArray<Reception> Receptions { get; init; } = [];
 
-    /// <summary>When traffic to a node last moved to another slot; <see langword="null"/> if it never did.</summary>
-    public DateTimeOffset? LastMovedAt { get; init; }
+    /// <summary>When the traffic to a node last moved from one slot to the other, as far as any did since the silo started; by node name.</summary>
+    public EquatableArray<PathMove> Moves { get; init; } = [];
 
     /// <summary>How often a peer was removed and added again because no handshake came.</summary>
     public long HandshakeRetries { get; init; }
@@ -58,4 +58,11 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
 /// <param name="NodeName">From which node.</param>
 /// <param name="Slot">The slot.</param>
 /// <param name="LastAt">When it was last seen.</param>
-internal sealed record Reception(string NodeName, Slot Slot, DateTimeOffset LastAt);
+internal sealed record Reception(string NodeName, Slot Slot, SteadyTime LastAt);
+
+/// <summary>Traffic to a node that went through one slot until then, and goes through the other one since. A first path is no move.</summary>
+/// <param name="NodeName">To which node.</param>
+/// <param name="From">The slot that it left.</param>
+/// <param name="To">The slot that it moved to.</param>
+/// <param name="At">When.</param>
+internal sealed record PathMove(string NodeName, Slot From, Slot To, SteadyTime At);

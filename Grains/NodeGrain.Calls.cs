@@ -45,7 +45,7 @@ internal sealed partial class NodeGrain
     {
         var due = _schedule.KeyEpoch(MeshTime);
         await SettleKeys(due, cancellationToken);
-        if (_rotation.ActiveFreeze(OwnTime) is { } until)
+        if (_rotation.ActiveFreeze(Now) is { } until)
         {
             throw new RotationFailedException($"'{NodeName}' is frozen until {until:u}; unfreeze it first.");
         }

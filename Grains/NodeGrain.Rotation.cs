@@ -69,7 +69,7 @@ internal sealed partial class NodeGrain
 
         if (keyPair is not null)
         {
-            var key = KeyEpochs.Correct(NewKey(slot, keyPair, epoch), _formerSelf, _ledger.Announcement, _schedule.KeyEpoch(MeshTime), _schedule);
+            var key = Correct(NewKey(slot, keyPair, epoch));
             _ = _ring.Replace(key);
             _hasAdopted = true;
             var publicKey = keyPair.PublicKey.ToShortString();
@@ -145,7 +145,7 @@ internal sealed partial class NodeGrain
         _rotation.Lagging = key is null ? [] : FindLagging(key, facts);
         return RotationPlan.Decide(
             new RotationSituation(
-                OwnTime - key?.CreatedAt, overdue, _rotation.ActiveFreeze(OwnTime) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
+                Now - key?.MadeAt, overdue, _rotation.ActiveFreeze(Now) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
             _options.Period,
             _options.EffectiveMaxKeyAge,
             _options.MaxLaggingFraction);
@@ -162,7 +162,7 @@ internal sealed partial class NodeGrain
     }
 
     private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts) =>
-        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, OwnTime - Grace);
+        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, Now - Grace);
 
     // The same pairs in new records, so there is nothing to dispose.
     private bool SetEpochs(Func<SlotKey, SlotKey> change)
@@ -178,7 +178,7 @@ internal sealed partial class NodeGrain
     private async Task RetireIfQuiet(CancellationToken cancellationToken)
     {
         // Others choose their slots by what is announced, so that comes first.
-        if (FindDraining() is not { } key || IsAnnouncementDue() || _rotation.ActiveFreeze(OwnTime) is not null || OwnTime < _askAgainAt)
+        if (FindDraining() is not { } key || IsAnnouncementDue() || _rotation.ActiveFreeze(Now) is not null || Now < _askAgainAt)
         {
             return;
         }
@@ -189,13 +189,13 @@ internal sealed partial class NodeGrain
             return;
         }
 
-        var activeSince = _ring.Keys.MaxBy(other => other.ServesEpoch)!.CreatedAt;
-        if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, OwnTime - Grace))
+        var activeSince = _ring.Keys.MaxBy(other => other.ServesEpoch)!.MadeAt;
+        if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, Now - Grace))
         {
             return;
         }
 
-        _askAgainAt = OwnTime + Grace;
+        _askAgainAt = Now + Grace;
         _rotation.Lagging = FindLagging(key, await Survey(key, cancellationToken));
         if (_rotation.Lagging.Count == 0)
         {
@@ -207,7 +207,9 @@ internal sealed partial class NodeGrain
         }
     }
 
-    private SlotKey NewKey(Slot slot, KeyPair keyPair, Epoch epoch) => new(slot, keyPair, epoch, OwnTime) { HeldSince = _timeProvider.GetTimestamp() };
+    private SlotKey NewKey(Slot slot, KeyPair keyPair, Epoch epoch) => new(slot, keyPair, epoch, OwnTime) { MadeAt = Now, HeldSince = Now };
+
+    private SlotKey Correct(SlotKey key) => KeyEpochs.Correct(key, _formerSelf, _ledger.Announcement, _schedule, MeshTime, Now);
 
     private void MakeKey(Slot slot, Epoch epoch)
     {
@@ -217,6 +219,6 @@ internal sealed partial class NodeGrain
         }
 
         _rotation.Rotations++;
-        _rotation.ReplacedAt = OwnTime;
+        _rotation.ReplacedAt = Now;
     }
 }

@@ -51,7 +51,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private IGrainTimer? _timer;
     private AnnouncementSequence? _floor;
     private PeerAnnouncement? _formerSelf;
-    private DateTimeOffset _askAgainAt;
+    private SteadyTime _askAgainAt;
     private TimeSpan _correction;
     private bool _isWaiting;
     private bool _hasAdopted;
@@ -83,7 +83,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     private string NodeName => _silo.Name;
 
-    // The node's own clock, by which durations and ages are told.
+    // By which durations and ages are told.
+    private SteadyTime Now => SteadyTime.Now(_timeProvider);
+
+    // The node's own clock, for people.
     private DateTimeOffset OwnTime => _timeProvider.GetUtcNow();
 
     // The time by which epochs are told.
@@ -126,7 +129,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
             DroppedPackets = agent.DroppedPackets,
             Paths = agent.Paths,
-            Rotation = _rotation.ToStatus(keys, agent, _clock, _options.Period, OwnTime),
+            Rotation = _rotation.ToStatus(keys, agent, _clock, _options.Period, Now),
         });
     }
 
@@ -141,8 +144,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, MaxFreeze);
-        var until = OwnTime + duration;
-        SetFreeze(until);
+        var until = MeshTime + duration;
+        KeepFrozen(until, duration);
+        _rotation.IsFreezeKnown = true;
         LogFrozen(_logger, NodeName, until);
         return Task.FromResult(until);
     }
@@ -150,12 +154,14 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task Unfreeze(CancellationToken cancellationToken)
     {
-        if (_rotation.ActiveFreeze(OwnTime) is not null)
+        if (_rotation.ActiveFreeze(Now) is not null)
         {
             LogUnfrozen(_logger, NodeName);
         }
 
-        SetFreeze(null);
+        _rotation.Unfreeze();
+        _rotation.IsFreezeKnown = true;
+        WakeUp();
         return Task.CompletedTask;
     }
 
@@ -181,16 +187,17 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         if (_formerSelf is null || announcement.Sequence > _formerSelf.Sequence)
         {
             _formerSelf = announcement;
-            if (!_rotation.IsFreezeKnown && announcement.FrozenUntil > OwnTime)
+            var now = MeshTime;
+            if (!_rotation.IsFreezeKnown && announcement.FrozenUntil is { } said && said > now)
             {
-                _rotation.FrozenUntil = announcement.FrozenUntil;
-                WakeUp();
+                // It may have been said by a clock that was years ahead.
+                var until = said - now < MaxFreeze ? said : now + MaxFreeze;
+                KeepFrozen(until, until - now);
             }
         }
 
         // A key may be due for replacement now.
-        var due = _schedule.KeyEpoch(MeshTime);
-        if (SetEpochs(key => KeyEpochs.Correct(key, _formerSelf, _ledger.Announcement, due, _schedule)))
+        if (SetEpochs(Correct))
         {
             WakeUp();
         }
@@ -205,9 +212,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         return Task.CompletedTask;
     }
 
-    private void SetFreeze(DateTimeOffset? until)
+    private void KeepFrozen(DateTimeOffset until, TimeSpan rest)
     {
-        (_rotation.FrozenUntil, _rotation.IsFreezeKnown) = (until, true);
+        _rotation.Freeze(until, Now + rest);
         WakeUp();
     }
 

@@ -29,7 +29,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly ResiliencePipeline<AnnouncementReceipt> _delivery;
     private readonly Dictionary<SiloAddress, Task> _inFlight = [];
     private CancellationTokenSource _current = new();
-    private DateTimeOffset _publishedAt;
+    private SteadyTime _publishedAt;
     private AnnouncementSequence? _everywhere;
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
@@ -86,8 +86,8 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             _current.Dispose();
             _current = new CancellationTokenSource();
             _inFlight.Clear();
-            _publishedAt = _timeProvider.GetUtcNow();
-            _ledger.Begin(announcement, _publishedAt);
+            _publishedAt = SteadyTime.Now(_timeProvider);
+            _ledger.Begin(announcement, _timeProvider.GetUtcNow());
             _ = DeliverToLaggards();
         }
 
@@ -214,19 +214,21 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
+    private TimeSpan SincePublished => SteadyTime.Now(_timeProvider) - _publishedAt;
+
     private void NoteIfEverywhere(PeerAnnouncement announcement)
     {
         var others = _members.Others;
         if (_everywhere != announcement.Sequence && others.All(other => _ledger.HasApplied(other.Silo)))
         {
             _everywhere = announcement.Sequence;
-            var milliseconds = (_timeProvider.GetUtcNow() - _publishedAt).TotalMilliseconds;
+            var milliseconds = SincePublished.TotalMilliseconds;
             LogEverywhere(_logger, announcement.Sequence, others.Count, milliseconds);
         }
     }
 
     private void Record(PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem) =>
-        _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, _timeProvider.GetUtcNow());
+        _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, SincePublished);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Announcement {Sequence} is on the devices of all {Others} others after {Milliseconds} ms")]
     private static partial void LogEverywhere(ILogger logger, AnnouncementSequence sequence, int others, double milliseconds);

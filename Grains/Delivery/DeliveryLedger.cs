@@ -29,8 +29,14 @@ internal sealed class DeliveryLedger
     }
 
     /// <summary>Notes an attempt and how it ended. Ignored if a newer announcement took over meanwhile.</summary>
+    /// <param name="sequence">The announcement's.</param>
+    /// <param name="silo">The receiver.</param>
+    /// <param name="nodeName">Its node.</param>
+    /// <param name="outcome">Its answer; <see langword="null"/> if none came.</param>
+    /// <param name="problem">Why none came.</param>
+    /// <param name="elapsed">How long ago the delivery began.</param>
     public void Record(
-        AnnouncementSequence sequence, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem, DateTimeOffset now)
+        AnnouncementSequence sequence, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem, TimeSpan elapsed)
     {
         lock (_lock)
         {
@@ -40,7 +46,7 @@ internal sealed class DeliveryLedger
             }
 
             var last = _state.Receivers.GetValueOrDefault(silo);
-            var appliedAfter = last?.AppliedAfter ?? (outcome == AnnouncementOutcome.Applied ? now - _state.BeganAt : null);
+            var appliedAfter = last?.AppliedAfter ?? (outcome == AnnouncementOutcome.Applied ? elapsed : null);
             var status = new ReceiverStatus(nodeName, outcome ?? last?.Outcome, appliedAfter, (last?.Attempts ?? 0) + 1, problem);
             _state = _state with { Receivers = _state.Receivers.SetItem(silo, status) };
         }

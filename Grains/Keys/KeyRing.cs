@@ -83,12 +83,15 @@ internal sealed class KeyRing(Func<KeyPair>? create = null) : IDisposable
 /// <param name="Slot">The slot.</param>
 /// <param name="KeyPair">The pair.</param>
 /// <param name="Epoch">The epoch for which it was made.</param>
-/// <param name="CreatedAt">When it was made.</param>
+/// <param name="CreatedAt">When it was made, for people.</param>
 internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTimeOffset CreatedAt)
 {
     /// <summary>The latest epoch that it serves; later than <see cref="Epoch"/> if its replacement was deferred.</summary>
     public Epoch ServesEpoch { get; init; } = Epoch;
 
-    /// <summary>Since when this process has had it, as a timestamp of the TimeProvider: unlike a clock, nobody sets it back.</summary>
-    public long HeldSince { get; init; }
+    /// <summary>When it was made, by which its age is told. For one that a former silo of this node made it is reckoned back from what that said.</summary>
+    public SteadyTime MadeAt { get; init; }
+
+    /// <summary>Since when this process has had it.</summary>
+    public SteadyTime HeldSince { get; init; }
 }

@@ -9,15 +9,17 @@ internal static class KeyEpochs
     /// <param name="key">Adopted from the device, which does not tell its age.</param>
     /// <param name="former">What others hold of the former silo; <see langword="null"/> while nobody has said.</param>
     /// <param name="own">What this silo has announced; <see langword="null"/> before the first.</param>
-    /// <param name="due">The epoch whose key is due.</param>
     /// <param name="schedule">This node's schedule.</param>
+    /// <param name="now">The time by which epochs are told.</param>
+    /// <param name="steadyNow">The same moment by the clock that ages are told by.</param>
     /// <remarks>
     /// Up to the next epoch: a later one, of a clock that was ahead, would keep the key for too long. What this silo has announced stays, and
     /// what it kept, and its slot's next turn is the next one: peers that heard of it move to the slot, and a key that is due again would go while
     /// they do. For the same reason a key that the former silo had kept serves as long as that said.
     /// </remarks>
-    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, Epoch due, RotationSchedule schedule)
+    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, RotationSchedule schedule, DateTimeOffset now, SteadyTime steadyNow)
     {
+        var due = schedule.KeyEpoch(now);
         var announced = former?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
         if (announced is null || announced.KeyEpoch.Value < 0 || announced.ServesEpoch == key.ServesEpoch || announced.ServesEpoch.Value > due.Value + 1)
         {
@@ -26,11 +28,14 @@ internal static class KeyEpochs
 
         var isPublished = own?.Find(key.Slot) is { } published && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;
         var isPromised = isPublished || key.ServesEpoch > key.Epoch;
+        // The one age that a wall clock has to tell, because this process was not there. It has had the key for that long at least.
+        var createdAt = schedule.RotationAt(announced.KeyEpoch);
         return key with
         {
             Epoch = announced.KeyEpoch,
             ServesEpoch = isPromised && announced.ServesEpoch < key.ServesEpoch ? key.ServesEpoch : announced.ServesEpoch,
-            CreatedAt = schedule.RotationAt(announced.KeyEpoch),
+            CreatedAt = createdAt,
+            MadeAt = steadyNow - (now - createdAt) is var madeAt && madeAt < key.HeldSince ? madeAt : key.HeldSince,
         };
     }
 

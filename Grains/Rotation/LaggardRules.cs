@@ -20,7 +20,7 @@ internal sealed record PeerFacts(
     PathStatus? Path,
     bool IsPathKnown,
     Slot? OwnSlot,
-    DateTimeOffset? LastDataAt,
+    SteadyTime? LastDataAt,
     bool MayMoveHere);
 
 /// <summary>Tells which peers would be cut off if a slot's key went away (invariant I3). Pure.</summary>
@@ -33,7 +33,7 @@ internal static class LaggardRules
     /// <param name="peers">What is known.</param>
     /// <param name="quietSince">Data that came later than this shows that the peer still sends.</param>
     public static IReadOnlyList<LaggingNode> Find(
-        Slot slot, PublicKey key, bool isOnly, IEnumerable<PeerFacts> peers, DateTimeOffset quietSince) =>
+        Slot slot, PublicKey key, bool isOnly, IEnumerable<PeerFacts> peers, SteadyTime quietSince) =>
         [.. from peer in peers
             where peer.IsLive && (peer.HasHandshake || (peer.MayMoveHere && !isOnly) || HasProven(peer, slot, key))
             let reason = isOnly ? ReasonOnOnlySlot(peer) : Reason(slot, key, peer, quietSince)
@@ -51,7 +51,7 @@ internal static class LaggardRules
     private static string? ReasonOnOnlySlot(PeerFacts peer) =>
         peer.HasAnswered ? null : "its silo does not answer, so it would not learn the new key";
 
-    private static string? Reason(Slot slot, PublicKey key, PeerFacts peer, DateTimeOffset quietSince) =>
+    private static string? Reason(Slot slot, PublicKey key, PeerFacts peer, SteadyTime quietSince) =>
         !peer.IsPathKnown ? "its silo does not answer, and nobody knows through which slot it sends"
         : peer.Path is { } path && path.Slot == slot && path.PeerKey == key ? (peer.HasAnswered
             ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"

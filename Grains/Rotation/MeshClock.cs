@@ -17,7 +17,7 @@ internal sealed class MeshClock(TimeProvider timeProvider)
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(30);
 
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<string, ClockSkew> _skews = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, (ClockSkew Skew, SteadyTime At)> _skews = new(StringComparer.Ordinal);
 
     /// <summary>What is known, by node name.</summary>
     public EquatableArray<ClockSkew> Skews
@@ -26,22 +26,22 @@ internal sealed class MeshClock(TimeProvider timeProvider)
         {
             lock (_lock)
             {
-                return _skews.Values.ToEquatableArray();
+                return _skews.Values.Select(known => known.Skew).ToEquatableArray();
             }
         }
     }
 
-    /// <summary>Notes what another node's clock said between two moments of this one's.</summary>
+    /// <summary>Notes what another node's clock said while this one waited for it.</summary>
     /// <param name="nodeName">The other node.</param>
-    /// <param name="sent">When it was asked.</param>
+    /// <param name="sent">This node's clock when it asked.</param>
     /// <param name="answered">Its clock when it answered.</param>
-    /// <param name="received">When the answer came.</param>
-    public void Note(string nodeName, DateTimeOffset sent, DateTimeOffset answered, DateTimeOffset received)
+    /// <param name="roundTrip">How long the answer took.</param>
+    public void Note(string nodeName, DateTimeOffset sent, DateTimeOffset answered, TimeSpan roundTrip)
     {
-        var ahead = answered - (sent + ((received - sent) / 2));
+        var ahead = answered - (sent + (roundTrip / 2));
         lock (_lock)
         {
-            _skews[nodeName] = new ClockSkew(nodeName, ahead, received);
+            _skews[nodeName] = (new ClockSkew(nodeName, ahead, sent + roundTrip), SteadyTime.Now(timeProvider));
         }
     }
 
@@ -52,10 +52,10 @@ internal sealed class MeshClock(TimeProvider timeProvider)
     /// <param name="period">Length of an epoch.</param>
     public TimeSpan Correction(TimeSpan period)
     {
-        var now = timeProvider.GetUtcNow();
+        var now = SteadyTime.Now(timeProvider);
         lock (_lock)
         {
-            var recent = _skews.Values.Where(skew => (now - skew.MeasuredAt).Duration() <= MaxAge).Select(skew => skew.Ahead);
+            var recent = _skews.Values.Where(known => now - known.At <= MaxAge).Select(known => known.Skew.Ahead);
             return Correction([.. recent], period);
         }
     }

@@ -10,7 +10,7 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </remarks>
 internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {
-    private readonly Dictionary<string, (PathStatus? Path, long AskedAt)> _answers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (PathStatus? Path, SteadyTime AskedAt)> _answers = new(StringComparer.Ordinal);
 
     /// <summary>Asks every other active silo at once.</summary>
     /// <param name="timeout">How long to wait for each.</param>
@@ -61,11 +61,11 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
 
     private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var (sent, askedAt) = (timeProvider.GetUtcNow(), timeProvider.GetTimestamp());
+        var (sent, askedAt) = (timeProvider.GetUtcNow(), SteadyTime.Now(timeProvider));
         try
         {
             var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider, cancellationToken);
-            clock.Note(nodeName, sent, reply.AnsweredAt, timeProvider.GetUtcNow());
+            clock.Note(nodeName, sent, reply.AnsweredAt, SteadyTime.Now(timeProvider) - askedAt);
             _answers[nodeName] = (reply.Path, askedAt);
             return nodeName;
         }

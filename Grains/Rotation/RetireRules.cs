@@ -8,9 +8,9 @@ internal static class RetireRules
     /// <param name="activeSince">When the key that takes over was made.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="quietSince">Since when it has to be quiet.</param>
-    public static bool IsQuiet(Slot slot, DateTimeOffset activeSince, AgentSnapshot agent, DateTimeOffset quietSince) =>
+    public static bool IsQuiet(Slot slot, SteadyTime activeSince, AgentSnapshot agent, SteadyTime quietSince) =>
         activeSince <= quietSince
-        && !(agent.LastMovedAt > quietSince)
+        && !agent.Moves.Any(move => move.From == slot && move.At > quietSince)
         && agent.Paths.All(path => path.Slot != slot)
         && !agent.Receptions.Any(reception => reception.Slot == slot && reception.LastAt > quietSince);
 }

@@ -5,6 +5,8 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <summary>What a NodeGrain remembers of its rotations, and shows.</summary>
 internal sealed class RotationState
 {
+    private SteadyTime _thawsAt;
+
     /// <summary>Keys that replaced another one, or filled a slot in its turn, since the silo started.</summary>
     public long Rotations { get; set; }
 
@@ -18,24 +20,32 @@ internal sealed class RotationState
     public string? Problem { get; set; }
 
     /// <summary>When the latest key was made.</summary>
-    public DateTimeOffset? ReplacedAt { get; set; }
+    public SteadyTime? ReplacedAt { get; set; }
 
-    /// <summary>Until when an operator has the node keep its keys.</summary>
-    public DateTimeOffset? FrozenUntil { get; set; }
+    /// <summary>Until when an operator has the node keep its keys, as people read it and a later silo of this node learns it.</summary>
+    public DateTimeOffset? FrozenUntil { get; private set; }
 
     /// <summary>Whether an operator has frozen or unfrozen the node since the silo started, so that what a former silo announced no longer counts.</summary>
     public bool IsFreezeKnown { get; set; }
 
+    /// <summary>Has the node keep its keys.</summary>
+    /// <param name="until">Until when, by the clock.</param>
+    /// <param name="thawsAt">The same moment by the clock that counts.</param>
+    public void Freeze(DateTimeOffset until, SteadyTime thawsAt) => (FrozenUntil, _thawsAt) = (until, thawsAt);
+
+    /// <summary>Has it rotate again.</summary>
+    public void Unfreeze() => FrozenUntil = null;
+
     /// <summary>Until when the node keeps its keys, if that has not passed.</summary>
-    public DateTimeOffset? ActiveFreeze(DateTimeOffset now) => FrozenUntil > now ? FrozenUntil : null;
+    public DateTimeOffset? ActiveFreeze(SteadyTime now) => now < _thawsAt ? FrozenUntil : null;
 
     /// <summary>The public form.</summary>
     /// <param name="keys">The keys.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="clock">The skews.</param>
     /// <param name="period">Length of an epoch.</param>
-    /// <param name="now">This node's clock.</param>
-    public RotationStatus ToStatus(IReadOnlyList<SlotKey> keys, AgentSnapshot agent, MeshClock clock, TimeSpan period, DateTimeOffset now)
+    /// <param name="now">The time.</param>
+    public RotationStatus ToStatus(IReadOnlyList<SlotKey> keys, AgentSnapshot agent, MeshClock clock, TimeSpan period, SteadyTime now)
     {
         var active = SlotPhases.Active(Served(keys));
         var cutOver = agent.Paths.Count(path => path.IsProven && path.Slot == active);
@@ -44,7 +54,7 @@ internal sealed class RotationState
             ActiveSlot = active,
             CutOverPeers = cutOver,
             Peers = agent.Paths.Count,
-            LastDuration = cutOver == agent.Paths.Count && agent.LastMovedAt > ReplacedAt ? agent.LastMovedAt - ReplacedAt : null,
+            LastDuration = cutOver == agent.Paths.Count ? CutOverTime(agent, active) : null,
             Lagging = Lagging.ToEquatableArray(),
             Deferrals = Deferrals,
             HandshakeRetries = agent.HandshakeRetries,
@@ -65,6 +75,10 @@ internal sealed class RotationState
             Phase = SlotPhases.Of(key.Slot, served, agent.Paths),
         }).ToEquatableArray();
     }
+
+    // Traffic that has its first path there has moved from nowhere: a node that joined much later tells nothing of how long the others took.
+    private TimeSpan? CutOverTime(AgentSnapshot agent, Slot? active) =>
+        agent.Moves.Where(move => move.To == active && move.At > ReplacedAt).Max(move => (SteadyTime?)move.At) - ReplacedAt;
 
     private static Epoch?[] Served(IReadOnlyList<SlotKey> keys)
     {

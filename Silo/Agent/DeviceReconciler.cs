@@ -1,4 +1,5 @@
 using System.Net;
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Devices;
@@ -175,7 +176,7 @@ internal sealed partial class DeviceReconciler(
             LogPatched(logger, DeviceName, patch.KeyPair is not null ? "replaced" : patch.ClearKey ? "cleared" : "kept", patch.Peers.Count);
         }
 
-        planner.Clock.Observe(slot, observed, heldSince);
+        planner.Clock.Observe(slot, observed, heldSince, timeProvider.GetUtcNow());
         _expected = new ExpectedDevice(observed, AnnouncedEndpoints(view, desired));
         _link = await _mtu.Reconcile(desired, _link!, isResync, cancellationToken);
         return (desired, observed);
@@ -185,7 +186,7 @@ internal sealed partial class DeviceReconciler(
     public DeviceStatus ToStatus(MeshView view, Device device)
     {
         var status = DeviceStatusBuilder.Build(
-            slot, device, devices.Transport, _link?.Mtu ?? 0, view.Announcements, planner.Clock, timeProvider.GetUtcNow());
+            slot, device, devices.Transport, _link?.Mtu ?? 0, view.Announcements, planner.Clock, steady.Now);
         return status with { TransportReason = devices.TransportReason };
     }
 

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Silo.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
@@ -12,7 +13,7 @@ internal static class DeviceStatusBuilder
     /// <param name="mtu">Of its link; 0 if unknown.</param>
     /// <param name="announcements">What is held, to name the peers by.</param>
     /// <param name="clock">Since when the device has had its peers.</param>
-    /// <param name="now">The clock.</param>
+    /// <param name="now">The time.</param>
     public static DeviceStatus Build(
         Slot slot,
         Device device,
@@ -20,7 +21,7 @@ internal static class DeviceStatusBuilder
         int mtu,
         IReadOnlyDictionary<string, PeerAnnouncement> announcements,
         KeyPairClock clock,
-        DateTimeOffset now)
+        SteadyTime now)
     {
         var names = announcements.Values.Where(announcement => announcement.Find(slot) is not null)
             .ToDictionary(announcement => announcement.Find(slot)!.PublicKey, announcement => announcement.NodeName);
@@ -32,7 +33,7 @@ internal static class DeviceStatusBuilder
             peer.LastHandshakeTime,
             peer.ReceiveBytes,
             peer.TransmitBytes,
-            PeerStateCalculator.Calculate(peer.LastHandshakeTime, clock.Since(slot, peer.PublicKey), now)));
+            PeerStateCalculator.Calculate(clock.HandshakeAge(slot, peer.PublicKey, now), now - clock.Since(slot, peer.PublicKey))));
         return new DeviceStatus(
             slot,
             device.Name,

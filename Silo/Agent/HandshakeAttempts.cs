@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains;
+
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Two keys that shake hands.</summary>
@@ -38,7 +40,7 @@ internal sealed class HandshakeAttempts
 
     private readonly Dictionary<HandshakePair, Attempt> _attempts = [];
     private readonly HashSet<HandshakePair> _proven = [];
-    private readonly Dictionary<HandshakePair, DateTimeOffset> _wantedSince = [];
+    private readonly Dictionary<HandshakePair, SteadyTime> _wantedSince = [];
 
     /// <summary>How often a started handshake was given up for a new one.</summary>
     public long Retries { get; private set; }
@@ -47,7 +49,7 @@ internal sealed class HandshakeAttempts
     public void NoteProven(HandshakePair pair) => _proven.Add(pair);
 
     /// <summary>Notes that a pair has to shake hands; since when, if that is new.</summary>
-    public void NoteWanted(HandshakePair pair, DateTimeOffset now) => _wantedSince.TryAdd(pair, now);
+    public void NoteWanted(HandshakePair pair, SteadyTime now) => _wantedSince.TryAdd(pair, now);
 
     /// <summary>Forgets since when other handshakes than these have been wanted.</summary>
     public void ForgetUnwanted(IReadOnlySet<HandshakePair> wanted)
@@ -77,7 +79,7 @@ internal sealed class HandshakeAttempts
     /// <param name="session">What there is of a session.</param>
     /// <param name="now">The time.</param>
     /// <returns>Whether the peer has to be removed and added again for it.</returns>
-    public bool Start(HandshakePair pair, HandshakeSession session, DateTimeOffset now)
+    public bool Start(HandshakePair pair, HandshakeSession session, SteadyTime now)
     {
         if (!_attempts.TryGetValue(pair, out var attempt))
         {
@@ -105,11 +107,11 @@ internal sealed class HandshakeAttempts
     /// no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same. A pair that had no use for the slot
     /// until now waits from now on, or both sides would start at once.
     /// </remarks>
-    public bool IsStarterLate(HandshakePair pair, DateTimeOffset? pairedSince, DateTimeOffset now)
+    public bool IsStarterLate(HandshakePair pair, SteadyTime? pairedSince, SteadyTime now)
     {
         var patience = _proven.Contains(pair) ? StarterPatience : PersistentKeepalive.Patience;
         return now - pairedSince >= patience && now - _wantedSince[pair] >= patience;
     }
 
-    private sealed record Attempt(DateTimeOffset At, TimeSpan Patience);
+    private sealed record Attempt(SteadyTime At, TimeSpan Patience);
 }

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Silo.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
@@ -52,7 +53,8 @@ internal sealed class KeyPairClock
     /// <param name="slot">The slot that the device serves.</param>
     /// <param name="device">As read.</param>
     /// <param name="since">A moment just before it was given what is new on it.</param>
-    public void Observe(Slot slot, Device device, DateTimeOffset since)
+    /// <param name="clock">What the clock says, by which a device tells the time of a handshake.</param>
+    public void Observe(Slot slot, Device device, SteadyTime since, DateTimeOffset clock)
     {
         if (device.PublicKey is not { } local)
         {
@@ -71,7 +73,7 @@ internal sealed class KeyPairClock
             if (!_since.TryGetValue((slot, peer.PublicKey), out var known) || known.Local != local)
             {
                 // One that was there before this process is as old as it says; what comes later is as old as our sight of it.
-                _since[(slot, peer.PublicKey)] = new KnownPair(local, since, handshake, handshake < since ? handshake : since);
+                _since[(slot, peer.PublicKey)] = new KnownPair(local, since, handshake, handshake < clock ? since - (clock - handshake) : since);
             }
             else if (known.Handshake != handshake)
             {
@@ -86,12 +88,12 @@ internal sealed class KeyPairClock
 
     /// <summary>How long ago the latest handshake with a peer was first seen; <see langword="null"/> if there is none.</summary>
     /// <remarks>Not how old the device says it is: a clock that is set, or differs from the device's, must not make a session look expired.</remarks>
-    public TimeSpan? HandshakeAge(Slot slot, PublicKey peer, DateTimeOffset now) =>
+    public TimeSpan? HandshakeAge(Slot slot, PublicKey peer, SteadyTime now) =>
         _since.TryGetValue((slot, peer), out var known) && known.Handshake is not null ? now - known.SeenAt : null;
 
     /// <summary>Since when the device has had this pair of keys; <see langword="null"/> if it does not.</summary>
-    public DateTimeOffset? Since(Slot slot, PublicKey peer) => _since.TryGetValue((slot, peer), out var known) ? known.Since : null;
+    public SteadyTime? Since(Slot slot, PublicKey peer) => _since.TryGetValue((slot, peer), out var known) ? known.Since : null;
 
     /// <summary>What is known of a pair of keys.</summary>
-    private sealed record KnownPair(PublicKey Local, DateTimeOffset Since, DateTimeOffset? Handshake, DateTimeOffset? SeenAt);
+    private sealed record KnownPair(PublicKey Local, SteadyTime Since, DateTimeOffset? Handshake, SteadyTime? SeenAt);
 }

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Routing;
@@ -20,8 +21,8 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
 
     private bool _isOver = rotation.Slots == Slot.Count;
     private bool _isOurs;
-    private DateTimeOffset? _foundAt;
-    private DateTimeOffset _quietSince;
+    private SteadyTime? _foundAt;
+    private SteadyTime _quietSince;
     private long _received;
 
     /// <summary>Removes it if it is there, it is ours, and nobody needs it any more. Called in every pass.</summary>
@@ -65,7 +66,7 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
 
     private bool IsUnused(Device device)
     {
-        var now = timeProvider.GetUtcNow();
+        var now = SteadyTime.Now(timeProvider);
         var received = device.Peers.Sum(peer => peer.ReceiveBytes);
         if (_foundAt is null || received != _received)
         {

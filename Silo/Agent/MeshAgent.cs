@@ -120,11 +120,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private async Task Loop(CancellationToken stoppingToken)
     {
         var failures = 0;
-        var nextResync = _timeProvider.GetUtcNow();
+        var nextResync = SteadyTime.Now(_timeProvider);
         var (nextPass, nextLook) = (Pause.None, Pause.None);
         while (!stoppingToken.IsCancellationRequested)
         {
-            var isDue = failures > 0 || _timeProvider.GetUtcNow() >= nextResync;
+            var isDue = failures > 0 || SteadyTime.Now(_timeProvider) >= nextResync;
 
             // Taken back before anything is read: what is noted while it is read may have come too late for it.
             var isAsked = Interlocked.Exchange(ref _isAsked, 0) == 1;
@@ -142,7 +142,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
                     Publish(result);
                     if (isDue)
                     {
-                        nextResync = _timeProvider.GetUtcNow() + _options.ResyncInterval;
+                        nextResync = SteadyTime.Now(_timeProvider) + _options.ResyncInterval;
                     }
 
                     if (failures > 0)
@@ -152,7 +152,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
 
                     failures = 0;
                     _pace.Note(_timeProvider.GetElapsedTime(began));
-                    nextPass = Pause.For(Min(Min(nextResync - _timeProvider.GetUtcNow(), _pace.Next), result.LookAgainAfter), _timeProvider);
+                    nextPass = Pause.For(Min(Min(nextResync - SteadyTime.Now(_timeProvider), _pace.Next), result.LookAgainAfter), _timeProvider);
                     pass.SetResult(result.IsApplied);
                 }
 
@@ -242,7 +242,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         Paths = result.Paths,
         Receptions = result.Receptions,
         HandshakeRetries = result.HandshakeRetries,
-        LastMovedAt = result.LastMovedAt,
+        Moves = result.Moves,
     };
 
     /// <summary>A time to wait, from when it was made. By the clock that nobody sets.</summary>

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Devices;
 
@@ -27,7 +28,7 @@ internal sealed record PathSources(
     IReadOnlyDictionary<string, Slot> Current,
     PeerAnnouncement? Own,
     IReadOnlySet<string> Applied,
-    DateTimeOffset Now);
+    SteadyTime Now);
 
 /// <summary>
 /// Plans the path to each peer: which slot carries the traffic, on which slots the pair has to shake hands, and which side starts. Does nothing

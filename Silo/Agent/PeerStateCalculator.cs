@@ -16,11 +16,10 @@ internal static class PeerStateCalculator
     public static readonly TimeSpan DownAfter = TimeSpan.FromSeconds(180 + 5 + 90);
 
     /// <summary>Judges a peer.</summary>
-    /// <param name="lastHandshake">Its latest handshake; <see langword="null"/> if none.</param>
-    /// <param name="heldSince">Since when the device has had it.</param>
-    /// <param name="now">The clock.</param>
-    public static PeerState Calculate(DateTimeOffset? lastHandshake, DateTimeOffset? heldSince, DateTimeOffset now) =>
-        lastHandshake is { } handshake ? now - handshake < DownAfter ? PeerState.Up : PeerState.Down
-        : heldSince is { } since && now - since >= DownAfter ? PeerState.Down
+    /// <param name="handshakeAge">How long ago its latest handshake was; <see langword="null"/> if there was none.</param>
+    /// <param name="heldFor">For how long the device has had it; <see langword="null"/> if that is unknown.</param>
+    public static PeerState Calculate(TimeSpan? handshakeAge, TimeSpan? heldFor) =>
+        handshakeAge is { } age ? age < DownAfter ? PeerState.Up : PeerState.Down
+        : heldFor >= DownAfter ? PeerState.Down
         : PeerState.Unknown;
 }

@@ -15,7 +15,7 @@ internal sealed class ReceptionTracker
 
     private readonly Dictionary<Slot, long> _packets = [];
     private readonly Dictionary<(Slot Slot, PublicKey Peer), long> _bytes = [];
-    private readonly SortedDictionary<(string NodeName, Slot Slot), DateTimeOffset> _lastAt = [];
+    private readonly SortedDictionary<(string NodeName, Slot Slot), SteadyTime> _lastAt = [];
 
     /// <summary>What is known.</summary>
     public EquatableArray<Reception> Receptions =>
@@ -27,7 +27,7 @@ internal sealed class ReceptionTracker
     /// <param name="receivedPackets">How many packets came in through its link.</param>
     /// <param name="nodeNames">Names of the nodes, by key.</param>
     /// <param name="now">When it was read.</param>
-    public void Note(Slot slot, Device device, long receivedPackets, IReadOnlyDictionary<PublicKey, string> nodeNames, DateTimeOffset now)
+    public void Note(Slot slot, Device device, long receivedPackets, IReadOnlyDictionary<PublicKey, string> nodeNames, SteadyTime now)
     {
         // Nothing is known of the time before the first look, so what came until then may have come just now.
         var hasData = receivedPackets > _packets.GetValueOrDefault(slot);

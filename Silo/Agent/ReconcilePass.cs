@@ -31,10 +31,10 @@ internal sealed class ReconcilePass
     private readonly DriftLog _drifts;
     private readonly PathPlanner _planner = new();
     private readonly ReceptionTracker _receptions = new();
+    private readonly MoveTracker _moves = new();
     private readonly DeviceReconciler[] _slots;
     private readonly LeftoverDevice _leftover;
     private IReadOnlyDictionary<string, PathStatus> _nodePaths = new Dictionary<string, PathStatus>();
-    private DateTimeOffset? _lastMovedAt;
 
     /// <summary>Made once for each silo.</summary>
     public ReconcilePass(
@@ -143,7 +143,7 @@ internal sealed class ReconcilePass
         _planner.Forget(view);
         foreach (var (slot, device) in devices)
         {
-            _planner.Clock.Observe(slot, device, _steady.Now);
+            _planner.Clock.Observe(slot, device, _steady.Now, _timeProvider.GetUtcNow());
         }
 
         if (isResync)
@@ -169,15 +169,17 @@ internal sealed class ReconcilePass
         _routes.NoteDrift(_drifts, _slots.Where(slot => slot.IsLinkLost).Select(slot => slot.DeviceName).ToHashSet());
 
         // A handshake may be complete by now, and a path is proven by the device and not by the plan.
-        PathPlan? moved = null;
-        var hasMoved = await _routes.Connect(view, observed =>
+        IReadOnlyDictionary<string, Slot> routed = new Dictionary<string, Slot>();
+        var moved = plan;
+        await _routes.Connect(view, observed =>
         {
-            moved = _planner.Look(Sources(view, devices, observed));
+            var sources = Sources(view, devices, observed);
+            (routed, moved) = (sources.Current, _planner.Look(sources));
             return DesiredState.BuildRoutes(
                 view, desired, moved.Paths.ToDictionary(path => path.Key, path => SlotDevices.Name(path.Value.Slot)), observed);
         }, cancellationToken);
-        _lastMovedAt = hasMoved ? _timeProvider.GetUtcNow() : _lastMovedAt;
-        _nodePaths = moved!.Paths;
+        _moves.Note(routed, moved.Paths, _steady.Now);
+        _nodePaths = moved.Paths;
         await _leftover.RemoveIfUnused(view, _routes.Routes, cancellationToken);
         return Result(view, devices, moved.IsAwaiting, isApplied: true);
     }
@@ -211,7 +213,7 @@ internal sealed class ReconcilePass
         foreach (var slot in _slots)
         {
             var packets = await _links.GetReceivedPackets(slot.DeviceName, cancellationToken);
-            _receptions.Note(slot.Slot, devices[slot.Slot], packets, slot.NodeNames(view), _timeProvider.GetUtcNow());
+            _receptions.Note(slot.Slot, devices[slot.Slot], packets, slot.NodeNames(view), _steady.Now);
         }
     }
 
@@ -226,7 +228,7 @@ internal sealed class ReconcilePass
         Paths = _nodePaths.Values.OrderBy(path => path.NodeName, StringComparer.Ordinal).ToEquatableArray(),
         Receptions = _receptions.Receptions,
         HandshakeRetries = _planner.Retries,
-        LastMovedAt = _lastMovedAt,
+        Moves = _moves.Moves,
     };
 
     private static string? FindProblem(MeshView view) =>
@@ -258,6 +260,6 @@ internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? 
     /// <inheritdoc cref="AgentSnapshot.HandshakeRetries"/>
     public long HandshakeRetries { get; init; }
 
-    /// <inheritdoc cref="AgentSnapshot.LastMovedAt"/>
-    public DateTimeOffset? LastMovedAt { get; init; }
+    /// <inheritdoc cref="AgentSnapshot.Moves"/>
+    public EquatableArray<PathMove> Moves { get; init; } = [];
 }

@@ -61,8 +61,7 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
     /// <param name="view">The sources.</param>
     /// <param name="buildTunnels">Gives the routes through the devices, of the routes as they are.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    /// <returns>Whether any route changed.</returns>
-    public async Task<bool> Connect(
+    public async Task Connect(
         MeshView view, Func<EquatableArray<Route>, EquatableArray<Route>> buildTunnels, CancellationToken cancellationToken)
     {
         await Read(isResync: false, cancellationToken);
@@ -71,7 +70,6 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
         var desired = buildTunnels(_routes!.Value).Concat(refusals).ToEquatableArray();
         var patch = RoutePatch.Build(desired, _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
         await Apply(patch, cancellationToken);
-        return patch.Replace.Count > 0;
     }
 
     private async Task Read(bool isResync, CancellationToken cancellationToken)

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
 using Orleans.Timers;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
@@ -43,7 +42,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     public RotationOptions Rotation { get; } = new();
 
     /// <summary>The clock.</summary>
-    public FakeTimeProvider Time { get; } = new(TestMesh.Start);
+    public WaitableTimeProvider Time { get; } = new(TestMesh.Start);
 
     /// <summary>The node's keys.</summary>
     public KeyRing Ring { get; } = new();
@@ -73,7 +72,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     /// <returns>The key.</returns>
     public SlotKey AddKey(Slot slot, long epoch, long servesEpoch)
     {
-        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow()) { ServesEpoch = new Epoch(servesEpoch) };
+        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow()) { ServesEpoch = new Epoch(servesEpoch), MadeAt = SteadyTime.Now(Time), HeldSince = SteadyTime.Now(Time) };
         _ = Ring.Replace(key);
         Ring.Settle();
         return key;

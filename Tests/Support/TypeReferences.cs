@@ -42,6 +42,17 @@ internal static class TypeReferences
         return found;
     }
 
+    /// <summary>Every method that the code of a type calls, with the one that calls it.</summary>
+    public static IEnumerable<(MethodBase Caller, MethodBase Called)> Calls(Type type) =>
+        from method in type.GetMethods(All).Cast<MethodBase>().Concat(type.GetConstructors(All))
+        let code = method.GetMethodBody()?.GetILAsByteArray()
+        where code is not null
+        from token in Tokens(code)
+        let called = method.Module.ResolveMember(
+            token, method.DeclaringType!.GetGenericArguments(), method.IsGenericMethod ? method.GetGenericArguments() : null) as MethodBase
+        where called is not null
+        select (method, called);
+
     private static void AddMethod(HashSet<Type> found, MethodBase method)
     {
         AddAttributes(found, method);

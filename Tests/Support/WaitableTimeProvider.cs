@@ -11,6 +11,16 @@ internal sealed class WaitableTimeProvider(DateTimeOffset start) : FakeTimeProvi
 {
     private readonly Channel<TimeSpan> _waits = Channel.CreateUnbounded<TimeSpan>();
 
+    /// <summary>How far the clock was set forward, or back. Timestamps and timers go on.</summary>
+    public TimeSpan SetBy { get; set; }
+
+    /// <inheritdoc/>
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + SetBy;
+
+    // The base takes it from the clock.
+    /// <inheritdoc/>
+    public override long GetTimestamp() => base.GetUtcNow().Ticks;
+
     /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

@@ -21,10 +21,10 @@ public sealed class DeviceStatusBuilderTests
                 new DevicePeer(TestMesh.Key(3), null, [], TimeSpan.Zero, null, 0, 0),
                 new DevicePeer(TestMesh.Key(9), null, [], TimeSpan.Zero, null, 0, 0),
             ]);
-        clock.Observe(Slot.Zero, device, TestMesh.Start);
+        clock.Observe(Slot.Zero, device, TestMesh.SteadyAt(0), TestMesh.Start);
         var announcements = new[] { TestMesh.Announce(1), TestMesh.Announce(2), TestMesh.Announce(3), SlotOneOnly(9) }
             .ToDictionary(announcement => announcement.NodeName);
-        var status = DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.Start.AddSeconds(100));
+        var status = DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.SteadyAt(100));
         Assert.Equal(
             new DeviceStatus(
                 Slot.Zero,
@@ -40,7 +40,7 @@ public sealed class DeviceStatusBuilderTests
                 ]),
             status);
         Assert.All(
-            DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.Start + PeerStateCalculator.DownAfter).Peers,
+            DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.SteadyAt(0) + PeerStateCalculator.DownAfter).Peers,
             peer => Assert.Equal(PeerState.Down, peer.State));
     }
 

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 
@@ -95,5 +96,5 @@ public sealed class HandshakeAttemptsTests
         Assert.Equal(isKept, _attempts.Start(Pair, HandshakeSession.None, At(6)));
     }
 
-    private static DateTimeOffset At(int seconds) => TestMesh.Start.AddSeconds(seconds);
+    private static SteadyTime At(int seconds) => TestMesh.SteadyAt(seconds);
 }

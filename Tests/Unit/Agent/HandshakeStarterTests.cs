@@ -1,4 +1,5 @@
 using CsCheck;
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
@@ -87,7 +88,7 @@ public sealed class KeyPairClockTests
     public void Observe_OtherSlot_IsAnotherDevice()
     {
         Observe(Local, 10, Peer(2));
-        _clock.Observe(Slot.One, NewDevice(Local), At(20));
+        _clock.Observe(Slot.One, NewDevice(Local), At(20), Clock(20));
         Assert.Equal(At(10), _clock.Since(Slot.Zero, TestMesh.Key(2)));
         Assert.Null(_clock.Since(Slot.One, TestMesh.Key(2)));
     }
@@ -99,12 +100,14 @@ public sealed class KeyPairClockTests
         Assert.False(_clock.IsProven(Slot.Zero, Peer(2, handshake: 11)));
     }
 
-    private static DateTimeOffset At(int seconds) => TestMesh.Start.AddSeconds(seconds);
+    private static SteadyTime At(int seconds) => TestMesh.SteadyAt(seconds);
+
+    private static DateTimeOffset Clock(int seconds) => TestMesh.Start.AddSeconds(seconds);
 
     private static Device NewDevice(PublicKey? local, params DevicePeer[] peers) => new("cilium_wg0", local, TestMesh.ListenPort, 0, [.. peers]);
 
     private static DevicePeer Peer(int node, int? handshake = null) =>
-        new(TestMesh.Key(node), null, [], TimeSpan.Zero, handshake is { } seconds ? At(seconds) : null, 0, 0);
+        new(TestMesh.Key(node), null, [], TimeSpan.Zero, handshake is { } seconds ? Clock(seconds) : null, 0, 0);
 
-    private void Observe(PublicKey? local, int seconds, params DevicePeer[] peers) => _clock.Observe(Slot.Zero, NewDevice(local, peers), At(seconds));
+    private void Observe(PublicKey? local, int seconds, params DevicePeer[] peers) => _clock.Observe(Slot.Zero, NewDevice(local, peers), At(seconds), Clock(seconds));
 }

@@ -55,6 +55,27 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
         Assert.NotNull(_mesh.Device.PublicKey);
     }
 
+    // Its grace period is no shorter and no longer by that.
+    [Theory]
+    [InlineData(5)]
+    [InlineData(-5)]
+    public async Task Run_ClockIsSet_IsRemovedAfterTheSameTime(int hours)
+    {
+        await Leave(2);
+        _mesh.Announce(2);
+        _mesh.Store.MarkSynced();
+        await _mesh.Pass.Run(true, _mesh.Token);
+        await _mesh.Pass.Run(false, _mesh.Token);
+        _mesh.Time.SetBy = TimeSpan.FromHours(hours);
+        _mesh.Time.Advance(Grace - TimeSpan.FromSeconds(1));
+        await _mesh.Pass.Run(false, _mesh.Token);
+        Assert.NotNull(_mesh.Devices.Peek(Name));
+
+        _mesh.Time.Advance(TimeSpan.FromSeconds(1));
+        await _mesh.Pass.Run(false, _mesh.Token);
+        Assert.Null(_mesh.Devices.Peek(Name));
+    }
+
     // Its data plane outlives it, and this is the only device that reaches it.
     [Fact]
     public async Task Run_SiloOfAPeerIsAway_StaysWithItsRoute()

@@ -1,3 +1,4 @@
+using CsCheck;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
@@ -43,6 +44,29 @@ public sealed class MeshAgentTests
         Assert.Equal(Resync, await mesh.NextWait());
         Assert.Equal((writes, reads + 1, 2L), (mesh.Writes, mesh.Links.CountOf("GetRoutes"), mesh.Agent.Snapshot.CompletedPasses));
     }
+
+    // By hand, by NTP, by a machine that wakes up. Before the first resync, between two of them, and again.
+    [Fact]
+    public Task Resync_ClockIsSet_ComesAfterTheSameTime() => Gen.Int[-100, 100].Array[1, 4].SampleAsync(
+        async hours =>
+        {
+            await using var mesh = new AgentHarness(2).Settled(2);
+            await mesh.Start();
+            foreach (var hour in hours)
+            {
+                var (half, reads) = (Resync / 2, mesh.Links.CountOf("GetRoutes"));
+                mesh.Time.Advance(half);
+                mesh.Time.SetBy = TimeSpan.FromHours(hour);
+                mesh.Agent.RequestReconcile();
+                Assert.Equal(half, await mesh.NextWait());
+                Assert.Equal(reads, mesh.Links.CountOf("GetRoutes"));
+                mesh.Time.Advance(half);
+                Assert.Equal(Resync, await mesh.NextWait());
+                Assert.Equal(reads + 1, mesh.Links.CountOf("GetRoutes"));
+            }
+        },
+        iter: 20,
+        threads: 1);
 
     [Fact]
     public async Task RequestReconcile_NothingElseDue_DoesNotPutTheResyncOff()

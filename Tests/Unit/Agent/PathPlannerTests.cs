@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
@@ -62,13 +63,13 @@ public sealed class PathPlannerTests : IDisposable
         var stale = TwoSlots(handshakeOnOne: At(0) - PathPlanner.FreshFor);
         foreach (var seconds in (int[])[0, 30, 59])
         {
-            var plan = _planner.Plan(stale with { Now = At(seconds) });
+            var plan = _planner.Plan(stale with { Now = SteadyAt(seconds) });
             Assert.Equal(Slot.Zero, plan.Paths["node-2"].Slot);
             Assert.Equal([(Slot.One, PeerOne)], plan.Starts);
             Assert.Empty(plan.Resets);
         }
 
-        Assert.Equal([(Slot.One, PeerOne)], _planner.Plan(stale with { Now = At(60) }).Resets);
+        Assert.Equal([(Slot.One, PeerOne)], _planner.Plan(stale with { Now = SteadyAt(60) }).Resets);
     }
 
     [Fact]
@@ -86,7 +87,7 @@ public sealed class PathPlannerTests : IDisposable
     public void Plan_PeerWasRemovedFromOurDevice_IsStartedByThisSideToo()
     {
         _ = _planner.Plan(OneSlot(0, ownRevision: 3, handshake: At(0)));
-        _planner.Clock.Observe(Slot.Zero, NewDevice(_zero, PeerZero, null) with { Peers = [] }, At(1));
+        _planner.Clock.Observe(Slot.Zero, NewDevice(_zero, PeerZero, null) with { Peers = [] }, SteadyAt(1), At(1));
         Assert.Empty(_planner.Plan(OneSlot(1, ownRevision: 3, since: 1)).Starts);
         Assert.Equal([(Slot.Zero, PeerZero)], _planner.Plan(OneSlot(2, ownRevision: 3)).Starts);
     }
@@ -108,7 +109,7 @@ public sealed class PathPlannerTests : IDisposable
     [Fact]
     public void Plan_SlotBecomesWanted_StarterGoesFirst()
     {
-        _planner.Clock.Observe(Slot.Zero, NewDevice(_zero, PeerZero, null), At(0));
+        _planner.Clock.Observe(Slot.Zero, NewDevice(_zero, PeerZero, null), SteadyAt(0), At(0));
         Assert.Empty(_planner.Plan(OneSlot(100, ownRevision: 3, since: 0)).Starts);
         Assert.NotEmpty(_planner.Plan(OneSlot(110, ownRevision: 3, since: 0)).Starts);
     }
@@ -137,6 +138,8 @@ public sealed class PathPlannerTests : IDisposable
 
     private static DateTimeOffset At(int seconds) => TestMesh.Start.AddSeconds(seconds);
 
+    private static SteadyTime SteadyAt(int seconds) => TestMesh.SteadyAt(seconds);
+
     private static PeerAnnouncement Announce(int node, long revision, params PublicKey[] keys) => TestMesh.Announce(node, revision: revision) with
     {
         Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort)).ToEquatableArray(),
@@ -148,13 +151,13 @@ public sealed class PathPlannerTests : IDisposable
     private PathSources OneSlot(int seconds, long ownRevision = 1, DateTimeOffset? handshake = null, int since = 0)
     {
         var device = NewDevice(_zero, PeerZero, handshake);
-        _planner.Clock.Observe(Slot.Zero, device, At(since));
+        _planner.Clock.Observe(Slot.Zero, device, SteadyAt(since), At(since));
         return Sources(
             [new SlotKey(Slot.Zero, _zero, new Epoch(10), At(0))],
             Announce(1, ownRevision, _zero.PublicKey),
             Announce(2, 2, PeerZero),
             new Dictionary<Slot, Device> { [Slot.Zero] = device },
-            At(seconds));
+            SteadyAt(seconds));
     }
 
     private PathSources TwoSlots(DateTimeOffset handshakeOnOne)
@@ -166,7 +169,7 @@ public sealed class PathPlannerTests : IDisposable
         };
         foreach (var (slot, device) in devices)
         {
-            _planner.Clock.Observe(slot, device, At(0));
+            _planner.Clock.Observe(slot, device, SteadyAt(0), At(0));
         }
 
         return Sources(
@@ -174,12 +177,12 @@ public sealed class PathPlannerTests : IDisposable
             Announce(1, 1, _zero.PublicKey, _one.PublicKey),
             Announce(2, 2, PeerZero, PeerOne),
             devices,
-            At(0));
+            SteadyAt(0));
     }
 
     // The routes lead through slot 0, and node 2 has acknowledged what node 1 announced.
     private static PathSources Sources(
-        SlotKey[] keys, PeerAnnouncement own, PeerAnnouncement other, Dictionary<Slot, Device> devices, DateTimeOffset now) => new(
+        SlotKey[] keys, PeerAnnouncement own, PeerAnnouncement other, Dictionary<Slot, Device> devices, SteadyTime now) => new(
             new MeshView(
                 "node-1",
                 keys,

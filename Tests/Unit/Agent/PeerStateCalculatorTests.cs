@@ -1,5 +1,4 @@
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
@@ -21,7 +20,7 @@ public sealed class PeerStateCalculatorTests
     [InlineData(null, 274.999, PeerState.Unknown)]
     [InlineData(null, 275.0, PeerState.Down)]
     public void Calculate_Timeline_IsUpUntil275Seconds(double? sinceHandshake, double? sinceAdded, PeerState expected) =>
-        Assert.Equal(expected, PeerStateCalculator.Calculate(Before(sinceHandshake), Before(sinceAdded), TestMesh.Start));
+        Assert.Equal(expected, PeerStateCalculator.Calculate(Seconds(sinceHandshake), Seconds(sinceAdded)));
 
-    private static DateTimeOffset? Before(double? seconds) => seconds is { } value ? TestMesh.Start - TimeSpan.FromSeconds(value) : null;
+    private static TimeSpan? Seconds(double? seconds) => seconds is { } value ? TimeSpan.FromSeconds(value) : null;
 }

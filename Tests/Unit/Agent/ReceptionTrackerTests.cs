@@ -63,7 +63,7 @@ public sealed class ReceptionTrackerTests
         Assert.Empty(_tracker.Receptions);
     }
 
-    private static DateTimeOffset At(int seconds) => TestMesh.Start.AddSeconds(seconds);
+    private static SteadyTime At(int seconds) => TestMesh.SteadyAt(seconds);
 
     private void Note(int seconds, long packets, params (int Node, long Bytes)[] peers) => _tracker.Note(
         Slot.Zero,

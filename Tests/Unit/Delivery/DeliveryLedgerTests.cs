@@ -100,5 +100,5 @@ public sealed class DeliveryLedgerTests
     private static SiloAddress Silo(int node, int generation) => SiloAddress.New(new IPEndPoint(TestMesh.Address(node), 11111), generation);
 
     private void Record(SiloAddress silo, string name, AnnouncementOutcome? outcome, string? problem, int afterMilliseconds) =>
-        _ledger.Record(Announcement.Sequence, silo, name, outcome, problem, TestMesh.Start.AddMilliseconds(afterMilliseconds));
+        _ledger.Record(Announcement.Sequence, silo, name, outcome, problem, TimeSpan.FromMilliseconds(afterMilliseconds));
 }

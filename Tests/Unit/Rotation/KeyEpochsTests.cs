@@ -8,40 +8,40 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 public sealed class KeyEpochsTests : IDisposable
 {
     private static readonly RotationSchedule Schedule = new("node-1", TimeSpan.FromSeconds(120), slots: 2);
-    private static readonly Epoch Due = new(12);
+    private static readonly DateTimeOffset Now = Schedule.RotationAt(new Epoch(12));
     private readonly KeyPair _keyPair = KeyPair.Create();
 
     [Fact]
     public void Correct_FormerSiloSaysItIsOlder_IsAsOldAsThat()
     {
-        var corrected = KeyEpochs.Correct(Key(12, 12), Former(8, 10), null, Due, Schedule);
+        var corrected = Correct(Key(12, 12), Former(8, 10), null);
         Assert.Equal((new Epoch(8), new Epoch(10), Schedule.RotationAt(new Epoch(8))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
     }
 
     [Fact]
-    public void Correct_FormerSiloHadAClockThatWasAhead_StaysAsItIs() => Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), Former(14, 14), null, Due, Schedule));
+    public void Correct_FormerSiloHadAClockThatWasAhead_StaysAsItIs() => Assert.Equal(Key(12, 12), Correct(Key(12, 12), Former(14, 14), null));
 
     // A former silo with a better clock kept it, and peers have moved by what that announced.
     [Fact]
     public void Correct_FormerSiloKeptItForTheNextEpoch_ServesAsLong()
     {
-        var corrected = KeyEpochs.Correct(Key(11, 11), Former(9, 13), null, Due, Schedule);
+        var corrected = Correct(Key(11, 11), Former(9, 13), null);
         Assert.Equal((new Epoch(9), new Epoch(13), Schedule.RotationAt(new Epoch(9))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
     }
 
     [Fact]
     public void Correct_NobodyKnowsTheKey_StaysAsItIs()
     {
-        Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), null, null, Due, Schedule));
-        Assert.Equal(Key(12, 12), KeyEpochs.Correct(Key(12, 12), TestMesh.Announce(1), null, Due, Schedule));
+        Assert.Equal(Key(12, 12), Correct(Key(12, 12), null, null));
+        Assert.Equal(Key(12, 12), Correct(Key(12, 12), TestMesh.Announce(1), null));
     }
 
     // Peers that heard of it move to the slot meanwhile.
     [Fact]
     public void Correct_AnnouncedOrKept_IsOlderButServesAsLong()
     {
-        var announced = KeyEpochs.Correct(Key(12, 12), Former(8, 8), Former(12, 12), Due, Schedule);
-        var kept = KeyEpochs.Correct(Key(10, 12), Former(8, 8), null, Due, Schedule);
+        var announced = Correct(Key(12, 12), Former(8, 8), Former(12, 12));
+        var kept = Correct(Key(10, 12), Former(8, 8), null);
         Assert.Equal((new Epoch(8), new Epoch(12)), (announced.Epoch, announced.ServesEpoch));
         Assert.Equal((new Epoch(8), new Epoch(12)), (kept.Epoch, kept.ServesEpoch));
     }
@@ -56,7 +56,19 @@ public sealed class KeyEpochsTests : IDisposable
     public void WithoutFuture_LaterEpoch_IsTheLatestOfItsSlot(long due, long expected) =>
         Assert.Equal(Key(expected, expected), KeyEpochs.WithoutFuture(Key(12, 12), new Epoch(due), Schedule));
 
+    // And as old as that by the clock that ages are told by, but never younger than this process has had it.
+    [Fact]
+    public void Correct_FormerSiloSaysItIsOlder_AgesByThat()
+    {
+        var held = Key(12, 12) with { MadeAt = TestMesh.SteadyAt(5), HeldSince = TestMesh.SteadyAt(5) };
+        Assert.Equal(TestMesh.SteadyAt(10 - (4 * 120)), Correct(held, Former(8, 10), null).MadeAt);
+        Assert.Equal(TestMesh.SteadyAt(5), Correct(held, Former(12, 13), null).MadeAt);
+    }
+
     public void Dispose() => _keyPair.Dispose();
+
+    private static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own) =>
+        KeyEpochs.Correct(key, former, own, Schedule, Now, TestMesh.SteadyAt(10));
 
     private SlotKey Key(long made, long serves) => new(Slot.Zero, _keyPair, new Epoch(made), TestMesh.Start) { ServesEpoch = new Epoch(serves) };
 

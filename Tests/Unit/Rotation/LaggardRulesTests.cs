@@ -62,8 +62,8 @@ public sealed class LaggardRulesTests
     [Fact]
     public void Find_DataThatStillComesIn_IsNamed()
     {
-        Assert.StartsWith("packets of it", Reason(Moved with { LastDataAt = TestMesh.Start.AddTicks(1) }), StringComparison.Ordinal);
-        Assert.Null(Reason(Moved with { LastDataAt = TestMesh.Start }));
+        Assert.StartsWith("packets of it", Reason(Moved with { LastDataAt = TestMesh.SteadyAt(0) + TimeSpan.FromTicks(1) }), StringComparison.Ordinal);
+        Assert.Null(Reason(Moved with { LastDataAt = TestMesh.SteadyAt(0) }));
     }
 
     [Fact]
@@ -98,11 +98,11 @@ public sealed class LaggardRulesTests
         var lagging = Moved with { OwnSlot = Slot.Zero };
         Assert.Equal(
             ["node-2", "node-3"],
-            LaggardRules.Find(Slot.Zero, Key, false, [lagging with { NodeName = "node-3" }, lagging], TestMesh.Start).Select(node => node.NodeName));
+            LaggardRules.Find(Slot.Zero, Key, false, [lagging with { NodeName = "node-3" }, lagging], TestMesh.SteadyAt(0)).Select(node => node.NodeName));
     }
 
     private static PathStatus Through(Slot slot, PublicKey key) => new("node-1", slot, key, IsProven: true);
 
     private static string? Reason(PeerFacts peer, bool isOnly = false) =>
-        LaggardRules.Find(Slot.Zero, Key, isOnly, [peer], TestMesh.Start).SingleOrDefault()?.Reason;
+        LaggardRules.Find(Slot.Zero, Key, isOnly, [peer], TestMesh.SteadyAt(0)).SingleOrDefault()?.Reason;
 }

@@ -40,7 +40,7 @@ public sealed class MeshClockTests
     public void Note_AnswerOnTheWay_CountsFromTheMiddleOfTheCall()
     {
         var clock = new MeshClock(new FakeTimeProvider(TestMesh.Start));
-        clock.Note("node-2", TestMesh.Start, TestMesh.Start.AddSeconds(11), TestMesh.Start.AddSeconds(2));
+        clock.Note("node-2", TestMesh.Start, TestMesh.Start.AddSeconds(11), TimeSpan.FromSeconds(2));
         Assert.Equal([new ClockSkew("node-2", TimeSpan.FromSeconds(10), TestMesh.Start.AddSeconds(2))], clock.Skews);
     }
 
@@ -49,8 +49,8 @@ public sealed class MeshClockTests
     {
         var time = new FakeTimeProvider(TestMesh.Start);
         var clock = new MeshClock(time);
-        clock.Note("node-2", TestMesh.Start, TestMesh.Start.AddMinutes(10), TestMesh.Start);
-        clock.Note("node-3", TestMesh.Start, TestMesh.Start.AddMinutes(10), TestMesh.Start);
+        clock.Note("node-2", TestMesh.Start, TestMesh.Start.AddMinutes(10), TimeSpan.Zero);
+        clock.Note("node-3", TestMesh.Start, TestMesh.Start.AddMinutes(10), TimeSpan.Zero);
         time.Advance(TimeSpan.FromMinutes(30));
         Assert.Equal(TimeSpan.FromMinutes(10), clock.Correction(Period));
         time.Advance(TimeSpan.FromTicks(1));

@@ -25,8 +25,8 @@ public sealed class PathSurveyTests : IDisposable
     {
         var facts = Facts(Slot.One, nodeName: null);
         Assert.Equal(TestMesh.Key(2).ToShortString(), facts.NodeName);
-        Assert.Single(LaggardRules.Find(Slot.One, TestMesh.Key(1), isOnly: false, [facts], TestMesh.Start));
-        Assert.Empty(LaggardRules.Find(Slot.Zero, TestMesh.Key(1), isOnly: false, [Facts(Slot.Zero, nodeName: null)], TestMesh.Start));
+        Assert.Single(LaggardRules.Find(Slot.One, TestMesh.Key(1), isOnly: false, [facts], TestMesh.SteadyAt(0)));
+        Assert.Empty(LaggardRules.Find(Slot.Zero, TestMesh.Key(1), isOnly: false, [Facts(Slot.Zero, nodeName: null)], TestMesh.SteadyAt(0)));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class PathSurveyTests : IDisposable
 
     public void Dispose() => _keyPair.Dispose();
 
-    private SlotKey NewKey(Slot slot = default) => new(slot, _keyPair, new Epoch(1), _time.GetUtcNow()) { HeldSince = _time.GetTimestamp() };
+    private SlotKey NewKey(Slot slot = default) => new(slot, _keyPair, new Epoch(1), _time.GetUtcNow()) { HeldSince = SteadyTime.Now(_time) };
 
     private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2) =>
         Facts(NewKey(question), nodeName, announcement, heard, otherServes);

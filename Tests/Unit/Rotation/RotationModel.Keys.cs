@@ -104,9 +104,9 @@ internal sealed partial class RotationModel
             answer != 0,
             state.Route(node, other) == ModelState.None ? null : new Slot(state.Route(node, other)),
             // Pods send all the time, so what is routed through the slot also comes in there.
-            state.Route(other, node) == slot ? Now : null,
+            state.Route(other, node) == slot ? SteadyNow : null,
             hasAnswered && (IsBehind(state, node, other, slot) || (options.Broken != Break.RekeyUnheard && state.IsProven(node, other, slot) && state.Acked(other, node) == 0))),
-        Now.AddSeconds(-1));
+        SteadyNow - TimeSpan.FromSeconds(1));
 
     private bool IsBehind(ModelState state, int node, int other, int slot)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
@@ -24,6 +25,7 @@ internal sealed partial class RotationModel(ModelOptions options)
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(120);
     private static readonly RotationSchedule Schedule = new("node-1", Period, Slot.Count);
     private static readonly DateTimeOffset Now = TestMesh.Start;
+    private static readonly SteadyTime SteadyNow = TestMesh.SteadyAt(0);
     private static readonly (int Node, int Other)[][] PairsOf =
     [
         .. from nodes in Enumerable.Range(0, MaxNodes + 1)

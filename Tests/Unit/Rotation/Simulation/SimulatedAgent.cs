@@ -89,7 +89,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
                 : result.Paths,
             Receptions = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Receptions,
             HandshakeRetries = result.HandshakeRetries,
-            LastMovedAt = result.LastMovedAt,
+            Moves = result.Moves,
         };
         simulation.Check();
         _isAwaiting = result.LookAgainAfter is not null;
