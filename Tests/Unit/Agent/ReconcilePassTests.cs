@@ -42,6 +42,21 @@ public sealed class ReconcilePassTests
         Assert.Equal(writes, mesh.Writes);
     }
 
+    // Its routes are new, and those of the others are where they were: also when somebody had deleted one.
+    [Fact]
+    public async Task Run_NodeJoinsOrARouteIsRepaired_MovesNoTraffic()
+    {
+        await using var mesh = new AgentHarness(2, 3).Settled(2);
+        _ = await mesh.Pass.Run(true, Token);
+        mesh.Announce(3);
+        await mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token);
+        var replaced = mesh.Links.CountOf(nameof(ILinkClient.ReplaceRoute));
+        var result = await mesh.Pass.Run(true, Token);
+        Assert.Equal(replaced + 2, mesh.Links.CountOf(nameof(ILinkClient.ReplaceRoute)));
+        Assert.Equal(2, result.Paths.Count);
+        Assert.Empty(result.Moves);
+    }
+
     [Fact]
     public async Task Run_NoKey_LeavesNothingBehind()
     {
