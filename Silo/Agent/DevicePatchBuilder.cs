@@ -4,9 +4,9 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Desired minus observed: the smallest change that makes a device what it should be. Pure.</summary>
 /// <remarks>
-/// Laws, held by property tests: applying the patch to the observed device gives the desired one, and a second patch is empty. Three
-/// phases keep a prefix that moves between peers from being without one for a moment: first whatever is added (adding takes it from its
-/// former peer), then what nobody wants is taken away, then whole peers. An unchanged key is never sent again: to WireGuard a private key
+/// Laws, held by property tests: applying the patch to the observed device gives the desired one, and a second patch is empty. Its order
+/// keeps a prefix that moves between peers from being without one for a moment: first whatever is added (adding takes it from its
+/// former peer), then peers that begin afresh, then what nobody wants is taken away, then whole peers. An unchanged key is never sent again: to WireGuard a private key
 /// that is set is a new one, and ends sessions (invariant I5). With a new key every peer that had shaken hands with the old one begins afresh:
 /// its sessions are over anyway, and the handshake that a device shows then always belongs to its present key.
 /// </remarks>
@@ -18,19 +18,20 @@ internal static class DevicePatchBuilder
         var peers = new Phases();
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         var isNewKey = desired.KeyPair is not null && desired.KeyPair.PublicKey != observed.PublicKey;
-        var resets = observed.Peers.Where(peer => desired.Resets.Contains(peer.PublicKey) || (isNewKey && peer.LastHandshakeTime is not null));
-        peers.Resets.AddRange(resets.Select(peer => new PeerPatch(peer.PublicKey, PeerChange.Remove)));
-        peers.Resets.ForEach(reset => observedPeers.Remove(reset.PublicKey));
         var desiredPrefixes = desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
         foreach (var peer in desired.Peers)
         {
-            if (observedPeers.Remove(peer.PublicKey, out var current))
+            if (!observedPeers.Remove(peer.PublicKey, out var current))
             {
-                Update(peer, current, desiredPrefixes, peers);
+                peers.Additions.Add(Add(peer));
+            }
+            else if (desired.Resets.Contains(peer.PublicKey) || (isNewKey && current.LastHandshakeTime is not null))
+            {
+                peers.Resets.Add(Add(peer) with { Change = PeerChange.Reset });
             }
             else
             {
-                peers.Additions.Add(Add(peer));
+                Update(peer, current, desiredPrefixes, peers);
             }
         }
 
@@ -80,16 +81,16 @@ internal static class DevicePatchBuilder
 
     private sealed class Phases
     {
-        public List<PeerPatch> Resets { get; } = [];
-
         public List<PeerPatch> Additions { get; } = [];
+
+        public List<PeerPatch> Resets { get; } = [];
 
         public List<PeerPatch> Reductions { get; } = [];
 
         public List<PeerPatch> Removals { get; } = [];
 
         public EquatableArray<PeerPatch> InOrder() =>
-            Sorted(Resets).Concat(Sorted(Additions)).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
+            Sorted(Additions).Concat(Sorted(Resets)).Concat(Sorted(Reductions)).Concat(Sorted(Removals)).ToEquatableArray();
 
         private static IEnumerable<PeerPatch> Sorted(List<PeerPatch> changes) =>
             changes.OrderBy(change => change.PublicKey);

@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.Silo.Devices;
 /// </summary>
 /// <param name="KeyPair">The key to set. Borrowed: the client reads it during the call and keeps nothing.</param>
 /// <param name="ListenPort">UDP port.</param>
-/// <param name="Peers">Applied in this order: resets, then additions and changes before removals, so that a moved prefix never has no peer.</param>
+/// <param name="Peers">Applied in this order, which no transport changes. An entry may name a peer that an earlier one named.</param>
 internal sealed record DevicePatch(
     KeyPair? KeyPair,
     ushort? ListenPort,
@@ -39,6 +39,12 @@ internal enum PeerChange
 
     /// <summary>Remove it.</summary>
     Remove,
+
+    /// <summary>
+    /// Begin afresh: remove it and add it again as the entry says, at the entry's place in the list. It takes part in nothing of its former self: no
+    /// session, handshake or counter, no prefix that the entry does not name.
+    /// </summary>
+    Reset,
 }
 
 /// <summary>A change to one peer. <see langword="null"/> leaves a member as it is.</summary>

@@ -50,14 +50,17 @@ internal static class DeviceGen
             "cilium_wg0", null, port, mark, [.. peers.DistinctBy(peer => peer.PublicKey).OrderBy(peer => peer.PublicKey)]));
 
     /// <summary>A change of one peer that a device can be told.</summary>
-    public static readonly Gen<PeerPatch> PeerPatch = Gen.OneOf(
-        PublicKey.Select(key => new PeerPatch(key, PeerChange.Remove)),
+    public static readonly Gen<PeerPatch> PeerPatch = PeerPatchOf(PublicKey, Prefix);
+
+    /// <summary>A change of one of some peers, with some prefixes.</summary>
+    public static Gen<PeerPatch> PeerPatchOf(Gen<PublicKey> publicKey, Gen<IPPrefix> prefix) => Gen.OneOf(
+        publicKey.Select(key => new PeerPatch(key, PeerChange.Remove)),
         Gen.Select(
-            PublicKey,
-            Gen.Bool.Select(add => add ? PeerChange.Add : PeerChange.Update),
+            publicKey,
+            Gen.OneOf(Gen.Const(PeerChange.Add), Gen.Const(PeerChange.Update), Gen.Const(PeerChange.Reset)),
             Gen.Null(Endpoint),
             Gen.Nullable(Keepalive),
-            Prefix.Array[0, 4],
+            prefix.Array[0, 4],
             Gen.Bool,
             (key, change, endpoint, keepalive, prefixes, replace) => new PeerPatch(
                 key,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Devices;
 
@@ -251,6 +252,11 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
             return;
         }
 
+        if (change.Change == PeerChange.Reset)
+        {
+            _ = peers.Remove(change.PublicKey);
+        }
+
         if (change.PublicKey == own)
         {
             return;
@@ -267,18 +273,22 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         }
 
         var added = change.AllowedIPs ?? [];
-        foreach (var (key, other) in peers.Where(pair => pair.Key != change.PublicKey).ToArray())
+        var taken = added.ToHashSet();
+        foreach (var (key, other) in peers.Where(pair => pair.Key != change.PublicKey && pair.Value.AllowedIPs.Any(taken.Contains)).ToArray())
         {
-            peers[key] = other with { AllowedIPs = [.. other.AllowedIPs.Except(added)] };
+            peers[key] = other with { AllowedIPs = [.. other.AllowedIPs.Where(prefix => !taken.Contains(prefix))] };
         }
 
         peers[change.PublicKey] = peer with
         {
-            Endpoint = change.Endpoint ?? peer.Endpoint,
+            Endpoint = Unmap(change.Endpoint) ?? peer.Endpoint,
             PersistentKeepaliveInterval = change.PersistentKeepaliveInterval ?? peer.PersistentKeepaliveInterval,
             AllowedIPs = [.. (change.ReplaceAllowedIPs ? [] : peer.AllowedIPs).Union(added).Order()],
         };
     }
+
+    private static IPEndPoint? Unmap(IPEndPoint? endpoint) =>
+        endpoint is { Address.IsIPv4MappedToIPv6: true } ? new(endpoint.Address.MapToIPv4(), endpoint.Port) : endpoint;
 
     private async Task<Failure?> Receive(string operation, string name, DevicePatch? patch, CancellationToken cancellationToken)
     {

@@ -49,9 +49,30 @@ internal static class UapiText
         return Encoding.ASCII.GetBytes(text.Append("errno=0\n\n").ToString());
     }
 
-    /// <summary>Reads a <c>set</c> request back into the patch it was made of.</summary>
+    /// <summary>Reads a <c>set</c> request back into the patch it was made of: a removal and an addition of the same peer are its reset.</summary>
     /// <exception cref="FormatException">A device would refuse it.</exception>
     public static DevicePatch ParseSet(ReadOnlySpan<byte> request)
+    {
+        var patch = ParseSteps(request);
+        var peers = new List<PeerPatch>();
+        foreach (var step in patch.Peers)
+        {
+            if (step.Change == PeerChange.Add && peers is [.., { Change: PeerChange.Remove } removed] && removed.PublicKey == step.PublicKey)
+            {
+                peers[^1] = step with { Change = PeerChange.Reset };
+            }
+            else
+            {
+                peers.Add(step);
+            }
+        }
+
+        return patch with { Peers = [.. peers] };
+    }
+
+    /// <summary>Reads a <c>set</c> request as a device does, one peer after another; a reset is a removal and an addition.</summary>
+    /// <exception cref="FormatException">A device would refuse it.</exception>
+    public static DevicePatch ParseSteps(ReadOnlySpan<byte> request)
     {
         var lines = Encoding.ASCII.GetString(request).Split('\n');
         if (lines is not ["set=1", .., "", ""])

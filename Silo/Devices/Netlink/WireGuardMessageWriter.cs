@@ -11,12 +11,13 @@ namespace Orleans.WireGuard.Silo.Devices.Netlink;
 
 /// <summary>
 /// Cuts a patch into WG_CMD_SET_DEVICE messages that fit a buffer. The kernel applies a message from its start to its end, and messages one
-/// after another, so the order of the peers is the order in which they change.
+/// after another, so the patch's order is the order in which its peers change: nothing here may sort them.
 /// </summary>
 /// <remarks>
 /// A peer whose allowed IPs do not fit goes on in the next message with nothing but its key and the rest. That part carries
 /// WGPEER_F_UPDATE_ONLY: if someone removed the peer in between, it must not come back without an endpoint. It never carries
-/// WGPEER_F_REPLACE_ALLOWEDIPS, which would drop the first part.
+/// WGPEER_F_REPLACE_ALLOWEDIPS, which would drop the first part. A reset is two peers one after the other, the removal and the addition, which are
+/// never in different messages: if the second one failed, the peer would be gone.
 /// </remarks>
 internal struct WireGuardMessageWriter
 {
@@ -27,7 +28,6 @@ internal struct WireGuardMessageWriter
     private readonly ushort _family;
     private readonly string _name;
     private readonly DevicePatch _patch;
-    private readonly PeerPatch[] _peers;
     private bool _started;
     private int _peer;
     private int _allowedIP;
@@ -41,13 +41,6 @@ internal struct WireGuardMessageWriter
         _family = family;
         _name = name;
         _patch = patch;
-
-        // Additions and changes before removals: a prefix that moves is taken over by its new peer before the old one goes.
-        _peers =
-        [
-            .. patch.Peers.Where(peer => peer.Change != PeerChange.Remove),
-            .. patch.Peers.Where(peer => peer.Change == PeerChange.Remove),
-        ];
     }
 
     /// <summary>Writes the request for a dump of a device.</summary>
@@ -65,7 +58,7 @@ internal struct WireGuardMessageWriter
     public bool TryWriteNext(Span<byte> buffer, out Span<byte> message)
     {
         message = default;
-        if (_started && _peer == _peers.Length)
+        if (_started && _peer == _patch.Peers.Count)
         {
             return false;
         }
@@ -78,7 +71,7 @@ internal struct WireGuardMessageWriter
             _started = true;
         }
 
-        if (_peer < _peers.Length)
+        if (_peer < _patch.Peers.Count)
         {
             WritePeers(ref writer);
         }
@@ -124,7 +117,7 @@ internal struct WireGuardMessageWriter
     {
         var (firstPeer, firstAllowedIP) = (_peer, _allowedIP);
         var peers = writer.BeginNested(WGDEVICE_A_PEERS);
-        while (_peer < _peers.Length && TryWritePeer(ref writer, _peers[_peer]))
+        while (_peer < _patch.Peers.Count && TryWritePeer(ref writer, _patch.Peers[_peer]))
         {
             _peer++;
             _allowedIP = 0;
@@ -142,23 +135,24 @@ internal struct WireGuardMessageWriter
     private bool TryWritePeer(ref NetlinkWriter writer, PeerPatch peer)
     {
         var continued = _allowedIP > 0;
+        var isReset = peer.Change == PeerChange.Reset && !continued;
         var flags = Flags(peer, continued);
         var bare = continued || peer.Change == PeerChange.Remove;
         var endpoint = bare ? null : Unmap(peer.Endpoint);
         var keepalive = bare ? null : peer.PersistentKeepaliveInterval;
         var allowedIPs = peer.Change == PeerChange.Remove ? default : peer.AllowedIPs.GetValueOrDefault().AsSpan();
-        if (writer.Remaining < HeadSize(flags, endpoint, keepalive) + (allowedIPs.IsEmpty ? 0 : ListSize(allowedIPs[_allowedIP])))
+        var size = HeadSize(flags, endpoint, keepalive) + (allowedIPs.IsEmpty ? 0 : ListSize(allowedIPs[_allowedIP]));
+        if (writer.Remaining < size + (isReset ? HeadSize(WGPEER_F_REMOVE_ME, null, null) : 0))
         {
             return false;
         }
 
-        var nested = writer.BeginNested(0);
-        peer.PublicKey.CopyTo(writer.Reserve(WGPEER_A_PUBLIC_KEY, WG_KEY_LEN));
-        if (flags != 0)
+        if (isReset)
         {
-            writer.WriteUInt32(WGPEER_A_FLAGS, flags);
+            writer.EndNested(BeginPeer(ref writer, peer.PublicKey, WGPEER_F_REMOVE_ME));
         }
 
+        var nested = BeginPeer(ref writer, peer.PublicKey, flags);
         if (endpoint is not null)
         {
             WriteEndpoint(ref writer, endpoint);
@@ -176,6 +170,18 @@ internal struct WireGuardMessageWriter
 
         writer.EndNested(nested);
         return _allowedIP == allowedIPs.Length;
+    }
+
+    private static int BeginPeer(ref NetlinkWriter writer, PublicKey publicKey, uint flags)
+    {
+        var nested = writer.BeginNested(0);
+        publicKey.CopyTo(writer.Reserve(WGPEER_A_PUBLIC_KEY, WG_KEY_LEN));
+        if (flags != 0)
+        {
+            writer.WriteUInt32(WGPEER_A_FLAGS, flags);
+        }
+
+        return nested;
     }
 
     private void WriteAllowedIPs(ref NetlinkWriter writer, ReadOnlySpan<IPPrefix> allowedIPs)

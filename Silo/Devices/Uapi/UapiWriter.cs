@@ -69,6 +69,10 @@ internal static class UapiWriter
             case PeerChange.Remove:
                 writer.Write("remove=true\n"u8);
                 return;
+            case PeerChange.Reset:
+                writer.Write("remove=true\n"u8);
+                WriteHex(writer, "public_key="u8, key);
+                break;
             case PeerChange.Update:
                 writer.Write("update_only=true\n"u8);
                 break;

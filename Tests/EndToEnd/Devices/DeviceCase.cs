@@ -7,28 +7,35 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 
-/// <summary>One case of the table that every transport has to pass on the kernel or on wireguard-go.</summary>
+/// <summary>One case of the table that every transport has to pass on the kernel or on wireguard-go, and the fake of the other tests in memory.</summary>
 /// <param name="Name">Unique; words joined by underscores.</param>
 /// <param name="Run">Runs in the network namespace of <see cref="DeviceCaseContext.A"/>; throws if it fails.</param>
 /// <param name="KernelOnly">Whether it is about something that only the kernel's own WireGuard has.</param>
-internal sealed record DeviceCase(string Name, Func<DeviceCaseContext, Task> Run, bool KernelOnly = false)
+/// <param name="NeedsSystem">Whether it is about something that a device in memory does not have: packets, ports, other links.</param>
+internal sealed record DeviceCase(string Name, Func<DeviceCaseContext, Task> Run, bool KernelOnly = false, bool NeedsSystem = false)
 {
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
 
-/// <summary>A node: a network namespace with one end of a cable, and a client in it.</summary>
-/// <param name="Namespace">Where it lives.</param>
+/// <summary>A node: a network namespace with one end of a cable, and a client in it; or a client in memory.</summary>
 /// <param name="Client">Of the transport under test.</param>
-/// <param name="Links">Links, addresses and routes of the namespace.</param>
+/// <param name="Links">Links and routes of the node.</param>
 /// <param name="DeviceName">Name of its device, another one on every node: a userspace device's socket is found by its name alone.</param>
 /// <param name="IPv4">Its address on the cable, /24.</param>
 /// <param name="IPv6">Its address on the cable, /64.</param>
+/// <param name="Space">Where it lives; <see langword="null"/> in memory.</param>
 internal sealed record DeviceCaseNode(
-    NamespaceThread Namespace, IWireGuardClient Client, NetlinkLinkClient Links, string DeviceName, IPAddress IPv4, IPAddress IPv6)
+    IWireGuardClient Client, ILinkClient Links, string DeviceName, IPAddress IPv4, IPAddress IPv6, NamespaceThread? Space)
 {
     /// <summary>Name of the end of the cable.</summary>
     public const string Cable = "eth0";
+
+    /// <summary>Where it lives; for a case that <see cref="DeviceCase.NeedsSystem"/>.</summary>
+    public NamespaceThread Namespace => Space ?? throw new ExpectationException("expected: a node of the system, which this one in memory is not");
+
+    /// <summary>Links, addresses and routes of its namespace; for a case that <see cref="DeviceCase.NeedsSystem"/>.</summary>
+    public NetlinkLinkClient SystemLinks => Links as NetlinkLinkClient ?? throw new ExpectationException("expected: a node of the system");
 
     /// <summary>Reads the device, which must exist.</summary>
     public async Task<Device> GetDevice(CancellationToken cancellationToken) =>
@@ -71,6 +78,17 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
         await context.A.Namespace.Run(() => deviceCase.Run(context)).WaitAsync(cancellationToken);
     }
 
+    /// <summary>Runs a case on a client in memory.</summary>
+    /// <param name="deviceCase">One that does not need the system.</param>
+    /// <param name="client">The client.</param>
+    /// <param name="links">Where its devices have their links.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static Task RunInMemory(DeviceCase deviceCase, IWireGuardClient client, ILinkClient links, CancellationToken cancellationToken)
+    {
+        var node = new DeviceCaseNode(client, links, "owgtest-a", IPAddress.None, IPAddress.None, Space: null);
+        return deviceCase.Run(new DeviceCaseContext(node, node, cancellationToken));
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -95,8 +113,8 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
         {
             await node.Namespace.Run(async () =>
             {
-                await node.Links.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv4, 24), cancellationToken);
-                await node.Links.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv6, 64), cancellationToken);
+                await node.SystemLinks.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv4, 24), cancellationToken);
+                await node.SystemLinks.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv6, 64), cancellationToken);
             });
         }
 
@@ -109,11 +127,11 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
         var space = await NamespaceThread.Create(name, cancellationToken);
         var client = await space.Run(() => Task.FromResult(newClient()));
         return new DeviceCaseNode(
-            space,
             client,
             new NetlinkLinkClient(TimeProvider.System),
             $"owgtest-{name}",
             IPAddress.Parse($"192.0.2.{number}"),
-            IPAddress.Parse($"2001:db8::{number}"));
+            IPAddress.Parse($"2001:db8::{number}"),
+            space);
     }
 }

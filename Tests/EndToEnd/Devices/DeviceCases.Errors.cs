@@ -22,7 +22,7 @@ internal static partial class DeviceCases
     private static async Task NameTakenByAnotherKind(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Links.CreateLink(node.DeviceName, "veth", token);
+        await node.SystemLinks.CreateLink(node.DeviceName, "veth", token);
 
         var e = await Expect.Fails(() => node.Client.CreateDevice(node.DeviceName, token), Errno.EEXIST);
         Expect.True(e.Message.Contains("'veth'", StringComparison.Ordinal), e.Message);

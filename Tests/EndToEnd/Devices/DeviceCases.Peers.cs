@@ -145,6 +145,74 @@ internal static partial class DeviceCases
         Expect.Equal(Observed(Peer(1) with { Endpoint = IPEndPoint.Parse("198.51.100.7:51871") }), await GetPeers(node, token));
     }
 
+    // What the entry does not name is gone; what belongs to other peers is not, and what it takes from one that comes before, it takes.
+    private static async Task ResetBeginsAfreshAtItsPlace(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([Peer(1) with { PersistentKeepaliveInterval = TimeSpan.FromSeconds(9) }, Peer(2), Peer(3)], token);
+        var afresh = Peer(1) with { PersistentKeepaliveInterval = null, AllowedIPs = [Peer(1).AllowedIPs!.Value[0], Peer(2).AllowedIPs!.Value[0]] };
+        var later = Peer(3) with { AllowedIPs = [.. Peer(3).AllowedIPs!.Value, Peer(1).AllowedIPs!.Value[0]] };
+
+        await node.Configure([afresh with { Change = PeerChange.Reset }, later with { Change = PeerChange.Update }], token);
+
+        Expect.Equal(
+            Observed(
+                afresh with { AllowedIPs = [Peer(2).AllowedIPs!.Value[0]] },
+                Peer(2) with { AllowedIPs = [Peer(2).AllowedIPs!.Value[1]] },
+                later),
+            await GetPeers(node, token));
+    }
+
+    private static async Task ResetOfAnAbsentPeerAddsIt(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        await node.Client.CreateDevice(node.DeviceName, token);
+
+        await node.Configure([Peer(1) with { Change = PeerChange.Reset }], token);
+
+        Expect.Equal(Observed(Peer(1)), await GetPeers(node, token));
+    }
+
+    // Each of these ends otherwise once somebody sorts it.
+    private static async Task PatchTakesEffectInItsOrder(DeviceCaseContext context)
+    {
+        var (node, token) = (context.A, context.CancellationToken);
+        var remove = new PeerPatch(Key(1), PeerChange.Remove);
+        (EquatableArray<PeerPatch> Patch, EquatableArray<DevicePeer> Expected)[] rows =
+        [
+            ([remove, Peer(1)], Observed(Peer(1))),
+            ([Peer(1), remove], []),
+            ([remove, Peer(1), remove], []),
+            ([remove, Peer(1) with { Change = PeerChange.Update }], []),
+            ([Peer(1) with { Change = PeerChange.Reset }, remove], []),
+            ([remove, Peer(1) with { Change = PeerChange.Reset }], Observed(Peer(1))),
+            ([Peer(2), remove, Peer(1), new PeerPatch(Key(2), PeerChange.Remove)], Observed(Peer(1))),
+        ];
+        foreach (var (patch, expected) in rows)
+        {
+            await node.Client.CreateDevice(node.DeviceName, token);
+            await node.Configure([Peer(1)], token);
+            await node.Configure(patch, token);
+            Expect.Equal(expected, await GetPeers(node, token));
+            await node.Client.DeleteDevice(node.DeviceName, token);
+        }
+    }
+
+    private static async Task ManyResets(DeviceCaseContext context)
+    {
+        const int Count = 600;
+        var (node, token) = (context.A, context.CancellationToken);
+        var peers = Enumerable.Range(1, Count).Select(Peer).ToArray();
+        var keepalive = TimeSpan.FromSeconds(9);
+        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Configure([.. peers.Select(peer => peer with { PersistentKeepaliveInterval = keepalive })], token);
+
+        await node.Configure([.. peers.Select(peer => peer with { Change = PeerChange.Reset })], token);
+
+        Expect.Equal(Observed(peers), await GetPeers(node, token));
+    }
+
     private static async Task ManyPeers(DeviceCaseContext context)
     {
         const int Count = 1200;

@@ -51,6 +51,23 @@ internal static partial class DeviceCases
         Expect.Equal(before, (await context.A.GetDevice(context.CancellationToken)).Peers[0].LastHandshakeTime);
     }
 
+    private static async Task PacketsPassAgainAfterAReset(DeviceCaseContext context)
+    {
+        using var keyA = KeyPair.Create();
+        using var keyB = KeyPair.Create();
+        await Join(context, keyA, keyB, node => node.IPv4);
+        Expect.Equal(Packets, await CountEchoes(context, 0, _ => Task.CompletedTask));
+        IPPrefix[] remote = [.. PodsB.Select(PodCidr)];
+        var reset = new PeerPatch(keyB.PublicKey, PeerChange.Reset, new IPEndPoint(context.B.IPv4, Port), null, [.. remote]);
+
+        await context.A.Configure([reset], context.CancellationToken);
+
+        var afresh = (await context.A.GetDevice(context.CancellationToken)).Peers;
+        Expect.Equal(1, afresh.Count);
+        Expect.Equal((null, 0L), ((object?)afresh[0].LastHandshakeTime, afresh[0].ReceiveBytes));
+        Expect.Equal(Packets, await CountEchoes(context, 0, _ => Task.CompletedTask));
+    }
+
     private static async Task Join(DeviceCaseContext context, KeyPair keyA, KeyPair keyB, Func<DeviceCaseNode, IPAddress> underlay)
     {
         await SetUp(context.A, keyA, PodsA, keyB.PublicKey, underlay(context.B), PodsB, context.CancellationToken);
@@ -78,7 +95,7 @@ internal static partial class DeviceCases
         foreach (var pod in pods)
         {
             // The "pod" is an address of the node's loopback, so its packets need a route to be sent and no forwarding.
-            await node.Links.AddAddress(
+            await node.SystemLinks.AddAddress(
                 "lo", new LinkAddress(pod, pod.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32), cancellationToken);
             await node.Links.AddRule(PodCidr(pod), cancellationToken);
         }

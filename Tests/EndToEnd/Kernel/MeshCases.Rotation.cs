@@ -30,7 +30,7 @@ internal sealed partial class MeshCases
 
     private async Task<string> Rotation(CancellationToken cancellationToken)
     {
-        await RestartSilos(RotationPeriod, cancellationToken);
+        await RestartSilos(RotationPeriod, slots: 2, cancellationToken);
         var keys = await Keys(cancellationToken);
         var carried = await ReadCarried(cancellationToken);
         var paths = Plan.Nodes.ToDictionary(node => node, _ => new List<string>());
@@ -85,7 +85,7 @@ internal sealed partial class MeshCases
     }
 
     // The period is what a silo reads when it starts.
-    private async Task RestartSilos(TimeSpan period, CancellationToken cancellationToken)
+    private async Task RestartSilos(TimeSpan period, int slots, CancellationToken cancellationToken)
     {
         foreach (var node in Plan.Nodes)
         {
@@ -97,7 +97,7 @@ internal sealed partial class MeshCases
             Expect.True(await Mesh.Silo(node)!.WaitForExitAsync(StopLimit, Time, cancellationToken), $"{node.Name} stops; its log: {Log(node)}");
         }
 
-        Configure("Strict", period);
+        Configure("Strict", period, slots);
         await StartSilos(cancellationToken);
         await WaitReachable(cancellationToken);
     }

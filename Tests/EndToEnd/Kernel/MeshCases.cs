@@ -51,7 +51,9 @@ internal sealed partial class MeshCases
         Then("every_tampering_is_repaired", (mesh, token) => mesh.Drift(token)),
         Then("strict_without_tunnel_nothing_is_in_clear", (mesh, token) => mesh.TunnelGone("Strict", token)),
         Then("permissive_without_tunnel_shows_what_strict_hides", (mesh, token) => mesh.TunnelGone("Permissive", token)),
+        Then("rotate_now_begins_afresh_in_place", (mesh, token) => mesh.RotateNow(token)),
         Then("rotations_lose_no_packet", (mesh, token) => mesh.Rotation(token)),
+        Then("one_slot_rotates_in_place", (mesh, token) => mesh.OneSlot(token)),
     ];
 
     private MeshHarness Mesh => _mesh ?? throw new ExpectationException("expected: the first case made a mesh");
@@ -185,10 +187,11 @@ internal sealed partial class MeshCases
     }
 
     // The resync is what follows a changed mode, so it comes often here.
-    private void Configure(string mode, TimeSpan? period = null) => Mesh.Configure(period ?? QuietPeriod.Choose(Time.GetUtcNow(), NoRotationFor), configuration =>
+    private void Configure(string mode, TimeSpan? period = null, int slots = 2) => Mesh.Configure(period ?? QuietPeriod.Choose(Time.GetUtcNow(), NoRotationFor), configuration =>
     {
         configuration["Encryption"] = new JsonObject { ["Mode"] = mode };
         configuration["Device"] = new JsonObject { ["Transport"] = "Kernel", ["ResyncInterval"] = "00:00:10" };
+        configuration["Rotation"]!["Slots"] = slots;
         configuration["Dashboard"]!["Enabled"] = false;
     });
 

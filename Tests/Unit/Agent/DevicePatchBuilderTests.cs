@@ -118,6 +118,24 @@ public sealed class DevicePatchBuilderTests
         Assert.Equal(phases.Order(), phases);
     });
 
+    // One entry, so that no order of entries can make something else of a peer that begins afresh.
+    [Fact]
+    public void Build_PeerThatBeginsAfresh_IsOneEntry() => Gen.Select(Both, Gen.Int[0, Keys - 1].Select(TestMesh.Key)).Sample((both, reset) =>
+    {
+        var (observed, desired) = both;
+        desired = desired with { Resets = new HashSet<PublicKey> { reset } };
+        var isThere = observed.Peers.Any(peer => peer.PublicKey == reset) && desired.Peers.Any(peer => peer.PublicKey == reset);
+        var changes = DevicePatchBuilder.Build(desired, observed).Peers.Where(change => change.PublicKey == reset).Select(change => change.Change);
+        if (isThere)
+        {
+            Assert.Equal([PeerChange.Reset], changes);
+        }
+        else
+        {
+            Assert.DoesNotContain(PeerChange.Reset, changes);
+        }
+    });
+
     // A device would go on showing the handshake of its former key. One write, so that no packet meets a device without the peer.
     [Fact]
     public void Build_NewKey_BeginsAfreshWhoeverHadShakenHands() => Both.Sample(both =>

@@ -75,6 +75,11 @@ public sealed class UapiWriterTests
     public void WriteSet_Remove_IsRemove() =>
         Assert.Equal($"set=1\n{FirstPeer}remove=true\n\n", Write(Peer() with { Change = PeerChange.Remove }));
 
+    [Fact]
+    public void WriteSet_Reset_IsARemovalAndAnAddition() => Assert.Equal(
+        $"set=1\n{FirstPeer}remove=true\n{FirstPeer}persistent_keepalive_interval=25\n\n",
+        Write(Peer() with { Change = PeerChange.Reset, PersistentKeepaliveInterval = TimeSpan.FromSeconds(25) }));
+
     [Theory]
     [InlineData("192.0.2.7:51871")]
     [InlineData("[2001:db8::7]:51871")]

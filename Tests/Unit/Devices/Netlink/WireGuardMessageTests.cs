@@ -39,7 +39,6 @@ public sealed class WireGuardMessageTests
             keyPair,
             51871,
             [
-                new(Key(0xc3), PeerChange.Remove, IPEndPoint.Parse("192.0.2.9:1"), TimeSpan.Zero, [IPPrefix.Parse("10.0.0.0/8")]),
                 new(
                     Key(0xa1),
                     PeerChange.Add,
@@ -48,6 +47,7 @@ public sealed class WireGuardMessageTests
                     [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")]),
                 new(
                     Key(0xb2), PeerChange.Update, IPEndPoint.Parse("[2001:db8::2]:51872"), null, [IPPrefix.Parse("10.244.2.0/24")], true),
+                new(Key(0xc3), PeerChange.Remove),
             ]);
 
         Assert.Equal(
@@ -155,7 +155,36 @@ public sealed class WireGuardMessageTests
     public void TryWriteNext_KeepaliveOutOfRange_Throws(int milliseconds) => Assert.Throws<ArgumentOutOfRangeException>(() => Write(
         new DevicePatch(null, null, [new(Key(1), PeerChange.Add, PersistentKeepaliveInterval: TimeSpan.FromMilliseconds(milliseconds))]), 512));
 
-    // Laws: no message is larger than the buffer; played back in order, the messages say what the patch says, removals last.
+    [Fact]
+    public void TryWriteNext_Reset_IsARemovalAndAnAddition() => Assert.Equal(
+        Hex.Text("""
+            94000000 2000 0500 00000000 00000000 01010000 0800 0200 77673000
+            7800 0880
+              3000 0080
+                2400 0100 a1a1a1a1a1a1a1a1 a1a1a1a1a1a1a1a1 a1a1a1a1a1a1a1a1 a1a1a1a1a1a1a1a1
+                0800 0300 01000000
+              4400 0080
+                2400 0100 a1a1a1a1a1a1a1a1 a1a1a1a1a1a1a1a1 a1a1a1a1a1a1a1a1 a1a1a1a1a1a1a1a1
+                1400 0400 0200 ca9f c0000201 0000000000000000
+                0600 0500 19000000
+            """),
+        Hex.Text(Assert.Single(Write(
+            new DevicePatch(null, null, [new(Key(0xa1), PeerChange.Reset, IPEndPoint.Parse("192.0.2.1:51871"), TimeSpan.FromSeconds(25))]), 4096))));
+
+    // A removal whose addition comes in a message that fails would leave no peer.
+    [Fact]
+    public void TryWriteNext_ResetThatDoesNotFit_BeginsInTheNextMessageWhole()
+    {
+        var patch = new DevicePatch(null, null, [new(Key(0xb2), PeerChange.Add), new(Key(0xa1), PeerChange.Reset)]);
+        var whole = Assert.Single(Write(patch, 4096));
+
+        var messages = Write(patch, whole.Length - 1);
+
+        Assert.Equal(2, messages.Count);
+        Assert.Equal([Assert.Single(Write(patch with { Peers = [patch.Peers[1]] }, 4096))], messages[1..]);
+    }
+
+    // Laws: no message is larger than the buffer; played back in order, the messages say what the patch says, in its order.
     [Fact]
     public void TryWriteNext_AnyPatchAndBuffer_PlaysBackAsThePatch()
     {
@@ -172,9 +201,12 @@ public sealed class WireGuardMessageTests
         {
             var messages = Write(new DevicePatch(null, 7, [.. patches]), size);
             Assert.All(messages, message => Assert.InRange(message.Length, 1, size));
-            var ordered = patches.Where(p => p.Change != PeerChange.Remove).Concat(patches.Where(p => p.Change == PeerChange.Remove));
-            Assert.Equal(ordered.Select(Describe), PlayBack(messages));
+            Assert.Equal(patches.SelectMany(Steps).Select(Describe), PlayBack(messages).Select(Describe));
         });
+
+        static IEnumerable<PeerPatch> Steps(PeerPatch peer) => peer.Change == PeerChange.Reset
+            ? [new PeerPatch(peer.PublicKey, PeerChange.Remove), peer with { Change = PeerChange.Add }]
+            : [peer];
     }
 
     [Fact]
@@ -302,78 +334,27 @@ public sealed class WireGuardMessageTests
     private static string Describe(PeerPatch peer) =>
         $"{peer.PublicKey.ToShortString()} {peer.Change} {peer.Endpoint?.Port} {peer.ReplaceAllowedIPs} {string.Join(' ', peer.AllowedIPs.GetValueOrDefault())}";
 
-    // Reads requests back, joining the parts of a continued peer.
-    private static List<string> PlayBack(List<byte[]> messages)
+    // Joins the parts of a continued peer.
+    private static List<PeerPatch> PlayBack(List<byte[]> messages)
     {
         List<PeerPatch> peers = [];
-        foreach (var bytes in messages)
+        foreach (var parts in messages.Select(message => NetlinkText.ReadPeers(message)))
         {
-            new NetlinkReader(bytes).TryReadMessage(out var message);
-            var reader = new NetlinkReader(message.Payload[GenericNetlink.HeaderSize..]);
-            var first = true;
-            while (reader.TryReadAttribute(out var attribute))
+            foreach (var (index, part) in parts.Index())
             {
-                var list = attribute.AsNested();
-                while (attribute.Type == NetlinkConstants.WGDEVICE_A_PEERS && list.TryReadAttribute(out var peer))
+                if (index == 0 && part is { Change: PeerChange.Update, Endpoint: null } && peers.Count > 0)
                 {
-                    var part = ReadPatch(peer.AsNested());
-                    if (first && part is { Change: PeerChange.Update, Endpoint: null } && peers.Count > 0)
-                    {
-                        Assert.False(part.ReplaceAllowedIPs);
-                        Assert.Equal(peers[^1].PublicKey, part.PublicKey);
-                        peers[^1] = peers[^1] with { AllowedIPs = [.. peers[^1].AllowedIPs!.Value, .. part.AllowedIPs!.Value] };
-                    }
-                    else
-                    {
-                        peers.Add(part);
-                    }
-
-                    first = false;
+                    Assert.False(part.ReplaceAllowedIPs);
+                    Assert.Equal(peers[^1].PublicKey, part.PublicKey);
+                    peers[^1] = peers[^1] with { AllowedIPs = [.. peers[^1].AllowedIPs!.Value, .. part.AllowedIPs!.Value] };
+                }
+                else
+                {
+                    peers.Add(part);
                 }
             }
         }
 
-        return peers.ConvertAll(Describe);
-    }
-
-    private static PeerPatch ReadPatch(NetlinkReader reader)
-    {
-        PublicKey key = default;
-        uint flags = 0;
-        IPEndPoint? endpoint = null;
-        List<IPPrefix> allowedIPs = [];
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            switch (attribute.Type)
-            {
-                case NetlinkConstants.WGPEER_A_PUBLIC_KEY:
-                    key = new PublicKey(attribute.Value);
-                    break;
-                case NetlinkConstants.WGPEER_A_FLAGS:
-                    flags = attribute.AsUInt32();
-                    break;
-                case NetlinkConstants.WGPEER_A_ENDPOINT:
-                    endpoint = new IPEndPoint(new IPAddress(attribute.Value[4..8]), (attribute.Value[2] << 8) | attribute.Value[3]);
-                    break;
-                case NetlinkConstants.WGPEER_A_ALLOWEDIPS:
-                    for (var list = attribute.AsNested(); list.TryReadAttribute(out var item);)
-                    {
-                        var fields = item.AsNested();
-                        fields.TryReadAttribute(out _);
-                        fields.TryReadAttribute(out var address);
-                        fields.TryReadAttribute(out var length);
-                        allowedIPs.Add(new IPPrefix(address.AsIPAddress(), length.AsByte()));
-                    }
-
-                    break;
-            }
-        }
-
-        return new PeerPatch(
-            key,
-            (flags & 1) != 0 ? PeerChange.Remove : (flags & 4) != 0 ? PeerChange.Update : PeerChange.Add,
-            endpoint,
-            AllowedIPs: [.. allowedIPs],
-            ReplaceAllowedIPs: (flags & 2) != 0);
+        return peers;
     }
 }

@@ -45,7 +45,7 @@ internal sealed class SimulatedTunnels(Simulation simulation)
             return;
         }
 
-        foreach (var peer in patch.Peers.Where(peer => peer.Change == PeerChange.Remove))
+        foreach (var peer in patch.Peers.Where(peer => peer.Change is PeerChange.Remove or PeerChange.Reset))
         {
             _ = _tunnels.Remove((local, peer.PublicKey));
         }
