@@ -194,8 +194,13 @@ internal static class NetlinkConstants
     // linux/netfilter.h.
     public const byte NFPROTO_INET = 1;
     public const byte NFPROTO_IPV4 = 2;
+    public const byte NFPROTO_NETDEV = 5;
     public const byte NFPROTO_IPV6 = 10;
+    public const uint NF_INET_PRE_ROUTING = 0;
     public const uint NF_INET_FORWARD = 2;
+    public const uint NF_INET_POST_ROUTING = 4;
+    public const uint NF_NETDEV_INGRESS = 0;
+    public const uint NF_NETDEV_EGRESS = 1;
     public const uint NF_DROP = 0;
     public const uint NF_ACCEPT = 1;
     public const int NF_IP_PRI_RAW = -300;
@@ -260,8 +265,11 @@ internal static class NetlinkConstants
     public const ushort NFTA_VERDICT_CODE = 1;
     public const ushort NFTA_META_DREG = 1;
     public const ushort NFTA_META_KEY = 2;
+    public const uint NFT_META_PROTOCOL = 1;
     public const uint NFT_META_IIFNAME = 6;
+    public const uint NFT_META_OIFNAME = 7;
     public const uint NFT_META_NFPROTO = 15;
+    public const uint NFT_META_L4PROTO = 16;
     public const ushort NFTA_CMP_SREG = 1;
     public const ushort NFTA_CMP_OP = 2;
     public const ushort NFTA_CMP_DATA = 3;
@@ -272,6 +280,9 @@ internal static class NetlinkConstants
     public const ushort NFTA_PAYLOAD_OFFSET = 3;
     public const ushort NFTA_PAYLOAD_LEN = 4;
     public const uint NFT_PAYLOAD_NETWORK_HEADER = 1;
+    public const uint NFT_PAYLOAD_TRANSPORT_HEADER = 2;
+    public const uint NFT_JUMP = unchecked((uint)-3);
+    public const ushort NFTA_VERDICT_CHAIN = 2;
     public const ushort NFTA_LOOKUP_SET = 1;
     public const ushort NFTA_LOOKUP_SREG = 2;
     public const ushort NFTA_LOOKUP_SET_ID = 4;

@@ -84,13 +84,26 @@ internal static class NftablesExpressions
     }
 
     /// <summary>Drops the packet.</summary>
-    public static void Drop(ref NetlinkWriter writer)
+    public static void Drop(ref NetlinkWriter writer) => Decide(ref writer, NF_DROP);
+
+    /// <summary>Lets the packet pass, past the rules behind this one.</summary>
+    public static void Accept(ref NetlinkWriter writer) => Decide(ref writer, NF_ACCEPT);
+
+    /// <summary>Goes on in another chain of the table.</summary>
+    public static void Jump(ref NetlinkWriter writer, string chain) => Decide(ref writer, NFT_JUMP, chain);
+
+    private static void Decide(ref NetlinkWriter writer, uint code, string chain = "")
     {
         var expression = Begin(ref writer, "immediate");
         writer.WriteUInt32BigEndian(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
         var data = writer.BeginNested(NFTA_IMMEDIATE_DATA);
         var verdict = writer.BeginNested(NFTA_DATA_VERDICT);
-        writer.WriteUInt32BigEndian(NFTA_VERDICT_CODE, NF_DROP);
+        writer.WriteUInt32BigEndian(NFTA_VERDICT_CODE, code);
+        if (chain.Length > 0)
+        {
+            writer.WriteString(NFTA_VERDICT_CHAIN, chain);
+        }
+
         writer.EndNested(verdict);
         writer.EndNested(data);
         End(ref writer, expression);

@@ -57,11 +57,20 @@ internal static class NftablesMessages
     }
 
     /// <summary>Adds a chain that lets pass what its rules do not drop.</summary>
-    public static Span<byte> WriteAddChain(Span<byte> buffer, NftablesTable table, string name, NftablesHook hook)
+    /// <param name="buffer">Where to.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="name">Name of the chain.</param>
+    /// <param name="hook">Where it is called from; <see langword="null"/> from other chains only.</param>
+    public static Span<byte> WriteAddChain(Span<byte> buffer, NftablesTable table, string name, NftablesHook? hook)
     {
         var writer = Begin(buffer, NFT_MSG_NEWCHAIN, table, NLM_F_CREATE);
         writer.WriteString(NFTA_CHAIN_TABLE, table.Name);
         writer.WriteString(NFTA_CHAIN_NAME, name);
+        if (hook is null)
+        {
+            return writer.Complete();
+        }
+
         writer.WriteString(NFTA_CHAIN_TYPE, "filter");
         writer.WriteUInt32BigEndian(NFTA_CHAIN_POLICY, NF_ACCEPT);
         var nested = writer.BeginNested(NFTA_CHAIN_HOOK);
@@ -76,8 +85,12 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a counter that stands at zero.</summary>
-    public static Span<byte> WriteAddCounter(Span<byte> buffer, NftablesTable table, string name)
+    /// <summary>Adds a counter.</summary>
+    /// <param name="buffer">Where to.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="name">Name of the counter.</param>
+    /// <param name="packets">How many it begins with.</param>
+    public static Span<byte> WriteAddCounter(Span<byte> buffer, NftablesTable table, string name, ulong packets = 0)
     {
         var writer = Begin(buffer, NFT_MSG_NEWOBJ, table, NLM_F_CREATE);
         writer.WriteString(NFTA_OBJ_TABLE, table.Name);
@@ -85,7 +98,7 @@ internal static class NftablesMessages
         writer.WriteUInt32BigEndian(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
         var data = writer.BeginNested(NFTA_OBJ_DATA);
         writer.WriteUInt64BigEndian(NFTA_COUNTER_BYTES, 0);
-        writer.WriteUInt64BigEndian(NFTA_COUNTER_PACKETS, 0);
+        writer.WriteUInt64BigEndian(NFTA_COUNTER_PACKETS, packets);
         writer.EndNested(data);
         return writer.Complete();
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
@@ -111,6 +112,23 @@ internal static class NftablesReader
         }
 
         return (chain, hasComment);
+    }
+
+    /// <summary>Reads the comment of an NFT_MSG_NEWRULE; empty if it has none.</summary>
+    /// <exception cref="NetlinkFormatException">It is none.</exception>
+    public static string ReadComment(in NetlinkMessage message)
+    {
+        var reader = Begin(message, NFT_MSG_NEWRULE);
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            // Type 0, a length, the text and its terminating zero (libnftnl's NFTNL_UDATA_RULE_COMMENT).
+            if (attribute.Type == NFTA_RULE_USERDATA && attribute.Value is [0, var length, ..] && attribute.Value.Length >= length + 2 && length > 0)
+            {
+                return Encoding.ASCII.GetString(attribute.Value[2..(length + 1)]);
+            }
+        }
+
+        return "";
     }
 
     private static (ulong Packets, ulong Bytes) ReadCount(NetlinkReader reader)

@@ -1,0 +1,242 @@
+// The witness through nfnetlink, subsystem nf_tables.
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Nftables;
+using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+
+namespace Orleans.WireGuard.Silo.Routing.Witness;
+
+/// <summary>The witness through netlink. Needs CAP_NET_ADMIN and a kernel with nf_tables.</summary>
+/// <remarks>Calls run to their end on the caller's thread, in its network namespace (<see cref="NetlinkTransport"/>).</remarks>
+internal sealed class NetlinkWitness : IWitness
+{
+    /// <summary>How many prefixes go into one transaction: an IPv6 prefix takes 68 bytes, and all rules fit <see cref="NetlinkConnection.MaxRequestSize"/> beside them.</summary>
+    public const int MaxPrefixes = 128;
+
+    private static readonly NftablesTable Full = new(NFPROTO_NETDEV, WitnessTable.Name);
+    private static readonly NftablesTable Partial = new(NFPROTO_INET, WitnessTable.PartialName);
+
+    private readonly NetlinkTransport _transport;
+    private readonly bool _hasEgressHook;
+
+    /// <summary>Makes it.</summary>
+    /// <param name="timeProvider">Times the pauses before repetitions.</param>
+    /// <param name="open">Opens a channel for a netlink protocol; <see cref="NetlinkSocket.Open"/> outside of tests.</param>
+    /// <param name="hasEgressHook">Whether to ask the kernel for its egress hook; a test says no, to be where it has none.</param>
+    public NetlinkWitness(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null, bool hasEgressHook = true)
+    {
+        _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, open);
+        _hasEgressHook = hasEgressHook;
+    }
+
+    /// <inheritdoc/>
+    public async Task<WitnessState?> TryGetAsync(CancellationToken cancellationToken) =>
+        await TryGetAsync(Full, isPartial: false, cancellationToken) ?? await TryGetAsync(Partial, isPartial: true, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<bool> CreateAsync(WitnessSpec spec, WitnessCounts counts, CancellationToken cancellationToken)
+    {
+        if (_hasEgressHook)
+        {
+            try
+            {
+                await CreateAsync(Full, spec, counts, isPartial: false, cancellationToken);
+                await DeleteAsync(Partial, cancellationToken);
+                return false;
+            }
+
+            // A kernel before 5.16 does not know the hook (nft_chain_parse_netdev). What else is wrong shows with the other hooks too.
+            catch (DeviceException e) when (e.Errno is EOPNOTSUPP or EINVAL)
+            {
+            }
+        }
+
+        await DeleteAsync(Full, cancellationToken);
+        await CreateAsync(Partial, spec, counts, isPartial: true, cancellationToken);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public async Task ChangeAsync(WitnessState from, WitnessSpec to, CancellationToken cancellationToken)
+    {
+        var table = from.IsPartial ? Partial : Full;
+        await ChangeAsync(table, isOwn: true, from.Own ?? [], to.Own, cancellationToken);
+        await ChangeAsync(table, isOwn: false, from.Remote ?? [], to.Remote, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task DeleteAsync(CancellationToken cancellationToken)
+    {
+        await DeleteAsync(Full, cancellationToken);
+        await DeleteAsync(Partial, cancellationToken);
+    }
+
+    private async Task CreateAsync(NftablesTable table, WitnessSpec spec, WitnessCounts counts, bool isPartial, CancellationToken cancellationToken)
+    {
+        await Run(
+            $"make nftables table {table.Name}",
+            connection =>
+            {
+                var batch = new NftablesBatch(connection.Request);
+                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
+                batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, table));
+                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
+                foreach (var (name, packets) in WitnessTable.Counters.Zip(counts.InOrder))
+                {
+                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, name, packets));
+                }
+
+                foreach (var (isOwn, isIPv6) in Sets)
+                {
+                    batch.Take(NftablesMessages.WriteAddSet(
+                        batch.Rest, table, WitnessTable.SetName(isOwn, isIPv6), isIPv6, WitnessRules.SetId(isOwn, isIPv6)));
+                }
+
+                batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, WitnessTable.Leaving, hook: null));
+                batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, WitnessTable.Arriving, hook: null));
+                foreach (var (chain, hook) in WitnessRules.BuildChains(spec, isPartial))
+                {
+                    batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, chain, hook));
+                }
+
+                var rules = WitnessRules.Build(spec, isPartial);
+                for (var i = 0; i < rules.Count; i++)
+                {
+                    var flags = i == rules.Count - 1 ? NLM_F_ACK : (ushort)0;
+                    batch.Take(NftablesMessages.WriteAddRule(batch.Rest, table, rules[i].Chain, rules[i].Comment, rules[i].Body, flags));
+                }
+
+                connection.ExecuteBatch(batch.Complete());
+                return true;
+            },
+            cancellationToken);
+
+        // Counting begins when the prefixes are there.
+        await ChangeAsync(table, isOwn: true, [], spec.Own, cancellationToken);
+        await ChangeAsync(table, isOwn: false, [], spec.Remote, cancellationToken);
+    }
+
+    private async Task ChangeAsync(
+        NftablesTable table, bool isOwn, EquatableArray<IPPrefix> from, EquatableArray<IPPrefix> to, CancellationToken cancellationToken)
+    {
+        // Removals first: a prefix that holds one that goes can come only then.
+        var changes = from.Except(to).Select(prefix => (Prefix: prefix, IsAdded: false)).Concat(to.Except(from).Select(prefix => (Prefix: prefix, IsAdded: true)));
+        foreach (var chunk in changes.Chunk(MaxPrefixes))
+        {
+            await Run(
+                $"change the prefixes of nftables table {table.Name}",
+                connection =>
+                {
+                    var groups = chunk.GroupBy(change => (change.IsAdded, change.Prefix.IsIPv6)).OrderBy(group => group.Key.IsAdded).ToList();
+                    var batch = new NftablesBatch(connection.Request);
+                    foreach (var group in groups)
+                    {
+                        var prefixes = group.Select(change => change.Prefix).ToArray();
+                        var flags = group == groups[^1] ? NLM_F_ACK : (ushort)0;
+                        var set = WitnessTable.SetName(isOwn, group.Key.IsIPv6);
+                        batch.Take(group.Key.IsAdded
+                            ? NftablesMessages.WriteAddPrefixes(batch.Rest, table, set, group.Key.IsIPv6, prefixes, flags)
+                            : NftablesMessages.WriteRemovePrefixes(batch.Rest, table, set, group.Key.IsIPv6, prefixes, flags));
+                    }
+
+                    connection.ExecuteBatch(batch.Complete());
+                    return true;
+                },
+                cancellationToken);
+        }
+    }
+
+    private Task<bool> DeleteAsync(NftablesTable table, CancellationToken cancellationToken) => Run(
+        $"delete nftables table {table.Name}",
+        connection =>
+        {
+            // Deleting a table that is not there is an error, adding one that is there is none.
+            var batch = new NftablesBatch(connection.Request);
+            batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
+            batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, table, NLM_F_ACK));
+            connection.ExecuteBatch(batch.Complete());
+            return true;
+        },
+        cancellationToken);
+
+    private Task<WitnessState?> TryGetAsync(NftablesTable table, bool isPartial, CancellationToken cancellationToken) =>
+        Run($"read nftables table {table.Name}", connection => TryGet(connection, table, isPartial), cancellationToken);
+
+    private static WitnessState? TryGet(NetlinkConnection connection, NftablesTable table, bool isPartial)
+    {
+        var counters = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        List<(string Chain, string Link)> chains = [];
+        List<string> comments = [];
+        try
+        {
+            connection.Execute(NftablesMessages.WriteGetCounters(connection.Request, table), (in NetlinkMessage message) =>
+            {
+                if (NftablesReader.TryReadCounter(message) is { } counter && counter.Table == table.Name)
+                {
+                    counters[counter.Name] = counter.Packets;
+                }
+            });
+            if (counters.Count == 0)
+            {
+                return null;
+            }
+
+            connection.Execute(NftablesMessages.WriteGetChains(connection.Request, table), (in NetlinkMessage message) =>
+            {
+                if (NftablesReader.ReadChain(message) is { } chain && chain.Table == table.Name)
+                {
+                    chains.Add((chain.Name, chain.Device));
+                }
+            });
+            connection.Execute(
+                NftablesMessages.WriteGetRules(connection.Request, table), (in NetlinkMessage message) => comments.Add(NftablesReader.ReadComment(message)));
+            chains.Sort();
+            comments.Sort(StringComparer.Ordinal);
+            return new WitnessState(
+                chains.ToEquatableArray(),
+                comments.ToEquatableArray(),
+                ReadPrefixes(connection, table, isOwn: true),
+                ReadPrefixes(connection, table, isOwn: false),
+                WitnessCounts.Of(counters),
+                isPartial);
+        }
+
+        // The table or a part of it is not there.
+        catch (DeviceException e) when (e.Errno == ENOENT)
+        {
+            return null;
+        }
+    }
+
+    private static EquatableArray<IPPrefix>? ReadPrefixes(NetlinkConnection connection, NftablesTable table, bool isOwn)
+    {
+        List<IPPrefix> prefixes = [];
+        foreach (var isIPv6 in (bool[])[false, true])
+        {
+            List<(byte[] Address, bool IsEnd)> ends = [];
+            connection.Execute(
+                NftablesMessages.WriteGetPrefixes(connection.Request, table, WitnessTable.SetName(isOwn, isIPv6)),
+                (in NetlinkMessage message) => NftablesReader.ReadPrefixes(message, ends));
+            if (PrefixInterval.TryJoin(ends) is not { } joined)
+            {
+                return null;
+            }
+
+            prefixes.AddRange(joined);
+        }
+
+        return prefixes.Order().ToEquatableArray();
+    }
+
+    private static readonly (bool IsOwn, bool IsIPv6)[] Sets = [(true, false), (true, true), (false, false), (false, true)];
+
+    private Task<T> Run<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
+        _transport.Run(operation, exchange, Hint, cancellationToken);
+
+    private static string? Hint(int errno) => errno switch
+    {
+        EOPNOTSUPP or EPROTONOSUPPORT or EAFNOSUPPORT => "the kernel needs nf_tables with the families netdev or inet (modprobe nf_tables)",
+        _ => null,
+    };
+}
