@@ -50,6 +50,15 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>How often a peer was removed and added again because no handshake came.</summary>
     public long HandshakeRetries { get; init; }
 
+    /// <summary>What this node found out about itself, the worst first.</summary>
+    public EquatableArray<Finding> Findings { get; init; } = [];
+
+    /// <summary>What was counted at the wire; <see langword="null"/> if nothing can be counted.</summary>
+    public WitnessStatus? Witness { get; init; }
+
+    /// <summary>Whether strict mode is configured and not in force.</summary>
+    public bool IsStrictWithheld { get; init; }
+
     /// <summary>The path to a node, or <see langword="null"/>.</summary>
     public PathStatus? FindPath(string nodeName) => Paths.FirstOrDefault(path => path.NodeName == nodeName);
 }

@@ -129,6 +129,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
             DroppedPackets = agent.DroppedPackets,
             Paths = agent.Paths,
+            Findings = agent.Findings,
+            Witness = agent.Witness,
+            IsStrictWithheld = agent.IsStrictWithheld,
             Rotation = _rotation.ToStatus(keys, agent, _clock, _options.Period, Now),
         });
     }

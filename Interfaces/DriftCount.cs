@@ -47,6 +47,9 @@ public enum DriftKind
 
     /// <summary>The device marks its packets, which we never have it do.</summary>
     FirewallMarkChanged,
+
+    /// <summary>The nftables table that counts what leaves in clear was changed or removed.</summary>
+    WitnessChanged = 20,
 }
 
 /// <summary>How often somebody else changed one kind of thing on a node. Every one was repaired when it was noticed.</summary>

@@ -63,6 +63,18 @@ public sealed record NodeStatus
     [Id(13)]
     public EquatableArray<PathStatus> Paths { get; init; } = [];
 
+    /// <summary>What this node found out about itself that keeps pod traffic from being encrypted, or that strict mode would cut; the worst first.</summary>
+    [Id(20)]
+    public EquatableArray<Finding> Findings { get; init; } = [];
+
+    /// <summary>What was counted at the wire; <see langword="null"/> if nothing can be counted.</summary>
+    [Id(21)]
+    public WitnessStatus? Witness { get; init; }
+
+    /// <summary>Whether strict mode is configured and not in force, because a finding says that it would cut healthy pods.</summary>
+    [Id(22)]
+    public bool IsStrictWithheld { get; init; }
+
     /// <summary>How the rotation goes.</summary>
     [Id(14)]
     public RotationStatus Rotation { get; init; } = new();

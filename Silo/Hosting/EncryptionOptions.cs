@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Silo.Findings;
+
 namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>What happens to pod traffic between nodes for which there is no tunnel.</summary>
@@ -30,4 +32,13 @@ public sealed class EncryptionOptions
     /// kernel has no nf_tables, <see langword="false"/> leaves only the sending side strict.
     /// </summary>
     public bool DropPlaintext { get; set; } = true;
+
+    /// <summary>
+    /// Findings of <c>owg doctor</c> that are known and accepted, such as <c>OWG310</c>: strict mode comes into force in spite of them, and the node is
+    /// ready. They stay visible. Default: none.
+    /// </summary>
+    public IList<string> Accept { get; } = [];
+
+    /// <summary><see cref="Accept"/> as codes; what is none is left to the validator.</summary>
+    internal IReadOnlySet<FindingCode> AcceptedFindings => Accept.Select(FindingText.TryParseCode).OfType<FindingCode>().ToHashSet();
 }

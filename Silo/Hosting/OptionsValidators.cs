@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Nodes;
@@ -113,6 +114,12 @@ internal sealed class EncryptionOptionsValidator : IValidateOptions<EncryptionOp
             check = IPPrefix.TryParse(text, out var prefix)
                 ? check.Holds(prefix.Length > 0, $"Encryption:ClusterCIDRs: {text} is every address there is; give the prefixes that hold the cluster's pods.")
                 : check.Holds(false, $"Encryption:ClusterCIDRs: '{text}' is not a prefix; give one such as 10.244.0.0/16, without bits behind its length.");
+        }
+
+        foreach (var text in options.Accept)
+        {
+            check = check.Holds(
+                FindingText.TryParseCode(text) is not null, $"Encryption:Accept: '{text}' is no finding; give codes as owg doctor shows them, such as OWG310.");
         }
 
         return check.Result;

@@ -67,6 +67,10 @@ internal static class WireSamples
     private static readonly DriftCount Drift = new(DriftKind.EndpointChanged, 4, "peer BBBB", Time);
     private static readonly KeyAgreement Agreement = new("node-1", "node-2", Slot.One, AgreementState.Differs, Key(0x33), Key(0x34), Time);
 
+    private static readonly FindingEvidence Evidence = new("pod", "10.250.0.7/32 at veth1");
+    private static readonly Finding Finding = new(FindingCode.PodsOutsidePrefixes, FindingSeverity.Error, "10.244.1.0/24", [Evidence], Time);
+    private static readonly WitnessStatus Witness = new(1, 2, 3, 4, 5, 6, IsPartial: true);
+
     private static readonly NodeStatus Status = new()
     {
         NodeName = "node-1",
@@ -83,6 +87,9 @@ internal static class WireSamples
         Problem = "waits for the first answer of another silo",
         DroppedPackets = 12,
         Paths = [Path],
+        Findings = [Finding],
+        Witness = Witness,
+        IsStrictWithheld = true,
         Rotation = Rotation,
     };
 
@@ -101,6 +108,8 @@ internal static class WireSamples
         [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"]),
         [typeof(Epoch)] = new Epoch(14_726_880),
         [typeof(EquatableArray<>)] = new EquatableArray<string>(["a", "b"]),
+        [typeof(Finding)] = Finding,
+        [typeof(FindingEvidence)] = Evidence,
         [typeof(IPPrefix)] = PodCIDRv6,
         [typeof(KeyAgreement)] = Agreement,
         [typeof(LaggingNode)] = Lagging,
@@ -123,6 +132,7 @@ internal static class WireSamples
         [typeof(Slot)] = Slot.One,
         [typeof(SlotAnnouncement)] = SlotAnnouncement,
         [typeof(SlotStatus)] = SlotStatus,
+        [typeof(WitnessStatus)] = Witness,
     };
 
     /// <summary>Every type that has a generated serializer.</summary>

@@ -1,0 +1,239 @@
+using System.Globalization;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
+using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Silo.Routing.Firewall;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Compares what the mesh believes with what the kernel shows, and keeps the witness at the wire.</summary>
+/// <remarks>
+/// Two steps of a resync:
+/// <code>
+/// Look: dump, findings, whether strict may come into force ──▶ the pass protects and configures ──▶ Count: the witness, and what it counted
+/// </code>
+/// Nothing here fails a pass: a node that cannot look still encrypts, and says that it cannot look. Not thread-safe: the agent runs one pass at a time.
+/// </remarks>
+internal sealed partial class RealityReconciler(
+    INetworkDump dump,
+    IWitness witness,
+    ILinkClient links,
+    EncryptionInForce encryption,
+    TimeProvider timeProvider,
+    ILogger<RealityReconciler> logger)
+{
+    private readonly ClearTraffic _clear = new();
+    private NetworkDump? _dump;
+    private WitnessSpec? _left;
+    private bool _wasInForce;
+    private bool _isCounting = true;
+
+    /// <summary>What was found, the worst first.</summary>
+    public EquatableArray<Finding> Findings { get; private set; } = [];
+
+    /// <summary>What was counted; <see langword="null"/> if nothing can be.</summary>
+    public WitnessStatus? Witness { get; private set; }
+
+    /// <summary>Whether strict mode is configured and withheld.</summary>
+    public bool IsStrictWithheld => encryption.IsWithheld;
+
+    /// <summary>Why a strict node is not ready; <see langword="null"/> if nothing that was found speaks against it.</summary>
+    public string? Problem =>
+        encryption.Configured.Mode == EncryptionMode.Strict && StrictGate.FindProblem(IsStrictWithheld, Findings, encryption.Configured.AcceptedFindings) is { } finding
+            ? FindingText.Problem(finding, IsStrictWithheld)
+            : null;
+
+    /// <summary>Looks, and decides whether strict mode may come into force.</summary>
+    /// <param name="view">What the mesh believes.</param>
+    /// <param name="underlay">The ways to the peers.</param>
+    /// <param name="deviceNames">Our devices.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task LookAsync(MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, CancellationToken cancellationToken)
+    {
+        if (view.Roster?.Find(view.NodeName) is null)
+        {
+            return;
+        }
+
+        try
+        {
+            // The refusals of a former process say that strict mode was in force; ours say so too.
+            _wasInForce |= (await links.GetRoutes(cancellationToken)).Any(route => route.IsUnreachable);
+            _dump = await dump.ReadAsync(cancellationToken);
+            await underlay.FindFirst(view, cancellationToken);
+        }
+        catch (DeviceException e)
+        {
+            LogUnreadable(logger, e.Message);
+            return;
+        }
+
+        Settle(view, underlay, deviceNames);
+        var isWithheld = encryption.Configured.Mode == EncryptionMode.Strict
+            && StrictGate.IsWithheld(_wasInForce, Findings, encryption.Configured.AcceptedFindings);
+        if (isWithheld != encryption.IsWithheld)
+        {
+            encryption.IsWithheld = isWithheld;
+            if (isWithheld)
+            {
+                LogWithheld(logger, FindingText.Describe(Findings.First(finding => FindingCatalogue.CutsPods(finding.Code))));
+            }
+            else
+            {
+                LogInForce(logger);
+            }
+        }
+    }
+
+    /// <summary>Keeps the witness what it should be, and reads what it counted.</summary>
+    /// <returns>What somebody else changed of it.</returns>
+    public async Task<IReadOnlyList<Drift>> CountAsync(
+        MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts, CancellationToken cancellationToken)
+    {
+        if (_dump is null || view.Roster?.Find(view.NodeName) is null)
+        {
+            return [];
+        }
+
+        var (before, drifts) = (Findings, new List<Drift>());
+        try
+        {
+            var spec = BuildSpec(view, _dump, underlay.Links, tunnelPorts);
+            var state = await witness.TryGetAsync(cancellationToken);
+            var isFirst = _left is null;
+            if (_left is { } left && WitnessPlan.IsDrift(state, left, Present(_dump)))
+            {
+                drifts.Add(new Drift(DriftKind.WitnessChanged, state is null ? "table gone" : "rules or prefixes"));
+            }
+
+            _clear.Note(state?.Counts ?? new WitnessCounts(), isFirst, SteadyTime.Now(timeProvider));
+            var isPartial = state?.IsPartial ?? false;
+            switch (WitnessPlan.Decide(state, spec))
+            {
+                case WitnessStep.Create:
+                    isPartial = await witness.CreateAsync(spec, state?.Counts ?? new WitnessCounts(), cancellationToken);
+                    LogMade(logger, string.Join(", ", spec.Links.Select(link => link.Name)), isPartial ? "partial" : "whole");
+                    break;
+                case WitnessStep.Change:
+                    await witness.ChangeAsync(state!, spec, cancellationToken);
+                    break;
+            }
+
+            _left = spec;
+            _isCounting = true;
+            Witness = ToStatus(state?.Counts ?? new WitnessCounts(), isPartial);
+        }
+        catch (DeviceException e)
+        {
+            if (_isCounting)
+            {
+                LogBlind(logger, e.Message);
+            }
+
+            (_isCounting, _left, Witness) = (false, null, null);
+        }
+
+        Settle(view, underlay, deviceNames);
+        LogChanges(before);
+        return drifts;
+    }
+
+    private void Settle(MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames)
+    {
+        var now = timeProvider.GetUtcNow();
+        var expected = Expect(view, underlay.Links, deviceNames);
+        Findings = FindingCatalogue.Settle([.. RealityCheck.Find(_dump!, expected, now), .. FindClear(now)], Findings);
+    }
+
+    private IEnumerable<Finding> FindClear(DateTimeOffset now)
+    {
+        var (left, arrived) = _clear.Recent;
+        if (left + arrived > 0)
+        {
+            yield return FindingCatalogue.Make(
+                FindingCode.PacketsInClear,
+                left > 0 ? "left" : "arrived",
+                now,
+                [("left", left.ToString(CultureInfo.InvariantCulture)), ("arrived", arrived.ToString(CultureInfo.InvariantCulture))]);
+        }
+    }
+
+    private Expectation Expect(MeshView view, IReadOnlySet<int> underlay, IReadOnlyCollection<string> deviceNames)
+    {
+        var nodes = view.Roster!.Nodes.Values;
+        return new Expectation(
+            view.Roster.Find(view.NodeName)!.PodCIDRs,
+            nodes.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs.Select(prefix => (prefix, node.NodeName))).ToEquatableArray(),
+            nodes.SelectMany(node => node.Addresses).ToEquatableArray(),
+            encryption.Configured.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
+            deviceNames.ToEquatableArray(),
+            underlay.ToEquatableArray());
+    }
+
+    private static WitnessSpec BuildSpec(MeshView view, NetworkDump dump, IReadOnlySet<int> underlay, IReadOnlyList<ushort> tunnelPorts)
+    {
+        // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
+        var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
+        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs);
+        var ports = dump.Links.Where(link => link.EncapsulationPort != 0 && link.IsUp)
+            .Select(link => new EncapsulationPort(link.EncapsulationPort, link.Kind == "geneve")).Distinct().OrderBy(port => port.Port);
+        return new WitnessSpec(
+            dump.Links.Where(link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).Select(link => new WitnessLink(link.Index, link.Name)).ToEquatableArray(),
+            PrefixInterval.Merge(own),
+            PrefixInterval.Merge(remote),
+            ports.Take(WitnessTable.MaxPorts).ToEquatableArray(),
+            tunnelPorts.ToEquatableArray());
+    }
+
+    private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. dump.Links.Select(link => new WitnessLink(link.Index, link.Name))];
+
+    private static WitnessStatus ToStatus(WitnessCounts counts, bool isPartial) => new(
+        (long)counts.Clear,
+        (long)counts.ClearEncapsulated,
+        (long)counts.Tunnel,
+        (long)counts.ArrivedClear,
+        (long)counts.ArrivedClearEncapsulated,
+        (long)counts.ArrivedTunnel,
+        isPartial);
+
+    // A line when a finding begins and one when it ends; the state itself is in the status.
+    private void LogChanges(EquatableArray<Finding> before)
+    {
+        var known = before.Select(finding => (finding.Code, finding.Subject)).ToHashSet();
+        foreach (var finding in Findings.Where(finding => finding.Severity > FindingSeverity.Notice && !known.Contains((finding.Code, finding.Subject))))
+        {
+            LogFound(logger, FindingText.CodeOf(finding.Code), FindingText.Describe(finding), FindingText.Evidence(finding));
+        }
+
+        var now = Findings.Select(finding => (finding.Code, finding.Subject)).ToHashSet();
+        foreach (var finding in before.Where(finding => finding.Severity > FindingSeverity.Notice && !now.Contains((finding.Code, finding.Subject))))
+        {
+            LogGone(logger, FindingText.CodeOf(finding.Code), finding.Subject);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Code} {Sentence} Seen: {Evidence}")]
+    private static partial void LogFound(ILogger logger, string code, string sentence, string evidence);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Code} of {Subject} is gone")]
+    private static partial void LogGone(ILogger logger, string code, string subject);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Strict mode is withheld, because it would cut healthy pods: {Sentence}")]
+    private static partial void LogWithheld(ILogger logger, string sentence);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Strict mode is no longer withheld")]
+    private static partial void LogInForce(ILogger logger);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "What leaves and arrives in clear is counted at {Links}; the witness is {Extent}")]
+    private static partial void LogMade(ILogger logger, string links, string extent);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What leaves in clear cannot be counted: {Problem}")]
+    private static partial void LogBlind(ILogger logger, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Links, routes and rules could not be read, so nobody knows whether pods are where the mesh believes them: {Problem}")]
+    private static partial void LogUnreadable(ILogger logger, string problem);
+}

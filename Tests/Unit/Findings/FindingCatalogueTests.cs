@@ -1,0 +1,60 @@
+using Orleans.WireGuard.Silo.Findings;
+
+namespace Orleans.WireGuard.Tests.Unit.Findings;
+
+public sealed class FindingCatalogueTests
+{
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch;
+
+    public static TheoryData<FindingCode> Codes => [.. Enum.GetValues<FindingCode>()];
+
+    [Fact]
+    public void Codes_AreAllCodes() => Assert.Equal(Enum.GetValues<FindingCode>().Order(), FindingCatalogue.Codes.Order());
+
+    // Whatever is found, a person reads a sentence and what to do, and can name it in the configuration.
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void Text_EveryCode_SaysWhatAndWhatToDo(FindingCode code)
+    {
+        var finding = FindingCatalogue.Make(code, "subject", Now);
+        Assert.EndsWith(".", FindingText.Describe(finding), StringComparison.Ordinal);
+        Assert.EndsWith(".", FindingText.Remedy(finding), StringComparison.Ordinal);
+        Assert.Equal(code, FindingText.TryParseCode(code.ToString()));
+        Assert.Equal(code, FindingText.TryParseCode(FindingText.CodeOf(code)));
+        Assert.Equal(code, FindingText.TryParseCode(((int)code).ToString(System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("OWG")]
+    [InlineData("OWG999")]
+    [InlineData("999")]
+    [InlineData("NoSuchFinding")]
+    public void TryParseCode_Unknown_IsNull(string text) => Assert.Null(FindingText.TryParseCode(text));
+
+    [Fact]
+    public void Settle_WhatIsExplained_IsNotShown()
+    {
+        var cause = FindingCatalogue.Make(FindingCode.EncapsulatedByOthers, "cilium_vxlan", Now);
+        var effect = FindingCatalogue.Make(FindingCode.PacketsInClear, "left", Now, [("left", "3"), ("arrived", "0")]);
+        Assert.Equal([cause.Code], FindingCatalogue.Settle([effect, cause], []).Select(finding => finding.Code));
+        Assert.Equal([effect], FindingCatalogue.Settle([effect], []));
+    }
+
+    [Fact]
+    public void Settle_StaysTheSame_KeepsSince()
+    {
+        var first = FindingCatalogue.Make(FindingCode.RuleBeforeOurs, "IPv4 rule 105", Now);
+        var again = FindingCatalogue.Make(FindingCode.RuleBeforeOurs, "IPv4 rule 105", Now.AddMinutes(5), [("rule", "105: from all")]);
+        var other = FindingCatalogue.Make(FindingCode.RuleBeforeOurs, "IPv4 rule 106", Now.AddMinutes(5));
+        Assert.Equal([again with { Since = Now }, other], FindingCatalogue.Settle([other, again], [first]));
+    }
+
+    [Fact]
+    public void Settle_WorstFirst()
+    {
+        var findings = FindingCatalogue.Codes.Where(code => code is not FindingCode.PacketsInClear).Select(code => FindingCatalogue.Make(code, "", Now));
+        var settled = FindingCatalogue.Settle(findings, []);
+        Assert.Equal(settled.Select(finding => finding.Severity).OrderDescending(), settled.Select(finding => finding.Severity));
+    }
+}
