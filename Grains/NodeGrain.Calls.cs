@@ -36,7 +36,7 @@ internal sealed partial class NodeGrain
     private async Task<RotationReceipt> RotateNow(CancellationToken cancellationToken)
     {
         await SettleKeys(_schedule.KeyEpoch(MeshTime), cancellationToken);
-        var key = _ring.Keys.MaxBy(key => key.ServesEpoch)!;
+        var key = SlotPhases.ActiveKey(_ring.Keys)!;
         MakeKey(key.Slot, key.Epoch);
         return await AnnounceFor(key.Slot, key.KeyPair.PublicKey, cancellationToken);
     }

@@ -189,7 +189,7 @@ internal sealed partial class NodeGrain
             return;
         }
 
-        var activeSince = _ring.Keys.MaxBy(other => other.ServesEpoch)!.MadeAt;
+        var activeSince = SlotPhases.ActiveKey(_ring.Keys)!.MadeAt;
         if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, Now - Grace))
         {
             return;

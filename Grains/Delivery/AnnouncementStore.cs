@@ -12,6 +12,9 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
     private RosterIndex? _roster;
     private volatile bool _isSynced;
 
+    /// <summary>Raised when an announcement came that is newer than what was held. Handlers only note it.</summary>
+    public event Action<PeerAnnouncement>? Accepted;
+
     /// <summary>What is held now, by node name.</summary>
     public ImmutableDictionary<string, PeerAnnouncement> Announcements => _held.Announcements;
 
@@ -37,9 +40,10 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
     /// <returns>See <see cref="AnnouncementRules.Judge"/>.</returns>
     public (AnnouncementOutcome Outcome, string Detail) Offer(PeerAnnouncement announcement)
     {
+        (AnnouncementOutcome Outcome, string Detail) judgement;
         lock (_lock)
         {
-            var judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(), timeProvider.GetUtcNow());
+            judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(), timeProvider.GetUtcNow());
             if (judgement.Outcome == AnnouncementOutcome.Held)
             {
                 _held = _held.Set(announcement);
@@ -48,9 +52,14 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
             {
                 Refuse(announcement, judgement.Outcome, judgement.Detail);
             }
-
-            return judgement;
         }
+
+        if (judgement.Outcome == AnnouncementOutcome.Held)
+        {
+            Accepted?.Invoke(announcement);
+        }
+
+        return judgement;
     }
 
     /// <summary>Counts a refusal that the caller found out by itself.</summary>

@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Keys;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>The epochs of a slot's key.</summary>
@@ -13,17 +15,18 @@ internal static class SlotPhases
     /// <param name="served">The epoch that each slot's key serves; <see langword="null"/> for a slot without a key.</param>
     public static Slot? Active(IReadOnlyList<Epoch?> served)
     {
-        Slot? active = null;
-        for (byte index = 0; index < served.Count; index++)
-        {
-            if (served[index] is { } epoch && (active is not { } best || epoch > served[best.Index]!.Value))
-            {
-                active = new Slot(index);
-            }
-        }
-
-        return active;
+        var keyed = served.Index().Where(each => each.Item is not null).Select(each => new { Slot = new Slot((byte)each.Index), Serves = each.Item!.Value });
+        return Latest(keyed, key => key.Serves)?.Slot;
     }
+
+    /// <summary>The announced key that carries traffic, or will; <see langword="null"/> if none is announced.</summary>
+    public static SlotAnnouncement? ActiveKey(PeerAnnouncement announcement) => Latest(announcement.Slots, slot => slot.ServesEpoch);
+
+    /// <summary>The same of a node's own keys.</summary>
+    public static SlotKey? ActiveKey(IEnumerable<SlotKey> keys) => Latest(keys, key => key.ServesEpoch);
+
+    /// <summary>The same of a node's status.</summary>
+    public static SlotStatus? ActiveKey(NodeStatus status) => Latest(status.Slots, slot => slot.ServesEpoch);
 
     /// <summary>The slot whose key has had its turn, while another one has the latest; <see langword="null"/> if there is none.</summary>
     /// <param name="keys">The keys.</param>
@@ -50,4 +53,8 @@ internal static class SlotPhases
         : Active(served) != slot ? SlotPhase.Draining
         : paths.Any(path => path.Slot == slot) ? SlotPhase.Carrying
         : SlotPhase.Keyed;
+
+    // Not the one made last: where a key was kept, it serves the later epoch, and traffic goes by that (SlotLevel). By slot, so the first of equals.
+    private static T? Latest<T>(IEnumerable<T> keys, Func<T, Epoch> serves)
+        where T : class => keys.MaxBy(serves);
 }

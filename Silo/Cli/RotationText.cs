@@ -21,7 +21,7 @@ internal static class RotationText
         }
 
         var rotation = status.Rotation;
-        var key = status.Slots.MaxBy(slot => slot.ServesEpoch);
+        var key = SlotPhases.ActiveKey(status);
         var handshake = status.Devices.SelectMany(device => device.Peers).Max(peer => peer.LastHandshakeTime);
         return
         [

@@ -1,15 +1,22 @@
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
-/// <summary>Has the annotation show the key that this node announced last, for as long as the silo runs.</summary>
+/// <summary>
+/// Has the annotation show the key that this node announced last, for as long as the silo runs, and notes when any node's annotation begins to
+/// show another key than the announced one.
+/// </summary>
 /// <remarks>What is announced is on the device already, so the annotation never shows a key that is not in use.</remarks>
-internal sealed class AnnotationFollower(AnnotationPublisher publisher, DeliveryLedger ledger, ILocalSiloDetails silo) : BackgroundService
+internal sealed class AnnotationFollower(
+    AnnotationPublisher publisher, AnnotationDifferences differences, NodeWatcher nodes, DeliveryLedger ledger, AnnouncementStore store, ILocalSiloDetails silo)
+    : BackgroundService
 {
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         ledger.Began -= Publish;
+        store.Accepted -= Note;
         await base.StopAsync(cancellationToken);
     }
 
@@ -17,15 +24,49 @@ internal sealed class AnnotationFollower(AnnotationPublisher publisher, Delivery
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         ledger.Began += Publish;
+        store.Accepted += Note;
         Publish();
-        return publisher.RunAsync(silo.Name, stoppingToken);
+        return Task.WhenAll(publisher.RunAsync(silo.Name, stoppingToken), NoteObjectsAsync(stoppingToken));
     }
 
     private void Publish()
     {
-        if (ledger.Announcement is { } announcement && KubernetesRosterSource.ActiveKey(announcement) is { } key)
+        if (ledger.Announcement is { } announcement && SlotPhases.ActiveKey(announcement) is { } active)
         {
-            publisher.Publish(key);
+            publisher.Publish(active.PublicKey);
+        }
+    }
+
+    private void Note(PeerAnnouncement announcement) =>
+        differences.Note(announcement.NodeName, nodes.Current.Nodes.GetValueOrDefault(announcement.NodeName), announcement);
+
+    private async Task NoteObjectsAsync(CancellationToken cancellationToken)
+    {
+        var last = WatchedNodes.Unknown;
+        try
+        {
+            await foreach (var known in nodes.ChangesAsync(cancellationToken))
+            {
+                var announcements = store.Announcements;
+                foreach (var (name, node) in known.Nodes)
+                {
+                    if (!ReferenceEquals(node, last.Nodes.GetValueOrDefault(name)))
+                    {
+                        differences.Note(name, node, announcements.GetValueOrDefault(name));
+                    }
+                }
+
+                foreach (var name in last.Nodes.Keys.Where(name => !known.Nodes.ContainsKey(name)))
+                {
+                    differences.Note(name, null, null);
+                }
+
+                last = known;
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The silo stops.
         }
     }
 }

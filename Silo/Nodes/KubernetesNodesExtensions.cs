@@ -18,6 +18,7 @@ internal static class KubernetesNodesExtensions
         services.AddKubernetesApi();
         services.AddSingleton<NodeWatcher>();
         services.AddSingleton<AnnotationPublisher>();
+        services.AddSingleton<AnnotationDifferences>();
         services.AddSingleton<KubernetesRosterSource>();
         services.TryAddSingleton<INodeRosterSource>(provider => provider.GetRequiredService<KubernetesRosterSource>());
         services.AddHostedService(provider => provider.GetRequiredService<KubernetesRosterSource>());

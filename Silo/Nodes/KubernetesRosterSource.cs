@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -7,7 +8,7 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// An annotation changes with every key and a Node object with every heartbeat of its kubelet; neither is a change of the roster. A node
 /// without addresses or pod CIDRs is listed with its problem: it is a node, and its announcements are judged by what they hold.
 /// </remarks>
-internal sealed class KubernetesRosterSource(NodeWatcher watcher, TimeProvider time) : BackgroundService, INodeRosterSource
+internal sealed class KubernetesRosterSource(NodeWatcher watcher, AnnotationDifferences differences) : BackgroundService, INodeRosterSource
 {
     /// <summary>How long an annotation may lag behind the announced key: the pause between two writes, the write and its watch event.</summary>
     private static readonly TimeSpan AnnotationGrace = TimeSpan.FromSeconds(30);
@@ -21,15 +22,18 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, TimeProvider t
     public NodeRoster? Current => _current;
 
     /// <inheritdoc/>
-    public string? FindProblem(string nodeName, PeerAnnouncement? announced) =>
-        FindProblem(watcher.Current, nodeName, announced, time.GetUtcNow());
+    public string? FindProblem(string nodeName, PeerAnnouncement? announced)
+    {
+        var known = watcher.Current;
+        return FindProblem(known, nodeName, announced, differences.Note(nodeName, known.Nodes.GetValueOrDefault(nodeName), announced));
+    }
 
     /// <summary>What is wrong with a node, in a sentence; null if nothing is. Pure.</summary>
     /// <param name="known">What the watcher knows.</param>
     /// <param name="nodeName">The node.</param>
     /// <param name="announced">Its current announcement; null if none is held.</param>
-    /// <param name="now">The time.</param>
-    public static string? FindProblem(WatchedNodes known, string nodeName, PeerAnnouncement? announced, DateTimeOffset now)
+    /// <param name="misleading">For how long its annotation has shown another key than the announced one.</param>
+    public static string? FindProblem(WatchedNodes known, string nodeName, PeerAnnouncement? announced, TimeSpan misleading)
     {
         if (!known.IsSynced)
         {
@@ -42,18 +46,15 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, TimeProvider t
         }
 
         var problems = node.Problems.Select(problem => "its node object " + problem).ToList();
-        if (announced is not null && node.AnnotatedKey is { } annotated && now - announced.IssuedAt > AnnotationGrace
-            && ActiveKey(announced) is { } active && annotated != active.ToString())
+        if (misleading > AnnotationGrace && AnnotationDifferences.IsMisleading(node, announced))
         {
-            var shown = PublicKey.TryParse(annotated, out var key) ? key.ToShortString() : "no key at all";
-            problems.Add($"its annotation {NodeReader.PublicKeyAnnotation} shows {shown}, not the announced {active.ToShortString()}");
+            var shown = PublicKey.TryParse(node.AnnotatedKey, out var key) ? key.ToShortString() : "no key at all";
+            var active = SlotPhases.ActiveKey(announced!)!.PublicKey.ToShortString();
+            problems.Add($"its annotation {NodeReader.PublicKeyAnnotation} shows {shown}, not the announced {active}");
         }
 
         return problems.Count == 0 ? null : string.Join("; ", problems);
     }
-
-    /// <summary>The key that carries, or will carry, the traffic: the one of the newest epoch.</summary>
-    public static PublicKey? ActiveKey(PeerAnnouncement announcement) => announcement.Slots.MaxBy(slot => slot.KeyEpoch)?.PublicKey;
 
     /// <summary>The roster of what is known; null while it is not known completely. Pure.</summary>
     public static NodeRoster? Project(WatchedNodes known) => known.IsSynced

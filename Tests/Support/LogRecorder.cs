@@ -7,6 +7,10 @@ namespace Orleans.WireGuard.Tests.Support;
 internal sealed class LogRecorder : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<string> _lines = [];
+    private readonly ConcurrentQueue<Exception> _exceptions = [];
+
+    /// <summary>What was logged with a stack trace.</summary>
+    public IReadOnlyList<Exception> Exceptions => [.. _exceptions];
 
     /// <summary>What was logged so far, each with its level in front.</summary>
     public IReadOnlyList<string> Lines => [.. _lines];
@@ -22,8 +26,14 @@ internal sealed class LogRecorder : ILoggerProvider, ILogger
     public bool IsEnabled(LogLevel logLevel) => true;
 
     /// <inheritdoc/>
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
         _lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
+        if (exception is not null)
+        {
+            _exceptions.Enqueue(exception);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -9,8 +9,6 @@ namespace Orleans.WireGuard.Tests.Unit.Nodes;
 /// <summary>What of Kubernetes' nodes becomes the roster, what is complained about, and when Kubernetes is asked at all.</summary>
 public sealed class KubernetesRosterSourceTests
 {
-    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch + TimeSpan.FromDays(20_000);
-
     [Fact]
     public void Project_NotListedCompletely_IsUnknown()
     {
@@ -24,10 +22,10 @@ public sealed class KubernetesRosterSourceTests
     {
         var known = WatchedNodes.Unknown.Replace([Node("a"), Bare("b")]);
         Assert.Equal(["a", "b"], KubernetesRosterSource.Project(known)!.Nodes.Keys);
-        Assert.Equal("its node object has no pod CIDR", KubernetesRosterSource.FindProblem(known, "b", null, Now));
-        Assert.Null(KubernetesRosterSource.FindProblem(known, "a", null, Now));
-        Assert.Equal("has no node object", KubernetesRosterSource.FindProblem(known, "c", null, Now));
-        Assert.Null(KubernetesRosterSource.FindProblem(WatchedNodes.Unknown, "c", null, Now));
+        Assert.Equal("its node object has no pod CIDR", KubernetesRosterSource.FindProblem(known, "b", null, TimeSpan.Zero));
+        Assert.Null(KubernetesRosterSource.FindProblem(known, "a", null, TimeSpan.Zero));
+        Assert.Equal("has no node object", KubernetesRosterSource.FindProblem(known, "c", null, TimeSpan.Zero));
+        Assert.Null(KubernetesRosterSource.FindProblem(WatchedNodes.Unknown, "c", null, TimeSpan.Zero));
     }
 
     [Fact]
@@ -43,17 +41,36 @@ public sealed class KubernetesRosterSourceTests
     [Fact]
     public void FindProblem_AnnotationShowsAnotherKey_IsSaidAfterTheGrace()
     {
-        var announced = Announcement();
+        var announced = TestMesh.Announce(1);
         var right = announced.Slots[0].PublicKey.ToString();
-        Assert.Null(Problem(right, announced, TimeSpan.FromMinutes(2)));
-        Assert.Null(Problem(null, announced, TimeSpan.FromMinutes(2)));
-        Assert.Null(Problem("forged", announced, TimeSpan.FromSeconds(30)));
-        var problem = Problem("forged", announced, TimeSpan.FromSeconds(31));
+        Assert.Null(Problem(right, TimeSpan.FromMinutes(2)));
+        Assert.Null(Problem(null, TimeSpan.FromMinutes(2)));
+        Assert.Null(Problem("forged", TimeSpan.FromSeconds(30)));
         Assert.Equal(
-            $"its annotation network.cilium.io/wg-pub-key shows no key at all, not the announced {announced.Slots[0].PublicKey.ToShortString()}", problem);
+            $"its annotation network.cilium.io/wg-pub-key shows no key at all, not the announced {announced.Slots[0].PublicKey.ToShortString()}",
+            Problem("forged", TimeSpan.FromSeconds(31)));
 
-        static string? Problem(string? annotated, PeerAnnouncement announced, TimeSpan age) => KubernetesRosterSource.FindProblem(
-            WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }]), "a", announced, announced.IssuedAt + age);
+        string? Problem(string? annotated, TimeSpan misleading) =>
+            KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }]), "a", announced, misleading);
+    }
+
+    // A key that is kept serves the later epoch and carries the traffic; the one made last waits for its turn.
+    [Fact]
+    public void FindProblem_AfterADeferral_NamesTheKeyThatCarriesTraffic()
+    {
+        var announced = TestMesh.Announce(1) with
+        {
+            Slots =
+            [
+                new SlotAnnouncement(Slot.Zero, TestMesh.Key(1), new Epoch(10), TestMesh.ListenPort) { ServesEpoch = new Epoch(12) },
+                new SlotAnnouncement(Slot.One, TestMesh.Key(2), new Epoch(11), TestMesh.ListenPort),
+            ],
+        };
+        Assert.Null(Problem(TestMesh.Key(1)));
+        Assert.Contains($"not the announced {TestMesh.Key(1).ToShortString()}", Problem(TestMesh.Key(2)), StringComparison.Ordinal);
+
+        string? Problem(PublicKey annotated) => KubernetesRosterSource.FindProblem(
+            WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated.ToString() }]), "a", announced, TimeSpan.FromHours(1));
     }
 
     [Theory]
@@ -80,8 +97,6 @@ public sealed class KubernetesRosterSourceTests
         Assert.True(NodeSourceChoice.IsApiKnown(new KubernetesApiOptions { Address = new Uri("https://10.0.0.1") }));
         Assert.True(NodeSourceChoice.IsApiKnown(new KubernetesApiOptions { KubeConfigPath = "config" }));
     }
-
-    private static PeerAnnouncement Announcement() => TestMesh.Announce(1);
 
     private static NodeRecord Node(string name) => new(name, "1", [IPAddress.Parse("10.0.0.4")], [IPPrefix.Parse("10.244.1.0/24")], null, []);
 
