@@ -70,6 +70,12 @@ internal static class ApiFailures
     {
         var group = call.Resource.Group;
         var scope = call.Namespace is null ? "a ClusterRole" : $"a Role in namespace \"{call.Namespace}\"";
+        if (!said.Contains($"cannot {call.Verb} resource", StringComparison.Ordinal))
+        {
+            // These are the authorizer's words. Without them the right is there, and adding it again would not help.
+            return $"A policy of the cluster, or what stands in front of the API server, does not allow {call} (for nodes see deploy/components/own-node). The server said: {said}";
+        }
+
         return $"RBAC does not allow the verb \"{call.Verb}\" on resource \"{call.Resource.Plural}\" of API group \"{group}\": add it to {scope} of our service account (deploy/base). The server said: {said}";
     }
 

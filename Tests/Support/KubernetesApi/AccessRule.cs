@@ -21,6 +21,12 @@ internal sealed class ApiUser(string name, IReadOnlyList<AccessRule> rules)
 {
     public string Name { get; } = name;
 
+    /// <summary>What the authenticator says of the token besides the name, such as the node of its pod; null if nothing.</summary>
+    public IReadOnlyDictionary<string, string>? Extra { get; set; }
+
+    /// <summary>Whether what the token is bound to is still there.</summary>
+    public Func<bool> IsAlive { get; set; } = () => true;
+
     /// <summary>An expired token gets 401, whatever it was allowed.</summary>
     public bool IsExpired { get; set; }
 

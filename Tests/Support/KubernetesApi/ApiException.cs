@@ -117,10 +117,20 @@ internal sealed class ApiException(int code, string reason, string message, Json
     public static ApiException MethodNotAllowed() =>
         new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", new JsonObject());
 
-    public static ApiException UnsupportedMediaType(string contentType) => new(
-        415,
-        "UnsupportedMediaType",
-        $"the body of the request was in an unknown format ({contentType}) - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+    public static ApiException UnsupportedMediaType(string contentType, string accepted) => new(
+        415, "UnsupportedMediaType", $"the body of the request was in an unknown format ({contentType}) - accepted media types include: {accepted}");
+
+    /// <summary>A ValidatingAdmissionPolicy said no. 422 unless it names another reason.</summary>
+    public static ApiException Denied(ResourceType type, string name, string policy, string binding, string? reason, string message)
+    {
+        var details = Details(type, name);
+        details["causes"] = new JsonArray(new JsonObject { ["message"] = message });
+        return new(
+            reason switch { "Forbidden" => 403, "Unauthorized" => 401, "RequestEntityTooLarge" => 413, _ => 422 },
+            reason ?? "Invalid",
+            $"{type.Resource} \"{name}\" is forbidden: ValidatingAdmissionPolicy '{policy}' with binding '{binding}' denied request: {message}",
+            details);
+    }
 
     private static JsonObject Details(ResourceType type, string? name)
     {

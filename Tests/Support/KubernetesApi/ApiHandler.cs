@@ -77,7 +77,7 @@ internal sealed class ApiHandler(
 
         if (target.Subresource == "token")
         {
-            await WriteAsync(context, 201, CreateToken(user, type, target));
+            await WriteAsync(context, 201, CreateToken(user, type, target, await ReadAsync(context, mayBeEmpty: true)));
             return;
         }
 
@@ -117,26 +117,26 @@ internal sealed class ApiHandler(
                 await WriteAsync(context, 200, Representation.Of(context, type, Get(context, type, target)));
                 return;
             case "create":
-                var created = registry.Create(type, target.Namespace, await ReadAsync(context), dryRun);
+                var created = registry.Create(type, target.Namespace, await ReadAsync(context), dryRun, user);
                 await WriteAsync(context, 201, Representation.Of(context, type, created));
                 return;
             case "update":
-                var (updated, isNew) = registry.Update(type, target.Namespace, target.Name!, await ReadAsync(context), status, dryRun);
+                var (updated, isNew) = registry.Update(type, target.Namespace, target.Name!, await ReadAsync(context), status, dryRun, user);
                 await WriteAsync(context, isNew ? 201 : 200, Representation.Of(context, type, updated));
                 return;
             case "patch":
                 var contentType = context.Request.ContentType?.Split(';')[0] ?? string.Empty;
                 if (contentType != "application/merge-patch+json")
                 {
-                    throw ApiException.UnsupportedMediaType(contentType);
+                    throw ApiException.UnsupportedMediaType(contentType, "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
                 }
 
-                var patched = registry.Patch(type, target.Namespace, target.Name!, await ReadAsync(context), status, dryRun);
+                var patched = registry.Patch(type, target.Namespace, target.Name!, await ReadAsync(context, contentType), status, dryRun, user);
                 await WriteAsync(context, 200, Representation.Of(context, type, patched));
                 return;
             default:
                 var options = await ReadAsync(context, mayBeEmpty: true);
-                var deleted = registry.Delete(type, target.Namespace, target.Name!, options);
+                var deleted = registry.Delete(type, target.Namespace, target.Name!, options, user);
                 await WriteAsync(context, 200, Deleted(type, deleted));
                 return;
         }
@@ -150,7 +150,7 @@ internal sealed class ApiHandler(
             return new ApiUser("system:anonymous", []);
         }
 
-        return header.StartsWith("Bearer ", StringComparison.Ordinal) && users.TryGetValue(header[7..], out var user) && !user.IsExpired
+        return header.StartsWith("Bearer ", StringComparison.Ordinal) && users.TryGetValue(header[7..], out var user) && !user.IsExpired && user.IsAlive()
             ? user
             : throw ApiException.Unauthorized();
     }
@@ -240,7 +240,7 @@ internal sealed class ApiHandler(
         };
     }
 
-    private JsonObject CreateToken(ApiUser user, ResourceType type, RequestTarget target)
+    private JsonObject CreateToken(ApiUser user, ResourceType type, RequestTarget target, JsonObject request)
     {
         if (!user.May("create", type, "token", target.Namespace))
         {
@@ -249,11 +249,23 @@ internal sealed class ApiHandler(
 
         var rules = ServiceAccounts.RulesOf(registry, target.Namespace!, target.Name!);
         var token = addToken($"system:serviceaccount:{target.Namespace}:{target.Name}", rules);
+        if (request["spec"]?["boundObjectRef"] is JsonObject reference)
+        {
+            ServiceAccounts.Bind(users[token], registry, target.Namespace!, reference);
+        }
+
         return new() { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest", ["status"] = new JsonObject { ["token"] = token } };
     }
 
-    private static async Task<JsonObject> ReadAsync(HttpContext context, bool mayBeEmpty = false)
+    // Of the formats of a body this server knows JSON only. A client that prefers protobuf has to be told that, and not that its JSON is broken.
+    private static async Task<JsonObject> ReadAsync(HttpContext context, string? patch = null, bool mayBeEmpty = false)
     {
+        var contentType = context.Request.ContentType?.Split(';')[0] ?? string.Empty;
+        if (contentType is not ("" or MediaTypeNames.Application.Json) && contentType != patch)
+        {
+            throw ApiException.UnsupportedMediaType(contentType, "application/json");
+        }
+
         using var buffer = new MemoryStream();
         var chunk = new byte[65_536];
         int read;

@@ -45,11 +45,49 @@ internal static class BuiltInTypes
             Validate = CustomResourceDefinitions.Validate,
         };
 
+    /// <summary>What a token can be bound to; nobody runs them.</summary>
+    public static ResourceType Pods { get; } = new(string.Empty, "v1", "pods", "Pod", true) { Singular = "pod", ShortNames = ["po"], HasStatus = true };
+
+    public static ResourceType ConfigMaps { get; } = new(string.Empty, "v1", "configmaps", "ConfigMap", true) { Singular = "configmap", ShortNames = ["cm"] };
+
+    public static ResourceType DaemonSets { get; } =
+        new("apps", "v1", "daemonsets", "DaemonSet", true) { Singular = "daemonset", ShortNames = ["ds"], HasStatus = true, HasGeneration = true };
+
+    public static ResourceType Policies { get; } =
+        new("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", false)
+        {
+            Singular = "validatingadmissionpolicy",
+            HasStatus = true,
+            HasGeneration = true,
+            Convert = DefaultPolicy,
+        };
+
+    public static ResourceType PolicyBindings { get; } =
+        new("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", false)
+        {
+            Singular = "validatingadmissionpolicybinding",
+        };
+
     public static IReadOnlyList<ResourceType> All { get; } =
     [
         Namespaces, Nodes, Leases, Definitions, ServiceAccounts.Accounts, ServiceAccounts.Roles, ServiceAccounts.RoleBindings,
-        ServiceAccounts.ClusterRoles, ServiceAccounts.ClusterRoleBindings,
+        ServiceAccounts.ClusterRoles, ServiceAccounts.ClusterRoleBindings, Pods, ConfigMaps, DaemonSets, Policies, PolicyBindings,
     ];
+
+    // pkg/apis/admissionregistration/v1/defaults.go.
+    private static void DefaultPolicy(JsonObject policy)
+    {
+        if (policy["spec"]?["matchConstraints"] is JsonObject constraints)
+        {
+            constraints["matchPolicy"] ??= "Equivalent";
+            constraints["namespaceSelector"] ??= new JsonObject();
+            constraints["objectSelector"] ??= new JsonObject();
+            foreach (var rule in constraints["resourceRules"] as JsonArray ?? [])
+            {
+                rule!["scope"] ??= "*";
+            }
+        }
+    }
 
     // pkg/apis/core/v1/conversion.go: a client that knows the single field only must be able to write it.
     private static void ConvertNode(JsonObject node)

@@ -11,7 +11,7 @@ internal static class Discovery
         var parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
         return parts switch
         {
-            ["version"] => new JsonObject { ["major"] = "1", ["minor"] = "30", ["gitVersion"] = "v1.30.0-test" },
+            ["version"] => new JsonObject { ["major"] = "1", ["minor"] = "36", ["gitVersion"] = "v1.36.0-test" },
             ["healthz" or "livez" or "readyz"] => JsonValue.Create("ok"),
             ["api"] => new JsonObject { ["kind"] = "APIVersions", ["versions"] = new JsonArray("v1") },
             ["apis"] => Groups(registry),

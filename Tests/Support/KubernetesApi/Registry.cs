@@ -12,6 +12,9 @@ internal sealed class Registry(TimeProvider time)
 
     public ObjectStore Store { get; } = new();
 
+    /// <summary>Throws if a policy of the cluster forbids a write; null for a server without admission.</summary>
+    public Action<AdmissionRequest>? Admit { get; set; }
+
     public IEnumerable<ResourceType> Types => _types.Values;
 
     public ResourceType? Find(string group, string version, string plural) => _types.GetValueOrDefault((group, version, plural));
@@ -19,7 +22,7 @@ internal sealed class Registry(TimeProvider time)
     public JsonObject Get(ResourceType type, string? space, string name) =>
         Store.Find(type, space, name) ?? throw ApiException.NotFound(type, name);
 
-    public JsonObject Create(ResourceType type, string? space, JsonObject item, bool dryRun)
+    public JsonObject Create(ResourceType type, string? space, JsonObject item, bool dryRun, ApiUser? user = null)
     {
         CheckNamespace(type, space);
         var metadata = Prepare(type, space, item);
@@ -47,6 +50,7 @@ internal sealed class Registry(TimeProvider time)
         }
 
         Check(type, item);
+        Ask(user, "CREATE", type, status: false, null, item);
         if (dryRun)
         {
             return item;
@@ -56,7 +60,7 @@ internal sealed class Registry(TimeProvider time)
         return type == BuiltInTypes.Definitions ? Establish(created) : created;
     }
 
-    public (JsonObject Item, bool Created) Update(ResourceType type, string? space, string name, JsonObject item, bool status, bool dryRun)
+    public (JsonObject Item, bool Created) Update(ResourceType type, string? space, string name, JsonObject item, bool status, bool dryRun, ApiUser? user = null)
     {
         if (Metadata.Name(item) is { Length: > 0 } inBody && inBody != name)
         {
@@ -65,15 +69,15 @@ internal sealed class Registry(TimeProvider time)
 
         if (Store.Find(type, space, name) is null && type.AllowsCreateOnUpdate && Metadata.Version(item).Length == 0)
         {
-            return (Create(type, space, item, dryRun), true);
+            return (Create(type, space, item, dryRun, user), true);
         }
 
         Prepare(type, space, item);
-        var updated = Store.Write(type, space, name, current => Merge(type, name, current, item, status, dryRun, unconditional: type.AllowsUnconditionalUpdate));
+        var updated = Store.Write(type, space, name, current => Merge(type, name, current, item, status, dryRun, unconditional: type.AllowsUnconditionalUpdate, user));
         return (updated, false);
     }
 
-    public JsonObject Patch(ResourceType type, string? space, string name, JsonObject patch, bool status, bool dryRun) =>
+    public JsonObject Patch(ResourceType type, string? space, string name, JsonObject patch, bool status, bool dryRun, ApiUser? user = null) =>
         Store.Write(type, space, name, current =>
         {
             if (current is null)
@@ -90,7 +94,7 @@ internal sealed class Registry(TimeProvider time)
             Prepare(type, space, item);
             try
             {
-                return Merge(type, name, current, item, status, dryRun, unconditional: true);
+                return Merge(type, name, current, item, status, dryRun, unconditional: true, user);
             }
             catch (ApiException undecodable) when (undecodable.Code == 400)
             {
@@ -98,7 +102,7 @@ internal sealed class Registry(TimeProvider time)
             }
         });
 
-    public JsonObject Delete(ResourceType type, string? space, string name, JsonObject? options)
+    public JsonObject Delete(ResourceType type, string? space, string name, JsonObject? options, ApiUser? user = null)
     {
         var deleted = Store.Write(type, space, name, current =>
         {
@@ -119,6 +123,7 @@ internal sealed class Registry(TimeProvider time)
                     type, name, $"Precondition failed: the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({Metadata.Version(current)}). The object might have been modified");
             }
 
+            Ask(user, "DELETE", type, status: false, current, null);
             if (current["metadata"]!["finalizers"] is not JsonArray { Count: > 0 } || current["metadata"]!["deletionTimestamp"] is not null)
             {
                 return current["metadata"]!["finalizers"] is JsonArray { Count: > 0 } ? current : null;
@@ -173,7 +178,7 @@ internal sealed class Registry(TimeProvider time)
         return result;
     }
 
-    private static JsonObject Merge(ResourceType type, string name, JsonObject? current, JsonObject item, bool status, bool dryRun, bool unconditional)
+    private JsonObject Merge(ResourceType type, string name, JsonObject? current, JsonObject item, bool status, bool dryRun, bool unconditional, ApiUser? user)
     {
         if (current is null)
         {
@@ -241,7 +246,16 @@ internal sealed class Registry(TimeProvider time)
             throw ApiException.Invalid(type, name, errors);
         }
 
+        Ask(user, "UPDATE", type, status, current, next);
         return dryRun ? current : next;
+    }
+
+    private void Ask(ApiUser? user, string operation, ResourceType type, bool status, JsonObject? before, JsonObject? after)
+    {
+        if (user is not null)
+        {
+            Admit?.Invoke(new(user, operation, type, status ? "status" : null, before, after));
+        }
     }
 
     private static bool SameDesire(JsonObject left, JsonObject right)

@@ -34,6 +34,28 @@ internal static class ServiceAccounts
             registry.Get(roles, roles.Namespaced ? scope : null, (string)binding["roleRef"]!["name"]!)["rules"]!.AsArray().SelectMany(rule => Cross(rule!, scope));
     }
 
+    /// <summary>Binds a token to a pod: it names the pod and its node, and lives as long as just that pod.</summary>
+    public static void Bind(ApiUser user, Registry registry, string space, JsonObject reference)
+    {
+        var (name, uid) = ((string)reference["name"]!, (string?)reference["uid"]);
+        var pod = registry.Get(BuiltInTypes.Pods, space, name);
+        if (uid is not null && uid != (string?)pod["metadata"]!["uid"])
+        {
+            throw ApiException.Conflict(BuiltInTypes.Pods, name, "the UID in the bound object reference does not match the UID in record");
+        }
+
+        uid = (string)pod["metadata"]!["uid"]!;
+        const string Prefix = "authentication.kubernetes.io/";
+        Dictionary<string, string> extra = new() { [Prefix + "pod-name"] = name, [Prefix + "pod-uid"] = uid };
+        if ((string?)pod["spec"]?["nodeName"] is { } node)
+        {
+            extra[Prefix + "node-name"] = node;
+        }
+
+        user.Extra = extra;
+        user.IsAlive = () => (string?)registry.Store.Find(BuiltInTypes.Pods, space, name)?["metadata"]!["uid"] == uid;
+    }
+
     private static IEnumerable<AccessRule> Cross(JsonNode rule, string? space) =>
         from @group in Texts(rule["apiGroups"])
         from resource in Texts(rule["resources"])

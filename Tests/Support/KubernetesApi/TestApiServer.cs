@@ -17,7 +17,7 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 /// <summary>The part of kube-apiserver that the silo uses, on loopback over HTTPS with bearer tokens, with switches for every fault.</summary>
 /// <remarks>
 /// Where this server and a real one differ, this server is wrong: the same tests run against both. What it leaves out: protobuf,
-/// server-side apply, JSON patch, admission, quota, deletion of what an owner reference points to (the garbage collector).
+/// server-side apply, JSON patch, admission (but for the policies of <see cref="Registry.Admit"/>), quota, deletion of what an owner reference points to (the garbage collector).
 /// </remarks>
 internal sealed class TestApiServer : IAsyncDisposable
 {
