@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
@@ -82,16 +81,14 @@ public sealed class ManifestTests
     [MemberData(nameof(Overlays))]
     public async Task Overlay_Kustomize_IsValid(string overlay)
     {
-        var (version, _) = await Kubectl("version", "--client", "--output=json");
-        Assert.SkipWhen(version is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
-        Assert.SkipWhen(version.Contains("v1.20.", StringComparison.Ordinal), "kubectl 1.20 has kustomize 2.0, which knows neither components nor resources that are folders");
-        var (output, code) = await Kubectl("kustomize", Path.Combine(TestData.Root, "deploy", "overlays", overlay));
+        await Kubectl.SkipUnlessItKnowsComponentsAsync();
+        var (code, output) = await Kubectl.RunAsync(null, ["kustomize", "deploy/overlays/" + overlay]);
         Assert.True(code == 0, output);
-        var kinds = Manifests.Parse(output!).Select(document => Manifests.Text(document, "kind")).ToHashSet();
+        var kinds = Manifests.Parse(output).Select(document => Manifests.Text(document, "kind")).ToHashSet();
         Assert.Superset(
             new HashSet<string> { "Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "DaemonSet" },
             kinds);
-        Assert.NotEqual(0, (await Kubectl("kustomize", Path.Combine(TestData.Root, "deploy", "overlays"))).Code);
+        Assert.NotEqual(0, (await Kubectl.RunAsync(null, ["kustomize", "deploy/overlays"])).Code);
     }
 
     [Fact]
@@ -109,27 +106,11 @@ public sealed class ManifestTests
             Assert.Equal(Manifests.Container["securityContext"], container["securityContext"]);
         }
 
-        var (output, code) = await Kubectl("kustomize", folder);
-        Assert.SkipWhen(output is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
+        Kubectl.SkipUnlessInstalled();
+        var (code, output) = await Kubectl.RunAsync(null, ["kustomize", "deploy/cleanup"]);
         Assert.True(code == 0, output);
     }
 
     private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups") from resource in Manifests.Texts(rule, "resources") select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
-
-    private static async Task<(string? Output, int Code)> Kubectl(params string[] arguments)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo("kubectl", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            var error = process.StandardError.ReadToEndAsync(Token);
-            var output = await process.StandardOutput.ReadToEndAsync(Token);
-            await process.WaitForExitAsync(Token);
-            return (process.ExitCode == 0 ? output : output + await error, process.ExitCode);
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return (null, -1);
-        }
-    }
 }
