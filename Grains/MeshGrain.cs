@@ -38,25 +38,28 @@ internal sealed class MeshGrain(
     {
         if (!isActive)
         {
-            return new MeshNode(nodeName, null, Join("no active silo; its tunnels keep the last key", nodeName));
+            return Describe(nodeName, null, "no active silo; its tunnels keep the last key");
         }
 
         try
         {
             var status = await GrainFactory.GetGrain<INodeGrain>(nodeName).GetStatus().WaitAsync(AnswerTimeout, timeProvider);
-            return new MeshNode(nodeName, status, Join(status.Problem, nodeName));
+            return Describe(nodeName, status, status.Problem);
         }
         catch (Exception e)
         {
             // One node that cannot answer, for whatever reason, must not hide the others.
-            return new MeshNode(nodeName, null, Join(e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message, nodeName));
+            return Describe(nodeName, null, e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message);
         }
     }
 
-    // What the node says of itself, and what the source of the roster says of it.
-    private string? Join(string? problem, string nodeName)
+    // What the node says of itself, what the source of the roster says of it, and what is wrong with its place in the roster.
+    private MeshNode Describe(string nodeName, NodeStatus? status, string? problem)
     {
-        var known = roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName));
-        return problem is null ? known : known is null ? problem : $"{problem}; {known}";
+        var divided = store.Roster;
+        string?[] problems =
+            [problem, roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName)), RosterRemarks.FindProblem(divided, nodeName)];
+        var known = problems.Where(each => each is not null).ToList();
+        return new MeshNode(nodeName, status, known.Count == 0 ? null : string.Join("; ", known)) { Note = RosterRemarks.FindNote(divided, nodeName) };
     }
 }

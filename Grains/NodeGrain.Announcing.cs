@@ -1,8 +1,28 @@
+using Orleans.WireGuard.Grains.Nodes;
+
 namespace Orleans.WireGuard.Grains;
 
 /// <content>Device first, announcement second.</content>
 internal sealed partial class NodeGrain
 {
+    private void NoteFailure(string problem, Exception? unexpected)
+    {
+        _ledger.NoteFailure(problem);
+        if (_failures.Note(NodeName, problem) is { } line)
+        {
+            LogFailed(_logger, line.IsNew ? unexpected : null, NodeName, problem, RetryDelay, line.Count);
+        }
+    }
+
+    private void EndFailure()
+    {
+        _ledger.NoteFailure(null);
+        if (_failures.End(NodeName) is { } end)
+        {
+            LogRecovered(_logger, NodeName, end.Count, end.Duration);
+        }
+    }
+
     private bool IsAnnouncementDue()
     {
         var announced = _ledger.Announcement;
@@ -10,7 +30,7 @@ internal sealed partial class NodeGrain
             || announced.Sequence <= _floor
             || announced.Slots != AnnounceSlots()
             || announced.FrozenUntil != _rotation.FrozenUntil
-            || (_roster.Current?.Find(NodeName) is { } self && (self.Addresses != announced.Endpoints || self.PodCIDRs != announced.AllowedIPs));
+            || (FindSelf() is { } self && (self.Endpoints != announced.Endpoints || self.AllowedIPs != announced.AllowedIPs));
     }
 
     private async Task<RotationReceipt> AnnounceFor(Slot slot, PublicKey? old, CancellationToken cancellationToken)
@@ -82,14 +102,14 @@ internal sealed partial class NodeGrain
 
     private PeerAnnouncement BuildAnnouncement()
     {
-        if (_roster.Current?.Find(NodeName) is not { } self)
+        if (FindSelf() is not { } self)
         {
             throw new RotationFailedException($"The roster does not list this node '{NodeName}' yet, so its addresses and pod CIDRs are unknown.");
         }
 
-        if (self.Addresses.Count == 0)
+        if (self.Endpoints.Count == 0)
         {
-            throw new RotationFailedException($"The roster lists no address of this node '{NodeName}', by which others could reach it.");
+            throw new RotationFailedException($"The roster lists no address of this node '{NodeName}' by which others could reach it.");
         }
 
         var highest = Max(Max(_ledger.Announcement?.Sequence, _floor), _store.Announcements.GetValueOrDefault(NodeName)?.Sequence);
@@ -99,12 +119,16 @@ internal sealed partial class NodeGrain
             Identity = _identity.PublicKey,
             Sequence = AnnouncementSequence.Next(highest, MeshTime, _options.Period),
             Slots = AnnounceSlots(),
-            Endpoints = self.Addresses,
-            AllowedIPs = self.PodCIDRs,
+            Endpoints = self.Endpoints,
+            AllowedIPs = self.AllowedIPs,
             IssuedAt = OwnTime,
             FrozenUntil = _rotation.FrozenUntil,
         });
     }
+
+    private bool IsDisputed() => _store.Roster?.Conflicts.Any(conflict => conflict.Keeper.NodeName == NodeName || conflict.Loser.NodeName == NodeName) ?? false;
+
+    private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
 
     private static AnnouncementSequence? Max(AnnouncementSequence? left, AnnouncementSequence? right) =>
         left is null || right > left ? right : left;

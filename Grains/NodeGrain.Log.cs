@@ -34,9 +34,11 @@ internal sealed partial class NodeGrain
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} rotates again: an operator ended the freeze")]
     private static partial void LogUnfrozen(ILogger logger, string nodeName);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} could not rotate: {Problem} Trying again in {Delay}")]
-    private static partial void LogRotationFailed(ILogger logger, string nodeName, string problem, TimeSpan delay);
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{NodeName} could not rotate or announce: {Problem} Trying again in {Delay} and from then on ({Count} times since the last such line)")]
+    private static partial void LogFailed(ILogger logger, Exception? exception, string nodeName, string problem, TimeSpan delay, long count);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{NodeName} could not rotate; trying again in {Delay}")]
-    private static partial void LogUnexpected(ILogger logger, Exception exception, string nodeName, TimeSpan delay);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} rotates and announces again after {Count} failures in {Duration}")]
+    private static partial void LogRecovered(ILogger logger, string nodeName, long count, TimeSpan duration);
 }

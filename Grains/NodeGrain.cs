@@ -4,7 +4,6 @@ using Orleans.Placement;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Grains.Rotation;
 
@@ -37,7 +36,6 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly AnnouncementStore _store;
     private readonly DeliveryLedger _ledger;
     private readonly MeshMembers _members;
-    private readonly INodeRosterSource _roster;
     private readonly IMeshAgent _agent;
     private readonly RotationOptions _options;
     private readonly DeliveryOptions _delivery;
@@ -47,6 +45,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly PathSurvey _survey;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<NodeGrain> _logger;
+    private readonly StateLog _failures;
     private readonly List<SlotKey> _retired = [];
     private IGrainTimer? _timer;
     private AnnouncementSequence? _floor;
@@ -66,7 +65,6 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         AnnouncementStore store,
         DeliveryLedger ledger,
         MeshMembers members,
-        INodeRosterSource roster,
         IMeshAgent agent,
         IPeerServiceClient client,
         MeshClock clock,
@@ -76,7 +74,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         ILogger<NodeGrain> logger)
     {
         (_silo, _ring, _identity, _store, _ledger, _members, _clock) = (silo, ring, identity, store, ledger, members, clock);
-        (_roster, _agent, _options, _delivery, _timeProvider, _logger) = (roster, agent, options.Value, delivery.Value, timeProvider, logger);
+        (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
+        _failures = new StateLog(timeProvider);
         _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
         _survey = new PathSurvey(members, client, clock, timeProvider);
     }
@@ -126,7 +125,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
-            Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
+            Problem = agent.Problem ?? _ledger.Problem,
             DroppedPackets = agent.DroppedPackets,
             Paths = agent.Paths,
             Findings = agent.Findings,
@@ -235,23 +234,25 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             ShareSlots(due);
             await RetireIfQuiet(cancellationToken);
 
-            // Others may know that an adopted key is older than it seems, and what is announced once is not taken back.
-            var isHeard = !_hasAdopted || _formerSelf is not null || _store.IsSynced;
+            // Others may know that an adopted key is older than it seems, or may have what this node's object claims, and what is announced once is
+            // not taken back.
+            var isHeard = _store.IsSynced || (!IsDisputed() && (!_hasAdopted || _formerSelf is not null));
             if (isHeard && IsAnnouncementDue())
             {
                 await ApplyAndAnnounce(cancellationToken);
             }
 
             delay = isHeard ? NextDelay(due) : SyncInterval;
+            EndFailure();
         }
         catch (RotationFailedException e)
         {
-            LogRotationFailed(_logger, NodeName, e.Message, RetryDelay);
+            NoteFailure(e.Message, null);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // The grain timer must be armed again whatever happened, or the node would keep its key for ever.
-            LogUnexpected(_logger, e, NodeName, RetryDelay);
+            NoteFailure($"{e.GetType().Name}: {e.Message}", e);
         }
 
         _timer!.Change(delay, Timeout.InfiniteTimeSpan);

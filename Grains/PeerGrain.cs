@@ -25,7 +25,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<PeerGrain> _logger;
-    private readonly LogPace _failures;
+    private readonly StateLog _failures;
     private readonly ResiliencePipeline<AnnouncementReceipt> _delivery;
     private readonly Dictionary<SiloAddress, Task> _inFlight = [];
     private CancellationTokenSource _current = new();
@@ -48,7 +48,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     {
         (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
         (_options, _timeProvider, _logger) = (options.Value, timeProvider, logger);
-        _failures = new LogPace(timeProvider);
+        _failures = new StateLog(timeProvider);
         _delivery = BuildPipeline(_options, timeProvider, random);
     }
 
@@ -183,9 +183,9 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         catch (Exception e)
         {
             // Nobody awaits a delivery. The next look for laggards starts another one.
-            if (_failures.Note(nodeName, e.GetType().Name) is > 0 and var count)
+            if (_failures.Note(nodeName, e.GetType().Name) is { } line)
             {
-                LogUndelivered(_logger, e, announcement.Sequence, nodeName, count);
+                LogUndelivered(_logger, line.IsNew ? e : null, announcement.Sequence, nodeName, e.Message, line.Count);
             }
         }
     }
@@ -198,6 +198,11 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 // The agent may have waited for this to start a handshake.
                 _agent.RequestReconcile();
                 NoteIfEverywhere(announcement);
+                if (_failures.End(nodeName) is { } end)
+                {
+                    LogDeliveredAgain(_logger, nodeName, end.Count, end.Duration);
+                }
+
                 break;
             case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence
                 && AnnouncementRules.IsPossible(held, _timeProvider.GetUtcNow()):
@@ -205,9 +210,9 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAbove(held);
                 break;
             default:
-                if (_failures.Note(nodeName, receipt.Outcome.ToString()) is > 0 and var count)
+                if (_failures.Note(nodeName, receipt.Outcome.ToString()) is { } line)
                 {
-                    LogNotApplied(_logger, announcement.Sequence, nodeName, receipt.Outcome, count);
+                    LogNotApplied(_logger, announcement.Sequence, nodeName, receipt.Outcome, line.Count);
                 }
 
                 break;
@@ -236,8 +241,11 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     [LoggerMessage(Level = LogLevel.Debug, Message = "Delivery of {Sequence} to {NodeName} ended: a newer announcement took over")]
     private static partial void LogSuperseded(ILogger logger, AnnouncementSequence sequence, string nodeName);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Could not deliver announcement {Sequence} to {NodeName}; trying again ({Count} rounds since the last such line)")]
-    private static partial void LogUndelivered(ILogger logger, Exception exception, AnnouncementSequence sequence, string nodeName, long count);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Could not deliver announcement {Sequence} to {NodeName}: {Problem}; trying again ({Count} rounds since the last such line)")]
+    private static partial void LogUndelivered(ILogger logger, Exception? exception, AnnouncementSequence sequence, string nodeName, string problem, long count);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} applies announcements again, after {Count} rounds in {Duration}")]
+    private static partial void LogDeliveredAgain(ILogger logger, string nodeName, long count, TimeSpan duration);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} holds {HeldSequence} of this node, above {Sequence}; announcing above it")]
     private static partial void LogBehind(ILogger logger, AnnouncementSequence sequence, string nodeName, AnnouncementSequence heldSequence);

@@ -29,6 +29,12 @@ public enum AnnouncementOutcome
 
     /// <summary>Refused: a member is missing, empty or over its limit.</summary>
     Malformed,
+
+    /// <summary>
+    /// Refused: an allowed IP in it is no part of the pod CIDRs that the roster has for the node, or an endpoint none of its addresses there. Delivered
+    /// again, because one of the two rosters may be behind.
+    /// </summary>
+    NotInRoster,
 }
 
 /// <summary>A receiver's answer to an announcement.</summary>

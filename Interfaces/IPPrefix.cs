@@ -149,6 +149,18 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
         return new IPPrefix(_bits & Mask(length), length, IsIPv6);
     }
 
+    /// <summary>The two prefixes, longer by one bit, that this one is made of.</summary>
+    /// <exception cref="InvalidOperationException">The prefix is a single address.</exception>
+    public (IPPrefix Lower, IPPrefix Upper) Split()
+    {
+        if (Length == (IsIPv6 ? IPv6Bits : IPv4Bits))
+        {
+            throw new InvalidOperationException($"{this} is a single address and has no halves.");
+        }
+
+        return (new IPPrefix(_bits, Length + 1, IsIPv6), new IPPrefix(_bits | (UInt128.One << (IPv6Bits - 1 - Length)), Length + 1, IsIPv6));
+    }
+
     /// <summary>IPv4 before IPv6, then by address, then by length.</summary>
     public int CompareTo(IPPrefix other) => (IsIPv6, _bits, Length).CompareTo((other.IsIPv6, other._bits, other.Length));
 

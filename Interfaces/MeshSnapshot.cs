@@ -19,7 +19,12 @@ public sealed record MeshSnapshot(
 public sealed record MeshNode(
     [property: Id(0)] string NodeName,
     [property: Id(1)] NodeStatus? Status,
-    [property: Id(2)] string? Problem);
+    [property: Id(2)] string? Problem)
+{
+    /// <summary>What should be put right although it costs this node nothing, in a sentence; <see langword="null"/> if nothing should.</summary>
+    [Id(3)]
+    public string? Note { get; init; }
+}
 
 /// <summary>Whether a holder's device has the key that a node's device really uses.</summary>
 public enum AgreementState

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
@@ -62,7 +63,7 @@ internal static class AnnouncementRules
             return (AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
         }
 
-        return FindConflict(announcement, held) is { Outcome: not AnnouncementOutcome.Held } conflict ? conflict : FindOverlap(announcement, roster);
+        return FindConflict(announcement, held, roster);
     }
 
     /// <summary>Judges an announcement by itself, without comparing it with anything: its form and its signature.</summary>
@@ -136,7 +137,7 @@ internal static class AnnouncementRules
     }
 
     // Each of some thousand announcements that come at once is compared with thousands, so only what the indexes find is looked at.
-    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(PeerAnnouncement announcement, AnnouncementIndex held)
+    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster)
     {
         foreach (var slot in announcement.Slots)
         {
@@ -146,6 +147,44 @@ internal static class AnnouncementRules
             }
         }
 
+        return roster?.Roster.Find(announcement.NodeName) is { } node
+            ? FindUnexplained(announcement, roster, node) ?? (AnnouncementOutcome.Held, "")
+            : FindOverlap(announcement, held);
+    }
+
+    /// <summary>
+    /// The roster says whose every pod address is, also while its node has announced nothing yet, so what is held need not be asked: of that only
+    /// the part counts that the roster explains.
+    /// </summary>
+    private static (AnnouncementOutcome Outcome, string Detail)? FindUnexplained(PeerAnnouncement announcement, RosterIndex roster, RosterNode node)
+    {
+        foreach (var prefix in announcement.AllowedIPs)
+        {
+            if (roster.PodCIDRs.FindOverlap(prefix, announcement.NodeName) is var (cidr, nodeName))
+            {
+                return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{nodeName}' in the roster");
+            }
+
+            if (!node.PodCIDRs.Any(own => own.Contains(prefix)))
+            {
+                return (AnnouncementOutcome.NotInRoster, $"{prefix} is no part of the pod CIDRs that {node.Describe()} has: {Join(node.PodCIDRs)}");
+            }
+        }
+
+        foreach (var endpoint in announcement.Endpoints)
+        {
+            if (!node.Addresses.Contains(endpoint))
+            {
+                return (AnnouncementOutcome.NotInRoster, $"{endpoint} is none of the addresses that {node.Describe()} has: {Join(node.Addresses)}");
+            }
+        }
+
+        return null;
+    }
+
+    // Until the roster is known, what is held is all there is to compare with.
+    private static (AnnouncementOutcome Outcome, string Detail) FindOverlap(PeerAnnouncement announcement, AnnouncementIndex held)
+    {
         foreach (var prefix in announcement.AllowedIPs)
         {
             if (held.Prefixes.FindOverlap(prefix, announcement.NodeName) is var (other, nodeName))
@@ -157,20 +196,9 @@ internal static class AnnouncementRules
         return (AnnouncementOutcome.Held, "");
     }
 
-    /// <summary>
-    /// A node that has announced nothing yet keeps its pods too, this one above all: before its own first announcement a peer could take
-    /// its pod CIDR.
-    /// </summary>
-    private static (AnnouncementOutcome Outcome, string Detail) FindOverlap(PeerAnnouncement announcement, RosterIndex? roster)
+    private static string Join<T>(EquatableArray<T> items)
     {
-        foreach (var prefix in announcement.AllowedIPs)
-        {
-            if (roster?.PodCIDRs.FindOverlap(prefix, announcement.NodeName) is var (cidr, nodeName))
-            {
-                return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{nodeName}' in the roster");
-            }
-        }
-
-        return (AnnouncementOutcome.Held, "");
+        const int MaxTold = 4;
+        return items.Count == 0 ? "none" : string.Join(", ", items.Take(MaxTold)) + (items.Count > MaxTold ? " and more" : "");
     }
 }

@@ -4,12 +4,13 @@ using Orleans.WireGuard.Grains.Nodes;
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>The latest accepted announcement of every node, this one included, and what was refused. One for each silo.</summary>
-internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider timeProvider)
+internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers members, TimeProvider timeProvider)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
-    private RosterIndex? _roster;
+    private PeerAnnouncement? _formerSelf;
+    private DividedRoster? _divided;
     private volatile bool _isSynced;
 
     /// <summary>Raised when an announcement came that is newer than what was held. Handlers only note it.</summary>
@@ -33,6 +34,28 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
         }
     }
 
+    /// <summary>The roster with every address given to one node (<see cref="RosterShares"/>); <see langword="null"/> until the source has answered.</summary>
+    public NodeRoster? Roster
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return IndexRoster(null)?.Roster;
+            }
+        }
+    }
+
+    /// <summary>Notes what others hold of this node from before its silo started: it keeps what it had, though it has not announced it again yet.</summary>
+    public void NoteFormerSelf(PeerAnnouncement announcement)
+    {
+        lock (_lock)
+        {
+            _formerSelf = _formerSelf is null || announcement.Sequence > _formerSelf.Sequence ? announcement : _formerSelf;
+            _divided = _divided?.Dispute is null ? _divided : null;
+        }
+    }
+
     /// <summary>Notes that the other silos have been asked.</summary>
     public void MarkSynced() => _isSynced = true;
 
@@ -43,7 +66,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
         (AnnouncementOutcome Outcome, string Detail) judgement;
         lock (_lock)
         {
-            judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(), timeProvider.GetUtcNow());
+            judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(announcement), timeProvider.GetUtcNow());
             if (judgement.Outcome == AnnouncementOutcome.Held)
             {
                 _held = _held.Set(announcement);
@@ -75,23 +98,84 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, TimeProvider t
     }
 
     /// <summary>Forgets nodes that are no longer in the roster, so that their keys and prefixes may be used by others.</summary>
+    /// <param name="current">The roster; one that does not list this node says nothing of others.</param>
     public void ForgetAbsent(NodeRoster current)
     {
+        if (current.Find(members.LocalNodeName) is null)
+        {
+            return;
+        }
+
         lock (_lock)
         {
             _held = _held.Remove(_held.Announcements.Keys.Where(name => current.Find(name) is null));
         }
     }
 
-    // A roster is asked many times before the next one comes.
-    private RosterIndex? IndexRoster()
+    /// <param name="judged">The announcement that is about to be judged by it; <see langword="null"/> if none is.</param>
+    private RosterIndex? IndexRoster(PeerAnnouncement? judged)
     {
-        var current = roster.Current;
-        if (!ReferenceEquals(current, _roster?.Roster))
+        if (roster.Current is not { } current)
         {
-            _roster = current is null ? null : new RosterIndex(current);
+            return null;
         }
 
-        return _roster;
+        // A roster is asked many times before the next one comes, and one in which nothing is disputed has one answer.
+        if (!ReferenceEquals(current, _divided?.Listed))
+        {
+            var isDisputed = !ReferenceEquals(RosterShares.Divide(current, static _ => NodePresence.Absent), current);
+            _divided = new DividedRoster(current, isDisputed ? null : new RosterIndex(current), isDisputed ? Dispute.Unknown : null);
+        }
+
+        if (_divided.Dispute is not { } dispute)
+        {
+            return _divided.Index;
+        }
+
+        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        if (judged is not null)
+        {
+            return new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, judged)));
+        }
+
+        if (_divided.Index is null || dispute.Held != _held || dispute.IsSynced != _isSynced || !dispute.Active.SetEquals(active))
+        {
+            var index = new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, null)));
+            _divided = new DividedRoster(current, index, new Dispute(_held, active, _isSynced));
+        }
+
+        return _divided.Index;
+    }
+
+    private NodePresence FindPresence(string name, HashSet<string> active, PeerAnnouncement? judged)
+    {
+        var isLocal = name == members.LocalNodeName;
+        if (isLocal && !_isSynced)
+        {
+            // What others have is not known yet, and nothing is announced before it is.
+            return new NodePresence([], ClaimRank.Held);
+        }
+
+        // Where both have announced the same, neither has heard of the other before; then the objects decide, and the other way round too.
+        var held = _held.Announcements.GetValueOrDefault(name) ?? (isLocal ? _formerSelf : null);
+        return new NodePresence(
+            [
+                .. held is null ? [] : new[] { ToClaims(held, isLocal && judged is not null ? ClaimRank.Claimed : ClaimRank.Held) },
+                .. judged?.NodeName == name ? [ToClaims(judged, ClaimRank.Claimed)] : Array.Empty<AnnouncedClaims>(),
+            ],
+            isLocal || active.Contains(name) ? ClaimRank.Active : ClaimRank.Absent);
+    }
+
+    private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, ClaimRank rank) => new(rank, announcement.AllowedIPs, announcement.Endpoints);
+
+    /// <summary>What was made of a roster.</summary>
+    /// <param name="Listed">The roster.</param>
+    /// <param name="Index">Divided; <see langword="null"/> while it is not.</param>
+    /// <param name="Dispute">From what it was divided; <see langword="null"/> if nothing in it is disputed.</param>
+    private sealed record DividedRoster(NodeRoster Listed, RosterIndex? Index, Dispute? Dispute);
+
+    private sealed record Dispute(AnnouncementIndex Held, HashSet<string> Active, bool IsSynced)
+    {
+        public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, [], false);
     }
 }

@@ -11,11 +11,34 @@ internal sealed class DeliveryLedger
     private readonly Lock _lock = new();
     private volatile LedgerState _state = new(null, default, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
 
+    // A turn that fails once or twice is tried again within seconds, and is nobody's business.
+    private const int LastingFailures = 3;
+
+    private volatile Failure? _failure;
+
     /// <summary>Raised after <see cref="Begin"/>. Handlers only note it.</summary>
     public event Action? Began;
 
     /// <summary>The announcement being delivered; <see langword="null"/> before the first.</summary>
     public PeerAnnouncement? Announcement => _state.Announcement;
+
+    /// <summary>Why this node is not ready as far as its announcement goes, in a sentence; <see langword="null"/> if it is.</summary>
+    public string? Problem => (_state.Announcement, _failure) switch
+    {
+        (null, null) => "has not announced its key yet",
+        (null, { } failure) => $"has not announced its key yet: {failure.Problem}",
+        (_, { Times: >= LastingFailures } failure) => $"cannot rotate or announce: {failure.Problem}",
+        _ => null,
+    };
+
+    /// <summary>Notes why the node's latest turn failed; <see langword="null"/> if it did not.</summary>
+    public void NoteFailure(string? problem)
+    {
+        lock (_lock)
+        {
+            _failure = problem is null ? null : new Failure(problem, (_failure?.Times ?? 0) + 1);
+        }
+    }
 
     /// <summary>Starts over for a new announcement.</summary>
     public void Begin(PeerAnnouncement announcement, DateTimeOffset now)
@@ -80,6 +103,8 @@ internal sealed class DeliveryLedger
         return [.. members.Select(silo => state.Receivers.GetValueOrDefault(silo))
             .Where(receiver => receiver?.Outcome is { } outcome && outcomes.Contains(outcome)).Select(receiver => receiver!.NodeName)];
     }
+
+    private sealed record Failure(string Problem, int Times);
 
     private sealed record LedgerState(
         PeerAnnouncement? Announcement, DateTimeOffset BeganAt, ImmutableDictionary<SiloAddress, ReceiverStatus> Receivers);

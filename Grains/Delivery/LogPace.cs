@@ -37,6 +37,9 @@ internal sealed class LogPace(TimeProvider timeProvider)
         return isDue ? last.Unsaid + 1 : 0;
     }
 
+    /// <summary>Whether the reason has been said lately, so that only how often it comes is news.</summary>
+    public bool IsKnown(string subject, string reason) => _reasons.ContainsKey((subject, reason));
+
     private void ForgetOld(long now)
     {
         foreach (var (reason, last) in _reasons)

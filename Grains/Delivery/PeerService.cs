@@ -17,7 +17,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly TimeProvider _timeProvider;
     private readonly Random _random;
     private readonly ILogger<PeerService> _logger;
-    private readonly LogPace _refusals;
+    private readonly StateLog _refusals;
+    private readonly StateLog _exchanges;
 
     /// <summary>Made by Orleans, once for each silo.</summary>
     public PeerService(
@@ -37,7 +38,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         (_store, _agent, _members, _client, _grains) = (store, agent, members, client, grains);
         (_options, _timeProvider, _random) = (options.Value, timeProvider, random);
         _logger = loggerFactory.CreateLogger<PeerService>();
-        _refusals = new LogPace(timeProvider);
+        (_refusals, _exchanges) = (new StateLog(timeProvider), new StateLog(timeProvider));
     }
 
     /// <inheritdoc/>
@@ -120,13 +121,22 @@ internal sealed partial class PeerService : GrainService, IPeerService
                 }
             }
 
+            if (_exchanges.End(nodeName) is { } end)
+            {
+                LogExchangedAgain(_logger, nodeName, end.Count, end.Duration);
+            }
+
             return true;
         }
         catch (Exception e) when (!StoppedCancellationTokenSource.IsCancellationRequested)
         {
             // A silo that just died looks active for a moment, and one of another version may say what we cannot read. Whatever it is, it must
             // not end the loop: the next round asks another one.
-            LogExchangeFailed(_logger, nodeName, e.Message);
+            if (_exchanges.Note(nodeName, e.GetType().Name) is { } line)
+            {
+                LogExchangeFailed(_logger, nodeName, e.Message, line.Count);
+            }
+
             return false;
         }
     }
@@ -145,6 +155,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
                 var publicKeys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
                 LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKeys);
                 _ = ShareSlot(announcement);
+                if (_refusals.End(announcement.NodeName) is { } end)
+                {
+                    LogTakenAgain(_logger, announcement.NodeName, end.Count, end.Duration);
+                }
+
                 break;
             case AnnouncementOutcome.Applied:
                 break;
@@ -173,6 +188,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
             return _store.Refuse(announcement, outcome, detail);
         }
 
+        _store.NoteFormerSelf(announcement);
         await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
     }
@@ -198,9 +214,10 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
     {
-        if (_refusals.Note(announcement.NodeName, $"{outcome}: {detail}") is > 0 and var count)
+        // What differs from one to the next, such as a sequence, is in the status.
+        if (_refusals.Note(announcement.NodeName, outcome.ToString()) is { } line)
         {
-            LogRefused(_logger, announcement.NodeName, outcome, detail, count);
+            LogRefused(_logger, announcement.NodeName, outcome, detail, line.Count);
         }
     }
 
@@ -232,6 +249,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
     [LoggerMessage(Level = LogLevel.Information, Message = "Synced: {Announcements} announcements held, {Answers} silos asked")]
     private static partial void LogSynced(ILogger logger, int announcements, int answers);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Could not compare digests with {NodeName}: {Problem}")]
-    private static partial void LogExchangeFailed(ILogger logger, string nodeName, string problem);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Could not compare digests with {NodeName}: {Problem} ({Count} times since the last such line)")]
+    private static partial void LogExchangeFailed(ILogger logger, string nodeName, string problem, long count);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Compares digests with {NodeName} again, after {Count} failures in {Duration}")]
+    private static partial void LogExchangedAgain(ILogger logger, string nodeName, long count, TimeSpan duration);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Takes announcements of {NodeName} again, after {Count} refusals in {Duration}")]
+    private static partial void LogTakenAgain(ILogger logger, string nodeName, long count, TimeSpan duration);
 }

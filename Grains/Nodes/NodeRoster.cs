@@ -7,6 +7,9 @@ namespace Orleans.WireGuard.Grains.Nodes;
 /// <param name="Nodes">By node name.</param>
 internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> Nodes)
 {
+    /// <summary>Who claims an address that another one has; empty until <see cref="RosterShares.Divide"/> has looked, and where nobody does.</summary>
+    public EquatableArray<RosterConflict> Conflicts { get; init; } = [];
+
     /// <summary>Makes a roster of its nodes.</summary>
     public static NodeRoster Of(IEnumerable<RosterNode> nodes) =>
         new(nodes.ToImmutableSortedDictionary(node => node.NodeName, node => node, StringComparer.Ordinal));
@@ -44,5 +47,24 @@ internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> 
 /// <summary>A node of the roster.</summary>
 /// <param name="NodeName">Its name, which its silo bears too.</param>
 /// <param name="Addresses">Underlay addresses in order of preference.</param>
-/// <param name="PodCIDRs">Sorted.</param>
-internal sealed record RosterNode(string NodeName, EquatableArray<IPAddress> Addresses, EquatableArray<IPPrefix> PodCIDRs);
+/// <param name="PodCIDRs">Sorted. Of a divided roster its share: what of its pod CIDRs no other node has.</param>
+internal sealed record RosterNode(string NodeName, EquatableArray<IPAddress> Addresses, EquatableArray<IPPrefix> PodCIDRs)
+{
+    private readonly EquatableArray<IPPrefix>? _listedPodCIDRs;
+
+    /// <summary>The kind of object that tells of the node, such as <c>CiliumNode</c>: people have to find it.</summary>
+    public string Kind { get; init; } = "";
+
+    /// <summary>When that object was made; <see langword="null"/> if the source does not say.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>The pod CIDRs as the source has them, before they were divided. Sorted.</summary>
+    public EquatableArray<IPPrefix> ListedPodCIDRs
+    {
+        get => _listedPodCIDRs ?? PodCIDRs;
+        init => _listedPodCIDRs = value;
+    }
+
+    /// <summary>The object as a message names it: its kind and its name.</summary>
+    public string Describe() => Kind.Length == 0 ? $"'{NodeName}'" : $"{Kind} '{NodeName}'";
+}

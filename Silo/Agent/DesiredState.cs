@@ -12,7 +12,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="NodeName">This node.</param>
 /// <param name="Keys">Its key pairs.</param>
 /// <param name="Announcements">What is held, by node name, this node's own included.</param>
-/// <param name="Roster">Who the nodes are; <see langword="null"/> until the source has answered.</param>
+/// <param name="Roster">Who the nodes are, divided by <see cref="RosterShares"/>; <see langword="null"/> until the source has answered.</param>
 /// <param name="IsSynced">Whether the other silos have been asked for their announcements.</param>
 /// <param name="IsSettled">Whether <paramref name="Keys"/> has what the devices had at start, so that a slot without a key shall have none.</param>
 internal sealed record MeshView(
@@ -23,12 +23,31 @@ internal sealed record MeshView(
     bool IsSynced,
     bool IsSettled)
 {
-    /// <summary>Whether every source has answered once, so that what they do not mention may be removed (invariant I4).</summary>
-    public bool MayRemove => IsSynced && Roster is not null;
+    /// <summary>
+    /// Whether every source has answered once, so that what they do not mention may be removed (invariant I4). A roster that does not list this
+    /// node is not one of its mesh.
+    /// </summary>
+    public bool MayRemove => IsSynced && Roster?.Find(NodeName) is not null;
 
-    /// <summary>The accepted announcements of the other nodes of the mesh.</summary>
-    public IEnumerable<PeerAnnouncement> Others => Announcements.Values.Where(announcement =>
-        announcement.NodeName != NodeName && (Roster is null || Roster.Find(announcement.NodeName) is not null));
+    /// <summary>The accepted announcements of the other nodes of the mesh, with those of their allowed IPs that the roster explains now.</summary>
+    /// <remarks>A roster may change after an announcement was accepted. Then its keys go on, and its node loses the addresses that are another's.</remarks>
+    public IEnumerable<PeerAnnouncement> Others =>
+        from announcement in Announcements.Values
+        where announcement.NodeName != NodeName && IsOfTheMesh(announcement.NodeName)
+        select Explain(announcement);
+
+    private bool IsOfTheMesh(string name) => Roster?.Find(NodeName) is null || Roster.Find(name) is not null;
+
+    private PeerAnnouncement Explain(PeerAnnouncement announcement)
+    {
+        if (Roster?.Find(announcement.NodeName) is not { } node)
+        {
+            return announcement;
+        }
+
+        var explained = PrefixArithmetic.Intersect(announcement.AllowedIPs, node.PodCIDRs);
+        return explained == announcement.AllowedIPs ? announcement : announcement with { AllowedIPs = explained };
+    }
 }
 
 /// <summary>Derives what the devices, routes and rules of this node should be. Pure.</summary>
@@ -94,9 +113,11 @@ internal static class DesiredState
         return routes.Values.ToEquatableArray();
     }
 
-    /// <summary>The sources whose packets follow our routes: this node's own pods.</summary>
+    /// <summary>
+    /// The sources whose packets follow our routes: this node's own pods, those too whose address another node has. They fail closed then.
+    /// </summary>
     /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>
-    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Roster?.Find(view.NodeName)?.PodCIDRs;
+    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Roster?.Find(view.NodeName)?.ListedPodCIDRs;
 
     /// <summary>
     /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods and all nodes
@@ -115,29 +136,49 @@ internal static class DesiredState
             return null;
         }
 
-        var others = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).ToList();
+        // As they are listed: a CIDR with a thousand holes is one refusal with as many exceptions as this node needs.
         var cluster = encryption.ClusterCIDRs.Select(IPPrefix.Parse);
-        var refused = others.SelectMany(node => node.PodCIDRs)
+        var refused = OthersOf(view.Roster, self).SelectMany(node => node.ListedPodCIDRs)
             .Concat(view.Others.SelectMany(announcement => announcement.AllowedIPs))
             .Concat(cluster)
             .Where(prefix => !self.PodCIDRs.Any(own => own.Contains(prefix)))
             .Distinct().ToList();
 
-        // Nodes talk to pods in clear, which is out of scope of the encryption; a cluster CIDR that holds node addresses must not cut that.
         // In sorted order, because every pass asks this of every node.
-        var remote = PrefixInterval.Merge(others.SelectMany(node => node.PodCIDRs));
         var covered = PrefixInterval.Merge(refused);
-        var nodes = view.Roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host)
-            .Where(address => !PrefixInterval.Covers(remote, address));
-        var excepted = self.PodCIDRs.Concat(nodes).Where(prefix => PrefixInterval.Covers(covered, prefix)).Distinct();
+        var excepted = Spared(view.Roster, self).Where(prefix => PrefixInterval.Covers(covered, prefix));
         return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw)).OrderBy(route => route.Destination).ToEquatableArray();
     }
 
     /// <summary>The sources whose packets are dropped unless they came through a device of ours: other nodes' pods.</summary>
     /// <returns><see langword="null"/> while the nodes are unknown; then the table stays as it is.</returns>
-    public static EquatableArray<IPPrefix>? BuildDroppedSources(MeshView view) => view.Roster?.Find(view.NodeName) is null
-        ? null
-        : PrefixInterval.Merge(view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs));
+    public static EquatableArray<IPPrefix>? BuildDroppedSources(MeshView view)
+    {
+        if (view.Roster?.Find(view.NodeName) is not { } self)
+        {
+            return null;
+        }
+
+        var others = PrefixInterval.Merge(OthersOf(view.Roster, self).SelectMany(node => node.ListedPodCIDRs));
+
+        // Only where somebody claims what another has is there anything to spare.
+        return view.Roster.Conflicts.Count == 0 ? others
+            : others.SelectMany(prefix => PrefixArithmetic.Subtract(prefix, [.. Spared(view.Roster, self)])).ToEquatableArray();
+    }
+
+    private static IEnumerable<RosterNode> OthersOf(NodeRoster roster, RosterNode self) =>
+        roster.Nodes.Values.Where(node => node.NodeName != self.NodeName);
+
+    /// <summary>
+    /// What no refusal reaches: this node's own pods, and the nodes themselves. They talk to pods in clear, which is out of scope of the encryption; a
+    /// CIDR that holds their addresses must not cut that.
+    /// </summary>
+    private static IEnumerable<IPPrefix> Spared(NodeRoster roster, RosterNode self)
+    {
+        var remote = PrefixInterval.Merge(OthersOf(roster, self).SelectMany(node => node.PodCIDRs));
+        var nodes = roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host).Where(address => !PrefixInterval.Covers(remote, address));
+        return self.PodCIDRs.Concat(nodes).Distinct();
+    }
 
     /// <summary>
     /// A peer that no announcement explains stays until every source has answered; after that, as long as it carries a node of the roster

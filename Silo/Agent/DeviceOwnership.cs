@@ -84,7 +84,7 @@ internal static class DeviceOwnership
         Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements, EquatableArray<Route> routes)
     {
         var tunnels = routes.Where(route => SlotDevices.IsName(route.DeviceName)).Select(route => route.Destination);
-        var prefixes = (roster?.Nodes.Values ?? []).SelectMany(node => node.PodCIDRs).Concat(tunnels).ToHashSet();
+        var prefixes = (roster?.Nodes.Values ?? []).SelectMany(node => node.PodCIDRs.Concat(node.ListedPodCIDRs)).Concat(tunnels).ToHashSet();
         var keys = announcements.Values.SelectMany(announcement => announcement.Slots).Select(slot => slot.PublicKey).ToHashSet();
         return device.Peers.Where(peer => !keys.Contains(peer.PublicKey) && !peer.AllowedIPs.All(prefixes.Contains));
     }

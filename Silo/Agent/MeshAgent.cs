@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
@@ -29,6 +30,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
     private readonly ReadPace _pace;
+    private readonly StateLog _failing;
     private TaskCompletionSource<bool> _nextPass = NewPassSource();
     private int _isAsked;
     private int _news;
@@ -38,6 +40,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     public MeshAgent(ReconcilePass pass, IOptions<DeviceOptions> options, TimeProvider timeProvider, ILogger<MeshAgent> logger)
     {
         (_pass, _options, _timeProvider, _logger) = (pass, options.Value, timeProvider, logger);
+        _failing = new StateLog(timeProvider);
         _pace = new ReadPace(_options.PollInterval);
     }
 
@@ -145,9 +148,9 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
                         nextResync = SteadyTime.Now(_timeProvider) + _options.ResyncInterval;
                     }
 
-                    if (failures > 0)
+                    if (_failing.End("") is { } end)
                     {
-                        LogRecovered(_logger, failures);
+                        LogRecovered(_logger, end.Count, end.Duration);
                     }
 
                     failures = 0;
@@ -171,7 +174,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
                 failures++;
                 var delay = RetryDelay.After(failures, isAsked: false);
                 _snapshot = _snapshot with { Problem = e.Message, CompletedPasses = _snapshot.CompletedPasses + 1 };
-                LogFailed(_logger, e, failures, delay);
+                if (_failing.Note("", e.Message) is { } line)
+                {
+                    LogFailed(_logger, line.IsNew ? e : null, e.Message, delay, line.Count);
+                }
+
                 pass?.SetResult(false);
             }
 
@@ -255,9 +262,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         public static Pause For(TimeSpan length, TimeProvider timeProvider) => new(length, timeProvider.GetTimestamp(), timeProvider);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Reconcile failed, the {Failures}. time in a row; trying again in {Delay}")]
-    private static partial void LogFailed(ILogger logger, Exception exception, int failures, TimeSpan delay);
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Reconcile failed: {Problem} Trying again in {Delay} and from then on ({Count} times since the last such line)")]
+    private static partial void LogFailed(ILogger logger, Exception? exception, string problem, TimeSpan delay, long count);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Reconcile succeeded again after {Failures} failures")]
-    private static partial void LogRecovered(ILogger logger, int failures);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Reconcile succeeded again after {Failures} failures in {Duration}")]
+    private static partial void LogRecovered(ILogger logger, long failures, TimeSpan duration);
 }

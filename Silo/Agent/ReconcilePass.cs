@@ -3,7 +3,6 @@ using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
@@ -25,7 +24,6 @@ internal sealed class ReconcilePass
     private readonly AnnouncementStore _store;
     private readonly DeliveryLedger _ledger;
     private readonly MeshMembers _members;
-    private readonly INodeRosterSource _roster;
     private readonly TimeProvider _timeProvider;
     private readonly SteadyClock _steady;
     private readonly DriftLog _drifts;
@@ -47,14 +45,13 @@ internal sealed class ReconcilePass
         AnnouncementStore store,
         DeliveryLedger ledger,
         MeshMembers members,
-        INodeRosterSource roster,
         IOptions<DeviceOptions> options,
         IOptions<RotationOptions> rotation,
         TimeProvider timeProvider,
         ILogger<ReconcilePass> logger)
     {
         (_links, _routes, _firewall, _paths) = (links, routes, firewall, new UnderlayPaths(links, watch));
-        (_ring, _store, _ledger, _members, _roster, _timeProvider) = (ring, store, ledger, members, roster, timeProvider);
+        (_ring, _store, _ledger, _members, _timeProvider) = (ring, store, ledger, members, timeProvider);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
         _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
@@ -185,7 +182,7 @@ internal sealed class ReconcilePass
     }
 
     private MeshView TakeView() =>
-        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _roster.Current, _store.IsSynced, _ring.IsSettled);
+        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _store.Roster, _store.IsSynced, _ring.IsSettled);
 
     private PathSources Sources(MeshView view, Dictionary<Slot, Device> devices, EquatableArray<Route> routes)
     {

@@ -54,6 +54,11 @@ internal static class StatusCommand
             Console.Out.WriteLine($"{node.NodeName}: {node.Problem}");
         }
 
+        foreach (var node in snapshot.Nodes.Where(node => node.Note is not null))
+        {
+            Console.Out.WriteLine($"NOTE: {node.NodeName}: {node.Note}");
+        }
+
         foreach (var line in snapshot.Nodes.SelectMany(RotationText.Notes))
         {
             Console.Out.WriteLine(line);

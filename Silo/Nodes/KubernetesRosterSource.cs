@@ -1,14 +1,17 @@
+using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>The roster that Kubernetes tells: what the watcher knows, without what the mesh does not act on.</summary>
 /// <remarks>
 /// An annotation changes with every key and a Node object with every heartbeat of its kubelet; neither is a change of the roster. A node
-/// without addresses or pod CIDRs is listed with its problem: it is a node, and its announcements are judged by what they hold.
+/// without addresses or pod CIDRs is listed with its problem: it is a node, and its keys go on.
 /// </remarks>
-internal sealed class KubernetesRosterSource(NodeWatcher watcher, AnnotationDifferences differences) : BackgroundService, INodeRosterSource
+internal sealed class KubernetesRosterSource(NodeWatcher watcher, IOptions<NodeOptions> node, AnnotationDifferences differences)
+    : BackgroundService, INodeRosterSource
 {
     /// <summary>How long an annotation may lag behind the announced key: the pause between two writes, the write and its watch event.</summary>
     private static readonly TimeSpan AnnotationGrace = TimeSpan.FromSeconds(30);
@@ -42,10 +45,10 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, AnnotationDiff
 
         if (known.Nodes.GetValueOrDefault(nodeName) is not { } node)
         {
-            return "has no node object";
+            return $"has no {known.Kind} object";
         }
 
-        var problems = node.Problems.Select(problem => "its node object " + problem).ToList();
+        var problems = node.Problems.Select(problem => $"its {node.Kind} object {problem}").ToList();
         if (misleading > AnnotationGrace && AnnotationDifferences.IsMisleading(node, announced))
         {
             var shown = PublicKey.TryParse(node.AnnotatedKey, out var key) ? key.ToShortString() : "no key at all";
@@ -56,9 +59,12 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, AnnotationDiff
         return problems.Count == 0 ? null : string.Join("; ", problems);
     }
 
-    /// <summary>The roster of what is known; null while it is not known completely. Pure.</summary>
-    public static NodeRoster? Project(WatchedNodes known) => known.IsSynced
-        ? NodeRoster.Of(known.Nodes.Values.Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs)))
+    /// <summary>
+    /// The roster of what is known; null while it is not known completely, and if it lacks the node that asks: a list without ourselves is not that of
+    /// our mesh, whatever kind of objects it has, and takes nobody away. Pure.
+    /// </summary>
+    public static NodeRoster? Project(WatchedNodes known, string localName) => known.IsSynced && known.Nodes.ContainsKey(localName)
+        ? NodeRoster.Of(known.Nodes.Values.Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs) { Kind = node.Kind, CreatedAt = node.CreatedAt }))
         : null;
 
     /// <inheritdoc/>
@@ -71,7 +77,7 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, AnnotationDiff
         {
             await foreach (var known in watcher.ChangesAsync(cancellationToken))
             {
-                if (Project(known) is { } next && !next.HasSameNodes(_current))
+                if (Project(known, node.Value.Name) is { } next && !next.HasSameNodes(_current))
                 {
                     _current = next;
                     Changed?.Invoke();

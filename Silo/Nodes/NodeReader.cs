@@ -1,4 +1,7 @@
 using System.Net;
+using System.Text.Json;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Clustering;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -8,8 +11,10 @@ internal static class NodeReader
     /// <summary>The annotation that carries a node's active public key, as Cilium names it.</summary>
     public const string PublicKeyAnnotation = "network.cilium.io/wg-pub-key";
 
-    /// <summary>Reads one object of either kind.</summary>
-    public static NodeRecord Read(NodeObject source)
+    /// <summary>Reads one object.</summary>
+    /// <param name="source">The object.</param>
+    /// <param name="kind">What it is: a Node or a CiliumNode.</param>
+    public static NodeRecord Read(NodeObject source, ApiResource kind)
     {
         List<string> problems = [];
         var addresses = Addresses(source, problems);
@@ -30,8 +35,16 @@ internal static class NodeReader
             addresses.ToEquatableArray(),
             prefixes.ToEquatableArray(),
             source.Metadata.Annotations?.GetValueOrDefault(PublicKeyAnnotation),
-            problems.ToEquatableArray());
+            problems.ToEquatableArray())
+        {
+            Kind = kind.Kind,
+            CreatedAt = CreatedAt(source.Metadata),
+        };
     }
+
+    private static DateTimeOffset? CreatedAt(ObjectMetadata metadata) =>
+        metadata.Others?.TryGetValue("creationTimestamp", out var text) == true && text.ValueKind == JsonValueKind.String && text.TryGetDateTimeOffset(out var time)
+            ? time : null;
 
     private static List<IPAddress> Addresses(NodeObject source, List<string> problems)
     {
@@ -67,13 +80,17 @@ internal static class NodeReader
         SortedSet<IPPrefix> prefixes = [];
         foreach (var text in texts)
         {
-            if (IPPrefix.TryParse(text, out var prefix))
+            if (!IPPrefix.TryParse(text, out var prefix))
             {
-                prefixes.Add(prefix);
+                problems.Add($"has a pod CIDR that is none: \"{text}\"");
+            }
+            else if (!PrefixArithmetic.IsPodCIDR(prefix))
+            {
+                problems.Add($"has a pod CIDR that is too wide for the pods of one node and is ignored: {prefix}");
             }
             else
             {
-                problems.Add($"has a pod CIDR that is none: \"{text}\"");
+                prefixes.Add(prefix);
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Orleans.WireGuard.Silo.Clustering;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -15,4 +16,11 @@ internal sealed record NodeRecord(
     EquatableArray<IPAddress> Addresses,
     EquatableArray<IPPrefix> PodCIDRs,
     string? AnnotatedKey,
-    EquatableArray<string> Problems);
+    EquatableArray<string> Problems)
+{
+    /// <summary>The kind of the object: <c>Node</c> or <c>CiliumNode</c>.</summary>
+    public string Kind { get; init; } = ApiResource.Nodes.Kind;
+
+    /// <summary>When the object was made.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+}

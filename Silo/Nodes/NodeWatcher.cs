@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 
@@ -17,15 +18,20 @@ internal sealed partial class NodeWatcher
 
     private readonly KubernetesApi _api;
     private readonly NodesOptions _options;
+    private readonly NodeSourceChoice _choice;
     private readonly TimeProvider _time;
     private readonly ILogger<NodeWatcher> _logger;
+    private readonly StateLog _failing;
     private readonly Lock _gate = new();
     private WatchedNodes _current = WatchedNodes.Unknown;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Makes a watcher; <see cref="RunAsync"/> starts it.</summary>
-    public NodeWatcher(KubernetesApi api, IOptions<NodesOptions> options, TimeProvider time, ILogger<NodeWatcher> logger)
+    public NodeWatcher(
+        KubernetesApi api, IOptions<NodesOptions> options, IOptions<NodeOptions> node, TimeProvider time, ILogger<NodeWatcher> logger)
     {
+        _choice = new NodeSourceChoice(api, options.Value, node.Value.Name, time);
+        _failing = new StateLog(time);
         _api = api;
         _options = options.Value;
         _time = time;
@@ -76,20 +82,29 @@ internal sealed partial class NodeWatcher
         {
             try
             {
-                Resource ??= await ChooseAsync(cancellationToken);
+                if (await _choice.ChooseAsync(Current, cancellationToken) is var chosen && chosen != Resource)
+                {
+                    (Resource, from) = (chosen, null);
+                    LogChosen(_logger, chosen.Kind);
+                }
+
                 if (from is null || _time.GetTimestamp() >= relistAt)
                 {
                     (var items, from) = await _api.ListAsync(Resource, string.Empty, NodesJson.Default.ResourceListNodeObject, cancellationToken);
                     relistAt = _time.GetTimestamp() + (long)(_options.RelistPeriod.TotalSeconds * (1 + (0.1 * _api.NextDouble())) * _time.TimestampFrequency);
-                    Publish(nodes => nodes.Replace(items.Select(NodeReader.Read)));
+                    Publish(nodes => nodes.Replace(items.Select(item => NodeReader.Read(item, chosen)), chosen.Kind));
                 }
 
                 var call = Watch(Resource, from, relistAt);
-                await foreach (var change in _api.WatchAsync(call, NodesJson.Default.WatchEventNodeObject, cancellationToken, () => Problem = null))
+                await foreach (var change in _api.WatchAsync(call, NodesJson.Default.WatchEventNodeObject, cancellationToken, NoteAnswered))
                 {
                     failures = 0;
                     from = change.Object?.Metadata.ResourceVersion ?? from;
-                    Apply(change);
+                    Apply(change, chosen);
+                    if (_choice.IsDue(Current))
+                    {
+                        break;
+                    }
                 }
             }
             catch (KubernetesApiException gone) when (gone.Failure is ApiFailure.Gone)
@@ -100,7 +115,15 @@ internal sealed partial class NodeWatcher
             catch (KubernetesApiException failure)
             {
                 Problem = failure.Message;
-                LogFailed(_logger, failures, failure);
+                if (failure.Failure == ApiFailure.MissingDefinition)
+                {
+                    _choice.Reconsider();
+                }
+
+                if (_failing.Note("", failure.Message) is { } line)
+                {
+                    LogFailed(_logger, failure.Message, line.Count, line.IsNew ? failure : null);
+                }
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -120,27 +143,16 @@ internal sealed partial class NodeWatcher
         }
     }
 
-    private async Task<ApiResource> ChooseAsync(CancellationToken cancellationToken)
+    private void NoteAnswered()
     {
-        if (_options.Source is NodeSource.Node or NodeSource.CiliumNode)
+        Problem = null;
+        if (_failing.End("") is { } end)
         {
-            return _options.Source == NodeSource.Node ? ApiResource.Nodes : ApiResource.CiliumNodes;
-        }
-
-        try
-        {
-            var probe = new ApiCall("list", ApiResource.CiliumNodes, null, null) { Query = "limit=1" };
-            await _api.SendAsync(probe, NodesJson.Default.ResourceListNodeObject, cancellationToken);
-            return ApiResource.CiliumNodes;
-        }
-        catch (KubernetesApiException missing) when (missing.Failure == ApiFailure.MissingDefinition)
-        {
-            LogNoCilium(_logger);
-            return ApiResource.Nodes;
+            LogFollowedAgain(_logger, end.Count, end.Duration);
         }
     }
 
-    private void Apply(WatchEvent<NodeObject> change)
+    private void Apply(WatchEvent<NodeObject> change, ApiResource resource)
     {
         if (change.Object is not { Metadata.Name: { } name } source)
         {
@@ -150,7 +162,7 @@ internal sealed partial class NodeWatcher
         switch (change.Type)
         {
             case "ADDED" or "MODIFIED":
-                Publish(nodes => nodes.With(NodeReader.Read(source)));
+                Publish(nodes => nodes.With(NodeReader.Read(source, resource)));
                 break;
             case "DELETED":
                 LogDeleted(_logger, name);
@@ -178,8 +190,8 @@ internal sealed partial class NodeWatcher
 
     private ApiCall Watch(ApiResource resource, string from, long relistAt)
     {
-        // The watch ends when the next list is due, or after 4 to 5 minutes.
-        var left = (int)((relistAt - _time.GetTimestamp()) / _time.TimestampFrequency);
+        // The watch ends when the next list or the next look at the other kind is due, or after 4 to 5 minutes.
+        var left = (int)Math.Min((relistAt - _time.GetTimestamp()) / _time.TimestampFrequency, _choice.DueIn(Current).TotalSeconds);
         var seconds = Math.Clamp(left, 1, 240 + (int)(60 * _api.NextDouble()));
         return new("watch", resource, null, null)
         {
@@ -187,14 +199,17 @@ internal sealed partial class NodeWatcher
         };
     }
 
-    [LoggerMessage(EventId = 5201, Level = LogLevel.Warning, Message = "Nodes cannot be followed, after {Failures} failures in a row; the mesh keeps what it knows")]
-    private static partial void LogFailed(ILogger logger, int failures, Exception failure);
+    [LoggerMessage(EventId = 5201, Level = LogLevel.Warning, Message = "Nodes cannot be followed: {Problem} The mesh keeps what it knows ({Count} times since the last such line)")]
+    private static partial void LogFailed(ILogger logger, string problem, long count, Exception? failure);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Nodes are followed again, after {Count} failures in {Duration}")]
+    private static partial void LogFollowedAgain(ILogger logger, long count, TimeSpan duration);
 
     [LoggerMessage(EventId = 5202, Level = LogLevel.Information, Message = "The watch of {Resource} was away too long to go on; listing anew")]
     private static partial void LogGone(ILogger logger, string resource);
 
-    [LoggerMessage(EventId = 5203, Level = LogLevel.Information, Message = "CiliumNode is not served here; nodes come from Node objects")]
-    private static partial void LogNoCilium(ILogger logger);
+    [LoggerMessage(EventId = 5203, Level = LogLevel.Information, Message = "Nodes come from {Kind} objects from now on")]
+    private static partial void LogChosen(ILogger logger, string kind);
 
     [LoggerMessage(EventId = 5204, Level = LogLevel.Information, Message = "Node {NodeName} was deleted")]
     private static partial void LogDeleted(ILogger logger, string nodeName);

@@ -78,6 +78,10 @@ internal static class StaticRoster
             try
             {
                 podCIDRs.Add(IPPrefix.Parse(text ?? ""));
+                if (!PrefixArithmetic.IsPodCIDR(podCIDRs[^1]))
+                {
+                    faults.Add($"{path}:PodCIDRs: {text} is too wide for the pods of one node; give the node's own range, such as 10.244.1.0/24.");
+                }
             }
             catch (FormatException e)
             {
@@ -85,7 +89,7 @@ internal static class StaticRoster
             }
         }
 
-        return new RosterNode(name, addresses.ToEquatableArray(), podCIDRs.Order().ToEquatableArray());
+        return new RosterNode(name, addresses.ToEquatableArray(), podCIDRs.Order().ToEquatableArray()) { Kind = "entry" };
     }
 
     private static string Names(IEnumerable<string> names)

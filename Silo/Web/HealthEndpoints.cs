@@ -32,9 +32,7 @@ internal static class HealthEndpoints
         app.MapHealthChecks("/readyz", new()
         {
             Predicate = check => check.Tags.Contains(ReadyTag),
-            ResponseWriter = static (context, report) => context.Response.WriteAsync(report.Status == HealthStatus.Healthy
-                ? "ready\n"
-                : string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy).Select(entry => entry.Description + "\n"))),
+            ResponseWriter = static (context, report) => context.Response.WriteAsync(Health.Describe(report)),
         });
         if (app.Services.GetRequiredService<IOptions<DashboardPageOptions>>().Value.Enabled)
         {
@@ -51,8 +49,7 @@ internal sealed class ReadyCheck(IMeshAgent agent, DeliveryLedger ledger) : IHea
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var problem = agent.Snapshot.Problem ?? (ledger.Announcement is null ? "has not announced its key yet" : null);
-        return Task.FromResult(Health.Of(problem));
+        return Task.FromResult(Health.Of(agent.Snapshot.Problem ?? ledger.Problem));
     }
 }
 
@@ -66,15 +63,18 @@ internal sealed class ClusteringCheck(IServiceProvider services) : IHealthCheck
 }
 
 /// <summary>Ready: the list of nodes is followed, and has nothing to complain about this node.</summary>
-internal sealed class NodesCheck(INodeRosterSource roster, DeliveryLedger ledger, ILocalSiloDetails silo, IServiceProvider services) : IHealthCheck
+/// <remarks>What another node's object claims of this one's addresses is told, and makes this node no less ready.</remarks>
+internal sealed class NodesCheck(
+    INodeRosterSource roster, AnnouncementStore store, DeliveryLedger ledger, ILocalSiloDetails silo, IServiceProvider services) : IHealthCheck
 {
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
             : roster.FindProblem(silo.Name, ledger.Announcement) is { } own ? $"nodes: {silo.Name} {own}"
+            : RosterRemarks.FindProblem(store.Roster, silo.Name) is { } loss ? $"nodes: {loss}"
             : null;
-        return Task.FromResult(Health.Of(problem));
+        return Task.FromResult(Health.Of(problem, RosterRemarks.FindNote(store.Roster, silo.Name) is { } note ? $"nodes: {note}" : null));
     }
 }
 
@@ -89,6 +89,11 @@ internal sealed class ClockCheck(IServiceProvider services) : IHealthCheck
 /// <summary>A problem as a result.</summary>
 internal static class Health
 {
-    /// <summary>Healthy if there is no problem.</summary>
-    public static HealthCheckResult Of(string? problem) => problem is null ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(problem);
+    /// <summary>Unhealthy with a problem, degraded with a note, healthy with neither.</summary>
+    public static HealthCheckResult Of(string? problem, string? note = null) => problem is not null ? HealthCheckResult.Unhealthy(problem)
+        : note is not null ? HealthCheckResult.Degraded(note) : HealthCheckResult.Healthy();
+
+    /// <summary>What a probe reads: <c>ready</c> unless there is a problem, then a line for each problem and note.</summary>
+    public static string Describe(HealthReport report) => (report.Status == HealthStatus.Unhealthy ? "" : "ready\n")
+        + string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy).Select(entry => entry.Description + "\n"));
 }

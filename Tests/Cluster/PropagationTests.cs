@@ -134,13 +134,15 @@ public sealed class PropagationTests(ITestOutputHelper output)
         await Send(mesh, forger.Sign(genuine with { Sequence = newer, Slots = [genuine.Slots[0] with { PublicKey = default }] }), AnnouncementOutcome.ZeroKey);
         await Send(mesh, forger.Sign(genuine with { Sequence = newer, Slots = other.Slots }), AnnouncementOutcome.KeyOfAnotherNode);
         await Send(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = other.AllowedIPs }), AnnouncementOutcome.OverlappingAllowedIPs);
+        await Send(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = [IPPrefix.Parse("8.0.0.0/8")] }), AnnouncementOutcome.NotInRoster);
         await Send(mesh, genuine with { Sequence = newer }, AnnouncementOutcome.BadSignature);
         await Send(mesh, forger.Sign(genuine with { NodeName = "node-of-nobody" }), AnnouncementOutcome.UnknownNode);
         await Send(mesh, forger.Sign(genuine with { Endpoints = [] }), AnnouncementOutcome.Malformed);
 
         Assert.Equal(before, mesh.HeldKeys("node-2", "node-1"));
         var status = await mesh.Node("node-2").GetStatus(Token);
-        Assert.Equal(7, status.Refusals.Count);
+        Assert.Equal(8, status.Refusals.Count);
+        Assert.DoesNotContain(mesh.Devices("node-2").Peek("cilium_wg0")!.Peers, peer => peer.AllowedIPs.Contains(IPPrefix.Parse("8.0.0.0/8")));
         Assert.All(status.Refusals, refusal => Assert.Equal(1, refusal.Count));
         Assert.All(status.Refusals, refusal => Assert.NotEmpty(refusal.LastDetail));
     }
@@ -325,7 +327,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
                 new SlotAnnouncement(Slot.Zero, TestMesh.Key(90), new Epoch(1), TestMesh.ListenPort),
                 new SlotAnnouncement(Slot.One, TestMesh.Key(91 << 24), new Epoch(1), TestMesh.ListenPort + 1),
             ],
-            AllowedIPs = [FakeRosterSource.Node(9).PodCIDRs[0]],
+            Endpoints = FakeRosterSource.Node(9).Addresses,
+            AllowedIPs = FakeRosterSource.Node(9).PodCIDRs,
         });
     }
 

@@ -48,8 +48,8 @@ internal sealed class AgentHarness : IAsyncDisposable
         _watchdog.CancelAfter(Patience);
         Devices = new FakeWireGuardClient(Links);
         Roster.Set(TestMesh.Roster([1, .. others]));
-        Store = new AnnouncementStore(Roster, Time);
-        var membership = new FakeMembership([1, .. others]);
+        var members = new FakeMembership([1, .. others]).Members;
+        Store = new AnnouncementStore(Roster, members, Time);
         Pass = new ReconcilePass(
             Devices,
             Links,
@@ -59,8 +59,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             Ring,
             Store,
             Ledger,
-            new MeshMembers(membership, membership),
-            Roster,
+            members,
             Options.Create(DeviceOptions),
             Options.Create(new RotationOptions { Slots = slots }),
             Time,

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -28,6 +29,9 @@ internal sealed class FakeMembership(params int[] nodes) : IClusterMembershipSer
 
     /// <inheritdoc/>
     public SiloAddress GatewayAddress => SiloAddress;
+
+    /// <summary>The others as the product sees them.</summary>
+    public MeshMembers Members => new(this, this);
 
     /// <summary>The address of a node's silo.</summary>
     public static SiloAddress Silo(int node) => SiloAddress.New(new IPEndPoint(TestMesh.Address(node), 11111), 1);

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Timers;
 using Orleans.WireGuard.Grains;
@@ -23,15 +23,14 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     public NodeGrainHarness(params int[] active)
     {
         var membership = new FakeMembership([1, .. active]);
-        var members = new MeshMembers(membership, membership);
-        var roster = new FakeRosterSource(0);
-        roster.Set(TestMesh.Roster(1, 2, 3));
-        Store = new AnnouncementStore(roster, Time);
+        var members = membership.Members;
+        Roster.Set(TestMesh.Roster(1, 2, 3));
+        Store = new AnnouncementStore(Roster, members, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         Grain = UnhostedGrain.SetUp(
             new NodeGrain(
-                membership, Ring, _identity, Store, Ledger, members, roster, this, Stub.Of<IPeerServiceClient>((_, _) => null),
-                new MeshClock(Time), Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, NullLogger<NodeGrain>.Instance),
+                membership, Ring, _identity, Store, Ledger, members, this, Stub.Of<IPeerServiceClient>((_, _) => null),
+                new MeshClock(Time), Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
             membership.Name,
             this,
             Stub.Of<IGrainFactory>((_, _) => peer));
@@ -43,6 +42,12 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
 
     /// <summary>The clock.</summary>
     public WaitableTimeProvider Time { get; } = new(TestMesh.Start);
+
+    /// <summary>Who the nodes are.</summary>
+    public FakeRosterSource Roster { get; } = new(0);
+
+    /// <summary>What it logs.</summary>
+    public LogRecorder Logs { get; } = new();
 
     /// <summary>The node's keys.</summary>
     public KeyRing Ring { get; } = new();

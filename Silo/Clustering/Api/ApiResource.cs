@@ -17,11 +17,20 @@ internal sealed record ApiResource(string Group, string Version, string Plural, 
         "coordination.k8s.io", "v1", "leases", true, "use Kubernetes 1.14 or newer");
 
     /// <summary>The machines of the cluster.</summary>
-    public static ApiResource Nodes { get; } = new(string.Empty, "v1", "nodes", false, "check the address of the API server");
+    public static ApiResource Nodes { get; } = new(string.Empty, "v1", "nodes", false, "check the address of the API server")
+    {
+        Kind = "Node",
+    };
 
     /// <summary>Cilium's view of the machines, with the pod CIDRs it allocated.</summary>
     public static ApiResource CiliumNodes { get; } = new(
-        "cilium.io", "v2", "ciliumnodes", false, "install Cilium, or set Nodes:Source to Node");
+        "cilium.io", "v2", "ciliumnodes", false, "install Cilium, or set Nodes:Source to Node")
+    {
+        Kind = "CiliumNode",
+    };
+
+    /// <summary>What one object is called in messages.</summary>
+    public string Kind { get; private init; } = Plural;
 
     /// <summary><c>leases.coordination.k8s.io</c>, as the API server writes it in messages.</summary>
     public string FullName => Group.Length == 0 ? Plural : $"{Plural}.{Group}";

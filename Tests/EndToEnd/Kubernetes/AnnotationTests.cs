@@ -29,7 +29,8 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         var file = cluster.WriteToken(forbidden);
         var (log, time) = (new LogRecorder(), new WaitableTimeProvider(TestMesh.Start));
         var watcher = new NodeWatcher(
-            cluster.CreateApi(), Options.Create(new NodesOptions { Source = NodeSource.Node }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
+            cluster.CreateApi(), Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(new NodeOptions { Name = _node }),
+            TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(log));
         var publisher = new AnnotationPublisher(
             cluster.CreateApi(tokenFile: file), watcher, Options.Create(new NodesOptions()), time, factory.CreateLogger<AnnotationPublisher>());
@@ -121,12 +122,13 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         });
         var (time, roster, ledger) = (new SettableTime(), new FakeRosterSource(0), new DeliveryLedger());
         roster.Set(TestMesh.Roster(1));
-        var store = new AnnouncementStore(roster, time);
+        var store = new AnnouncementStore(roster, new FakeMembership(1).Members, time);
         var differences = new AnnotationDifferences(time);
         var options = Options.Create(new NodesOptions { Source = NodeSource.Node });
-        var watcher = new NodeWatcher(cluster.CreateApi(), options, TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
+        var node = Options.Create(new NodeOptions { Name = "node-1" });
+        var watcher = new NodeWatcher(cluster.CreateApi(), options, node, TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
         var publisher = new AnnotationPublisher(cluster.CreateApi(), watcher, options, TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
-        using var source = new KubernetesRosterSource(watcher, differences);
+        using var source = new KubernetesRosterSource(watcher, node, differences);
         using var follower = new AnnotationFollower(publisher, differences, watcher, ledger, store, new FakeMembership(1));
         await follower.StartAsync(Token);
         await source.StartAsync(Token);

@@ -91,6 +91,17 @@ public sealed class KubernetesMesh : IAsyncLifetime
             : new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = address }) },
     });
 
+    /// <summary>Makes the node's object with other addresses.</summary>
+    internal Task CreateNodeAsync(NodePlan node, IEnumerable<string> addresses) => Cluster.PostAsync("api/v1/nodes", new JsonObject
+    {
+        ["metadata"] = new JsonObject { ["name"] = node.Name },
+        ["spec"] = new JsonObject { ["podCIDR"] = node.PodCIDR.ToString(), ["podCIDRs"] = new JsonArray(node.PodCIDR.ToString()) },
+        ["status"] = new JsonObject
+        {
+            ["addresses"] = new JsonArray([.. addresses.Select(address => new JsonObject { ["type"] = "InternalIP", ["address"] = address })]),
+        },
+    });
+
     /// <summary>The node's annotation; null if there is none.</summary>
     internal async Task<string?> AnnotationAsync(NodePlan node)
     {

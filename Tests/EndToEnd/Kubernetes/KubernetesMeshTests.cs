@@ -10,7 +10,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>The mesh as a cluster runs it, on real packets: nodes come and go, and the API server is away.</summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
-public sealed class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<KubernetesMesh>
+public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<KubernetesMesh>
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
@@ -89,7 +89,7 @@ public sealed class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<Kub
         await kube.Cluster.SendAsync(HttpMethod.Delete, $"api/v1/nodes/{last.Name}");
         await UntilAsync(async () => await PeersAsync(first) == 1, $"{first.Name} to remove the peer of {last.Name}");
         await UntilAsync(
-            async () => (await kube.StatusAsync(first)).Nodes[last.Name].Problem?.Contains("has no node object", StringComparison.Ordinal) == true,
+            async () => (await kube.StatusAsync(first)).Nodes[last.Name].Problem?.Contains("has no Node object", StringComparison.Ordinal) == true,
             "status to say why");
         await kube.CreateNodeAsync(last);
         await UntilAsync(async () => await PeersAsync(first) == 2, $"{first.Name} to have a peer for {last.Name} again");
@@ -163,7 +163,7 @@ public sealed class KubernetesMeshTests(KubernetesMesh kube) : IClassFixture<Kub
         await kube.Mesh.RunAsync(last, Token, "ip", "address", "add", OtherAddress + "/24", "dev", "eth0");
 
         await RemakeAsync(null, null);
-        await UntilAsync(async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains("its node object has no InternalIP", StringComparison.Ordinal), "readiness to name what the object lacks");
+        await UntilAsync(async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains("its Node object has no InternalIP", StringComparison.Ordinal), "readiness to name what the object lacks");
         var reason = (await kube.Mesh.AskReadyAsync(last, Token)).Reason;
         Say(reason);
         Assert.Contains("has no pod CIDR", reason, StringComparison.Ordinal);

@@ -98,7 +98,7 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
     }
 
     [Fact]
-    public async Task Run_Auto_TakesCiliumNodesWhereTheyAreServed()
+    public async Task Run_Auto_TakesCiliumNodesWhereOneIsThisNodeAndDecidesAgain()
     {
         Assert.SkipWhen(cluster.IsReal, "would install Cilium's definition into a shared cluster");
         await using var plain = Start(NodeSource.Auto);
@@ -108,12 +108,28 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         await using var other = new ApiCluster();
         await other.InitializeAsync();
         await other.PostAsync("apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(CiliumNodeDefinition)!.AsObject());
+        foreach (var name in (string[])["a", "b"])
+        {
+            await other.PostAsync("api/v1/nodes", JsonNode.Parse("""
+                {"metadata":{"name":"NAME"},"spec":{"podCIDR":"10.2.0.0/24"},"status":{"addresses":[{"type":"InternalIP","address":"10.240.0.4"}]}}
+                """.Replace("NAME", name, StringComparison.Ordinal))!.AsObject());
+        }
+
+        // Served, and no object of ours: what an uninstall leaves, and what there is before Cilium has begun.
+        await using var run = Start(NodeSource.Auto, other);
+        await run.UntilAsync(roster => roster.Kind == "Node" && roster.Nodes.Count == 2);
+
         await other.PostAsync("apis/cilium.io/v2/ciliumnodes", JsonNode.Parse("""
             {"metadata":{"name":"a"},"spec":{"addresses":[{"type":"InternalIP","ip":"10.240.0.4"}],"ipam":{"podCIDRs":["10.1.0.0/24"]}}}
             """)!.AsObject());
-        await using var run = Start(NodeSource.Auto, other);
-        await run.UntilAsync(roster => roster.Nodes.TryGetValue("a", out var node) && node.Problems.Count == 0);
-        Assert.Equal("ciliumnodes", run.Watcher.Resource!.Plural);
+        await run.UntilAsync(roster => roster.Kind == "CiliumNode");
+
+        // The other one has none yet, and stays meanwhile.
+        Assert.Equal(["CiliumNode", "Node"], run.Watcher.Current.Nodes.Values.Select(node => node.Kind));
+        Assert.Equal([IPPrefix.Parse("10.1.0.0/24")], run.Watcher.Current.Nodes["a"].PodCIDRs);
+        await other.SendAsync(HttpMethod.Delete, "apis/cilium.io/v2/ciliumnodes/a");
+        await run.UntilAsync(roster => roster.Kind == "Node" && roster.Nodes.Count == 2);
+        Assert.Equal("nodes", run.Watcher.Resource!.Plural);
     }
 
     [Fact]
@@ -245,7 +261,8 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
             roster.Nodes.TryGetValue("a", out var node) && node.PodCIDRs.Select(prefix => prefix.ToString()).SequenceEqual(prefixes);
     }
 
-    private const string CiliumNodeDefinition = """
+    /// <summary>Cilium's definition of CiliumNode, without its schema.</summary>
+    internal const string CiliumNodeDefinition = """
         {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"ciliumnodes.cilium.io"},
          "spec":{"group":"cilium.io","scope":"Cluster","names":{"kind":"CiliumNode","plural":"ciliumnodes","singular":"ciliumnode"},
           "versions":[{"name":"v2","served":true,"storage":true,"subresources":{"status":{}},
@@ -283,7 +300,8 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
     private Run Start(NodeSource source, ApiCluster? on = null, string? tokenFile = null)
     {
         var options = Options.Create(new NodesOptions { Source = source });
-        return new(new NodeWatcher((on ?? cluster).CreateApi(tokenFile: tokenFile), options, TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
+        return new(new NodeWatcher(
+            (on ?? cluster).CreateApi(tokenFile: tokenFile), options, Options.Create(new NodeOptions { Name = "a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
     }
 
     private sealed class Run : IAsyncDisposable

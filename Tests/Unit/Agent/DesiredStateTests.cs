@@ -126,6 +126,37 @@ public sealed class DesiredStateTests
     public void BuildDevice_PeerWithOurOwnPrefix_Goes() =>
         Assert.Empty(Build(View(TestMesh.Roster(1, 2), true), Observed(Peer(9) with { AllowedIPs = [TestMesh.PodCIDR(1)] })).Peers);
 
+    // Accepted once, and then the roster changed: what it does not explain is not sent to the peer, and its keys go on.
+    [Fact]
+    public void BuildDeviceAndRoutes_PrefixThatTheRosterDoesNotExplain_IsNotRouted()
+    {
+        var announcement = TestMesh.Announce(2) with { AllowedIPs = [IPPrefix.Parse("8.0.0.0/8"), TestMesh.PodCIDR(2)] };
+        var view = View(TestMesh.Roster(1, 2), true, announcement);
+        Assert.Equal([TestMesh.PodCIDR(2)], Assert.Single(Build(view).Peers).AllowedIPs);
+        Assert.Equal([new Route(TestMesh.PodCIDR(2), "cilium_wg0")], Routes(view, new() { [TestMesh.Name(2)] = "cilium_wg0" }, []));
+
+        var shrunk = NodeRoster.Of([TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { PodCIDRs = [IPPrefix.Parse("10.0.2.64/26")] }]);
+        Assert.Equal([IPPrefix.Parse("10.0.2.64/26")], Assert.Single(Build(View(shrunk, true, announcement)).Peers).AllowedIPs);
+        var bare = NodeRoster.Of([TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { PodCIDRs = [] }]);
+        var peer = Assert.Single(Build(View(bare, true, announcement)).Peers);
+        Assert.Equal((TestMesh.Key(2), 0), (peer.PublicKey, peer.AllowedIPs.Count));
+
+        // Until the roster is known nothing better is.
+        Assert.Equal(announcement.AllowedIPs, Assert.Single(Build(View(null, true, announcement)).Peers).AllowedIPs);
+    }
+
+    // Cilium's definition without an object of ours, say: such a list is not that of our mesh.
+    [Theory]
+    [InlineData()]
+    [InlineData(2)]
+    [InlineData(9)]
+    public void BuildDevice_RosterWithoutThisNode_RemovesNobody(params int[] listed)
+    {
+        var view = View(TestMesh.Roster(listed), true, TestMesh.Announce(2), TestMesh.Announce(3));
+        Assert.False(view.MayRemove);
+        Assert.Equal([TestMesh.Key(2), TestMesh.Key(3), TestMesh.Key(4)], Keys(Build(view, Observed(Peer(4)))));
+    }
+
     [Fact]
     public void BuildRoutes_Peers_AreTheirPrefixesInOrder() => Assert.Equal(
         [new Route(TestMesh.PodCIDR(2), "cilium_wg0"), new Route(TestMesh.PodCIDR(3), "cilium_wg0")],

@@ -17,9 +17,8 @@ public sealed class AnnouncementIndexTests : IDisposable
         Gen.Int[1, Nodes], Gen.Int[1, 2 * Nodes].Array[1, Slot.Count].Where(keys => keys.Distinct().Count() == keys.Length), MeshGen.CloseByPrefix.Array[0, 2], Gen.Int[0, 9],
         (node, keys, prefixes, chance) => new Offer(node, keys, prefixes, IsForgotten: chance == 0));
 
-    // Overlaps among themselves are possible: a source in Kubernetes gives what it reads.
-    private static readonly Gen<NodeRoster> Rosters = MeshGen.CloseByPrefix.Array[0, 1].Array[Nodes].Select(cidrs => NodeRoster.Of(
-        cidrs.Select((prefixes, index) => TestMesh.RosterNode(index + 1) with { PodCIDRs = [.. prefixes.Order()] })));
+    private static readonly Gen<NodeRoster> Rosters = MeshGen.CloseByPrefix.Array[0, 2].Array[Nodes].Select(cidrs => RosterShares.Divide(
+        NodeRoster.Of(cidrs.Select((prefixes, index) => TestMesh.RosterNode(index + 1) with { PodCIDRs = [.. prefixes.Order()] })), _ => NodePresence.Absent));
 
     private readonly Identity _identity = new();
 
@@ -55,7 +54,7 @@ public sealed class AnnouncementIndexTests : IDisposable
 
     private static Gen<(IPPrefix Prefix, string NodeName)> Entry => Gen.Select(MeshGen.CloseByPrefix, Gen.Int[1, 3], (prefix, node) => (prefix, TestMesh.Name(node)));
 
-    // Which of several conflicts is told is up to the rules, but one of keys comes before one of prefixes, and the roster comes last.
+    // Which of several conflicts is told is up to the rules, but one of keys comes before one of prefixes. With a roster it alone says whose an address is.
     private static List<(AnnouncementOutcome Outcome, string Detail)> FindConflicts(
         PeerAnnouncement announcement, ImmutableDictionary<string, PeerAnnouncement> held, NodeRoster? roster)
     {
@@ -67,7 +66,7 @@ public sealed class AnnouncementIndexTests : IDisposable
             where slot.PublicKey == otherSlot.PublicKey
             select (AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{other.NodeName}'");
         var prefixes =
-            from other in others
+            from other in roster is null ? others : []
             from otherPrefix in other.AllowedIPs
             from prefix in announcement.AllowedIPs
             where prefix.Overlaps(otherPrefix)
@@ -79,8 +78,16 @@ public sealed class AnnouncementIndexTests : IDisposable
             from prefix in announcement.AllowedIPs
             where prefix.Overlaps(cidr)
             select (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{node.NodeName}' in the roster");
-        return new[] { keys, prefixes, cidrs }.Select(Enumerable.ToList).FirstOrDefault(conflicts => conflicts.Count > 0) ?? [];
+        var own = roster?.Find(announcement.NodeName)!.PodCIDRs;
+        var unexplained =
+            from prefix in announcement.AllowedIPs
+            where own is { } known && !known.Any(cidr => cidr.Contains(prefix))
+            where !cidrs.Any(conflict => conflict.Item2.StartsWith($"{prefix} ", StringComparison.Ordinal))
+            select (AnnouncementOutcome.NotInRoster, $"{prefix} is no part of the pod CIDRs that '{announcement.NodeName}' has: {Tell(own!.Value)}");
+        return new[] { keys, prefixes, cidrs.Concat(unexplained) }.Select(Enumerable.ToList).FirstOrDefault(conflicts => conflicts.Count > 0) ?? [];
     }
+
+    private static string Tell(EquatableArray<IPPrefix> cidrs) => cidrs.Count == 0 ? "none" : string.Join(", ", cidrs.Take(4)) + (cidrs.Count > 4 ? " and more" : "");
 
     private PeerAnnouncement Sign(Offer offer, int revision) => _identity.Sign(TestMesh.Announce(offer.Node, revision: revision) with
     {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Reflection;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
@@ -90,18 +91,55 @@ public sealed class AnnouncementRulesTests : IDisposable
         Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, AnnouncementIndex.Empty, null, Now).Outcome);
     }
 
+    // What nobody has is not free to take: pods' packets to the internet would go to whoever announces it.
+    [Theory]
+    [InlineData("8.0.0.0/8")]
+    [InlineData("10.0.0.0/30")]
+    [InlineData("fd00::/64")]
+    public void Judge_PrefixThatTheRosterDoesNotGiveToIt_IsNotInRoster(string prefix) => AssertRefused(
+        AnnouncementOutcome.NotInRoster, prefix, Signed(TestMesh.Announce(3) with { AllowedIPs = [TestMesh.PodCIDR(3), IPPrefix.Parse(prefix)] }));
+
+    [Fact]
+    public void Judge_EndpointThatIsNoAddressOfItsNode_IsNotInRoster()
+    {
+        var elsewhere = Signed(TestMesh.Announce(3) with { Endpoints = [TestMesh.Address(3), TestMesh.Address(2)] });
+        AssertRefused(AnnouncementOutcome.NotInRoster, "192.168.0.2", elsewhere);
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(elsewhere, _held, null, Now).Outcome);
+    }
+
+    [Fact]
+    public void Judge_PartOfItsPodCIDR_IsHeld() => Assert.Equal(
+        AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse("10.0.3.64/26")] })).Outcome);
+
+    // A pod CIDR that went to another node: what its former owner still announces does not stand in the way.
+    [Fact]
+    public void Judge_PodCIDRThatTheRosterGivesToItNow_IsHeldAlthoughAnotherOneAnnouncedIt()
+    {
+        var moved = new RosterIndex(NodeRoster.Of(
+            [TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { PodCIDRs = [] }, TestMesh.RosterNode(3) with { PodCIDRs = [TestMesh.PodCIDR(2)] }]));
+        var heir = Signed(TestMesh.Announce(3) with { AllowedIPs = [TestMesh.PodCIDR(2)] });
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(heir, _held, moved, Now).Outcome);
+        Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, AnnouncementRules.Judge(heir, _held, null, Now).Outcome);
+    }
+
     [Fact]
     public void Judge_ItsOwnFormerKeyAndPrefix_IsHeld() => Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(1, revision: 6))).Outcome);
 
     [Fact]
     public void Judge_ManyEndpointsAndPrefixes_AreHeldUpToTheLimit()
     {
+        var wide = TestMesh.RosterNode(3) with
+        {
+            Addresses = [.. Enumerable.Range(1, PeerAnnouncement.MaxEndpoints).Select(TestMesh.Address)],
+            PodCIDRs = [IPPrefix.Parse("10.3.0.0/16"), IPPrefix.Parse("10.4.0.0/16")],
+        };
+        var roster = new RosterIndex(NodeRoster.Of([TestMesh.RosterNode(1), TestMesh.RosterNode(2), wide]));
         var many = TestMesh.Announce(3) with
         {
             Endpoints = [.. Enumerable.Range(1, PeerAnnouncement.MaxEndpoints).Select(TestMesh.Address)],
             AllowedIPs = [.. Enumerable.Range(1000, PeerAnnouncement.MaxAllowedIPs).Select(TestMesh.PodCIDR)],
         };
-        Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(many)).Outcome);
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(Signed(many), _held, roster, Now).Outcome);
         AssertRefused(AnnouncementOutcome.Malformed, "came 9", Signed(many with { Endpoints = [.. many.Endpoints, TestMesh.Address(9)] }));
         AssertRefused(AnnouncementOutcome.Malformed, "came 257", Signed(many with { AllowedIPs = [.. many.AllowedIPs, TestMesh.PodCIDR(999)] }));
     }
@@ -198,7 +236,13 @@ public sealed class AnnouncementRulesTests : IDisposable
 
         announcement = announcement with { Sequence = new AnnouncementSequence(new Epoch(1), 6) };
         AssertRefused(AnnouncementOutcome.KeyOfAnotherNode, "'node-2'", Signed(announcement));
-        AssertRefused(AnnouncementOutcome.OverlappingAllowedIPs, "'node-2'", Signed(announcement with { Slots = [NewSlot(0, 1)] }));
+
+        announcement = announcement with { Slots = [NewSlot(0, 1)] };
+        AssertRefused(AnnouncementOutcome.OverlappingAllowedIPs, "'node-2'", Signed(announcement));
+
+        announcement = announcement with { AllowedIPs = [TestMesh.PodCIDR(1), TestMesh.PodCIDR(9)] };
+        AssertRefused(AnnouncementOutcome.NotInRoster, "10.0.9.0/24", Signed(announcement));
+        AssertRefused(AnnouncementOutcome.NotInRoster, "192.168.0.4", Signed(announcement with { AllowedIPs = [TestMesh.PodCIDR(1)] }));
     }
 
     private static T WithField<T>(T value, string name, object content)

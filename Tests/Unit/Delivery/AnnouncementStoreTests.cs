@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
@@ -16,7 +17,7 @@ public sealed class AnnouncementStoreTests : IDisposable
     public AnnouncementStoreTests()
     {
         _roster.Set(TestMesh.Roster(1, 2, 3));
-        _store = new AnnouncementStore(_roster, _time);
+        _store = new AnnouncementStore(_roster, new FakeMembership(1).Members, _time);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(1, revision: 5)).Outcome);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(2, revision: 5)).Outcome);
     }
@@ -74,11 +75,19 @@ public sealed class AnnouncementStoreTests : IDisposable
     [Fact]
     public void ForgetAbsent_NodeLeft_FreesItsKeyAndPrefix()
     {
-        _roster.Set(TestMesh.Roster(1, 3));
+        _roster.Set(NodeRoster.Of([TestMesh.RosterNode(1), TestMesh.RosterNode(3) with { PodCIDRs = [TestMesh.PodCIDR(2)] }]));
         _store.ForgetAbsent(_roster.Current!);
         Assert.Equal([TestMesh.Name(1)], _store.Announcements.Keys);
         var heir = _identity.Sign(TestMesh.Announce(3, TestMesh.Key(2)) with { AllowedIPs = [TestMesh.PodCIDR(2)] });
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(heir).Outcome);
+    }
+
+    [Fact]
+    public void ForgetAbsent_RosterWithoutThisNode_ForgetsNobody()
+    {
+        _store.ForgetAbsent(TestMesh.Roster(3));
+        _store.ForgetAbsent(TestMesh.Roster());
+        Assert.Equal(2, _store.Announcements.Count);
     }
 
     [Fact]

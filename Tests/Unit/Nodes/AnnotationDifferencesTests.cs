@@ -62,7 +62,7 @@ public sealed class AnnotationDifferencesTests
     private string? Problem(PublicKey annotated, PublicKey active)
     {
         var (node, announced) = (Node(annotated), TestMesh.Announce(1, active) with { IssuedAt = _time.GetUtcNow() });
-        return KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([node]), "a", announced, _differences.Note("a", node, announced));
+        return KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([node], "Node"), "a", announced, _differences.Note("a", node, announced));
     }
 
     private static PublicKey Key(int epoch) => TestMesh.Key(1 + epoch);

@@ -12,29 +12,37 @@ public sealed class KubernetesRosterSourceTests
     [Fact]
     public void Project_NotListedCompletely_IsUnknown()
     {
-        Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown));
-        Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.With(Node("a"))));
-        Assert.Empty(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([]))!.Nodes);
+        Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown, "a"));
+        Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.With(Node("a")), "a"));
     }
 
     [Fact]
     public void Project_NodeWithoutAddressesAndCIDRs_IsListed()
     {
-        var known = WatchedNodes.Unknown.Replace([Node("a"), Bare("b")]);
-        Assert.Equal(["a", "b"], KubernetesRosterSource.Project(known)!.Nodes.Keys);
-        Assert.Equal("its node object has no pod CIDR", KubernetesRosterSource.FindProblem(known, "b", null, TimeSpan.Zero));
+        var known = WatchedNodes.Unknown.Replace([Node("a"), Bare("b")], "Node");
+        Assert.Equal(["a", "b"], KubernetesRosterSource.Project(known, "a")!.Nodes.Keys);
+        Assert.Equal("its Node object has no pod CIDR", KubernetesRosterSource.FindProblem(known, "b", null, TimeSpan.Zero));
         Assert.Null(KubernetesRosterSource.FindProblem(known, "a", null, TimeSpan.Zero));
-        Assert.Equal("has no node object", KubernetesRosterSource.FindProblem(known, "c", null, TimeSpan.Zero));
+        Assert.Equal("has no Node object", KubernetesRosterSource.FindProblem(known, "c", null, TimeSpan.Zero));
         Assert.Null(KubernetesRosterSource.FindProblem(WatchedNodes.Unknown, "c", null, TimeSpan.Zero));
+    }
+
+    // Cilium's definition without an object of ours, as an uninstall leaves it, or an object deleted: whatever it says, it is not our mesh.
+    [Fact]
+    public void Project_ListWithoutThisNode_IsNotBelieved()
+    {
+        Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([], "CiliumNode"), "a"));
+        Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("b")], "Node"), "a"));
+        Assert.Equal("has no CiliumNode object", KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([], "CiliumNode"), "a", null, TimeSpan.Zero));
     }
 
     [Fact]
     public void HasSameNodes_AnnotationOrObjectChanged_IsTheSameRoster()
     {
-        var roster = KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a")]))!;
-        Assert.True(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = "k", Uid = "2" }]))));
-        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { Addresses = [IPAddress.Loopback] }]))));
-        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a"), Node("b")]))));
+        var roster = KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a")], "Node"), "a")!;
+        Assert.True(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = "k", Uid = "2" }], "Node"), "a")));
+        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { Addresses = [IPAddress.Loopback] }], "Node"), "a")));
+        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a"), Node("b")], "Node"), "a")));
         Assert.False(roster.HasSameNodes(null));
     }
 
@@ -51,7 +59,7 @@ public sealed class KubernetesRosterSourceTests
             Problem("forged", TimeSpan.FromSeconds(31)));
 
         string? Problem(string? annotated, TimeSpan misleading) =>
-            KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }]), "a", announced, misleading);
+            KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }], "Node"), "a", announced, misleading);
     }
 
     // A key that is kept serves the later epoch and carries the traffic; the one made last waits for its turn.
@@ -70,7 +78,7 @@ public sealed class KubernetesRosterSourceTests
         Assert.Contains($"not the announced {TestMesh.Key(1).ToShortString()}", Problem(TestMesh.Key(2)), StringComparison.Ordinal);
 
         string? Problem(PublicKey annotated) => KubernetesRosterSource.FindProblem(
-            WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated.ToString() }]), "a", announced, TimeSpan.FromHours(1));
+            WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated.ToString() }], "Node"), "a", announced, TimeSpan.FromHours(1));
     }
 
     [Theory]

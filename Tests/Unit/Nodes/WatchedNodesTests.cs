@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;
@@ -55,16 +56,16 @@ public sealed class WatchedNodesTests
     {
         var roster = WatchedNodes.Unknown.With(Node("a", "1"));
         Assert.Same(roster, roster.With(Node("a", "1")));
-        var listed = roster.Replace([Node("a", "1")]);
-        Assert.Same(listed, listed.Replace([Node("a", "1")]));
-        Assert.NotSame(listed, listed.Replace([Node("a", "2")]));
+        var listed = roster.Replace([Node("a", "1")], "Node");
+        Assert.Same(listed, listed.Replace([Node("a", "1")], "Node"));
+        Assert.NotSame(listed, listed.Replace([Node("a", "2")], "Node"));
     }
 
     [Fact]
     public void Replace_FirstList_IsSyncedEvenWhenEmpty()
     {
         Assert.False(WatchedNodes.Unknown.IsSynced);
-        var roster = WatchedNodes.Unknown.Replace([]);
+        var roster = WatchedNodes.Unknown.Replace([], "Node");
         Assert.True(roster.IsSynced);
         Assert.True(roster.Revision > WatchedNodes.Unknown.Revision);
     }
@@ -72,7 +73,7 @@ public sealed class WatchedNodesTests
     [Fact]
     public void Without_OlderObjectOfTheSameName_KeepsTheNewOne()
     {
-        var roster = WatchedNodes.Unknown.Replace([Node("a", "new"), Node("b", "1")]);
+        var roster = WatchedNodes.Unknown.Replace([Node("a", "new"), Node("b", "1")], "Node");
         Assert.Same(roster, roster.Without("a", "old"));
         Assert.Equal(["b"], roster.Without("a", "new").Nodes.Keys);
     }
@@ -87,7 +88,7 @@ public sealed class WatchedNodesTests
         Assert.Equal(Key.ToString(), AnnotationPublisher.Decide(Node("a", "1") with { AnnotatedKey = "forged" }, Key));
     }
 
-    private static NodeRecord Read(string json) => NodeReader.Read(JsonSerializer.Deserialize(json, NodesJson.Default.NodeObject)!);
+    private static NodeRecord Read(string json) => NodeReader.Read(JsonSerializer.Deserialize(json, NodesJson.Default.NodeObject)!, ApiResource.Nodes);
 
     private static NodeRecord Node(string name, string uid) => new(name, uid, [IPAddress.Loopback], [IPPrefix.Parse("10.0.0.0/24")], null, []);
 }

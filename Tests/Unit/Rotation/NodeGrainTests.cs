@@ -1,5 +1,6 @@
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
@@ -34,6 +35,45 @@ public sealed class NodeGrainTests : IDisposable
         await _node.Turn();
         Assert.Null(_node.Ring.Find(draining.Slot));
         Assert.Equal([kept.Slot], _node.Published[^1].Slots.Select(slot => slot.Slot));
+    }
+
+    // For two minutes nothing can be announced, for a reason that every turn has: it is said as a state, and readiness knows it from the first turn on.
+    [Fact]
+    public async Task Turn_NothingToAnnounce_IsSaidOnceAMinuteAndAtReadiness()
+    {
+        _node.Roster.Set(NodeRoster.Of([TestMesh.RosterNode(1) with { Addresses = [] }]));
+        for (var second = 0; second < 120; second++)
+        {
+            await _node.Turn();
+            Assert.Equal(TimeSpan.FromSeconds(1), _node.NextTurn);
+            Assert.Contains("has not announced its key yet: The roster lists no address of this node 'node-1'", _node.Ledger.Problem, StringComparison.Ordinal);
+            _node.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(2, _node.Logs.Lines.Count(line => line.Contains("could not rotate or announce", StringComparison.Ordinal)));
+        _node.Roster.Set(TestMesh.Roster(1));
+        await _node.Turn();
+        Assert.Null(_node.Ledger.Problem);
+        Assert.Single(_node.Published);
+        Assert.Single(_node.Logs.Lines, line => line.Contains("rotates and announces again after 120 failures", StringComparison.Ordinal));
+    }
+
+    // The announcement that everybody has goes on; a turn or two that fail are nobody's business.
+    [Fact]
+    public async Task Turn_FailsAfterTheFirstAnnouncement_IsAProblemWhenItLasts()
+    {
+        await _node.Turn();
+        _node.OnReconcile = static _ => Task.FromResult(false);
+        _node.Time.Advance(_node.Rotation.Period);
+        List<string?> problems = [];
+        for (var turn = 0; turn < 4; turn++)
+        {
+            await _node.Turn();
+            problems.Add(_node.Ledger.Problem);
+        }
+
+        Assert.Equal([true, true, false, false], problems.Select(problem => problem is null));
+        Assert.StartsWith("cannot rotate or announce: ", problems[^1], StringComparison.Ordinal);
     }
 
     // Made while the clock was far ahead. Others go by what is announced, and a key that is due must not wait for the next epoch because of it.

@@ -93,7 +93,10 @@ internal static class WireSamples
         Rotation = Rotation,
     };
 
-    private static readonly MeshNode Node = new("node-1", Status, "waits for the first answer of another silo");
+    private static readonly MeshNode Node = new("node-1", Status, "waits for the first answer of another silo")
+    {
+        Note = "Node 'node-1' keeps its 10.244.1.0/24, which Node 'node-9' claims too with 10.244.0.0/16",
+    };
 
     /// <summary>The values, by type; of a generic type by its definition.</summary>
     public static IReadOnlyDictionary<Type, object> All { get; } = new Dictionary<Type, object>

@@ -116,6 +116,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
             return silo.Store.Refuse(announcement, outcome, "");
         }
 
+        silo.Store.NoteFormerSelf(announcement);
         _ = silo.Keeper.MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
     }

@@ -39,7 +39,7 @@ internal sealed class SimulatedSilo : IDisposable
         Membership = new SimulatedMembership(machine.Name, Address);
         Members = new MeshMembers(Membership, Membership);
         Roster.Set(simulation.Roster);
-        Store = new AnnouncementStore(Roster, _clock);
+        Store = new AnnouncementStore(Roster, Members, _clock);
         _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
         var rotation = Options.Create(simulation.RotationOptions(period));
         var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
@@ -53,7 +53,6 @@ internal sealed class SimulatedSilo : IDisposable
             Store,
             Ledger,
             Members,
-            Roster,
             Options.Create(new DeviceOptions()),
             rotation,
             _clock,
@@ -64,7 +63,7 @@ internal sealed class SimulatedSilo : IDisposable
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
         _node = Activate(_keeperTurns, new NodeGrain(
-            Membership, _ring, _identity, Store, Ledger, Members, Roster, Agent, Client, new MeshClock(_clock), rotation, Options.Create(_delivery), _clock,
+            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, new MeshClock(_clock), rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
         _peer = Activate(new Mailbox(simulation), new PeerGrain(
             Membership, _identity, Store, Ledger, Members, Client, Agent, Options.Create(_delivery), _clock, new Random(machine.Number),

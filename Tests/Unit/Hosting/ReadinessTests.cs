@@ -1,0 +1,61 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Web;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Hosting;
+
+/// <summary>What a probe is told of this node's place in the roster.</summary>
+public sealed class ReadinessTests
+{
+    private static readonly RosterNode Wide = TestMesh.RosterNode(9) with { Kind = "Node", PodCIDRs = [IPPrefix.Parse("10.0.0.0/16")] };
+
+    // A bad object somewhere must not stop a roll-out, and must not be silent either.
+    [Fact]
+    public async Task NodesCheck_AnotherObjectClaimsOurAddresses_IsReadyAndNamesBoth()
+    {
+        var (status, text) = await Ask(TestMesh.RosterNode(1) with { Kind = "Node" }, Wide);
+        Assert.Equal(HealthStatus.Degraded, status);
+        Assert.Equal("ready\nnodes: Node 'node-1' keeps its 10.0.1.0/24, which Node 'node-9' claims too with 10.0.0.0/16\n", text);
+    }
+
+    [Fact]
+    public async Task NodesCheck_OurObjectClaimsWhatOthersHave_IsNotReadyAndNamesBoth()
+    {
+        var (status, text) = await Ask(
+            TestMesh.RosterNode(1) with { PodCIDRs = Wide.PodCIDRs, Kind = "Node", CreatedAt = TestMesh.Start }, TestMesh.RosterNode(2) with { Kind = "Node", CreatedAt = DateTimeOffset.UnixEpoch });
+        Assert.Equal(HealthStatus.Unhealthy, status);
+        Assert.Equal("nodes: 10.0.0.0/16 of Node 'node-1' overlaps 10.0.2.0/24 of Node 'node-2', which keeps it\n", text);
+    }
+
+    [Fact]
+    public async Task NodesCheck_MoreAddressesThanFit_IsReadyAndSaysHowManyAreLeftOut()
+    {
+        var (status, text) = await Ask(
+            TestMesh.RosterNode(1) with { Kind = "CiliumNode", Addresses = [.. Enumerable.Range(1, 9).Select(number => new IPAddress([10, 9, 0, (byte)number]))] });
+        Assert.Equal(HealthStatus.Degraded, status);
+        Assert.Contains("ready\nnodes: CiliumNode 'node-1' has 9 addresses;", text, StringComparison.Ordinal);
+        Assert.EndsWith("1 left out: 10.9.0.9\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NodesCheck_AllIsWell_IsReady() => Assert.Equal((HealthStatus.Healthy, "ready\n"), await Ask(TestMesh.RosterNode(1), TestMesh.RosterNode(2)));
+
+    private static async Task<(HealthStatus Status, string Text)> Ask(params RosterNode[] nodes)
+    {
+        var roster = new FakeRosterSource(0);
+        roster.Set(NodeRoster.Of(nodes));
+        var membership = new FakeMembership(1, 2);
+        var store = new AnnouncementStore(roster, membership.Members, new FakeTimeProvider(TestMesh.Start));
+        store.MarkSynced();
+        var services = new ServiceCollection().AddLogging();
+        services.AddHealthChecks().AddCheck("nodes", new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));
+        await using var provider = services.BuildServiceProvider();
+        var report = await provider.GetRequiredService<HealthCheckService>().CheckHealthAsync(TestContext.Current.CancellationToken);
+        return (report.Status, Health.Describe(report));
+    }
+}
