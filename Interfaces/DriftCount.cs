@@ -48,6 +48,12 @@ public enum DriftKind
     /// <summary>The device marks its packets, which we never have it do.</summary>
     FirewallMarkChanged,
 
+    /// <summary>The link drops packets whose answers would leave through another one (rp_filter).</summary>
+    SourceCheckChanged,
+
+    /// <summary>The link lost the address that its source check needs, and with it the kernel removed its IPv4 routes.</summary>
+    AddressDeleted,
+
     /// <summary>The nftables table that counts what leaves in clear was changed or removed.</summary>
     WitnessChanged = 20,
 }

@@ -21,6 +21,9 @@ internal interface ILinkClient
     /// </summary>
     Task SetLooseSourceCheck(string name, CancellationToken cancellationToken);
 
+    /// <summary>Reads what <see cref="SetLooseSourceCheck"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
+    Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken);
+
     /// <summary>How many packets came in through a link since it was made. Through a WireGuard device: data only, no handshakes and keepalives.</summary>
     Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken);
 

@@ -12,6 +12,9 @@ internal static class LinkMessages
 {
     private const ushort Acknowledged = NLM_F_REQUEST | NLM_F_ACK;
 
+    // Documentation/networking/ip-sysctl.rst, rp_filter.
+    private const uint Loose = 2;
+
     /// <summary>Asks for a link by its name.</summary>
     public static Span<byte> WriteGetLink(Span<byte> buffer, string name)
     {
@@ -63,7 +66,6 @@ internal static class LinkMessages
     /// </summary>
     public static Span<byte> WriteLooseSourceCheck(Span<byte> buffer, string name)
     {
-        const uint Loose = 2;
         var writer = BeginLink(buffer, RTM_SETLINK, Acknowledged);
         writer.WriteString(IFLA_IFNAME, name);
         var families = writer.BeginNested(IFLA_AF_SPEC);
@@ -74,6 +76,27 @@ internal static class LinkMessages
         writer.EndNested(family);
         writer.EndNested(families);
         return writer.Complete();
+    }
+
+    /// <summary>Whether a link has what <see cref="WriteLooseSourceCheck"/> sets, from an RTM_NEWLINK.</summary>
+    /// <exception cref="NetlinkFormatException">It is none.</exception>
+    public static bool ReadIsLoose(in NetlinkMessage message)
+    {
+        var reader = Begin(message, RTM_NEWLINK);
+        reader.ReadPast(4 + (3 * sizeof(uint))); // struct ifinfomsg
+        return TryFind(ref reader, IFLA_AF_SPEC, out var families)
+            && TryFind(ref families, AF_INET, out var family)
+            && TryFind(ref family, IFLA_INET_CONF, out var settings)
+
+            // All settings one behind the other; they count from 1.
+            && settings.Remaining >= IPV4_DEVCONF_RP_FILTER * sizeof(uint)
+            && Setting(settings, IPV4_DEVCONF_RP_FILTER) == Loose;
+
+        static uint Setting(NetlinkReader settings, int number)
+        {
+            settings.ReadPast((number - 1) * sizeof(uint));
+            return settings.ReadUInt32();
+        }
     }
 
     /// <summary>Asks for a link with its counters.</summary>
@@ -188,6 +211,21 @@ internal static class LinkMessages
         }
 
         return link == index && address is not null ? new LinkAddress(address, prefixLength) : null;
+    }
+
+    private static bool TryFind(ref NetlinkReader reader, ushort type, out NetlinkReader nested)
+    {
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            if (attribute.Type == type)
+            {
+                nested = attribute.AsNested();
+                return true;
+            }
+        }
+
+        nested = default;
+        return false;
     }
 
     private static string ReadKind(NetlinkReader reader)

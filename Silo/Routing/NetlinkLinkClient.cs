@@ -72,6 +72,13 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
+    public Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"read the source check of link {name}", connection => GetSourceCheck(connection, name), cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
@@ -119,7 +126,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     public Task<EquatableArray<LinkAddress>> GetAddresses(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read the addresses of link {name}", connection => GetAddresses(connection, name), cancellationToken);
+        return Run($"read the addresses of link {name}", connection => GetAddresses(connection, name, Families), cancellationToken);
     }
 
     /// <summary>Adds an address to a link. One that is there is fine.</summary>
@@ -177,6 +184,22 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         }
     }
 
+    private static SourceCheck GetSourceCheck(NetlinkConnection connection, string name)
+    {
+        var isLoose = false;
+        try
+        {
+            connection.Execute(
+                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) => isLoose = LinkMessages.ReadIsLoose(message));
+        }
+        catch (DeviceException e) when (e.Errno == ENODEV)
+        {
+            return SourceCheck.None;
+        }
+
+        return new SourceCheck(isLoose, GetAddresses(connection, name, [AF_INET]).Contains(LooseAddress));
+    }
+
     private static long GetReceivedPackets(NetlinkConnection connection, string name)
     {
         var packets = 0L;
@@ -206,7 +229,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         return Execute(connection, LinkMessages.WriteDeleteLink(connection.Request, link.Index), ENODEV);
     }
 
-    private static EquatableArray<LinkAddress> GetAddresses(NetlinkConnection connection, string name)
+    private static EquatableArray<LinkAddress> GetAddresses(NetlinkConnection connection, string name, IEnumerable<int> families)
     {
         if (TryGetLink(connection, name) is not { } link)
         {
@@ -214,7 +237,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         }
 
         List<LinkAddress> addresses = [];
-        foreach (var family in Families)
+        foreach (var family in families)
         {
             connection.Execute(LinkMessages.WriteGetAddresses(connection.Request, family), (in NetlinkMessage message) =>
             {

@@ -18,6 +18,8 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// link     one of our names, or the number of a device of ours (it was renamed) ─▶ Devices
 ///          the number of a link to peers: its MTU, and whether it is up         ─▶ Underlay
 /// address  taken from a link to peers: routes from it go without a word         ─▶ Underlay
+///          taken from a device of ours, as are all its IPv4 routes with it      ─▶ Devices
+/// setting  of a device of ours, such as rp_filter                               ─▶ Devices
 /// route    in our table                                                         ─▶ Routes
 ///          in another one, and an address of a peer lies in its destination     ─▶ Underlay
 /// rule     into our table                                                       ─▶ Routes
@@ -34,6 +36,9 @@ internal sealed class NewsFilter
     private const int IndexOffset = 4;
     private const int LinkHeaderSize = 16;
     private const int RouteHeaderSize = 12;
+
+    // struct netconfmsg, padded.
+    private const int SettingHeaderSize = 4;
 
     // struct nfgenmsg.
     private const int FirewallHeaderSize = 4;
@@ -88,7 +93,8 @@ internal sealed class NewsFilter
     private KernelNews Judge(in NetlinkMessage message) => message.Type switch
     {
         RTM_NEWLINK or RTM_DELLINK => JudgeLink(message.Payload),
-        RTM_DELADDR => _links.Contains(Index(message.Payload)) ? KernelNews.Underlay : KernelNews.None,
+        RTM_DELADDR => JudgeAddress(Index(message.Payload)),
+        RTM_NEWNETCONF => JudgeSetting(message.Payload),
         RTM_NEWROUTE or RTM_DELROUTE => IsOurRoutingTable(message.Payload) ? KernelNews.Routes : JudgeRoute(message.Payload),
         RTM_NEWRULE or RTM_DELRULE => IsOurRoutingTable(message.Payload) ? KernelNews.Routes : KernelNews.None,
         _ => message.Type >> 8 == NFNL_SUBSYS_NFTABLES && IsOurFirewallTable(message) ? KernelNews.Firewall : KernelNews.None,
@@ -100,6 +106,24 @@ internal sealed class NewsFilter
         var index = Index(payload);
         var news = _links.Contains(index) ? KernelNews.Underlay : KernelNews.None;
         return _devices.Contains(index) || HasOurName(payload) ? news | KernelNews.Devices : news;
+    }
+
+    private KernelNews JudgeAddress(int link) =>
+        (_links.Contains(link) ? KernelNews.Underlay : KernelNews.None) | (_devices.Contains(link) ? KernelNews.Devices : KernelNews.None);
+
+    private KernelNews JudgeSetting(ReadOnlySpan<byte> payload)
+    {
+        var reader = new NetlinkReader(payload);
+        reader.ReadPast(SettingHeaderSize);
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            if (attribute.Type == NETCONFA_IFINDEX)
+            {
+                return _devices.Contains((int)attribute.AsUInt32()) ? KernelNews.Devices : KernelNews.None;
+            }
+        }
+
+        return KernelNews.None;
     }
 
     private bool HasOurName(ReadOnlySpan<byte> payload)

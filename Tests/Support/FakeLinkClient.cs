@@ -36,6 +36,7 @@ internal sealed class FakeLinkClient : ILinkClient
     private readonly SortedSet<IPPrefix> _rules = [];
     private readonly Dictionary<IPAddress, int?> _pathMtus = [];
     private readonly Dictionary<string, long> _receivedPackets = [];
+    private readonly Dictionary<string, SourceCheck> _sourceChecks = [];
     private readonly Dictionary<int, int> _failures = [];
     private ImmutableList<LinkCall> _calls = [];
     private int _lastIndex;
@@ -104,6 +105,7 @@ internal sealed class FakeLinkClient : ILinkClient
         lock (_lock)
         {
             _ = _links.Remove(name);
+            _ = _sourceChecks.Remove(name);
             RemoveRoutes(name);
         }
     }
@@ -148,7 +150,24 @@ internal sealed class FakeLinkClient : ILinkClient
 
     /// <inheritdoc/>
     public Task SetLooseSourceCheck(string name, CancellationToken cancellationToken) =>
-        Call(nameof(SetLooseSourceCheck), name, () => Find(name, "set rp_filter of"), cancellationToken);
+        Call(nameof(SetLooseSourceCheck), name, () => _sourceChecks[Find(name, "set rp_filter of").Name] = SourceCheck.Loose, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken) =>
+        Call(nameof(GetSourceCheck), name, () => _sourceChecks.GetValueOrDefault(name, SourceCheck.None), cancellationToken);
+
+    /// <summary>Changes how a link takes packets in, as somebody else would; without an address its IPv4 routes go.</summary>
+    public void SetSourceCheck(string name, SourceCheck check)
+    {
+        lock (_lock)
+        {
+            _sourceChecks[name] = check;
+            if (!check.HasAddress)
+            {
+                RemoveRoutes(name, route => !route.Destination.IsIPv6);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken) =>
@@ -229,9 +248,9 @@ internal sealed class FakeLinkClient : ILinkClient
         ? link
         : throw new DeviceException($"{operation} {name}", ENODEV, "No such device");
 
-    private void RemoveRoutes(string deviceName)
+    private void RemoveRoutes(string deviceName, Func<Route, bool>? which = null)
     {
-        foreach (var key in _routes.Values.Where(route => route.DeviceName == deviceName).Select(route => route.Key).ToArray())
+        foreach (var key in _routes.Values.Where(route => route.DeviceName == deviceName && which?.Invoke(route) != false).Select(route => route.Key).ToArray())
         {
             _ = _routes.Remove(key);
         }

@@ -94,15 +94,16 @@ internal static class NetlinkConstants
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
 
-    // linux/netconf.h: what holds for all links.
+    // linux/netconf.h: settings of links, or of all.
+    public const ushort RTM_NEWNETCONF = 80;
     public const ushort RTM_GETNETCONF = 82;
     public const int NETCONFA_IFINDEX_ALL = -1;
     public const ushort NETCONFA_IFINDEX = 1;
     public const ushort NETCONFA_FORWARDING = 2;
     public const ushort NETCONFA_RP_FILTER = 3;
 
-    // linux/rtnetlink.h: multicast groups as bits for bind(2). Those of rules have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
-    // RTNLGRP_IPV6_RULE is 19.
+    // linux/rtnetlink.h: multicast groups as bits for bind(2). Some have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
+    // RTNLGRP_IPV6_RULE is 19, RTNLGRP_IPV4_NETCONF is 24.
     public const uint RTMGRP_LINK = 1;
     public const uint RTMGRP_IPV4_IFADDR = 0x10;
     public const uint RTMGRP_IPV4_ROUTE = 0x40;
@@ -110,6 +111,7 @@ internal static class NetlinkConstants
     public const uint RTMGRP_IPV6_IFADDR = 0x100;
     public const uint RTMGRP_IPV6_ROUTE = 0x400;
     public const uint RTMGRP_IPV6_RULE = 1 << (19 - 1);
+    public const uint RTMGRP_IPV4_NETCONF = 1 << (24 - 1);
 
     // linux/if.h, linux/if_link.h: links.
     public const int IFNAMSIZ = 16;

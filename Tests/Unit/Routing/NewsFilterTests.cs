@@ -95,6 +95,8 @@ public sealed class NewsFilterTests
     [Theory]
     [InlineData(RTM_DELADDR, Underlay, KernelNews.Underlay)]
     [InlineData(RTM_NEWADDR, Underlay, KernelNews.None)]
+    [InlineData(RTM_DELADDR, Device, KernelNews.Devices)]
+    [InlineData(RTM_NEWADDR, Device, KernelNews.None)]
     [InlineData(RTM_DELADDR, Pod, KernelNews.None)]
     [InlineData(RTM_NEWADDR, Pod, KernelNews.None)]
     public void Judge_Address_ByLink(int type, int index, object expected)
@@ -102,6 +104,13 @@ public sealed class NewsFilterTests
         var address = new LinkAddress(IPAddress.Parse("10.0.0.1"), 24);
         Assert.Equal((KernelNews)expected, Filter.Judge(LinkMessages.WriteAddress(new byte[128], (ushort)type, index, address)));
     }
+
+    // Kernel 6.18 said the first when rp_filter of link 7 was set to 1: struct netconfmsg, NETCONFA_IFINDEX, NETCONFA_RP_FILTER.
+    [Theory]
+    [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 07000000 0800 0300 01000000", KernelNews.Devices)]
+    [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 28000000 0800 0300 01000000", KernelNews.None)]
+    [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 ffffffff 0800 0300 01000000", KernelNews.None)]
+    public void Judge_Setting_ByLink(string message, object expected) => Assert.Equal((KernelNews)expected, Filter.Judge(Hex.Bytes(message)));
 
     [Theory]
     [InlineData(RTM_NEWRULE, 201, KernelNews.Routes)]
