@@ -128,6 +128,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Drifts = agent.Drifts,
             Problem = agent.Problem ?? (_ledger.Announcement is null ? "has not announced its key yet" : null),
             DroppedPackets = agent.DroppedPackets,
+            DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,
             Findings = agent.Findings,
             Witness = agent.Witness,

@@ -33,7 +33,7 @@ public enum DriftKind
     /// <summary>A route of ours is gone.</summary>
     RouteDeleted,
 
-    /// <summary>There is a route in our table, with our protocol number, that we did not add.</summary>
+    /// <summary>There is a route in our table that we did not add, with our protocol number or another one.</summary>
     RouteAdded,
 
     /// <summary>A rule of ours is gone.</summary>

@@ -202,10 +202,10 @@ internal sealed partial class DeviceReconciler(
     }
 
     private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
-        device, view.NodeName, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
+        device, view.NodeName, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
 
     private async Task<string> Describe(MeshView view, Device device, CancellationToken cancellationToken) =>
-        DeviceOwnership.Describe(device, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
+        DeviceOwnership.Describe(device, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
 
     private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
     {

@@ -10,10 +10,10 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// <summary>Writes and reads RTM_*LINK (struct ifinfomsg) and RTM_*ADDR (struct ifaddrmsg).</summary>
 internal static class LinkMessages
 {
-    private const ushort Acknowledged = NLM_F_REQUEST | NLM_F_ACK;
+    /// <summary>rp_filter, as Documentation/networking/ip-sysctl.rst counts it: any link may lead back to the source.</summary>
+    public const int LooseSourceCheck = 2;
 
-    // Documentation/networking/ip-sysctl.rst, rp_filter.
-    private const uint Loose = 2;
+    private const ushort Acknowledged = NLM_F_REQUEST | NLM_F_ACK;
 
     /// <summary>Asks for a link by its name.</summary>
     public static Span<byte> WriteGetLink(Span<byte> buffer, string name)
@@ -71,32 +71,11 @@ internal static class LinkMessages
         var families = writer.BeginNested(IFLA_AF_SPEC);
         var family = writer.BeginNested(AF_INET);
         var settings = writer.BeginNested(IFLA_INET_CONF);
-        writer.WriteUInt32(IPV4_DEVCONF_RP_FILTER, Loose);
+        writer.WriteUInt32(IPV4_DEVCONF_RP_FILTER, LooseSourceCheck);
         writer.EndNested(settings);
         writer.EndNested(family);
         writer.EndNested(families);
         return writer.Complete();
-    }
-
-    /// <summary>Whether a link has what <see cref="WriteLooseSourceCheck"/> sets, from an RTM_NEWLINK.</summary>
-    /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static bool ReadIsLoose(in NetlinkMessage message)
-    {
-        var reader = Begin(message, RTM_NEWLINK);
-        reader.ReadPast(4 + (3 * sizeof(uint))); // struct ifinfomsg
-        return TryFind(ref reader, IFLA_AF_SPEC, out var families)
-            && TryFind(ref families, AF_INET, out var family)
-            && TryFind(ref family, IFLA_INET_CONF, out var settings)
-
-            // All settings one behind the other; they count from 1.
-            && settings.Remaining >= IPV4_DEVCONF_RP_FILTER * sizeof(uint)
-            && Setting(settings, IPV4_DEVCONF_RP_FILTER) == Loose;
-
-        static uint Setting(NetlinkReader settings, int number)
-        {
-            settings.ReadPast((number - 1) * sizeof(uint));
-            return settings.ReadUInt32();
-        }
     }
 
     /// <summary>Asks for a link with its counters.</summary>
@@ -211,21 +190,6 @@ internal static class LinkMessages
         }
 
         return link == index && address is not null ? new LinkAddress(address, prefixLength) : null;
-    }
-
-    private static bool TryFind(ref NetlinkReader reader, ushort type, out NetlinkReader nested)
-    {
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            if (attribute.Type == type)
-            {
-                nested = attribute.AsNested();
-                return true;
-            }
-        }
-
-        nested = default;
-        return false;
     }
 
     private static string ReadKind(NetlinkReader reader)

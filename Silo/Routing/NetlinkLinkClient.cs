@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Text;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Silo.Routing;
@@ -22,8 +23,13 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     /// <summary>Makes the client.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
     /// <param name="open">Opens a channel for a netlink protocol; <see cref="NetlinkSocket.Open"/> outside of tests.</param>
-    public NetlinkLinkClient(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null) =>
-        _transport = new NetlinkTransport(NETLINK_ROUTE, timeProvider, open);
+    /// <param name="table">Where our routes live; the default one if not given.</param>
+    public NetlinkLinkClient(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null, RouteTable? table = null)
+        : this(new NetlinkTransport(NETLINK_ROUTE, timeProvider, open), table ?? RouteTable.Default)
+    {
+    }
+
+    private NetlinkLinkClient(NetlinkTransport transport, RouteTable table) => (_transport, Table) = (transport, table);
 
     /// <summary>Checks that a link can have this name (net/core/dev.c, dev_valid_name).</summary>
     /// <exception cref="ArgumentException">It cannot.</exception>
@@ -190,7 +196,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         try
         {
             connection.Execute(
-                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) => isLoose = LinkMessages.ReadIsLoose(message));
+                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) => isLoose = DumpMessages.ReadLink(message).SourceCheck == LinkMessages.LooseSourceCheck);
         }
         catch (DeviceException e) when (e.Errno == ENODEV)
         {

@@ -52,6 +52,7 @@ internal static class DriftTable
         (DriftKind.AddressDeleted, "ip address flush dev {dev}"),
         (DriftKind.RouteDeleted, "ip route flush table 201"),
         (DriftKind.RouteAdded, "ip route add 203.0.113.0/24 dev {dev} table 201 proto 201"),
+        (DriftKind.RouteAdded, "ip route add default dev {dev} table 201"),
         (DriftKind.RuleDeleted, "ip rule delete lookup 201"),
         (DriftKind.RuleAdded, "ip rule add from 203.0.113.0/24 lookup 201 pref 201 protocol 201"),
         (DriftKind.LinkDeleted, "ip link delete {dev}"),

@@ -146,9 +146,12 @@ internal static class NetlinkConstants
     public const byte RT_SCOPE_LINK = 253;
     public const byte RT_SCOPE_NOWHERE = 255;
     public const byte RT_TABLE_UNSPEC = 0;
+    public const byte RT_TABLE_COMPAT = 252;
+    public const uint RT_TABLE_DEFAULT = 253;
     public const uint RT_TABLE_MAIN = 254;
     public const uint RT_TABLE_LOCAL = 255;
     public const uint RTM_F_CLONED = 0x200;
+    public const uint RTM_F_LOOKUP_TABLE = 0x1000;
     public const byte RTN_UNSPEC = 0;
     public const byte RTN_UNICAST = 1;
     public const byte RTN_BLACKHOLE = 6;
@@ -156,6 +159,8 @@ internal static class NetlinkConstants
     public const byte RTN_PROHIBIT = 8;
     public const byte RTN_THROW = 9;
     public const ushort RTA_DST = 1;
+    public const ushort RTA_SRC = 2;
+    public const ushort RTA_IIF = 3;
     public const ushort RTA_OIF = 4;
     public const ushort RTA_GATEWAY = 5;
     public const ushort RTA_PRIORITY = 6;
@@ -176,9 +181,11 @@ internal static class NetlinkConstants
     public const ushort FRA_IIFNAME = 3;
     public const ushort FRA_PRIORITY = 6;
     public const ushort FRA_FWMARK = 10;
+    public const ushort FRA_TUN_ID = 12;
     public const ushort FRA_SUPPRESS_PREFIXLEN = 14;
     public const ushort FRA_TABLE = 15;
     public const ushort FRA_OIFNAME = 17;
+    public const ushort FRA_L3MDEV = 19;
     public const ushort FRA_UID_RANGE = 20;
     public const ushort FRA_PROTOCOL = 21;
     public const ushort FRA_IP_PROTO = 22;
@@ -304,6 +311,7 @@ internal static class NetlinkConstants
     public const int EACCES = 13;
     public const int EBUSY = 16;
     public const int EEXIST = 17;
+    public const int EXDEV = 18;
     public const int ENODEV = 19;
     public const int EINVAL = 22;
     public const int EMSGSIZE = 90;

@@ -47,6 +47,8 @@ internal static partial class LinkCases
         new("throw_is_an_exception_from_unreachable", ThrowIsAnExceptionFromUnreachable),
         new("1000_routes_are_read_back", ManyRoutes),
         new("rules_come_and_go", RulesComeAndGo),
+        new("former_tables_are_found_by_their_rules", FormerTablesAreFound),
+        new("ways_are_those_of_packets", WaysAreThoseOfPackets),
         new("path_mtu_is_the_links", PathMtuIsTheLinks),
         new("cut_off_and_lost_answers_are_read_again", CutOffAndLostAnswersAreReadAgain),
         new("monitor_survives_more_news_than_fit", MonitorSurvivesMoreNewsThanFit),

@@ -138,6 +138,18 @@ public sealed class AdoptionTests
             (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token), await mesh.Links.GetSourceCheck(Name, Token)));
     }
 
+    [Fact]
+    public async Task Run_SomebodyRoutesInOurTable_IsRepairedAndCountedOnce()
+    {
+        await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
+        await mesh.Pass.Run(true, Token);
+        mesh.Links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
+        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.Run(true, Token);
+        Assert.Equal([(DriftKind.RouteAdded, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
+        Assert.Empty(mesh.Links.ForeignRoutes);
+    }
+
     // A userspace device answers for a moment after its link was deleted.
     [Fact]
     public async Task Run_LinkDeletedBeforeItsProcessEnded_IsCountedOnce()

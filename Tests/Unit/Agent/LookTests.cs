@@ -28,7 +28,7 @@ public sealed class LookTests
         ["route deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
         ["rule deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
         ["underlay narrower"] = (KernelNews.Underlay, mesh => Do(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
-        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.Delete(Token), mesh => mesh.Firewall.TryGet(Token).Result is { IsIntact: true, Sources.Count: 1 }),
+        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.Delete(Token), mesh => mesh.Firewall.TryGet(Token).Result is { IsIntact: true, Prefixes.Remote.Count: 1 }),
         ["anything"] = (KernelNews.Lost, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
     };
 
