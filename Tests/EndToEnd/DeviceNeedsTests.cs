@@ -43,8 +43,10 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
         output.WriteLine(
             $"repaired after {repaired.TotalMilliseconds:0} ms; counted {string.Join(", ", drifts.Select(drift => $"{drift.Key} {drift.Value}"))}; "
             + $"then {mesh.Watch.Describe()}: {report.Lost} of {report.Flows.Sum(flow => flow.Sent)} packets lost\n{report}");
-        Assert.Equal(2, drifts.GetValueOrDefault(nameof(DriftKind.SourceCheckChanged)));
-        Assert.Equal(2, drifts.GetValueOrDefault(nameof(DriftKind.AddressDeleted)));
+
+        // Of each device each, but one may be repaired with the other before it was seen.
+        Assert.InRange(drifts.GetValueOrDefault(nameof(DriftKind.SourceCheckChanged)), 1, 2);
+        Assert.InRange(drifts.GetValueOrDefault(nameof(DriftKind.AddressDeleted)), 1, 2);
         Assert.Equal(0, report.Lost);
     }
 

@@ -102,6 +102,7 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         var node = Mesh.Plan.Nodes[1];
         await Mesh.Topology.AddPlainRoutesAsync(Token);
         var capture = await PacketCapture.StartAsync(Mesh, "other-table", Time, Token);
+        await Mesh.FavourDevicesAsync(Token);
         await using var meter = new PacketMeter([.. Mesh.Plan.Nodes.Select(MeterEndpoint.OfPod)], Time);
         try
         {
@@ -120,7 +121,7 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
 
         var report = await meter.StopAsync(Token);
         var (tally, _) = await capture.StopAsync(new FrameClassifier(Mesh.Plan, default), Token);
-        output.WriteLine($"table 201, 1000, 201: {report.Lost} of {report.Flows.Sum(flow => flow.Sent)} packets lost, in clear {tally[FrameKind.PodInClear]}");
+        output.WriteLine($"table 201, 1000, 201: {report.Lost} of {report.Flows.Sum(flow => flow.Sent)} packets lost, in clear {tally[FrameKind.PodInClear]}\n{report}");
         Assert.Equal((0, 0L), (tally[FrameKind.PodInClear], report.Lost));
 
         async Task Move(int table, int priority)
