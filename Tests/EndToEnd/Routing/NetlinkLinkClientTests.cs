@@ -167,7 +167,7 @@ public sealed class NetlinkLinkClientTests
 
             var foreign = Stopwatch.GetTimestamp();
             Assert.Empty(await links.GetForeignRoutes(Token));
-            TestContext.Current.SendDiagnosticMessage(
+            TestContext.Current.TestOutputHelper?.WriteLine(
                 $"{Nodes} ways: {costs.Min():0.0} ms at best, {costs.Order().ElementAt(5):0.0} ms in the middle; foreign routes among {2 * Nodes}: "
                 + $"{Stopwatch.GetElapsedTime(foreign).TotalMilliseconds:0.0} ms");
         });

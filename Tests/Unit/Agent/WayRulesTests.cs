@@ -103,7 +103,7 @@ public sealed class WayRulesTests
 
     // Whatever rules and routes others add: a problem is said exactly if a packet takes a way that is none of ours.
     [Fact]
-    public void Inspect_AnyRulesAndRoutes_SaysWhatPacketsDo() => Gen.Select(
+    public Task Inspect_AnyRulesAndRoutes_SaysWhatPacketsDo() => Gen.Select(
         Gen.Select(Gen.UInt[1, 400], Gen.Int[0, 4], Gen.Bool).Array[0, 4], Gen.Select(Gen.Int[0, 5], Gen.Int[8, 32]).Array[0, 4]).SampleAsync(async (rules, routes) =>
     {
         await using var mesh = Strict(2, 3);
