@@ -38,6 +38,9 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>Packets from other nodes' pods that came in clear and were dropped.</summary>
     public long DroppedPackets { get; init; }
 
+    /// <summary>Packets from this node's pods to other nodes' that would have left in clear and were dropped.</summary>
+    public long DroppedOutgoingPackets { get; init; }
+
     /// <summary>Through which slot this node sends to each other one, by node name.</summary>
     public EquatableArray<PathStatus> Paths { get; init; } = [];
 

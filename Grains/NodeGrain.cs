@@ -127,6 +127,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Drifts = agent.Drifts,
             Problem = agent.Problem ?? _ledger.Problem,
             DroppedPackets = agent.DroppedPackets,
+            DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,
             Findings = agent.Findings,
             Witness = agent.Witness,

@@ -33,7 +33,7 @@ public enum DriftKind
     /// <summary>A route of ours is gone.</summary>
     RouteDeleted,
 
-    /// <summary>There is a route in our table, with our protocol number, that we did not add.</summary>
+    /// <summary>There is a route in our table that we did not add, with our protocol number or another one.</summary>
     RouteAdded,
 
     /// <summary>A rule of ours is gone.</summary>
@@ -47,6 +47,12 @@ public enum DriftKind
 
     /// <summary>The device marks its packets, which we never have it do.</summary>
     FirewallMarkChanged,
+
+    /// <summary>The link drops packets whose answers would leave through another one (rp_filter).</summary>
+    SourceCheckChanged,
+
+    /// <summary>The link lost the address that its source check needs, and with it the kernel removed its IPv4 routes.</summary>
+    AddressDeleted,
 
     /// <summary>The nftables table that counts what leaves in clear was changed or removed.</summary>
     WitnessChanged = 20,

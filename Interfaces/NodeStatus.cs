@@ -63,6 +63,13 @@ public sealed record NodeStatus
     [Id(13)]
     public EquatableArray<PathStatus> Paths { get; init; } = [];
 
+    /// <summary>
+    /// Packets of this node's pods for pods of other nodes that would have left by another device than ours and were dropped, since the node's nftables
+    /// table was made; as of the last resync. Zero in permissive mode.
+    /// </summary>
+    [Id(15)]
+    public long DroppedOutgoingPackets { get; init; }
+
     /// <summary>What this node found out about itself that keeps pod traffic from being encrypted, or that strict mode would cut; the worst first.</summary>
     [Id(20)]
     public EquatableArray<Finding> Findings { get; init; } = [];

@@ -28,6 +28,7 @@ internal sealed partial class DeviceReconciler(
     private readonly MtuReconciler _mtu = new(links, paths, options, logger);
     private ExpectedDevice? _expected;
     private Link? _link;
+    private SourceCheck? _sourceCheck;
     private volatile bool _isOurs;
 
     /// <summary>The slot.</summary>
@@ -62,7 +63,7 @@ internal sealed partial class DeviceReconciler(
         LogCreating(logger, DeviceName, devices.Transport);
 
         // The settings of the link went away with the device that was here before.
-        _link = null;
+        (_link, _sourceCheck) = (null, null);
         _mtu.Forget();
         await devices.CreateDevice(DeviceName, cancellationToken);
         _isOurs = true;
@@ -110,7 +111,9 @@ internal sealed partial class DeviceReconciler(
     }
 
     /// <summary>Whether the link is another one than the last pass left. Only reads.</summary>
-    public async Task<bool> HasLinkChanged(CancellationToken cancellationToken) => await links.TryGetLink(DeviceName, cancellationToken) != _link;
+    public async Task<bool> HasLinkChanged(CancellationToken cancellationToken) =>
+        await links.TryGetLink(DeviceName, cancellationToken) != _link
+        || await links.GetSourceCheck(DeviceName, cancellationToken) != _sourceCheck;
 
     /// <summary>Brings the link up. A port that is taken shows only once it is, so this comes before the peers.</summary>
     /// <param name="isResync">Whether to read the link again, instead of trusting what this process wrote last.</param>
@@ -122,19 +125,27 @@ internal sealed partial class DeviceReconciler(
         {
             var link = await links.TryGetLink(DeviceName, cancellationToken)
                 ?? throw new DeviceException($"get link {DeviceName}", 0, "the device answers but its link is gone");
+            var sourceCheck = await links.GetSourceCheck(DeviceName, cancellationToken);
             if (_link is { } expected)
             {
                 var changes = DriftDetector.OfLink(expected, link);
+                if (expected.Index == link.Index && _sourceCheck is { } expectedCheck)
+                {
+                    changes = [.. changes, .. DriftDetector.OfSourceCheck(DeviceName, expectedCheck, sourceCheck)];
+                }
+
                 drifts.Note(changes);
-                IsLinkLost = changes.Any(change => change.Kind is DriftKind.LinkDown or DriftKind.LinkDeleted);
+                IsLinkLost = changes.Any(change => change.Kind is DriftKind.LinkDown or DriftKind.LinkDeleted or DriftKind.AddressDeleted);
             }
 
-            if (_link?.Index != link.Index)
+            // What was noted once is known now, also if this pass fails before it could be repaired.
+            (_link, _sourceCheck) = (link, sourceCheck);
+            if (sourceCheck != SourceCheck.Loose)
             {
                 await links.SetLooseSourceCheck(DeviceName, cancellationToken);
+                _sourceCheck = SourceCheck.Loose;
             }
 
-            _link = link;
             watch.AddDevice(DeviceName, link.Index);
         }
 
@@ -191,10 +202,10 @@ internal sealed partial class DeviceReconciler(
     }
 
     private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
-        device, view.NodeName, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
+        device, view.NodeName, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
 
     private async Task<string> Describe(MeshView view, Device device, CancellationToken cancellationToken) =>
-        DeviceOwnership.Describe(device, view.Roster, view.Announcements, await links.GetRoutes(cancellationToken));
+        DeviceOwnership.Describe(device, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
 
     private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
     {

@@ -89,6 +89,16 @@ internal static class DriftDetector
         return drifts;
     }
 
+    /// <summary>What changed of how a link takes packets in.</summary>
+    /// <param name="name">Name of the link.</param>
+    /// <param name="expected">As we left it.</param>
+    /// <param name="observed">As it is.</param>
+    public static IReadOnlyList<Drift> OfSourceCheck(string name, SourceCheck expected, SourceCheck observed) =>
+    [
+        .. expected.IsLoose && !observed.IsLoose ? (Drift[])[new Drift(DriftKind.SourceCheckChanged, name)] : [],
+        .. expected.HasAddress && !observed.HasAddress ? (Drift[])[new Drift(DriftKind.AddressDeleted, name)] : [],
+    ];
+
     /// <summary>What changed in our table.</summary>
     /// <param name="expected">As we left it.</param>
     /// <param name="observed">As it is.</param>

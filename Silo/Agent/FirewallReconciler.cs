@@ -4,15 +4,18 @@ using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Keeps the table that drops plaintext from other nodes' pods what it should be.</summary>
+/// <summary>Keeps the table that drops plaintext between pods of different nodes what it should be.</summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed partial class FirewallReconciler(
     IFirewall firewall, IOptionsMonitor<EncryptionOptions> encryption, ILogger<FirewallReconciler> logger)
 {
     private Observation? _observed;
 
-    /// <summary>Packets dropped since the table was made, as of the last time that it was read; 0 if there is none.</summary>
+    /// <summary>Packets that came in clear, dropped since the table was made, as of the last time that it was read; 0 if there is none.</summary>
     public long DroppedPackets { get; private set; }
+
+    /// <summary>The same of packets that would have left in clear.</summary>
+    public long DroppedOutgoingPackets { get; private set; }
 
     private bool IsWanted => encryption.CurrentValue is { Mode: EncryptionMode.Strict, DropPlaintext: true };
 
@@ -27,7 +30,7 @@ internal sealed partial class FirewallReconciler(
         var state = (await Read(IsWanted, cancellationToken)).State;
         return state is null || expected is null
             ? state != expected
-            : state.IsIntact != expected.IsIntact || !state.Sources.ToHashSet().SetEquals(expected.Sources);
+            : (state.IsIntact, state.Prefixes) != (expected.IsIntact, expected.Prefixes);
     }
 
     /// <summary>Compares, and writes what differs.</summary>
@@ -42,7 +45,7 @@ internal sealed partial class FirewallReconciler(
             _observed = await Read(isWanted, cancellationToken);
         }
 
-        var wanted = isWanted ? DesiredState.BuildDroppedSources(view) : null;
+        var wanted = isWanted ? BuildPrefixes(view) : null;
         if (isWanted && wanted is null)
         {
             // Until the roster is known, what an earlier process left stays in force.
@@ -56,13 +59,18 @@ internal sealed partial class FirewallReconciler(
         _observed = new Observation(await Write(wanted, observed, cancellationToken));
     }
 
+    private static FirewallPrefixes? BuildPrefixes(MeshView view) =>
+        DesiredState.BuildDroppedSources(view) is { } remote && DesiredState.BuildRules(view) is { } local
+            ? new FirewallPrefixes(remote.Order().ToEquatableArray(), PrefixInterval.Merge(local))
+            : null;
+
     // A node that never was strict may have no nf_tables at all, and needs none.
     private async Task<Observation> Read(bool isWanted, CancellationToken cancellationToken)
     {
         try
         {
             var state = await firewall.TryGet(cancellationToken);
-            DroppedPackets = (long)(state?.DroppedPackets ?? 0);
+            (DroppedPackets, DroppedOutgoingPackets) = ((long)(state?.DroppedPackets ?? 0), (long)(state?.DroppedOutgoingPackets ?? 0));
             return new Observation(state);
         }
         catch (Devices.DeviceException e) when (!isWanted)
@@ -72,7 +80,7 @@ internal sealed partial class FirewallReconciler(
         }
     }
 
-    private async Task<FirewallState?> Write(EquatableArray<IPPrefix>? wanted, FirewallState? observed, CancellationToken cancellationToken)
+    private async Task<FirewallState?> Write(FirewallPrefixes? wanted, FirewallState? observed, CancellationToken cancellationToken)
     {
         switch (wanted, observed)
         {
@@ -82,29 +90,29 @@ internal sealed partial class FirewallReconciler(
                 LogRemoved(logger);
                 await firewall.Delete(cancellationToken);
                 return null;
-            case ({ } sources, null or { IsIntact: false }):
-                LogMade(logger, observed is null ? "was not there" : "was changed by somebody else", sources.Count);
-                await firewall.Create(sources, cancellationToken);
-                DroppedPackets = 0;
-                return new FirewallState(sources, IsIntact: true, 0, 0);
-            case ({ } sources, { } state):
-                var (remove, add) = (state.Sources.Except(sources).ToEquatableArray(), sources.Except(state.Sources).ToEquatableArray());
-                if (remove.Count + add.Count > 0)
+            case ({ } prefixes, null or { IsIntact: false }):
+                LogMade(logger, observed is null ? "was not there" : "was changed by somebody else, or is of a former version", prefixes.Remote.Count);
+                await firewall.Create(prefixes, cancellationToken);
+                (DroppedPackets, DroppedOutgoingPackets) = (0, 0);
+                return new FirewallState(prefixes, IsIntact: true);
+            case ({ } prefixes, { } state):
+                var (remove, add) = (state.Prefixes.Except(prefixes), prefixes.Except(state.Prefixes));
+                if (!remove.IsEmpty || !add.IsEmpty)
                 {
                     await firewall.Change(remove, add, cancellationToken);
                 }
 
-                return state with { Sources = sources };
+                return state with { Prefixes = prefixes };
         }
     }
 
     /// <summary>What is known of the table; its absence is knowledge too.</summary>
     private sealed record Observation(FirewallState? State);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Plaintext from the pods of other nodes is dropped: the nftables table {Reason} and now has {Sources} sources")]
-    private static partial void LogMade(ILogger logger, string reason, int sources);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Plaintext between pods of different nodes is dropped: the nftables table {Reason} and now has {Prefixes} prefixes of others")]
+    private static partial void LogMade(ILogger logger, string reason, int prefixes);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Plaintext from the pods of other nodes is let in from now on: Encryption:Mode or DropPlaintext says so")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Plaintext between pods of different nodes is let pass from now on: Encryption:Mode or DropPlaintext says so")]
     private static partial void LogRemoved(ILogger logger);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Whether an nftables table was left from a strict run cannot be read: {Problem}")]

@@ -246,6 +246,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     {
         Drifts = result.Drifts,
         DroppedPackets = result.DroppedPackets,
+        DroppedOutgoingPackets = result.DroppedOutgoingPackets,
         Paths = result.Paths,
         Receptions = result.Receptions,
         HandshakeRetries = result.HandshakeRetries,

@@ -43,22 +43,29 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
     public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
     {
         // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.
-        var routes = await links.GetRoutes(cancellationToken);
+        var routes = await FormerTables.ReadAllRoutes(links, cancellationToken);
         foreach (var name in SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name).OrderBy(name => routes.Any(route => route.DeviceName == name)))
         {
             await RemoveDevice(name, nodeName, roster, routes, report, cancellationToken);
         }
 
-        foreach (var route in await links.GetRoutes(cancellationToken))
+        List<ILinkClient> tables = [links, .. (await links.GetFormerTables(cancellationToken)).Select(links.At)];
+        foreach (var table in tables.DistinctBy(table => table.Table.Number))
         {
-            await links.DeleteRoute(route, cancellationToken);
-            report.Removed.Add(new CleanupItem("route", route.IsUnreachable ? $"unreachable {route.Destination}" : $"{route.Destination} dev {route.DeviceName}"));
+            foreach (var route in await table.GetRoutes(cancellationToken))
+            {
+                await table.DeleteRoute(route, cancellationToken);
+                report.Removed.Add(new CleanupItem("route", route.IsUnreachable ? $"unreachable {route.Destination}" : $"{route.Destination} dev {route.DeviceName}"));
+            }
         }
 
-        foreach (var source in await links.GetRules(cancellationToken))
+        foreach (var table in tables)
         {
-            await links.DeleteRule(source, cancellationToken);
-            report.Removed.Add(new CleanupItem("rule", $"from {source}"));
+            foreach (var source in await table.GetRules(cancellationToken))
+            {
+                await table.DeleteRule(source, cancellationToken);
+                report.Removed.Add(new CleanupItem("rule", $"from {source}"));
+            }
         }
 
         if (await firewall.TryGet(cancellationToken) is not null)

@@ -171,7 +171,11 @@ internal sealed partial class RealityReconciler(
             nodes.SelectMany(node => node.Addresses).ToEquatableArray(),
             encryption.Configured.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
             deviceNames.ToEquatableArray(),
-            underlay.ToEquatableArray());
+            underlay.ToEquatableArray())
+        {
+            Table = links.Table.Number,
+            RulePriority = links.Table.RulePriority,
+        };
     }
 
     private static WitnessSpec BuildSpec(MeshView view, NetworkDump dump, IReadOnlySet<int> underlay, IReadOnlyList<ushort> tunnelPorts)

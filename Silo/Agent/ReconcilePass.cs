@@ -27,6 +27,7 @@ internal sealed class ReconcilePass
     private readonly TimeProvider _timeProvider;
     private readonly SteadyClock _steady;
     private readonly DriftLog _drifts;
+    private readonly WayInspector _ways;
     private readonly PathPlanner _planner = new();
     private readonly ReceptionTracker _receptions = new();
     private readonly MoveTracker _moves = new();
@@ -54,6 +55,7 @@ internal sealed class ReconcilePass
         (_ring, _store, _ledger, _members, _timeProvider) = (ring, store, ledger, members, timeProvider);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
+        _ways = new WayInspector(links, watch, logger);
         _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
         _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
             slot, devices, links, watch, _paths, members, _planner, _drifts, options.Value, timeProvider, _steady, logger))];
@@ -77,7 +79,8 @@ internal sealed class ReconcilePass
         || (news.HasFlag(KernelNews.Devices) && await HasAnyLinkChanged(cancellationToken))
         || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChanged(cancellationToken))
         || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChanged(cancellationToken))
-        || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChanged(cancellationToken));
+        || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChanged(cancellationToken))
+        || (news.HasFlag(KernelNews.Ways) && await _ways.HaveChanged(cancellationToken));
 
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
@@ -177,6 +180,7 @@ internal sealed class ReconcilePass
         }, cancellationToken);
         _moves.Note(routed, moved.Paths, _steady.Now);
         _nodePaths = moved.Paths;
+        await _ways.Inspect(view, _routes.Routes, isResync, cancellationToken);
         await _leftover.RemoveIfUnused(view, _routes.Routes, cancellationToken);
         return Result(view, devices, moved.IsAwaiting, isApplied: true);
     }
@@ -216,12 +220,13 @@ internal sealed class ReconcilePass
 
     private PassResult Result(MeshView view, Dictionary<Slot, Device> devices, bool isAwaiting, bool isApplied) => new(
         _slots.Where(slot => devices.ContainsKey(slot.Slot)).Select(slot => slot.ToStatus(view, devices[slot.Slot])).ToEquatableArray(),
-        FindProblem(view),
+        FindProblem(view) ?? _ways.Problem,
         isAwaiting ? HandshakeCheckInterval : null,
         isApplied)
     {
         Drifts = Drifts,
         DroppedPackets = _firewall.DroppedPackets,
+        DroppedOutgoingPackets = _firewall.DroppedOutgoingPackets,
         Paths = _nodePaths.Values.OrderBy(path => path.NodeName, StringComparer.Ordinal).ToEquatableArray(),
         Receptions = _receptions.Receptions,
         HandshakeRetries = _planner.Retries,
@@ -247,6 +252,9 @@ internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? 
 
     /// <inheritdoc cref="AgentSnapshot.DroppedPackets"/>
     public long DroppedPackets { get; init; }
+
+    /// <inheritdoc cref="AgentSnapshot.DroppedOutgoingPackets"/>
+    public long DroppedOutgoingPackets { get; init; }
 
     /// <inheritdoc cref="AgentSnapshot.Paths"/>
     public EquatableArray<PathStatus> Paths { get; init; } = [];

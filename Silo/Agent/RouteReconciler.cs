@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Keeps routing table 201 and the rules that lead into it what they should be.</summary>
+/// <summary>Keeps our routing table and the rules that lead into it what they should be.</summary>
 /// <remarks>
 /// Two steps of a pass, so that there is no moment in which a packet for another node's pod finds neither tunnel nor refusal (invariant I7):
 /// <code>
@@ -16,9 +17,12 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// </remarks>
 internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<EncryptionOptions> encryption)
 {
+    private readonly FormerTables _former = new(links);
     private EquatableArray<Route>? _routes;
     private EquatableArray<IPPrefix>? _rules;
+    private EquatableArray<ForeignRoute> _foreign = [];
     private Reading? _reading;
+    private bool _isOurs;
 
     /// <summary>The routes as they are, as far as this process knows.</summary>
     public EquatableArray<Route> Routes => _routes ?? [];
@@ -35,6 +39,7 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
         {
             drifts.Note(DriftDetector.OfRoutes(reading.ExpectedRoutes, reading.Routes, lostLinks));
             drifts.Note(DriftDetector.OfRules(reading.ExpectedRules, reading.Rules));
+            drifts.Note([.. reading.Foreign.Select(route => new Drift(DriftKind.RouteAdded, route.Description))]);
             _reading = null;
         }
     }
@@ -43,18 +48,27 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
     public async Task<bool> HaveChanged(CancellationToken cancellationToken) =>
         _routes is not { } routes || _rules is not { } rules
         || !routes.ToHashSet().SetEquals(await links.GetRoutes(cancellationToken))
-        || !rules.ToHashSet().SetEquals(await links.GetRules(cancellationToken));
+        || !rules.ToHashSet().SetEquals(await links.GetRules(cancellationToken))
+        || (await links.GetForeignRoutes(cancellationToken)).Count > 0;
 
-    /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing.</summary>
+    /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing but what others added to our table.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="isResync">Whether to read routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
+    /// <exception cref="DeviceException">The table is somebody else's, or the system refused something.</exception>
     public async Task Protect(MeshView view, bool isResync, CancellationToken cancellationToken)
     {
         await Read(isResync, cancellationToken);
-        var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue) ?? [];
-        var patch = RoutePatch.Build([.. _routes!.Value.Union(refusals)], _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
+        var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue);
+        var kept = _former.RoutesToKeep(_routes!.Value.Union(refusals ?? []).ToEquatableArray(), keepsRefusals: refusals is null);
+        var patch = RoutePatch.Build(kept, _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
         await Apply(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
+        foreach (var route in _foreign)
+        {
+            await links.DeleteForeignRoute(route, cancellationToken);
+        }
+
+        _foreign = [];
     }
 
     /// <summary>Sends packets for other nodes' pods through the devices, and removes what nobody wants any more.</summary>
@@ -68,8 +82,13 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
         var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue)
             ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
         var desired = buildTunnels(_routes!.Value).Concat(refusals).ToEquatableArray();
-        var patch = RoutePatch.Build(desired, _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
+        var rules = DesiredState.BuildRules(view);
+        var patch = RoutePatch.Build(desired, _routes.Value, rules, _rules!.Value);
         await Apply(patch, cancellationToken);
+        if (rules is not null)
+        {
+            await _former.Remove(cancellationToken);
+        }
     }
 
     private async Task Read(bool isResync, CancellationToken cancellationToken)
@@ -78,8 +97,21 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
         {
             var routes = await links.GetRoutes(cancellationToken);
             var rules = await links.GetRules(cancellationToken);
-            _reading = _routes is { } expectedRoutes && _rules is { } expectedRules ? new Reading(expectedRoutes, routes, expectedRules, rules) : null;
-            (_routes, _rules) = (routes, rules);
+            var foreign = await links.GetForeignRoutes(cancellationToken);
+            if (!_isOurs && routes.Count + rules.Count == 0 && foreign.Count > 0)
+            {
+                throw new DeviceException(
+                    $"use routing table {links.Table.Number}",
+                    0,
+                    $"it holds routes of somebody else ({foreign[0].Description}) and none of ours. Set Routing:Table to one that nobody uses, or empty this one");
+            }
+
+            _isOurs = true;
+            await _former.Find(cancellationToken);
+            _reading = _routes is { } expectedRoutes && _rules is { } expectedRules
+                ? new Reading(expectedRoutes, routes, expectedRules, rules, foreign)
+                : foreign.Count > 0 ? new Reading(routes, routes, rules, rules, foreign) : null;
+            (_routes, _rules, _foreign) = (routes, rules, foreign);
         }
     }
 
@@ -113,5 +145,9 @@ internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<Encrypt
 
     /// <summary>What was read beside what this process had left there.</summary>
     private sealed record Reading(
-        EquatableArray<Route> ExpectedRoutes, EquatableArray<Route> Routes, EquatableArray<IPPrefix> ExpectedRules, EquatableArray<IPPrefix> Rules);
+        EquatableArray<Route> ExpectedRoutes,
+        EquatableArray<Route> Routes,
+        EquatableArray<IPPrefix> ExpectedRules,
+        EquatableArray<IPPrefix> Rules,
+        EquatableArray<ForeignRoute> Foreign);
 }

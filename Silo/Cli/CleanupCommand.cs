@@ -65,7 +65,9 @@ internal static class CleanupCommand
         string? fault = null;
         try
         {
-            await new NodeCleanup(new NetlinkLinkClient(TimeProvider.System), new NetlinkFirewall(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
+            var table = Section<RoutingOptions>(configuration, RoutingOptions.SectionName).ToRouteTable();
+            var links = new NetlinkLinkClient(TimeProvider.System, table: table);
+            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
         }
         catch (DeviceException e)
         {

@@ -84,6 +84,13 @@ internal static class StatusCommand
                 $"{node.NodeName} dropped {node.Status!.DroppedPackets} packets that came in clear from pods of other nodes; is Encryption:Mode Strict on all of them?"));
         }
 
+        foreach (var node in snapshot.Nodes.Where(node => node.Status is { DroppedOutgoingPackets: > 0 }))
+        {
+            Console.Out.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{node.NodeName} dropped {node.Status!.DroppedOutgoingPackets} packets of its pods that would have left in clear; what else routes on that node?"));
+        }
+
         foreach (var cell in snapshot.Agreements.Where(cell => cell.State is AgreementState.Differs or AgreementState.Missing))
         {
             output.Line(

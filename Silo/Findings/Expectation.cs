@@ -18,10 +18,10 @@ internal sealed record Expectation(
     EquatableArray<int> UnderlayLinks)
 {
     /// <summary>The routing table that pods' packets are looked up in.</summary>
-    public uint Table { get; init; } = Routing.RouteTable.Number;
+    public uint Table { get; init; } = Routing.RouteTable.Default.Number;
 
     /// <summary>The priority of the rules that lead there.</summary>
-    public uint RulePriority { get; init; } = Routing.RouteTable.RulePriority;
+    public uint RulePriority { get; init; } = Routing.RouteTable.Default.RulePriority;
 
     /// <summary>What the witness and the devices counted, from which can be told whether netfilter sees pods' packets; <see langword="null"/> if unknown.</summary>
     public StackEvidence? Stack { get; init; }

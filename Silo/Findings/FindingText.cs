@@ -48,7 +48,7 @@ internal static class FindingText
             "Give the node the prefixes that its network plugin really assigns: Nodes:Source=Node, CiliumNode or Static (README has which).",
         FindingCode.PrefixOfAnotherNode => "Find out which of the two nodes' objects is wrong; an address that moved needs a source of prefixes that follows it.",
         FindingCode.EncapsulatedByOthers => "Use native routing in the network plugin (Cilium: routingMode=native), or its own encryption instead of this one.",
-        FindingCode.RuleBeforeOurs => $"Delete the rule (ip rule del pref N), or give it a priority behind {Routing.RouteTable.RulePriority}.",
+        FindingCode.RuleBeforeOurs => "Delete the rule (ip rule del pref N), or give it a priority behind ours (Routing:RulePriority).",
         FindingCode.CiliumAgentDeletesDevice => "Nothing must be done: traffic is refused meanwhile, not sent in clear.",
         FindingCode.PodMtuTooLarge =>
             $"Set the pods' MTU to {Value(finding, "largest")} in the network plugin, or have it route by the host's stack (Cilium: bpf.hostLegacyRouting=true).",

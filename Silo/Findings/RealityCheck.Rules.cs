@@ -35,17 +35,7 @@ internal static partial class RealityCheck
         Finding Describe(RuleEntry rule, (string, string) what) => look.Make(
             FindingCode.RuleBeforeOurs,
             FormattableString.Invariant($"{(rule.IsIPv6 ? "IPv6" : "IPv4")} rule {rule.Priority}"),
-            [("rule", Text(rule)), what]);
-    }
-
-    // As ip(8) shows it.
-    private static string Text(RuleEntry rule)
-    {
-        var text = FormattableString.Invariant($"{rule.Priority}: from {rule.Source?.ToString() ?? "all"}");
-        text += rule.Destination is { } destination ? $" to {destination}" : "";
-        text += rule.IncomingLink.Length > 0 ? $" iif {rule.IncomingLink}" : "";
-        text += rule.Table != 0 ? FormattableString.Invariant($" lookup {rule.Table}") : "";
-        return text + (rule.SuppressedLength is { } length ? FormattableString.Invariant($" suppress_prefixlength {length}") : "");
+            [("rule", rule.ToString()), what]);
     }
 
     /// <summary>What is looked at, with the indexes that keep a look at thousands of routes linear.</summary>

@@ -28,8 +28,9 @@ public sealed class EncryptionOptions
     public IList<string> ClusterCIDRs { get; } = [];
 
     /// <summary>
-    /// Whether strict mode drops packets that another node's pod sent in clear, by a table of nftables. Default: <see langword="true"/>. Where the
-    /// kernel has no nf_tables, <see langword="false"/> leaves only the sending side strict.
+    /// Whether strict mode drops packets between pods of different nodes that came in clear, or would leave by another device than ours whatever rule or
+    /// route sends them there, by a table of nftables. Default: <see langword="true"/>. Where the kernel has no nf_tables, <see langword="false"/> leaves
+    /// the refusals of our routing table alone.
     /// </summary>
     public bool DropPlaintext { get; set; } = true;
 

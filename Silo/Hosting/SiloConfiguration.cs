@@ -12,7 +12,7 @@ internal static class SiloConfiguration
     private static readonly HashSet<string> Sections = new(StringComparer.OrdinalIgnoreCase)
     {
         "Logging", NodeOptions.SectionName, NodesOptions.SectionName, ClusteringOptions.SectionName, DeviceOptions.SectionName,
-        EncryptionOptions.SectionName, WebOptions.SectionName, DashboardPageOptions.SectionName, RotationOptions.SectionName,
+        EncryptionOptions.SectionName, RoutingOptions.SectionName, WebOptions.SectionName, DashboardPageOptions.SectionName, RotationOptions.SectionName,
         DeliveryOptions.SectionName, KubernetesApiOptions.SectionName,
     };
 

@@ -36,7 +36,8 @@ public static class WireGuardSiloExtensions
         AddRoster(services, builder.Configuration);
         services.AddSingleton<WireGuardClientFactory>();
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
-        services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(
+            provider.GetRequiredService<TimeProvider>(), table: provider.GetRequiredService<RouteTable>()));
         services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(provider.GetRequiredService<TimeProvider>()));
 
         // Before the agent: what changes between its first look and this would be noticed by the resync only.
@@ -55,7 +56,8 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<ReconcilePass>();
         services.AddSingleton<RouteReconciler>();
         services.AddSingleton<FirewallReconciler>();
-        services.AddSingleton(new KernelWatch(SlotDevices.Names));
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<RoutingOptions>>().Value.ToRouteTable());
+        services.AddSingleton(provider => new KernelWatch(SlotDevices.Names, provider.GetRequiredService<RouteTable>()));
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
         services.AddHostedService<RosterFollower>();
         return services;
@@ -71,6 +73,7 @@ public static class WireGuardSiloExtensions
         services.AddOptions<ClusteringOptions>().BindConfiguration(ClusteringOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<DeviceOptions>().BindConfiguration(DeviceOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<EncryptionOptions>().BindConfiguration(EncryptionOptions.SectionName, RefuseUnknown).ValidateOnStart();
+        services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<WebOptions>().BindConfiguration(WebOptions.SectionName, RefuseUnknown).ValidateOnStart();
         services.AddOptions<KubernetesApiOptions>().BindConfiguration(KubernetesApiOptions.SectionName, RefuseUnknown);
         services.AddOptions<KubernetesClusteringOptions>().BindConfiguration(KubernetesClusteringOptions.SectionName, RefuseUnknown);
@@ -90,6 +93,7 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<IValidateOptions<ClusteringOptions>, ClusteringOptionsValidator>();
         services.AddSingleton<IValidateOptions<DeviceOptions>, DeviceOptionsValidator>();
         services.AddSingleton<IValidateOptions<EncryptionOptions>, EncryptionOptionsValidator>();
+        services.AddSingleton<IValidateOptions<RoutingOptions>, RoutingOptionsValidator>();
         services.AddSingleton<IValidateOptions<WebOptions>, WebOptionsValidator>();
     }
 

@@ -2,10 +2,16 @@ using Orleans.WireGuard.Silo.Devices;
 
 namespace Orleans.WireGuard.Silo.Routing;
 
-/// <summary>Links, routes and rules of this network namespace. Touches only what it made: its own routing table and rules.</summary>
+/// <summary>Links, routes and rules of this network namespace. Touches only what is in its own routing table, and its own rules.</summary>
 /// <remarks>Every failure of the system is a <see cref="DeviceException"/>.</remarks>
-internal interface ILinkClient
+internal interface ILinkClient : IWayClient
 {
+    /// <summary>Where our routes live.</summary>
+    RouteTable Table { get; }
+
+    /// <summary>The same for another table of ours: one that a silo used before its configuration changed.</summary>
+    ILinkClient At(RouteTable table);
+
     /// <summary>Reads a link, or <see langword="null"/> if there is none of this name.</summary>
     Task<Link?> TryGetLink(string name, CancellationToken cancellationToken);
 
@@ -21,6 +27,9 @@ internal interface ILinkClient
     /// </summary>
     Task SetLooseSourceCheck(string name, CancellationToken cancellationToken);
 
+    /// <summary>Reads what <see cref="SetLooseSourceCheck"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
+    Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken);
+
     /// <summary>How many packets came in through a link since it was made. Through a WireGuard device: data only, no handshakes and keepalives.</summary>
     Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken);
 
@@ -28,21 +37,30 @@ internal interface ILinkClient
     Task<LinkPath?> TryGetPath(System.Net.IPAddress destination, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The routes of <see cref="RouteTable.Number"/> that carry <see cref="RouteTable.Protocol"/>, sorted by destination, an unreachable one last.
+    /// The routes of <see cref="Table"/> that carry <see cref="RouteTable.Protocol"/>, sorted by destination, an unreachable one last.
     /// </summary>
     Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken);
 
-    /// <summary>Adds a route to <see cref="RouteTable.Number"/>, or replaces the one for the same destination in one step. A route through a device and an
+    /// <summary>Adds a route to <see cref="Table"/>, or replaces the one for the same destination in one step. A route through a device and an
     /// unreachable one are two routes; neither replaces the other.</summary>
     Task ReplaceRoute(Route route, CancellationToken cancellationToken);
 
-    /// <summary>Removes a route of <see cref="RouteTable.Number"/>. One that is not there is fine.</summary>
+    /// <summary>Removes a route of <see cref="Table"/>. One that is not there is fine.</summary>
     Task DeleteRoute(Route route, CancellationToken cancellationToken);
 
-    /// <summary>The sources whose packets are looked up in <see cref="RouteTable.Number"/>, sorted.</summary>
+    /// <summary>The routes of <see cref="Table"/> that are none of ours.</summary>
+    Task<EquatableArray<ForeignRoute>> GetForeignRoutes(CancellationToken cancellationToken);
+
+    /// <summary>Removes one of them. One that is not there is fine.</summary>
+    Task DeleteForeignRoute(ForeignRoute route, CancellationToken cancellationToken);
+
+    /// <summary>Where other routes of ours live, as rules with our protocol tell: from another configuration.</summary>
+    Task<EquatableArray<RouteTable>> GetFormerTables(CancellationToken cancellationToken);
+
+    /// <summary>The sources whose packets are looked up in <see cref="Table"/>, sorted.</summary>
     Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken);
 
-    /// <summary>Looks packets from <paramref name="source"/> up in <see cref="RouteTable.Number"/>.</summary>
+    /// <summary>Looks packets from <paramref name="source"/> up in <see cref="Table"/>.</summary>
     Task AddRule(IPPrefix source, CancellationToken cancellationToken);
 
     /// <summary>Stops that. A rule that is not there is fine.</summary>

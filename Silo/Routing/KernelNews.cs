@@ -21,4 +21,7 @@ internal enum KernelNews
 
     /// <summary>Something was said and not understood, or more than was heard: anything may have changed.</summary>
     Lost = 16,
+
+    /// <summary>A rule or route of somebody else that may lead packets of pods past our table.</summary>
+    Ways = 32,
 }

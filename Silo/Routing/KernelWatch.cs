@@ -7,12 +7,15 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// </summary>
 /// <remarks>One pass at a time writes; the threads that listen take <see cref="Filter"/>.</remarks>
 /// <param name="names">Names that links of ours have.</param>
-internal sealed class KernelWatch(IReadOnlyCollection<string> names)
+/// <param name="table">Where our routes live; the default table if not given.</param>
+internal sealed class KernelWatch(IReadOnlyCollection<string> names, RouteTable? table = null)
 {
     private readonly Dictionary<string, int> _devices = [];
     private HashSet<int> _links = [];
     private HashSet<IPAddress> _destinations = [];
-    private volatile NewsFilter _filter = new(names, [], [], []);
+    private EquatableArray<IPPrefix> _pods = [];
+    private EquatableArray<IPPrefix> _remotePods = [];
+    private volatile NewsFilter _filter = new(names, [], [], [], table);
 
     /// <summary>Tells what concerns us now.</summary>
     public NewsFilter Filter => _filter;
@@ -60,5 +63,17 @@ internal sealed class KernelWatch(IReadOnlyCollection<string> names)
         Publish();
     }
 
-    private void Publish() => _filter = new NewsFilter(names, _devices.Values, _links, _destinations);
+    /// <summary>Says whose packets the tunnels are for.</summary>
+    /// <param name="pods">This node's pods.</param>
+    /// <param name="remotePods">Other nodes' pods.</param>
+    public void SetPods(EquatableArray<IPPrefix> pods, EquatableArray<IPPrefix> remotePods)
+    {
+        if ((pods, remotePods) != (_pods, _remotePods))
+        {
+            (_pods, _remotePods) = (pods, remotePods);
+            Publish();
+        }
+    }
+
+    private void Publish() => _filter = new NewsFilter(names, _devices.Values, _links, _destinations, table, _pods, _remotePods);
 }

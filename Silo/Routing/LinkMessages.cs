@@ -10,6 +10,9 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// <summary>Writes and reads RTM_*LINK (struct ifinfomsg) and RTM_*ADDR (struct ifaddrmsg).</summary>
 internal static class LinkMessages
 {
+    /// <summary>rp_filter, as Documentation/networking/ip-sysctl.rst counts it: any link may lead back to the source.</summary>
+    public const int LooseSourceCheck = 2;
+
     private const ushort Acknowledged = NLM_F_REQUEST | NLM_F_ACK;
 
     /// <summary>Asks for a link by its name.</summary>
@@ -63,13 +66,12 @@ internal static class LinkMessages
     /// </summary>
     public static Span<byte> WriteLooseSourceCheck(Span<byte> buffer, string name)
     {
-        const uint Loose = 2;
         var writer = BeginLink(buffer, RTM_SETLINK, Acknowledged);
         writer.WriteString(IFLA_IFNAME, name);
         var families = writer.BeginNested(IFLA_AF_SPEC);
         var family = writer.BeginNested(AF_INET);
         var settings = writer.BeginNested(IFLA_INET_CONF);
-        writer.WriteUInt32(IPV4_DEVCONF_RP_FILTER, Loose);
+        writer.WriteUInt32(IPV4_DEVCONF_RP_FILTER, LooseSourceCheck);
         writer.EndNested(settings);
         writer.EndNested(family);
         writer.EndNested(families);

@@ -2,6 +2,7 @@
 using System.Net;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Silo.Routing;
@@ -9,6 +10,12 @@ namespace Orleans.WireGuard.Silo.Routing;
 internal sealed partial class NetlinkLinkClient
 {
     private static readonly int[] Families = [AF_INET, AF_INET6];
+
+    /// <inheritdoc/>
+    public RouteTable Table { get; }
+
+    /// <inheritdoc/>
+    public ILinkClient At(RouteTable table) => new NetlinkLinkClient(_transport, table);
 
     /// <inheritdoc/>
     public Task<LinkPath?> TryGetPath(IPAddress destination, CancellationToken cancellationToken)
@@ -20,7 +27,7 @@ internal sealed partial class NetlinkLinkClient
 
     /// <inheritdoc/>
     public Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken) =>
-        Run($"read routing table {RouteTable.Number}", GetRoutes, cancellationToken);
+        Run($"read routing table {Table.Number}", GetRoutes, cancellationToken);
 
     /// <inheritdoc/>
     public Task ReplaceRoute(Route route, CancellationToken cancellationToken)
@@ -29,7 +36,7 @@ internal sealed partial class NetlinkLinkClient
         return Execute(
             $"set {Describe(route)}",
             connection => RouteMessages.WriteReplaceRoute(
-                connection.Request, route, route.DeviceName.Length == 0 ? 0 : GetIndex(connection, route.DeviceName)),
+                connection.Request, Table, route, route.DeviceName.Length == 0 ? 0 : GetIndex(connection, route.DeviceName)),
             cancellationToken);
     }
 
@@ -41,22 +48,47 @@ internal sealed partial class NetlinkLinkClient
     }
 
     /// <inheritdoc/>
-    public Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken) =>
-        Run("read rules", GetRules, cancellationToken);
+    public Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken) => Run(
+        "read rules",
+        connection => ReadRules(connection, Families).Where(rule => rule.IsOurs && new RouteTable(rule.Table, rule.Priority) == Table)
+            .Select(rule => rule.Source!.Value).Order().ToEquatableArray(),
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EquatableArray<RouteTable>> GetFormerTables(CancellationToken cancellationToken) => Run(
+        "read rules",
+        connection => ReadRules(connection, Families).Where(rule => rule.IsOurs).Select(rule => new RouteTable(rule.Table, rule.Priority))
+            .Where(table => table != Table).Distinct().ToEquatableArray(),
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EquatableArray<ForeignRoute>> GetForeignRoutes(CancellationToken cancellationToken) =>
+        Run($"read routing table {Table.Number}", GetForeignRoutes, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task DeleteForeignRoute(ForeignRoute route, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(route);
+        return Execute(
+            $"delete the route {route.Description} of table {Table.Number}",
+            connection => RouteMessages.WriteDeleteRoute(connection.Request, route),
+            cancellationToken,
+            ignored: ESRCH);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="source"/> has length 0.</exception>
     public Task AddRule(IPPrefix source, CancellationToken cancellationToken) => Execute(
-        $"add the rule from {source} to table {RouteTable.Number}",
-        connection => RouteMessages.WriteAddRule(connection.Request, source),
+        $"add the rule from {source} to table {Table.Number}",
+        connection => RouteMessages.WriteAddRule(connection.Request, Table, source),
         cancellationToken,
         ignored: EEXIST);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="source"/> has length 0.</exception>
     public Task DeleteRule(IPPrefix source, CancellationToken cancellationToken) => Execute(
-        $"delete the rule from {source} to table {RouteTable.Number}",
-        connection => RouteMessages.WriteDeleteRule(connection.Request, source),
+        $"delete the rule from {source} to table {Table.Number}",
+        connection => RouteMessages.WriteDeleteRule(connection.Request, Table, source),
         cancellationToken,
         ignored: ENOENT);
 
@@ -92,14 +124,14 @@ internal sealed partial class NetlinkLinkClient
         return link is null ? null : new LinkPath(link.Index, Math.Min(link.Mtu, path.Mtu ?? link.Mtu));
     }
 
-    private static EquatableArray<Route> GetRoutes(NetlinkConnection connection)
+    private EquatableArray<Route> GetRoutes(NetlinkConnection connection)
     {
         List<ObservedRoute> observed = [];
         foreach (var family in Families)
         {
-            Dump(connection, RouteMessages.WriteGetRoutes(connection.Request, family), (in NetlinkMessage message) =>
+            Dump(connection, RouteMessages.WriteGetRoutes(connection.Request, Table.Number, family), (in NetlinkMessage message) =>
             {
-                if (RouteMessages.TryReadRoute(message) is { } route)
+                if (RouteMessages.TryReadRoute(message, Table.Number) is { } route)
                 {
                     observed.Add(route);
                 }
@@ -121,7 +153,30 @@ internal sealed partial class NetlinkLinkClient
         ];
     }
 
-    private static bool DeleteRoute(NetlinkConnection connection, Route route)
+    private EquatableArray<ForeignRoute> GetForeignRoutes(NetlinkConnection connection)
+    {
+        List<(AnyRoute Route, byte[] Message)> observed = [];
+        foreach (var family in Families)
+        {
+            Dump(connection, RouteMessages.WriteGetRoutes(connection.Request, Table.Number, family), (in NetlinkMessage message) =>
+            {
+                // A kernel that does not know the filter sends all tables.
+                if (RouteMessages.TryReadRoute(message, Table.Number) is null && RouteMessages.ReadAnyRoute(message) is { IsCached: false } route
+                    && route.Table == Table.Number)
+                {
+                    observed.Add((route, message.Payload.ToArray()));
+                }
+            });
+        }
+
+        return
+        [
+            .. observed.Select(found => new ForeignRoute(
+                RouteMessages.Describe(found.Route, found.Route.Index == 0 ? "" : TryGetLink(connection, found.Route.Index)?.Name ?? ""), [.. found.Message])),
+        ];
+    }
+
+    private bool DeleteRoute(NetlinkConnection connection, Route route)
     {
         var index = 0;
         if (route.DeviceName.Length > 0)
@@ -134,25 +189,18 @@ internal sealed partial class NetlinkLinkClient
             index = link.Index;
         }
 
-        return Execute(connection, RouteMessages.WriteDeleteRoute(connection.Request, route, index), ESRCH);
+        return Execute(connection, RouteMessages.WriteDeleteRoute(connection.Request, Table, route, index), ESRCH);
     }
 
-    private static EquatableArray<IPPrefix> GetRules(NetlinkConnection connection)
+    private static List<RuleEntry> ReadRules(NetlinkConnection connection, IEnumerable<int> families)
     {
-        List<IPPrefix> rules = [];
-        foreach (var family in Families)
+        List<RuleEntry> rules = [];
+        foreach (var family in families)
         {
-            Dump(connection, RouteMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) =>
-            {
-                if (RouteMessages.TryReadRule(message) is { } rule)
-                {
-                    rules.Add(rule);
-                }
-            });
+            Dump(connection, RouteMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) => rules.Add(DumpMessages.ReadRule(message)));
         }
 
-        rules.Sort();
-        return [.. rules];
+        return rules;
     }
 
     private static void Dump(NetlinkConnection connection, Span<byte> request, NetlinkMessageHandler handler)

@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Text;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Silo.Routing;
@@ -22,8 +23,13 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     /// <summary>Makes the client.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
     /// <param name="open">Opens a channel for a netlink protocol; <see cref="NetlinkSocket.Open"/> outside of tests.</param>
-    public NetlinkLinkClient(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null) =>
-        _transport = new NetlinkTransport(NETLINK_ROUTE, timeProvider, open);
+    /// <param name="table">Where our routes live; the default one if not given.</param>
+    public NetlinkLinkClient(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null, RouteTable? table = null)
+        : this(new NetlinkTransport(NETLINK_ROUTE, timeProvider, open), table ?? RouteTable.Default)
+    {
+    }
+
+    private NetlinkLinkClient(NetlinkTransport transport, RouteTable table) => (_transport, Table) = (transport, table);
 
     /// <summary>Checks that a link can have this name (net/core/dev.c, dev_valid_name).</summary>
     /// <exception cref="ArgumentException">It cannot.</exception>
@@ -69,6 +75,13 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
             cancellationToken);
         await Execute(
             $"set rp_filter of link {name} to loose", connection => LinkMessages.WriteLooseSourceCheck(connection.Request, name), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        return Run($"read the source check of link {name}", connection => GetSourceCheck(connection, name), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -119,7 +132,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     public Task<EquatableArray<LinkAddress>> GetAddresses(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read the addresses of link {name}", connection => GetAddresses(connection, name), cancellationToken);
+        return Run($"read the addresses of link {name}", connection => GetAddresses(connection, name, Families), cancellationToken);
     }
 
     /// <summary>Adds an address to a link. One that is there is fine.</summary>
@@ -177,6 +190,22 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         }
     }
 
+    private static SourceCheck GetSourceCheck(NetlinkConnection connection, string name)
+    {
+        var isLoose = false;
+        try
+        {
+            connection.Execute(
+                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) => isLoose = DumpMessages.ReadLink(message).SourceCheck == LinkMessages.LooseSourceCheck);
+        }
+        catch (DeviceException e) when (e.Errno == ENODEV)
+        {
+            return SourceCheck.None;
+        }
+
+        return new SourceCheck(isLoose, GetAddresses(connection, name, [AF_INET]).Contains(LooseAddress));
+    }
+
     private static long GetReceivedPackets(NetlinkConnection connection, string name)
     {
         var packets = 0L;
@@ -206,7 +235,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         return Execute(connection, LinkMessages.WriteDeleteLink(connection.Request, link.Index), ENODEV);
     }
 
-    private static EquatableArray<LinkAddress> GetAddresses(NetlinkConnection connection, string name)
+    private static EquatableArray<LinkAddress> GetAddresses(NetlinkConnection connection, string name, IEnumerable<int> families)
     {
         if (TryGetLink(connection, name) is not { } link)
         {
@@ -214,7 +243,7 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         }
 
         List<LinkAddress> addresses = [];
-        foreach (var family in Families)
+        foreach (var family in families)
         {
             connection.Execute(LinkMessages.WriteGetAddresses(connection.Request, family), (in NetlinkMessage message) =>
             {

@@ -19,7 +19,7 @@ namespace Orleans.WireGuard.Silo.Routing;
 internal sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<KernelNews> onNews, ILogger<NetlinkLinkMonitor> logger) : IDisposable
 {
     private const uint LinkGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR
-        | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE;
+        | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE | RTMGRP_IPV4_NETCONF;
 
     private const uint FirewallGroups = 1u << (NFNLGRP_NFTABLES - 1);
 

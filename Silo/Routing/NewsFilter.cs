@@ -18,22 +18,29 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// link     one of our names, or the number of a device of ours (it was renamed) ─▶ Devices
 ///          the number of a link to peers: its MTU, and whether it is up         ─▶ Underlay
 /// address  taken from a link to peers: routes from it go without a word         ─▶ Underlay
+///          taken from a device of ours, as are all its IPv4 routes with it      ─▶ Devices
+/// setting  of a device of ours, such as rp_filter                               ─▶ Devices
 /// route    in our table                                                         ─▶ Routes
 ///          in another one, and an address of a peer lies in its destination     ─▶ Underlay
+///          in another one, and its destination has to do with a remote pod      ─▶ Ways
 /// rule     into our table                                                       ─▶ Routes
+///          into another one, and packets of our pods to others may meet it      ─▶ Ways
 /// nftables our table                                                            ─▶ Firewall
 /// </code>
-/// Rules of others, and addresses that are added without a route, are left to the resync.
+/// Addresses that are added without a route are left to the resync.
 /// </remarks>
 internal sealed class NewsFilter
 {
-    // In struct rtmsg and in struct fib_rule_hdr alike.
+    // In struct rtmsg and in struct fib_rule_hdr alike, and so are the numbers of the attributes: RTA_DST is FRA_DST, RTA_TABLE is FRA_TABLE.
     private const int TableOffset = 4;
 
     // struct ifinfomsg and struct ifaddrmsg have the number of the link at the same place.
     private const int IndexOffset = 4;
     private const int LinkHeaderSize = 16;
     private const int RouteHeaderSize = 12;
+
+    // struct netconfmsg, padded.
+    private const int SettingHeaderSize = 4;
 
     // struct nfgenmsg.
     private const int FirewallHeaderSize = 4;
@@ -49,14 +56,30 @@ internal sealed class NewsFilter
     private readonly UInt128[] _ipv4;
     private readonly UInt128[] _ipv6;
 
+    private readonly uint _table;
+    private readonly AddressRanges _pods;
+    private readonly AddressRanges _remotePods;
+
     /// <summary>Makes a filter.</summary>
     /// <param name="names">Names that links of ours have.</param>
     /// <param name="devices">Numbers of our links.</param>
     /// <param name="links">Numbers of the links by which peers are reached.</param>
     /// <param name="destinations">Addresses of the peers.</param>
-    public NewsFilter(IEnumerable<string> names, IEnumerable<int> devices, IEnumerable<int> links, IEnumerable<IPAddress> destinations)
+    /// <param name="table">Our routing table; the default one if not given.</param>
+    /// <param name="pods">This node's pods; nobody's if not given.</param>
+    /// <param name="remotePods">Other nodes' pods; nobody's if not given.</param>
+    public NewsFilter(
+        IEnumerable<string> names,
+        IEnumerable<int> devices,
+        IEnumerable<int> links,
+        IEnumerable<IPAddress> destinations,
+        RouteTable? table = null,
+        IEnumerable<IPPrefix>? pods = null,
+        IEnumerable<IPPrefix>? remotePods = null)
     {
         _names = [.. names.Select(Encoding.UTF8.GetBytes)];
+        _table = (table ?? RouteTable.Default).Number;
+        (_pods, _remotePods) = (new AddressRanges(pods ?? []), new AddressRanges(remotePods ?? []));
         (_devices, _links) = ([.. devices], [.. links]);
         var byFamily = destinations
             .Select(address => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address)
@@ -88,9 +111,10 @@ internal sealed class NewsFilter
     private KernelNews Judge(in NetlinkMessage message) => message.Type switch
     {
         RTM_NEWLINK or RTM_DELLINK => JudgeLink(message.Payload),
-        RTM_DELADDR => _links.Contains(Index(message.Payload)) ? KernelNews.Underlay : KernelNews.None,
+        RTM_DELADDR => JudgeAddress(Index(message.Payload)),
+        RTM_NEWNETCONF => JudgeSetting(message.Payload),
         RTM_NEWROUTE or RTM_DELROUTE => IsOurRoutingTable(message.Payload) ? KernelNews.Routes : JudgeRoute(message.Payload),
-        RTM_NEWRULE or RTM_DELRULE => IsOurRoutingTable(message.Payload) ? KernelNews.Routes : KernelNews.None,
+        RTM_NEWRULE or RTM_DELRULE => IsOurRoutingTable(message.Payload) ? KernelNews.Routes : JudgeRule(message.Payload),
         _ => message.Type >> 8 == NFNL_SUBSYS_NFTABLES && IsOurFirewallTable(message) ? KernelNews.Firewall : KernelNews.None,
     };
 
@@ -100,6 +124,24 @@ internal sealed class NewsFilter
         var index = Index(payload);
         var news = _links.Contains(index) ? KernelNews.Underlay : KernelNews.None;
         return _devices.Contains(index) || HasOurName(payload) ? news | KernelNews.Devices : news;
+    }
+
+    private KernelNews JudgeAddress(int link) =>
+        (_links.Contains(link) ? KernelNews.Underlay : KernelNews.None) | (_devices.Contains(link) ? KernelNews.Devices : KernelNews.None);
+
+    private KernelNews JudgeSetting(ReadOnlySpan<byte> payload)
+    {
+        var reader = new NetlinkReader(payload);
+        reader.ReadPast(SettingHeaderSize);
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            if (attribute.Type == NETCONFA_IFINDEX)
+            {
+                return _devices.Contains((int)attribute.AsUInt32()) ? KernelNews.Devices : KernelNews.None;
+            }
+        }
+
+        return KernelNews.None;
     }
 
     private bool HasOurName(ReadOnlySpan<byte> payload)
@@ -152,7 +194,43 @@ internal sealed class NewsFilter
             }
         }
 
-        return HasAny(family == AF_INET6 ? _ipv6 : _ipv4, destination, length) ? KernelNews.Underlay : KernelNews.None;
+        var isIPv6 = family == AF_INET6;
+        return (HasAny(isIPv6 ? _ipv6 : _ipv4, destination, length) ? KernelNews.Underlay : KernelNews.None)
+            | (_remotePods.Overlap(isIPv6, destination, destination + Rest(length)) ? KernelNews.Ways : KernelNews.None);
+    }
+
+    // Of a node that gives each pod a rule most are about that pod alone.
+    private KernelNews JudgeRule(ReadOnlySpan<byte> payload)
+    {
+        var reader = new NetlinkReader(payload);
+        var family = reader.ReadByte();
+        var (destinationLength, sourceLength) = (reader.ReadByte(), reader.ReadByte());
+        reader.ReadPast(5); // tos, table, reserved, action
+        if (family is not (AF_INET or AF_INET6))
+        {
+            return KernelNews.None;
+        }
+
+        var isIPv6 = family == AF_INET6;
+        var isInverted = (reader.ReadUInt32() & FIB_RULE_INVERT) != 0;
+        UInt128 source = 0;
+        UInt128 destination = 0;
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            switch (attribute.Type)
+            {
+                case FRA_SRC:
+                    source = ToBits(attribute.Exactly(isIPv6 ? IPv6Size : IPv4Size));
+                    break;
+                case FRA_DST:
+                    destination = ToBits(attribute.Exactly(isIPv6 ? IPv6Size : IPv4Size));
+                    break;
+            }
+        }
+
+        var isAboutUs = isInverted || (_pods.Overlap(isIPv6, source, source + Rest(sourceLength))
+            && _remotePods.Overlap(isIPv6, destination, destination + Rest(destinationLength)));
+        return isAboutUs ? KernelNews.Ways : KernelNews.None;
     }
 
     // The first address that is not below the prefix is within it, or none is.
@@ -173,11 +251,27 @@ internal sealed class NewsFilter
         return (int)reader.ReadUInt32();
     }
 
-    private static bool IsOurRoutingTable(ReadOnlySpan<byte> payload)
+    private bool IsOurRoutingTable(ReadOnlySpan<byte> payload)
     {
         var reader = new NetlinkReader(payload);
         reader.ReadPast(TableOffset);
-        return reader.ReadByte() == RouteTable.Number;
+        var table = reader.ReadByte();
+        if (_table <= byte.MaxValue)
+        {
+            return table == _table;
+        }
+
+        // The field has eight bits; of a larger number an attribute tells.
+        reader.ReadPast(RouteHeaderSize - TableOffset - sizeof(byte));
+        while (reader.TryReadAttribute(out var attribute))
+        {
+            if (attribute.Type == RTA_TABLE)
+            {
+                return attribute.AsUInt32() == _table;
+            }
+        }
+
+        return false;
     }
 
     // On a node whose services are in nftables too, most news are of other tables. Of every message but the last one of a transaction, the

@@ -1,4 +1,4 @@
-// Messages about routes and rules: rtnetlink(7), linux/rtnetlink.h, linux/fib_rules.h.
+// Messages about routes: rtnetlink(7), linux/rtnetlink.h.
 using System.Net;
 using System.Net.Sockets;
 using Orleans.WireGuard.Silo.Devices.Netlink;
@@ -8,32 +8,33 @@ namespace Orleans.WireGuard.Silo.Routing;
 
 /// <summary>
 /// Writes and reads RTM_*ROUTE (struct rtmsg) and RTM_*RULE (struct fib_rule_hdr). What is written always carries
-/// <see cref="RouteTable.Number"/> and <see cref="RouteTable.Protocol"/>; what does not carry both is not read.
+/// <see cref="RouteTable.Number"/> and <see cref="RouteTable.Protocol"/>; what does not carry both is read as somebody else's.
 /// </summary>
-internal static class RouteMessages
+internal static partial class RouteMessages
 {
     private const ushort Acknowledged = NLM_F_REQUEST | NLM_F_ACK;
 
-    /// <summary>Asks for the routes of our table, of one family.</summary>
-    public static Span<byte> WriteGetRoutes(Span<byte> buffer, int family)
+    /// <summary>Asks for the routes of a table, of one family.</summary>
+    public static Span<byte> WriteGetRoutes(Span<byte> buffer, uint table, int family)
     {
         // A strict dump (NETLINK_GET_STRICT_CHK) is filtered by RTA_TABLE; a kernel that does not know this sends all tables.
         var writer = BeginRoute(buffer, RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, family, 0, RT_TABLE_UNSPEC, 0, 0, RTN_UNSPEC);
-        writer.WriteUInt32(RTA_TABLE, RouteTable.Number);
+        writer.WriteUInt32(RTA_TABLE, table);
         return writer.Complete();
     }
 
     /// <summary>Adds a route, or replaces the one with the same destination and metric in one step.</summary>
     /// <param name="buffer">Where to.</param>
+    /// <param name="table">The table.</param>
     /// <param name="route">The route.</param>
     /// <param name="index">Number of its link; 0 for an unreachable or throw route.</param>
-    public static Span<byte> WriteReplaceRoute(Span<byte> buffer, Route route, int index) =>
-        WriteRoute(buffer, RTM_NEWROUTE, Acknowledged | NLM_F_CREATE | NLM_F_REPLACE, route, index);
+    public static Span<byte> WriteReplaceRoute(Span<byte> buffer, RouteTable table, Route route, int index) =>
+        WriteRoute(buffer, RTM_NEWROUTE, Acknowledged | NLM_F_CREATE | NLM_F_REPLACE, table, route, index);
 
     /// <summary>Deletes a route.</summary>
     /// <inheritdoc cref="WriteReplaceRoute"/>
-    public static Span<byte> WriteDeleteRoute(Span<byte> buffer, Route route, int index) =>
-        WriteRoute(buffer, RTM_DELROUTE, Acknowledged, route, index);
+    public static Span<byte> WriteDeleteRoute(Span<byte> buffer, RouteTable table, Route route, int index) =>
+        WriteRoute(buffer, RTM_DELROUTE, Acknowledged, table, route, index);
 
     /// <summary>Asks which way a packet to <paramref name="destination"/> would go.</summary>
     public static Span<byte> WriteGetPath(Span<byte> buffer, IPAddress destination)
@@ -47,38 +48,13 @@ internal static class RouteMessages
 
     /// <summary>Reads an RTM_NEWROUTE, or returns <see langword="null"/> if it is not one of ours.</summary>
     /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static ObservedRoute? TryReadRoute(in NetlinkMessage message)
+    public static ObservedRoute? TryReadRoute(in NetlinkMessage message, uint ourTable)
     {
-        var reader = Begin(message, RTM_NEWROUTE);
-        var family = reader.ReadByte();
-        var length = reader.ReadByte();
-        reader.ReadPast(2); // rtm_src_len, rtm_tos
-        uint table = reader.ReadByte();
-        var protocol = reader.ReadByte();
-        reader.ReadPast(sizeof(byte)); // rtm_scope
-        var type = reader.ReadByte();
-        reader.ReadPast(sizeof(uint)); // rtm_flags
-        IPAddress? destination = null;
-        var index = 0;
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            switch (attribute.Type)
-            {
-                case RTA_TABLE:
-                    table = attribute.AsUInt32();
-                    break;
-                case RTA_DST:
-                    destination = attribute.AsIPAddress();
-                    break;
-                case RTA_OIF:
-                    index = (int)attribute.AsUInt32();
-                    break;
-            }
-        }
-
-        return table == RouteTable.Number && protocol == RouteTable.Protocol
-            && family is AF_INET or AF_INET6 && type is RTN_UNICAST or RTN_UNREACHABLE or RTN_THROW
-            ? new ObservedRoute(ToPrefix(destination, length, family), type == RTN_UNICAST ? index : 0, type == RTN_THROW)
+        // We write no gateways, so one that has some is somebody else's although it carries our protocol.
+        var route = ReadAnyRoute(message);
+        return route.Table == ourTable && route is { Protocol: RouteTable.Protocol, HasHops: false, Type: RTN_UNICAST or RTN_UNREACHABLE or RTN_THROW }
+            && route.Destination is { } destination
+            ? new ObservedRoute(destination, route.Type == RTN_UNICAST ? route.Index : 0, route.Type == RTN_THROW)
             : null;
     }
 
@@ -109,57 +85,7 @@ internal static class RouteMessages
         return type == RTN_UNREACHABLE ? (0, null) : (index, mtu);
     }
 
-    /// <summary>Asks for the rules of one family.</summary>
-    public static Span<byte> WriteGetRules(Span<byte> buffer, int family) =>
-        BeginRule(buffer, RTM_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, family, 0, RT_TABLE_UNSPEC, 0).Complete();
-
-    /// <summary>Adds the rule for a source; refused if it is there.</summary>
-    public static Span<byte> WriteAddRule(Span<byte> buffer, IPPrefix source) =>
-        WriteRule(buffer, RTM_NEWRULE, Acknowledged | NLM_F_CREATE | NLM_F_EXCL, source);
-
-    /// <summary>Deletes the rule for a source.</summary>
-    public static Span<byte> WriteDeleteRule(Span<byte> buffer, IPPrefix source) => WriteRule(buffer, RTM_DELRULE, Acknowledged, source);
-
-    /// <summary>Reads an RTM_NEWRULE, or returns <see langword="null"/> if it is not one of ours.</summary>
-    /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static IPPrefix? TryReadRule(in NetlinkMessage message)
-    {
-        var reader = Begin(message, RTM_NEWRULE);
-        var family = reader.ReadByte();
-        reader.ReadPast(sizeof(byte)); // dst_len
-        var length = reader.ReadByte();
-        reader.ReadPast(sizeof(byte)); // tos
-        uint table = reader.ReadByte();
-        reader.ReadPast(7); // reserved, action, flags
-        uint priority = 0;
-        byte protocol = 0;
-        IPAddress? source = null;
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            switch (attribute.Type)
-            {
-                case FRA_TABLE:
-                    table = attribute.AsUInt32();
-                    break;
-                case FRA_PRIORITY:
-                    priority = attribute.AsUInt32();
-                    break;
-                case FRA_PROTOCOL:
-                    protocol = attribute.AsByte();
-                    break;
-                case FRA_SRC:
-                    source = attribute.AsIPAddress();
-                    break;
-            }
-        }
-
-        return table == RouteTable.Number && priority == RouteTable.RulePriority && protocol == RouteTable.Protocol
-            && family is AF_INET or AF_INET6
-            ? ToPrefix(source, length, family)
-            : null;
-    }
-
-    private static Span<byte> WriteRoute(Span<byte> buffer, ushort type, ushort flags, Route route, int index)
+    private static Span<byte> WriteRoute(Span<byte> buffer, ushort type, ushort flags, RouteTable table, Route route, int index)
     {
         var writer = BeginRoute(
             buffer,
@@ -167,10 +93,11 @@ internal static class RouteMessages
             flags,
             Family(route.Destination),
             route.Destination.Length,
-            RouteTable.Number,
+            ShortTable(table),
             RouteTable.Protocol,
             Scope(type, route),
             route.IsUnreachable ? RTN_UNREACHABLE : route.IsThrow ? RTN_THROW : RTN_UNICAST);
+        WriteLongTable(ref writer, RTA_TABLE, table);
         writer.WriteAddress(RTA_DST, route.Destination.Address);
         if (route.IsUnreachable)
         {
@@ -188,22 +115,6 @@ internal static class RouteMessages
     private static byte Scope(ushort type, Route route) => type == RTM_DELROUTE
         ? RT_SCOPE_NOWHERE
         : route.DeviceName.Length == 0 || route.Destination.IsIPv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-
-    private static Span<byte> WriteRule(Span<byte> buffer, ushort type, ushort flags, IPPrefix source)
-    {
-        // The kernel compares sources only if the length is not zero (fib4_rule_compare, fib6_rule_compare): a rule for all sources passes for
-        // any other of ours, so adding it would do nothing, and deleting it would hit a stranger's.
-        if (source.Length == 0)
-        {
-            throw new ArgumentException($"{source} is every packet of this node; a rule is for a pod CIDR.", nameof(source));
-        }
-
-        var writer = BeginRule(buffer, type, flags, Family(source), source.Length, RouteTable.Number, FR_ACT_TO_TBL);
-        writer.WriteAddress(FRA_SRC, source.Address);
-        writer.WriteUInt32(FRA_PRIORITY, RouteTable.RulePriority);
-        writer.WriteByte(FRA_PROTOCOL, RouteTable.Protocol);
-        return writer.Complete();
-    }
 
     private static int? ReadMtu(NetlinkReader metrics)
     {
@@ -231,6 +142,17 @@ internal static class RouteMessages
         }
     }
 
+    // The field of the header has eight bits. What is larger goes into an attribute, as ip(8) does it.
+    private static byte ShortTable(RouteTable table) => table.Number <= byte.MaxValue ? (byte)table.Number : RT_TABLE_UNSPEC;
+
+    private static void WriteLongTable(ref NetlinkWriter writer, ushort attribute, RouteTable table)
+    {
+        if (table.Number > byte.MaxValue)
+        {
+            writer.WriteUInt32(attribute, table.Number);
+        }
+    }
+
     private static int Family(IPPrefix prefix) => prefix.IsIPv6 ? AF_INET6 : AF_INET;
 
     private static NetlinkReader Begin(in NetlinkMessage message, ushort type) => message.Type == type
@@ -239,34 +161,28 @@ internal static class RouteMessages
 
     // struct rtmsg
     private static NetlinkWriter BeginRoute(
-        Span<byte> buffer, ushort type, ushort flags, int family, int length, byte table, byte protocol, byte scope, byte routeType)
+        Span<byte> buffer,
+        ushort type,
+        ushort flags,
+        int family,
+        int length,
+        byte table,
+        byte protocol,
+        byte scope,
+        byte routeType,
+        int sourceLength = 0,
+        uint routeFlags = 0)
     {
         var writer = new NetlinkWriter(buffer, type, flags);
         writer.WriteByte((byte)family);
         writer.WriteByte((byte)length);
-        writer.WriteByte(0); // rtm_src_len
+        writer.WriteByte((byte)sourceLength);
         writer.WriteByte(0); // rtm_tos
         writer.WriteByte(table);
         writer.WriteByte(protocol);
         writer.WriteByte(scope);
         writer.WriteByte(routeType);
-        writer.WriteUInt32(0); // rtm_flags
-        return writer;
-    }
-
-    // struct fib_rule_hdr
-    private static NetlinkWriter BeginRule(Span<byte> buffer, ushort type, ushort flags, int family, int sourceLength, byte table, byte action)
-    {
-        var writer = new NetlinkWriter(buffer, type, flags);
-        writer.WriteByte((byte)family);
-        writer.WriteByte(0); // dst_len
-        writer.WriteByte((byte)sourceLength);
-        writer.WriteByte(0); // tos
-        writer.WriteByte(table);
-        writer.WriteByte(0); // reserved
-        writer.WriteByte(0); // reserved
-        writer.WriteByte(action);
-        writer.WriteUInt32(0); // flags
+        writer.WriteUInt32(routeFlags);
         return writer;
     }
 }

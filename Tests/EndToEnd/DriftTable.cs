@@ -25,6 +25,7 @@ internal static class DriftTable
     // the other one if that has some, so a route may lead through either.
     private static readonly string Show = "wg show {dev} private-key; wg show {dev} listen-port; wg show {dev} fwmark; wg show {dev} endpoints; "
         + "wg show {dev} allowed-ips; wg show {dev} persistent-keepalive; ip -o link show {dev} | grep -o -e 'UP,' -e ',UP' -e 'mtu [0-9]*'; "
+        + "cat /proc/sys/net/ipv4/conf/{dev}/rp_filter; ip -o address show {dev} | grep -o 'inet 169[^ ]*'; "
         + $"ip route show table 201 | sed -E 's/{ActiveDevice.Pattern}/DEVICE/'; ip rule show | grep 'lookup 201'";
 
     // A repair that needs the resync takes 30 s; longer than that is none.
@@ -47,8 +48,11 @@ internal static class DriftTable
         (DriftKind.KeyChanged, "wg genkey | wg set {dev} private-key /dev/stdin"),
         (DriftKind.LinkDown, "ip link set {dev} down"),
         (DriftKind.MtuChanged, "ip link set {dev} mtu 1300"),
+        (DriftKind.SourceCheckChanged, "echo 1 > /proc/sys/net/ipv4/conf/{dev}/rp_filter"),
+        (DriftKind.AddressDeleted, "ip address flush dev {dev}"),
         (DriftKind.RouteDeleted, "ip route flush table 201"),
         (DriftKind.RouteAdded, "ip route add 203.0.113.0/24 dev {dev} table 201 proto 201"),
+        (DriftKind.RouteAdded, "ip route add default dev {dev} table 201"),
         (DriftKind.RuleDeleted, "ip rule delete lookup 201"),
         (DriftKind.RuleAdded, "ip rule add from 203.0.113.0/24 lookup 201 pref 201 protocol 201"),
         (DriftKind.LinkDeleted, "ip link delete {dev}"),

@@ -96,6 +96,8 @@ public sealed partial class StrictModeTests
             (await mesh.RunAsync(sender, Token, "ip", family, "rule", "delete", "pref", "201")).EnsureSuccess();
         }
 
+        (await mesh.RunAsync(sender, Token, "nft", "delete", "table", "inet", FirewallTable.Name)).EnsureSuccess();
+
         var capture = await PacketCapture.StartAsync(mesh, "plaintext", TimeProvider.System, Token);
         var before = await ReadEchos(receiver);
         var counted = await ReadDropped(mesh, receiver);

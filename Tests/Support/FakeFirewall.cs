@@ -51,26 +51,33 @@ internal sealed class FakeFirewall : IFirewall
     public Task<FirewallState?> TryGet(CancellationToken cancellationToken) => Call("TryGet", () => _state);
 
     /// <inheritdoc/>
-    public Task Create(EquatableArray<IPPrefix> sources, CancellationToken cancellationToken) =>
-        Call($"Create {string.Join(' ', sources)}", () => _state = new FirewallState(Checked(sources), IsIntact: true, 0, 0));
+    public Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken) =>
+        Call($"Create {Text(prefixes)}", () => _state = new FirewallState(Checked(prefixes), IsIntact: true));
 
     /// <inheritdoc/>
-    public Task Change(EquatableArray<IPPrefix> remove, EquatableArray<IPPrefix> add, CancellationToken cancellationToken) => Call(
-        $"Change -[{string.Join(' ', remove)}] +[{string.Join(' ', add)}]",
+    public Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) => Call(
+        $"Change -[{Text(remove)}] +[{Text(add)}]",
         () =>
         {
-            if (_state is not { } state || remove.Any(prefix => !state.Sources.Contains(prefix)))
+            if (_state is not { } state || !remove.Except(state.Prefixes).IsEmpty)
             {
                 throw new DeviceException("change", ENOENT, "No such file or directory");
             }
 
-            return _state = state with { Sources = Checked(state.Sources.Except(remove).Concat(add)) };
+            var rest = state.Prefixes.Except(remove);
+            return _state = state with { Prefixes = Checked(new([.. rest.Remote, .. add.Remote], [.. rest.Local, .. add.Local])) };
         });
 
     /// <inheritdoc/>
     public Task Delete(CancellationToken cancellationToken) => Call("Delete", () => _state = null);
 
-    private static EquatableArray<IPPrefix> Checked(IEnumerable<IPPrefix> sources)
+    // What is in the sets of other nodes' pods, then, behind a bar, in those of this node's.
+    private static string Text(FirewallPrefixes prefixes) =>
+        string.Join(' ', prefixes.Remote) + (prefixes.Local.Count > 0 ? $" | {string.Join(' ', prefixes.Local)}" : "");
+
+    private static FirewallPrefixes Checked(FirewallPrefixes prefixes) => new(CheckedSet(prefixes.Remote), CheckedSet(prefixes.Local));
+
+    private static EquatableArray<IPPrefix> CheckedSet(IEnumerable<IPPrefix> sources)
     {
         var sorted = sources.Order().ToEquatableArray();
         return sorted.Zip(sorted.Skip(1)).Any(pair => pair.First.Overlaps(pair.Second))

@@ -15,7 +15,7 @@ internal sealed record LinkCall(int Number, string Operation, object? Subject);
 /// Links, routes and rules in memory that behave as the kernel's: a route through a link needs it up and goes away with it, an unreachable
 /// route lies below it at a metric of its own, a rule cannot be added twice. Counts and records calls, and fails the ones it is told to.
 /// </summary>
-internal sealed class FakeLinkClient : ILinkClient
+internal sealed partial class FakeLinkClient : ILinkClient
 {
     /// <summary>MTU of a new link in bytes, as wireguard-go and the kernel set it.</summary>
     public const int DefaultMtu = 1420;
@@ -32,10 +32,9 @@ internal sealed class FakeLinkClient : ILinkClient
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Link> _links = [];
-    private readonly SortedDictionary<(IPPrefix Destination, bool IsUnreachable), Route> _routes = [];
-    private readonly SortedSet<IPPrefix> _rules = [];
     private readonly Dictionary<IPAddress, int?> _pathMtus = [];
     private readonly Dictionary<string, long> _receivedPackets = [];
+    private readonly Dictionary<string, SourceCheck> _sourceChecks = [];
     private readonly Dictionary<int, int> _failures = [];
     private ImmutableList<LinkCall> _calls = [];
     private int _lastIndex;
@@ -104,6 +103,7 @@ internal sealed class FakeLinkClient : ILinkClient
         lock (_lock)
         {
             _ = _links.Remove(name);
+            _ = _sourceChecks.Remove(name);
             RemoveRoutes(name);
         }
     }
@@ -148,7 +148,24 @@ internal sealed class FakeLinkClient : ILinkClient
 
     /// <inheritdoc/>
     public Task SetLooseSourceCheck(string name, CancellationToken cancellationToken) =>
-        Call(nameof(SetLooseSourceCheck), name, () => Find(name, "set rp_filter of"), cancellationToken);
+        Call(nameof(SetLooseSourceCheck), name, () => _sourceChecks[Find(name, "set rp_filter of").Name] = SourceCheck.Loose, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken) =>
+        Call(nameof(GetSourceCheck), name, () => _sourceChecks.GetValueOrDefault(name, SourceCheck.None), cancellationToken);
+
+    /// <summary>Changes how a link takes packets in, as somebody else would; without an address its IPv4 routes go.</summary>
+    public void SetSourceCheck(string name, SourceCheck check)
+    {
+        lock (_lock)
+        {
+            _sourceChecks[name] = check;
+            if (!check.HasAddress)
+            {
+                RemoveRoutes(name, route => !route.Destination.IsIPv6);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken) =>
@@ -199,6 +216,11 @@ internal sealed class FakeLinkClient : ILinkClient
 
     private async Task<T> Call<T>(string operation, object? subject, Func<T> effect, CancellationToken cancellationToken)
     {
+        if (_whole is not null)
+        {
+            return await _whole.Call(operation, subject, effect, cancellationToken);
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         LinkCall call;
         int errno;
@@ -229,11 +251,14 @@ internal sealed class FakeLinkClient : ILinkClient
         ? link
         : throw new DeviceException($"{operation} {name}", ENODEV, "No such device");
 
-    private void RemoveRoutes(string deviceName)
+    private void RemoveRoutes(string deviceName, Func<Route, bool>? which = null)
     {
-        foreach (var key in _routes.Values.Where(route => route.DeviceName == deviceName).Select(route => route.Key).ToArray())
+        foreach (var table in _tables.Values)
         {
-            _ = _routes.Remove(key);
+            foreach (var key in table.Values.Where(route => route.DeviceName == deviceName && which?.Invoke(route) != false).Select(route => route.Key).ToArray())
+            {
+                _ = table.Remove(key);
+            }
         }
     }
 }

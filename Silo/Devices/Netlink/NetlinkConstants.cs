@@ -94,15 +94,16 @@ internal static class NetlinkConstants
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
 
-    // linux/netconf.h: what holds for all links.
+    // linux/netconf.h: settings of links, or of all.
+    public const ushort RTM_NEWNETCONF = 80;
     public const ushort RTM_GETNETCONF = 82;
     public const int NETCONFA_IFINDEX_ALL = -1;
     public const ushort NETCONFA_IFINDEX = 1;
     public const ushort NETCONFA_FORWARDING = 2;
     public const ushort NETCONFA_RP_FILTER = 3;
 
-    // linux/rtnetlink.h: multicast groups as bits for bind(2). Those of rules have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
-    // RTNLGRP_IPV6_RULE is 19.
+    // linux/rtnetlink.h: multicast groups as bits for bind(2). Some have no RTMGRP_ name, only a number: RTNLGRP_IPV4_RULE is 8,
+    // RTNLGRP_IPV6_RULE is 19, RTNLGRP_IPV4_NETCONF is 24.
     public const uint RTMGRP_LINK = 1;
     public const uint RTMGRP_IPV4_IFADDR = 0x10;
     public const uint RTMGRP_IPV4_ROUTE = 0x40;
@@ -110,6 +111,7 @@ internal static class NetlinkConstants
     public const uint RTMGRP_IPV6_IFADDR = 0x100;
     public const uint RTMGRP_IPV6_ROUTE = 0x400;
     public const uint RTMGRP_IPV6_RULE = 1 << (19 - 1);
+    public const uint RTMGRP_IPV4_NETCONF = 1 << (24 - 1);
 
     // linux/if.h, linux/if_link.h: links.
     public const int IFNAMSIZ = 16;
@@ -144,9 +146,12 @@ internal static class NetlinkConstants
     public const byte RT_SCOPE_LINK = 253;
     public const byte RT_SCOPE_NOWHERE = 255;
     public const byte RT_TABLE_UNSPEC = 0;
+    public const byte RT_TABLE_COMPAT = 252;
+    public const uint RT_TABLE_DEFAULT = 253;
     public const uint RT_TABLE_MAIN = 254;
     public const uint RT_TABLE_LOCAL = 255;
     public const uint RTM_F_CLONED = 0x200;
+    public const uint RTM_F_LOOKUP_TABLE = 0x1000;
     public const byte RTN_UNSPEC = 0;
     public const byte RTN_UNICAST = 1;
     public const byte RTN_BLACKHOLE = 6;
@@ -154,6 +159,8 @@ internal static class NetlinkConstants
     public const byte RTN_PROHIBIT = 8;
     public const byte RTN_THROW = 9;
     public const ushort RTA_DST = 1;
+    public const ushort RTA_SRC = 2;
+    public const ushort RTA_IIF = 3;
     public const ushort RTA_OIF = 4;
     public const ushort RTA_GATEWAY = 5;
     public const ushort RTA_PRIORITY = 6;
@@ -174,9 +181,11 @@ internal static class NetlinkConstants
     public const ushort FRA_IIFNAME = 3;
     public const ushort FRA_PRIORITY = 6;
     public const ushort FRA_FWMARK = 10;
+    public const ushort FRA_TUN_ID = 12;
     public const ushort FRA_SUPPRESS_PREFIXLEN = 14;
     public const ushort FRA_TABLE = 15;
     public const ushort FRA_OIFNAME = 17;
+    public const ushort FRA_L3MDEV = 19;
     public const ushort FRA_UID_RANGE = 20;
     public const ushort FRA_PROTOCOL = 21;
     public const ushort FRA_IP_PROTO = 22;
@@ -302,6 +311,7 @@ internal static class NetlinkConstants
     public const int EACCES = 13;
     public const int EBUSY = 16;
     public const int EEXIST = 17;
+    public const int EXDEV = 18;
     public const int ENODEV = 19;
     public const int EINVAL = 22;
     public const int EMSGSIZE = 90;

@@ -89,53 +89,17 @@ internal static class DumpMessages
     /// <summary>Reads an RTM_NEWROUTE; <see langword="null"/> if it is the kernel's own, or a kind that leads nowhere that matters.</summary>
     public static RouteEntry? ReadRoute(in NetlinkMessage message)
     {
-        var reader = new NetlinkReader(message.Payload);
-        var family = reader.ReadByte();
-        var length = reader.ReadByte();
-        reader.ReadPast(2); // rtm_src_len, rtm_tos
-        uint table = reader.ReadByte();
-        reader.ReadPast(2); // rtm_protocol, rtm_scope
-        var type = reader.ReadByte();
-        var flags = reader.ReadUInt32();
-        var (index, hasGateway) = (0, false);
-        IPAddress? destination = null, source = null;
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            switch (attribute.Type)
-            {
-                case RTA_TABLE:
-                    table = attribute.AsUInt32();
-                    break;
-                case RTA_DST:
-                    destination = attribute.AsIPAddress();
-                    break;
-                case RTA_OIF:
-                    index = (int)attribute.AsUInt32();
-                    break;
-                case RTA_GATEWAY or RTA_VIA:
-                    hasGateway = true;
-                    break;
-                case RTA_PREFSRC:
-                    source = attribute.AsIPAddress();
-                    break;
-                case RTA_MULTIPATH:
-                    // struct rtnexthop: its number of the link lies behind two bytes of length, flags and hops.
-                    index = attribute.Value.Length >= 8 ? MemoryMarshal.Read<int>(attribute.Value[4..]) : index;
-                    hasGateway = true;
-                    break;
-            }
-        }
-
-        RouteAction? action = type switch
+        var route = RouteMessages.ReadAnyRoute(message);
+        RouteAction? action = route.Type switch
         {
             RTN_UNICAST => RouteAction.Forward,
             RTN_BLACKHOLE or RTN_UNREACHABLE or RTN_PROHIBIT => RouteAction.Refuse,
             RTN_THROW => RouteAction.Throw,
             _ => null,
         };
-        return action is null || table == RT_TABLE_LOCAL || (flags & RTM_F_CLONED) != 0 || family is not (AF_INET or AF_INET6)
+        return action is null || route.Table == RT_TABLE_LOCAL || route.IsCached || route.Destination is not { } destination
             ? null
-            : new RouteEntry(table, ToPrefix(destination, length, family), index, action.Value) { HasGateway = hasGateway, PreferredSource = source };
+            : new RouteEntry(route.Table, destination, route.Index, action.Value) { HasGateway = route.HasHops, PreferredSource = route.PreferredSource };
     }
 
     /// <summary>Reads an RTM_NEWRULE.</summary>
@@ -153,6 +117,7 @@ internal static class DumpMessages
         {
             rule = attribute.Type switch
             {
+                FRA_PROTOCOL => rule with { Protocol = attribute.AsByte() },
                 FRA_PRIORITY => rule with { Priority = attribute.AsUInt32() },
                 FRA_TABLE => rule with { Table = attribute.AsUInt32() },
                 FRA_SRC => rule with { Source = ToPrefix(attribute.AsIPAddress(), sourceLength, family) },

@@ -1,4 +1,5 @@
 using System.Net;
+using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Silo.Routing.Dump;
 
@@ -87,6 +88,9 @@ internal sealed record RouteEntry(uint Table, IPPrefix Destination, int LinkInde
 /// <param name="Action">FR_ACT_*: look up, refuse, or something else.</param>
 internal sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Action)
 {
+    /// <summary>Who added it.</summary>
+    public byte Protocol { get; init; }
+
     /// <summary>From where; <see langword="null"/> from anywhere.</summary>
     public IPPrefix? Source { get; init; }
 
@@ -104,6 +108,38 @@ internal sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Ac
     /// account.
     /// </summary>
     public bool IsNarrowed { get; init; }
+
+    /// <summary>Whether it leads to a table.</summary>
+    public bool IsLookup => Action == FR_ACT_TO_TBL;
+
+    /// <summary>Whether this node's silos added it: their rules carry our protocol, lead to a table, and ask for a source alone.</summary>
+    public bool IsOurs =>
+        Protocol == RouteTable.Protocol && IsLookup && Source is not null && Destination is null && IncomingLink.Length == 0 && !IsNarrowed;
+
+    /// <summary>Whether it may be about a packet.</summary>
+    /// <param name="source">Its source.</param>
+    /// <param name="incomingLink">The link that it comes in by.</param>
+    /// <param name="destination">Its destination.</param>
+    public bool MayDecide(IPAddress source, string incomingLink, IPAddress destination) =>
+        Source?.Contains(source) != false && Destination?.Contains(destination) != false && (IncomingLink.Length == 0 || IncomingLink == incomingLink);
+
+    /// <summary>As ip(8) shows it.</summary>
+    public override string ToString()
+    {
+        var text = FormattableString.Invariant($"{Priority}: from {Source?.ToString() ?? "all"}");
+        text += Destination is { } destination ? $" to {destination}" : "";
+        text += IncomingLink.Length > 0 ? $" iif {IncomingLink}" : "";
+        text += IsNarrowed ? " ..." : "";
+        text += Table switch
+        {
+            0 => "",
+            RT_TABLE_MAIN => " lookup main",
+            RT_TABLE_LOCAL => " lookup local",
+            RT_TABLE_DEFAULT => " lookup default",
+            _ => FormattableString.Invariant($" lookup {Table}"),
+        };
+        return text + (SuppressedLength is { } length ? FormattableString.Invariant($" suppress_prefixlength {length}") : "");
+    }
 }
 
 /// <summary>What holds for all links of a network namespace.</summary>

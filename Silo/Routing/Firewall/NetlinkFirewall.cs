@@ -16,6 +16,8 @@ internal sealed class NetlinkFirewall : IFirewall
     /// </summary>
     public const int MaxPrefixes = 256;
 
+    private static readonly NftablesTable Table = FirewallTable.Table;
+
     private readonly NetlinkTransport _transport;
 
     /// <summary>Makes it.</summary>
@@ -26,60 +28,84 @@ internal sealed class NetlinkFirewall : IFirewall
 
     /// <inheritdoc/>
     public Task<FirewallState?> TryGet(CancellationToken cancellationToken) =>
-        Run($"read nftables table {FirewallTable.Name}", TryGet, cancellationToken);
+        Run($"read nftables table {Table.Name}", TryGet, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task Create(EquatableArray<IPPrefix> sources, CancellationToken cancellationToken)
+    public async Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken)
     {
         // What does not fit into the first transaction follows; a rule with half of its set is better than none.
-        var first = sources.Take(MaxPrefixes).ToArray();
+        var changes = Changes(prefixes, isAdded: true).ToList();
         await Run(
-            $"make nftables table {FirewallTable.Name}",
+            $"make nftables table {Table.Name}",
             connection =>
             {
                 var batch = new NftablesBatch(connection.Request);
-                batch.Take(FirewallMessages.WriteAddTable(batch.Rest));
-                batch.Take(FirewallMessages.WriteDeleteTable(batch.Rest));
-                batch.Take(FirewallMessages.WriteAddTable(batch.Rest));
-                batch.Take(FirewallMessages.WriteAddChain(batch.Rest));
-                batch.Take(FirewallMessages.WriteAddCounter(batch.Rest));
-                foreach (var isIPv6 in (bool[])[false, true])
+                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, Table));
+                batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, Table));
+                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, Table));
+                foreach (var chain in FirewallTable.Chains)
                 {
-                    batch.Take(FirewallMessages.WriteAddSet(batch.Rest, isIPv6));
-                    AddSources(ref batch, isIPv6, first, acknowledged: 0);
+                    batch.Take(NftablesMessages.WriteAddChain(batch.Rest, Table, chain.Name, chain.Hook));
                 }
 
-                batch.Take(FirewallMessages.WriteAddRule(batch.Rest, isIPv6: false));
-                batch.Take(FirewallMessages.WriteAddRule(batch.Rest, isIPv6: true, NLM_F_ACK));
+                foreach (var counter in FirewallTable.Counters)
+                {
+                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, Table, counter));
+                }
+
+                foreach (var set in FirewallTable.Sets)
+                {
+                    batch.Take(NftablesMessages.WriteAddSet(batch.Rest, Table, set.Name, set.IsIPv6, set.Id));
+                }
+
+                Write(ref batch, changes.Take(MaxPrefixes), lastFlags: 0);
+                foreach (var rule in FirewallTable.Rules)
+                {
+                    batch.Take(FirewallMessages.WriteAddRule(batch.Rest, rule, rule == FirewallTable.Rules[^1] ? NLM_F_ACK : (ushort)0));
+                }
+
                 connection.ExecuteBatch(batch.Complete());
                 return true;
             },
             cancellationToken);
-        await Change([], sources.Skip(MaxPrefixes).ToEquatableArray(), cancellationToken);
+        await Change(changes.Skip(MaxPrefixes), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task Change(EquatableArray<IPPrefix> remove, EquatableArray<IPPrefix> add, CancellationToken cancellationToken)
-    {
+    public Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) =>
+
         // Removals first: a prefix that holds one that goes can come only then. Few enough, and it is one transaction.
-        var changes = remove.Select(prefix => (Prefix: prefix, IsAdded: false)).Concat(add.Select(prefix => (Prefix: prefix, IsAdded: true)));
+        Change(Changes(remove, isAdded: false).Concat(Changes(add, isAdded: true)), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task Delete(CancellationToken cancellationToken) => Run(
+        $"delete nftables table {Table.Name}",
+        connection =>
+        {
+            // Deleting a table that is not there is an error, adding one that is there is none.
+            var batch = new NftablesBatch(connection.Request);
+            batch.Take(NftablesMessages.WriteAddTable(batch.Rest, Table));
+            batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, Table, NLM_F_ACK));
+            connection.ExecuteBatch(batch.Complete());
+            return true;
+        },
+        cancellationToken);
+
+    // This node's own first: there are few of them, and without them nothing is dropped on the way out.
+    private static IEnumerable<SetChange> Changes(FirewallPrefixes prefixes, bool isAdded) =>
+        prefixes.Local.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Local6 : FirewallTable.Local4, prefix, isAdded))
+            .Concat(prefixes.Remote.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Remote6 : FirewallTable.Remote4, prefix, isAdded)));
+
+    private async Task Change(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
+    {
         foreach (var chunk in changes.Chunk(MaxPrefixes))
         {
             await Run(
-                $"change the sources of nftables table {FirewallTable.Name}",
+                $"change the sets of nftables table {Table.Name}",
                 connection =>
                 {
-                    var groups = chunk.GroupBy(change => (change.IsAdded, change.Prefix.IsIPv6)).OrderBy(group => group.Key.IsAdded).ToList();
                     var batch = new NftablesBatch(connection.Request);
-                    foreach (var group in groups)
-                    {
-                        var prefixes = group.Select(change => change.Prefix).ToArray();
-                        var flags = group == groups[^1] ? NLM_F_ACK : (ushort)0;
-                        batch.Take(group.Key.IsAdded
-                            ? FirewallMessages.WriteAddSources(batch.Rest, group.Key.IsIPv6, prefixes, flags)
-                            : FirewallMessages.WriteRemoveSources(batch.Rest, group.Key.IsIPv6, prefixes, flags));
-                    }
-
+                    Write(ref batch, chunk, NLM_F_ACK);
                     connection.ExecuteBatch(batch.Complete());
                     return true;
                 },
@@ -87,63 +113,64 @@ internal sealed class NetlinkFirewall : IFirewall
         }
     }
 
-    /// <inheritdoc/>
-    public Task Delete(CancellationToken cancellationToken) => Run(
-        $"delete nftables table {FirewallTable.Name}",
-        connection =>
-        {
-            // Deleting a table that is not there is an error, adding one that is there is none.
-            var batch = new NftablesBatch(connection.Request);
-            batch.Take(FirewallMessages.WriteAddTable(batch.Rest));
-            batch.Take(FirewallMessages.WriteDeleteTable(batch.Rest, NLM_F_ACK));
-            connection.ExecuteBatch(batch.Complete());
-            return true;
-        },
-        cancellationToken);
-
-    private static FirewallState? TryGet(NetlinkConnection connection)
+    private static void Write(ref NftablesBatch batch, IEnumerable<SetChange> changes, ushort lastFlags)
     {
-        (ulong Packets, ulong Bytes)? counter = null;
-        List<(byte[] Address, bool IsEnd)> ipv4 = [];
-        List<(byte[] Address, bool IsEnd)> ipv6 = [];
-        var (rules, ownRules) = (0, 0);
-        try
+        var groups = changes.GroupBy(change => (change.IsAdded, change.Set)).OrderBy(group => group.Key.IsAdded).ToList();
+        foreach (var group in groups)
         {
-            connection.Execute(
-                FirewallMessages.WriteGetCounters(connection.Request),
-                (in NetlinkMessage message) => counter = FirewallReader.TryReadCounter(message) ?? counter);
-            connection.Execute(FirewallMessages.WriteGetRules(connection.Request), (in NetlinkMessage message) =>
-            {
-                rules++;
-                ownRules += FirewallReader.ReadIsOurRule(message) ? 1 : 0;
-            });
-            if (counter is not { } count)
-            {
-                return null;
-            }
-
-            connection.Execute(
-                FirewallMessages.WriteGetSources(connection.Request, isIPv6: false), (in NetlinkMessage message) => FirewallReader.ReadSources(message, ipv4));
-            connection.Execute(
-                FirewallMessages.WriteGetSources(connection.Request, isIPv6: true), (in NetlinkMessage message) => FirewallReader.ReadSources(message, ipv6));
-            var (sources4, sources6) = (PrefixInterval.TryJoin(ipv4), PrefixInterval.TryJoin(ipv6));
-            var isIntact = rules == FirewallTable.RuleCount && ownRules == rules && sources4 is not null && sources6 is not null;
-            return new FirewallState((sources4 ?? []).Concat(sources6 ?? []).Order().ToEquatableArray(), isIntact, count.Packets, count.Bytes);
-        }
-
-        // The table or a part of it is not there.
-        catch (DeviceException e) when (e.Errno == ENOENT)
-        {
-            return null;
+            var (set, prefixes) = (group.Key.Set, group.Select(change => change.Prefix).ToArray());
+            var flags = group == groups[^1] ? lastFlags : (ushort)0;
+            batch.Take(group.Key.IsAdded
+                ? NftablesMessages.WriteAddPrefixes(batch.Rest, Table, set.Name, set.IsIPv6, prefixes, flags)
+                : NftablesMessages.WriteRemovePrefixes(batch.Rest, Table, set.Name, set.IsIPv6, prefixes, flags));
         }
     }
 
-    private static void AddSources(ref NftablesBatch batch, bool isIPv6, IPPrefix[] sources, ushort acknowledged)
+    private static FirewallState? TryGet(NetlinkConnection connection)
     {
-        var own = sources.Where(source => source.IsIPv6 == isIPv6).ToArray();
-        if (own.Length > 0)
+        var counters = new Dictionary<string, ulong>();
+        var rules = new List<(string Chain, bool IsOurs)>();
+        connection.Execute(NftablesMessages.WriteGetCounters(connection.Request, Table), (in NetlinkMessage message) =>
         {
-            batch.Take(FirewallMessages.WriteAddSources(batch.Rest, isIPv6, own, acknowledged));
+            if (NftablesReader.TryReadCounter(message) is { Table: FirewallTable.Name } counter)
+            {
+                counters[counter.Name] = counter.Packets;
+            }
+        });
+        connection.Execute(
+            NftablesMessages.WriteGetRules(connection.Request, Table), (in NetlinkMessage message) => rules.Add(NftablesReader.ReadRule(message, FirewallMessages.RuleUserData)));
+        if (counters.Count == 0)
+        {
+            return null;
+        }
+
+        var sets = FirewallTable.Sets.ToDictionary(set => set, set => ReadSet(connection, set));
+        var isIntact = FirewallTable.Rules.Select(rule => (rule.Chain.Name, true)).SequenceEqual(rules)
+            && FirewallTable.Counters.All(counters.ContainsKey) && sets.Values.All(set => set is not null);
+        var prefixes = new FirewallPrefixes(
+            Join(sets[FirewallTable.Remote4], sets[FirewallTable.Remote6]), Join(sets[FirewallTable.Local4], sets[FirewallTable.Local6]));
+        return new FirewallState(prefixes, isIntact)
+        {
+            DroppedPackets = counters.GetValueOrDefault(FirewallTable.Counter),
+            DroppedOutgoingPackets = counters.GetValueOrDefault(FirewallTable.OutgoingCounter),
+        };
+    }
+
+    private static EquatableArray<IPPrefix> Join(List<IPPrefix>? ipv4, List<IPPrefix>? ipv6) => (ipv4 ?? []).Concat(ipv6 ?? []).Order().ToEquatableArray();
+
+    // Null if it is not there, as in a table of a former version, or holds what is no prefix.
+    private static List<IPPrefix>? ReadSet(NetlinkConnection connection, FirewallSet set)
+    {
+        List<(byte[] Address, bool IsEnd)> ends = [];
+        try
+        {
+            connection.Execute(
+                NftablesMessages.WriteGetPrefixes(connection.Request, Table, set.Name), (in NetlinkMessage message) => NftablesReader.ReadPrefixes(message, ends));
+            return PrefixInterval.TryJoin(ends);
+        }
+        catch (DeviceException e) when (e.Errno == ENOENT)
+        {
+            return null;
         }
     }
 
@@ -156,4 +183,6 @@ internal sealed class NetlinkFirewall : IFirewall
             "the kernel needs nf_tables with the family inet (modprobe nf_tables); without it set Encryption:DropPlaintext to false",
         _ => null,
     };
+
+    private readonly record struct SetChange(FirewallSet Set, IPPrefix Prefix, bool IsAdded);
 }

@@ -88,8 +88,16 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRoute(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
             await Hears(KernelNews.Routes, "our rule", () => links.AddRule(IPPrefix.Parse("10.244.1.0/24"), Token));
             await Hears(KernelNews.Routes, "our rule deleted", () => links.DeleteRule(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await Hears(KernelNews.Devices, "device's source check", () => File.WriteAllTextAsync("/proc/sys/net/ipv4/conf/cilium_wg0/rp_filter", "1", Token));
             await Hears(KernelNews.None, "a pod's route", () => Ip("route add 10.244.1.7/32 dev under0"));
             await Hears(KernelNews.None, "a pod's rule", () => Ip("rule add from 10.244.1.7 lookup 300"));
+
+            watch.SetPods([IPPrefix.Parse("10.244.1.0/24")], [IPPrefix.Parse("10.244.2.0/24")]);
+            await Hears(KernelNews.None, "a pod's rule again", () => Ip("rule add to 10.244.1.7 lookup main pref 90"));
+            await Hears(KernelNews.Ways, "a rule before ours", () => Ip("rule add pref 105 lookup main suppress_prefixlength 0"));
+            await Hears(KernelNews.Ways, "that rule deleted", () => Ip("rule delete pref 105"));
+            await Hears(KernelNews.Ways, "a route to a remote pod", () => Ip("route add 10.244.2.7/32 dev under0"));
+            watch.SetPods([], []);
 
             Assert.False(await paths.HaveChanged(Token));
             await Hears(KernelNews.Underlay, "underlay's MTU", () => links.SetMtu("under0", 1400, Token));

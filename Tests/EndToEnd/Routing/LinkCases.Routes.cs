@@ -164,6 +164,80 @@ internal static partial class LinkCases
         Expect.Equal([], await links.GetRules(token));
     }
 
+    private static async Task FormerTablesAreFound(NetlinkLinkClient links, CancellationToken token)
+    {
+        var source = IPPrefix.Parse("10.244.1.0/24");
+        var route = Route.Unreachable(IPPrefix.Parse("10.244.2.0/24"));
+        var former = links.At(new RouteTable(1000, 90));
+        await links.AddRule(source, token);
+        await links.ReplaceRoute(route, token);
+        Expect.Equal([], await links.GetFormerTables(token));
+        await former.AddRule(source, token);
+        await former.ReplaceRoute(route, token);
+        Expect.Equal([new RouteTable(1000, 90)], await links.GetFormerTables(token));
+        Expect.Equal([RouteTable.Default], await former.GetFormerTables(token));
+        Expect.Equal([route], await former.GetRoutes(token));
+
+        await former.DeleteRoute(route, token);
+        await former.DeleteRule(source, token);
+        Expect.Equal([], await links.GetFormerTables(token));
+        Expect.Equal([], await former.GetRoutes(token));
+        Expect.Equal([route], await links.GetRoutes(token));
+        Expect.Equal([source], await links.GetRules(token));
+    }
+
+    // Two families; the pods are behind pod0, other nodes behind cilium_wg0, and a rule before ours leads to the main table.
+    private static async Task WaysAreThoseOfPackets(NetlinkLinkClient links, CancellationToken token)
+    {
+        File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
+        File.WriteAllText("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+        var main = links.At(new RouteTable(254, 105));
+        foreach (var link in (string[])["pod0", "cilium_wg0", "under0"])
+        {
+            await CreateUp(links, link, token);
+        }
+
+        foreach (var (gateway, pods, tunnel, refused, pod) in new[]
+        {
+            ("10.244.1.1/24", "10.244.1.0/24", "10.244.2.0/24", "10.244.3.0/24", "10.244.1.254"),
+            ("fd00:244:1::1/64", "fd00:244:1::/64", "fd00:244:2::/64", "fd00:244:3::/64", "fd00:244:1::ffff:ffff:ffff:fffe"),
+        })
+        {
+            var (own, through, without) = (IPPrefix.Parse(pods), IPPrefix.Parse(tunnel), IPPrefix.Parse(refused));
+            Expect.Equal<PodLink?>(null, await links.FindPodLink(own, token));
+            await links.AddAddress("pod0", new LinkAddress(IPAddress.Parse(gateway.Split('/')[0]), own.Length), token);
+            var origin = Expect.NotNull(await links.FindPodLink(own, token));
+            Expect.Equal(new PodLink("pod0", IPAddress.Parse(pod)), origin);
+
+            await links.AddRule(own, token);
+            await links.ReplaceRoute(new Route(through, "cilium_wg0"), token);
+            await links.ReplaceRoute(Route.Unreachable(without), token);
+            EquatableArray<WayQuestion> questions = [new(origin, PodAddress.Remote(through)), new(origin, PodAddress.Remote(without))];
+            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves), Way.Refused], await links.FindWays(questions, token));
+
+            // Without a pod a device of ours stands in for its link.
+            await links.SetLooseSourceCheck("cilium_wg0", token);
+            EquatableArray<WayQuestion> without0 = [new(new PodLink("cilium_wg0", origin.Address), PodAddress.Remote(through))];
+            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves)], await links.FindWays(without0, token));
+
+            foreach (var prefix in (IPPrefix[])[through, without])
+            {
+                await main.ReplaceRoute(new Route(prefix, "under0"), token);
+            }
+
+            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves), Way.Refused], await links.FindWays(questions, token));
+            await main.AddRule(own, token);
+            var past = new Way("under0", 254, WayFate.Leaves);
+            Expect.Equal([past, past], await links.FindWays(questions, token));
+            Expect.True((await links.GetAllRules(own.IsIPv6, token)).Any(rule => rule is { Priority: 105, Table: 254 } && rule.Source == own), "the rule is read");
+            Expect.Equal([Way.Unknown], await links.FindWays([questions[0] with { From = origin with { LinkName = "gone0" } }], token));
+
+            // A pod's own route tells more than the prefix.
+            await main.ReplaceRoute(new Route(IPPrefix.Host(PodAddress.Remote(own)), "pod0"), token);
+            Expect.Equal(new PodLink("pod0", PodAddress.Remote(own)), Expect.NotNull(await links.FindPodLink(own, token)));
+        }
+    }
+
     // UDP through a socket that is bound to the pod's address; the kernel answers an unreachable route at once.
     private static SocketError Send(IPAddress pod, IPAddress remote)
     {

@@ -39,6 +39,7 @@ internal static partial class LinkCases
         new("link_of_another_kind_stays", LinkOfAnotherKindStays),
         new("link_errors_say_why", LinkErrorsSayWhy),
         new("addresses_come_and_go", AddressesComeAndGo),
+        new("source_check_is_read_back", SourceCheckIsReadBack),
         new("routes_come_and_go", RoutesComeAndGo),
         new("route_moves_in_one_step", RouteMovesInOneStep),
         new("routes_go_with_their_link", RoutesGoWithTheirLink),
@@ -46,6 +47,8 @@ internal static partial class LinkCases
         new("throw_is_an_exception_from_unreachable", ThrowIsAnExceptionFromUnreachable),
         new("1000_routes_are_read_back", ManyRoutes),
         new("rules_come_and_go", RulesComeAndGo),
+        new("former_tables_are_found_by_their_rules", FormerTablesAreFound),
+        new("ways_are_those_of_packets", WaysAreThoseOfPackets),
         new("path_mtu_is_the_links", PathMtuIsTheLinks),
         new("cut_off_and_lost_answers_are_read_again", CutOffAndLostAnswersAreReadAgain),
         new("monitor_survives_more_news_than_fit", MonitorSurvivesMoreNewsThanFit),
@@ -115,6 +118,23 @@ internal static partial class LinkCases
         Expect.Equal([], await links.GetAddresses("owg0", token));
         Expect.Equal([], await links.GetAddresses("owg9", token));
         await Expect.Fails(() => links.AddAddress("owg9", addresses[0], token), ENODEV);
+    }
+
+    private static async Task SourceCheckIsReadBack(NetlinkLinkClient links, CancellationToken token)
+    {
+        Expect.Equal(SourceCheck.None, await links.GetSourceCheck("owg0", token));
+        await CreateUp(links, "owg0", token);
+        Expect.Equal(SourceCheck.None, await links.GetSourceCheck("owg0", token));
+        await links.SetLooseSourceCheck("owg0", token);
+        await links.SetLooseSourceCheck("owg0", token);
+        Expect.Equal(SourceCheck.Loose, await links.GetSourceCheck("owg0", token));
+
+        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.9.0.1"), 24), token);
+        await links.DeleteAddress("owg0", new LinkAddress(IPAddress.Parse("169.254.201.1"), 32), token);
+        Expect.Equal(SourceCheck.Loose with { HasAddress = false }, await links.GetSourceCheck("owg0", token));
+        await links.SetLooseSourceCheck("owg0", token);
+        File.WriteAllText("/proc/sys/net/ipv4/conf/owg0/rp_filter", "1");
+        Expect.Equal(SourceCheck.Loose with { IsLoose = false }, await links.GetSourceCheck("owg0", token));
     }
 
     private static async Task PathMtuIsTheLinks(NetlinkLinkClient links, CancellationToken token)

@@ -49,7 +49,7 @@ public sealed class NetlinkLinkClientTests
             Assert.Equal("10.244.2.0/24", route.GetProperty("dst").GetString());
             Assert.Equal("owg0", route.GetProperty("dev").GetString());
             var rule = Assert.Single(
-                Parse(await Ip("-j -N rule show")), rule => rule.GetProperty("priority").GetInt32() == RouteTable.RulePriority);
+                Parse(await Ip("-j -N rule show")), rule => rule.GetProperty("priority").GetInt32() == (int)RouteTable.Default.RulePriority);
             Assert.Equal("10.244.1.0", rule.GetProperty("src").GetString());
             Assert.Equal("201", rule.GetProperty("table").GetString());
 
@@ -82,6 +82,94 @@ public sealed class NetlinkLinkClientTests
             {
                 Assert.Null((await links.TryGetPath(IPAddress.Parse(address), Token))?.Mtu);
             }
+        });
+    }
+
+    /// <summary>Routes of somebody else in our table, and how they are told of.</summary>
+    public static TheoryData<string, string> ForeignRoutes => new()
+    {
+        { "route add default via 192.168.0.9 table 201", "default via 192.168.0.9 dev owg0 proto 3" },
+        { "route add 10.9.0.0/16 dev owg0 table 201 proto static", "10.9.0.0/16 dev owg0 proto 4" },
+        { "route add 10.9.0.0/16 via 192.168.0.9 table 201 proto 201", "10.9.0.0/16 via 192.168.0.9 dev owg0 proto 201" },
+        { "route add 10.9.0.0/16 table 201 nexthop via 192.168.0.9 nexthop via 192.168.0.8", "10.9.0.0/16 dev owg0 proto 3" },
+        { "route add 10.9.0.0/16 tos 8 dev owg0 table 201 metric 7", "10.9.0.0/16 dev owg0 proto 3" },
+        { "route add blackhole 10.9.0.0/16 table 201 proto 201", "blackhole 10.9.0.0/16 proto 201" },
+        { "route add local 10.9.0.1 dev owg0 table 201", "type 2 10.9.0.1/32 dev owg0 proto 3" },
+        { "-6 route add default via fd00::9 table 201 metric 5", "default via fd00::9 dev owg0 proto 3" },
+        { "-6 route add unreachable fd00:9::/32 table 201", "unreachable fd00:9::/32 dev lo proto 3" },
+    };
+
+    [Theory]
+    [MemberData(nameof(ForeignRoutes))]
+    public async Task DeleteForeignRoute_OfAnyKind_RemovesItAlone(string added, string described)
+    {
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.Create("foreign", Token);
+        await space.Run(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            Route[] ours = [new(IPPrefix.Parse("10.9.0.0/16"), "owg0"), Route.Unreachable(IPPrefix.Parse("10.9.0.0/16"))];
+            await links.CreateLink("owg0", "veth", Token);
+            await links.SetUp("owg0", Token);
+            await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
+            await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
+            await Ip("route add 10.9.0.0/16 dev owg0 table 202");
+            await Ip(added);
+            var foreign = Assert.Single(await links.GetForeignRoutes(Token));
+            Assert.Equal(described, foreign.Description);
+
+            await links.DeleteForeignRoute(foreign, Token);
+            await links.DeleteForeignRoute(foreign, Token);
+            Assert.Empty(await links.GetForeignRoutes(Token));
+            foreach (var route in ours)
+            {
+                await links.ReplaceRoute(route, Token);
+            }
+
+            Assert.Equal(ours, await links.GetRoutes(Token));
+            Assert.Empty(await links.GetForeignRoutes(Token));
+            Assert.Single(Parse(await Ip("-j -N route show table 202")));
+        });
+    }
+
+    // What a resync costs a node of a large mesh.
+    [Fact]
+    public async Task FindWays_OfAThousandNodes_IsCheap()
+    {
+        const int Nodes = 1_000;
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.Create("cost", Token);
+        await space.Run(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
+            await links.CreateLink("owg0", "veth", Token);
+            await links.SetUp("owg0", Token);
+            await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.0.0.1"), 24), Token);
+            await links.AddRule(IPPrefix.Parse("10.0.0.0/24"), Token);
+            var prefixes = Enumerable.Range(1, Nodes).Select(node => new IPPrefix(new IPAddress([10, (byte)(node >> 8), (byte)node, 0]), 24)).ToList();
+            foreach (var prefix in prefixes)
+            {
+                await links.ReplaceRoute(Route.Unreachable(prefix), Token);
+                await links.ReplaceRoute(new Route(prefix, "owg0"), Token);
+            }
+
+            var from = await links.FindPodLink(IPPrefix.Parse("10.0.0.0/24"), Token);
+            var questions = prefixes.Select(prefix => new WayQuestion(from!, PodAddress.Remote(prefix))).ToEquatableArray();
+            var costs = new List<double>();
+            for (var round = 0; round < 10; round++)
+            {
+                var started = Stopwatch.GetTimestamp();
+                var ways = await links.FindWays(questions, Token);
+                costs.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+                Assert.All(ways, way => Assert.Equal("owg0", way.LinkName));
+            }
+
+            var foreign = Stopwatch.GetTimestamp();
+            Assert.Empty(await links.GetForeignRoutes(Token));
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{Nodes} ways: {costs.Min():0.0} ms at best, {costs.Order().ElementAt(5):0.0} ms in the middle; foreign routes among {2 * Nodes}: "
+                + $"{Stopwatch.GetElapsedTime(foreign).TotalMilliseconds:0.0} ms");
         });
     }
 

@@ -123,7 +123,7 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         await mesh.Pass.Run(true, Token);
         var (device, link) = (mesh.Device, (await mesh.Links.TryGetLink(Name, Token))!);
-        var (routes, rules) = (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token));
+        var (routes, rules, check) = (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token), await mesh.Links.GetSourceCheck(Name, Token));
 
         await Tamper(mesh, kind);
         await mesh.Pass.Run(true, Token);
@@ -133,7 +133,21 @@ public sealed class AdoptionTests
         Assert.Equal(device with { Peers = [] }, mesh.Device with { Peers = [] });
         Assert.Equal(device.Peers, mesh.Device.Peers);
         Assert.Equal(link with { Index = 0 }, (await mesh.Links.TryGetLink(Name, Token))! with { Index = 0 });
-        Assert.Equal((routes, rules), (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token)));
+        Assert.Equal(
+            (routes, rules, check),
+            (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token), await mesh.Links.GetSourceCheck(Name, Token)));
+    }
+
+    [Fact]
+    public async Task Run_SomebodyRoutesInOurTable_IsRepairedAndCountedOnce()
+    {
+        await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
+        await mesh.Pass.Run(true, Token);
+        mesh.Links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
+        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.Run(true, Token);
+        Assert.Equal([(DriftKind.RouteAdded, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
+        Assert.Empty(mesh.Links.ForeignRoutes);
     }
 
     // A userspace device answers for a moment after its link was deleted.
@@ -293,6 +307,12 @@ public sealed class AdoptionTests
                 break;
             case DriftKind.MtuChanged:
                 await mesh.Links.SetMtu(Name, 1300, Token);
+                break;
+            case DriftKind.SourceCheckChanged:
+                mesh.Links.SetSourceCheck(Name, SourceCheck.Loose with { IsLoose = false });
+                break;
+            case DriftKind.AddressDeleted:
+                mesh.Links.SetSourceCheck(Name, SourceCheck.Loose with { HasAddress = false });
                 break;
             default:
                 Assert.Fail($"Nobody said how to do {kind}.");

@@ -26,18 +26,18 @@ public sealed class FirewallReconcilerTests
         await Reconcile([1, 2, 3]);
         await Reconcile([1, 3, 4]);
 
-        Assert.Equal(["TryGet", "Create 10.0.2.0/24 10.0.3.0/24", "Change -[10.0.2.0/24] +[10.0.4.0/24]"], _firewall.Calls);
-        Assert.Equal([TestMesh.PodCIDR(3), TestMesh.PodCIDR(4)], _firewall.State!.Sources);
+        Assert.Equal(["TryGet", "Create 10.0.2.0/24 10.0.3.0/24 | 10.0.1.0/24", "Change -[10.0.2.0/24] +[10.0.4.0/24]"], _firewall.Calls);
+        Assert.Equal([TestMesh.PodCIDR(3), TestMesh.PodCIDR(4)], _firewall.State!.Prefixes.Remote);
     }
 
     [Fact]
     public async Task Reconcile_TableOfAFormerProcess_IsTakenOver()
     {
-        _firewall.State = new FirewallState([TestMesh.PodCIDR(2)], IsIntact: true, 7, 588);
+        _firewall.State = State(2) with { DroppedPackets = 7, DroppedOutgoingPackets = 3 };
         await Reconcile([1, 2]);
 
         Assert.Equal(["TryGet"], _firewall.Calls);
-        Assert.Equal(7, _reconciler.DroppedPackets);
+        Assert.Equal((7, 3), (_reconciler.DroppedPackets, _reconciler.DroppedOutgoingPackets));
     }
 
     [Theory]
@@ -51,16 +51,16 @@ public sealed class FirewallReconcilerTests
         Assert.Equal(2, _firewall.Calls.Count);
         await Reconcile([1, 2], isResync: true);
 
-        Assert.Equal(new FirewallState([TestMesh.PodCIDR(2)], true, 0, 0), _firewall.State);
+        Assert.Equal(State(2), _firewall.State);
     }
 
     [Fact]
     public async Task Reconcile_RosterUnknown_LeavesTheTable()
     {
-        _firewall.State = new FirewallState([TestMesh.PodCIDR(2)], IsIntact: true, 0, 0);
+        _firewall.State = State(2);
         await _reconciler.Reconcile(View([1]) with { Roster = null }, isResync: true, Token);
 
-        Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Sources);
+        Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Prefixes.Remote);
     }
 
     [Theory]
@@ -97,9 +97,20 @@ public sealed class FirewallReconcilerTests
         await Assert.ThrowsAsync<DeviceException>(() => Reconcile([1, 2, 3]));
         await Reconcile([1, 2, 3]);
 
-        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], _firewall.State!.Sources);
+        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], _firewall.State!.Prefixes.Remote);
         Assert.Equal(2, _firewall.Calls.Count(call => call == "TryGet"));
     }
+
+    // Own pods talk to each other without a device of ours, so they are never among those whose packets are dropped.
+    [Fact]
+    public async Task Reconcile_Local_IsWhatOurRuleLeadsIntoTheTable()
+    {
+        await Reconcile([1, 2, 3]);
+        Assert.Equal([TestMesh.PodCIDR(1)], _firewall.State!.Prefixes.Local);
+        Assert.DoesNotContain(_firewall.State.Prefixes.Remote, prefix => prefix.Overlaps(TestMesh.PodCIDR(1)));
+    }
+
+    private static FirewallState State(int node) => new(new([TestMesh.PodCIDR(node)], [TestMesh.PodCIDR(1)]), IsIntact: true);
 
     private static MeshView View(IEnumerable<int> roster) =>
         new(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(roster), IsSynced: true, IsSettled: true);

@@ -19,10 +19,16 @@ public sealed class LookTests
         ["link down"] = (KernelNews.Devices, mesh => Do(() => mesh.Links.SetDown(Name)), mesh => Link(mesh).IsUp && mesh.Links.Routes.Any(IsTunnel)),
         ["link deleted"] = (KernelNews.Devices, mesh => Do(() => mesh.Devices.Remove(Name)), mesh => mesh.Devices.Peek(Name) is { Peers.Count: 1 }),
         ["MTU changed"] = (KernelNews.Devices, mesh => mesh.Links.SetMtu(Name, 1300, Token), mesh => Link(mesh).Mtu == 1440),
+        ["source check strict"] = (
+            KernelNews.Devices, mesh => Do(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: false, HasAddress: true))), IsLoose),
+        ["address deleted"] = (
+            KernelNews.Devices,
+            mesh => Do(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: true, HasAddress: false))),
+            mesh => IsLoose(mesh) && mesh.Links.Routes.Any(IsTunnel)),
         ["route deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
         ["rule deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
         ["underlay narrower"] = (KernelNews.Underlay, mesh => Do(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
-        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.Delete(Token), mesh => mesh.Firewall.TryGet(Token).Result is { IsIntact: true, Sources.Count: 1 }),
+        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.Delete(Token), mesh => mesh.Firewall.TryGet(Token).Result is { IsIntact: true, Prefixes.Remote.Count: 1 }),
         ["anything"] = (KernelNews.Lost, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
     };
 
@@ -177,6 +183,8 @@ public sealed class LookTests
     private static bool Hears(AgentHarness mesh, byte[] message) => mesh.Watch.Filter.Judge(message) == KernelNews.Underlay;
 
     private static bool IsTunnel(Route route) => route.DeviceName == Name;
+
+    private static bool IsLoose(AgentHarness mesh) => mesh.Links.GetSourceCheck(Name, Token).Result == SourceCheck.Loose;
 
     private static Link Link(AgentHarness mesh) => mesh.Links.TryGetLink(Name, Token).Result!;
 

@@ -38,6 +38,18 @@ public sealed class NodeCleanupTests
         Assert.Equal((0, 0), (again.Removed.Count, again.Kept.Count));
     }
 
+    // Whoever configured another table since finds the former one by the rules.
+    [Fact]
+    public async Task Run_TableOfAnotherConfiguration_IsRemovedToo()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        await mesh.Pass.Run(true, Token);
+        var report = new CleanupReport();
+        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, _ => mesh.Devices).Run(TestMesh.Name(1), null, report, Token);
+        Assert.Equal(["device", "route", "rule"], report.Removed.Select(item => item.Kind));
+        Assert.Equal((0, 0), (mesh.Links.Routes.Count, mesh.Links.Rules.Count));
+    }
+
     [Fact]
     public async Task Run_DeviceOfSomebodyElse_IsLeft()
     {

@@ -1,4 +1,5 @@
 using CsCheck;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
@@ -138,6 +139,67 @@ public sealed class RouteReconcilerTests
         await Pass([1, 2], [2]);
 
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
+    }
+
+    [Fact]
+    public async Task Protect_RouteOfSomebodyElse_IsRemovedAndToldOf()
+    {
+        await Pass([1, 2], [2]);
+        Assert.False(await _routes.HaveChanged(Token));
+        _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
+        Assert.True(await _routes.HaveChanged(Token));
+        await _routes.Protect(View([1, 2], [2]), isResync: true, Token);
+
+        var drifts = new DriftLog(TimeProvider.System, NullLogger.Instance);
+        _routes.NoteDrift(drifts, new HashSet<string>());
+        var drift = Assert.Single(drifts.Counts);
+        Assert.Equal((DriftKind.RouteAdded, 1L, "default via 192.168.0.9 dev eth0 proto 3"), (drift.Kind, drift.Count, drift.LastSubject));
+        Assert.Empty(_links.ForeignRoutes);
+        Assert.False(await _routes.HaveChanged(Token));
+    }
+
+    // One that had nothing of ours before is somebody's who was there first, as a device may be.
+    [Fact]
+    public async Task Protect_TableOfSomebodyElse_IsRefusedAndLeftAlone()
+    {
+        _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
+        var refusal = await Assert.ThrowsAsync<DeviceException>(() => _routes.Protect(View([1, 2], []), isResync: true, Token));
+        Assert.Contains("Routing:Table", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("default via 192.168.0.9", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal((1, 0, 0), (_links.ForeignRoutes.Count, _links.Routes.Count, _links.Rules.Count));
+    }
+
+    // A silo that starts with other numbers: at every step a packet meets a tunnel, in the former table or in the present one, and in the end nothing
+    // of the former is left.
+    [Theory]
+    [InlineData(1000u, 201u)]
+    [InlineData(201u, 90u)]
+    [InlineData(1000u, 300u)]
+    public async Task Pass_OtherTableThanTheFormerSilos_IsMovedWithoutAGap(uint table, uint priority)
+    {
+        await Pass([1, 2], [2]);
+        var links = (FakeLinkClient)_links.At(new RouteTable(table, priority));
+        var moved = new RouteReconciler(links, new OptionsMonitor<EncryptionOptions>(_options));
+        var steps = 0;
+        _links.OnCall = async (call, _) =>
+        {
+            if (call.Operation != nameof(ILinkClient.FindWays))
+            {
+                steps++;
+                var question = new WayQuestion(new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1))), PodAddress.Remote(TestMesh.PodCIDR(2)));
+                Assert.Equal(Device, Assert.Single(await _links.FindWays([question], Token)).LinkName);
+            }
+        };
+        await moved.Protect(View([1, 2], [2]), isResync: true, Token);
+        await moved.Connect(View([1, 2], [2]), Tunnels([2]), Token);
+        _links.OnCall = null;
+
+        Assert.True(steps > 5);
+        Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], await links.GetRoutes(Token));
+        Assert.Equal([TestMesh.PodCIDR(1)], await links.GetRules(Token));
+        Assert.Empty(await links.GetFormerTables(Token));
+        Assert.Equal(table == 201 ? 2 : 0, _links.Routes.Count);
+        Assert.Empty(_links.Rules);
     }
 
     // Invariant I7: whatever comes and goes, and wherever a pass fails, at every step a packet of a pod of ours for a pod of a node that was

@@ -23,6 +23,11 @@ public sealed class ConfigMapTests
         Assert.Equal(Expected().Order(StringComparer.Ordinal), Keys(Manifests.Configuration).Where(key => !key.StartsWith("Logging:", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
+    // A section that the silo does not know is refused at the start, so an options class that is not on its list cannot be set at all.
+    [Fact]
+    public void Sections_OfEveryOptions_AreKnownToTheSilo() => Assert.Empty(SiloConfiguration.FindUnknownSections(new ConfigurationBuilder()
+        .AddInMemoryCollection(Options.Keys.Select(section => KeyValuePair.Create($"{section}:Any", (string?)"1"))).Build()));
+
     [Fact]
     public void Keys_UnknownOrMissing_AreFound()
     {

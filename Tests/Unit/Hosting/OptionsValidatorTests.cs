@@ -20,6 +20,7 @@ public sealed class OptionsValidatorTests
         Assert.True(new ClusteringOptionsValidator().Validate(null, new ClusteringOptions()).Succeeded);
         Assert.True(new DeviceOptionsValidator().Validate(null, new DeviceOptions()).Succeeded);
         Assert.True(Web(_ => { }).Succeeded);
+        Assert.True(Routing(_ => { }).Succeeded);
         Assert.True(new EncryptionOptionsValidator().Validate(null, new EncryptionOptions()).Succeeded);
     }
 
@@ -30,6 +31,15 @@ public sealed class OptionsValidatorTests
         AssertFails("'10.244.0.1/16'", Encryption(options => options.ClusterCIDRs.Add("10.244.0.1/16")));
         AssertFails("::/0", Encryption(options => options.ClusterCIDRs.Add("::/0")));
         Assert.True(Encryption(options => options.ClusterCIDRs.Add("fd00:244::/48")).Succeeded);
+    }
+
+    [Fact]
+    public void Validate_Routing_HoldsItsRanges()
+    {
+        CheckRange("Routing:Table", 1, 1_000_000_000, 1, value => Routing(options => options.Table = value));
+        CheckRange("Routing:RulePriority", 1, 32765, 1, value => Routing(options => options.RulePriority = value));
+        Assert.All(Enumerable.Range(252, 4), table => AssertFails("252 to 255", Routing(options => options.Table = table)));
+        Assert.True(Routing(options => options.Table = 256).Succeeded);
     }
 
     [Fact]
@@ -149,6 +159,8 @@ public sealed class OptionsValidatorTests
     private static ValidateOptionsResult Rotation(Action<RotationOptions> change) => new RotationOptionsValidator(Messaging).Validate(null, Changed(change));
 
     private static ValidateOptionsResult Encryption(Action<EncryptionOptions> change) => new EncryptionOptionsValidator().Validate(null, Changed(change));
+
+    private static ValidateOptionsResult Routing(Action<RoutingOptions> change) => new RoutingOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Device(Action<DeviceOptions> change) => new DeviceOptionsValidator().Validate(null, Changed(change));
 

@@ -17,6 +17,7 @@ public sealed class UnknownSettingTests
     [InlineData("Kubernetes:Adress")]
     [InlineData("Device:Mtuu")]
     [InlineData("Encryption:Mod")]
+    [InlineData("Routing:Tabel")]
     [InlineData("Web:Prot")]
     [InlineData("Rotation:Perod")]
     [InlineData("Delivery:AttemptTimeOuts")]

@@ -20,6 +20,15 @@ public sealed class NewsFilterTests
         [Underlay],
         [IPAddress.Parse("192.168.0.2"), IPAddress.Parse("::ffff:192.168.0.9"), IPAddress.Parse("fd00::2"), IPAddress.Parse("fd00::9")]);
 
+    private static readonly NewsFilter FilterOfPods = new(
+        [],
+        [],
+        [],
+        [],
+        table: null,
+        [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")],
+        [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.4.0/24"), IPPrefix.Parse("fd00:244:2::/64")]);
+
     // A link that leaves for another namespace, or comes from one, is told of as one that is deleted, or made.
     [Theory]
     [InlineData(RTM_NEWLINK, Pod, "lxc1234", KernelNews.None)]
@@ -95,6 +104,8 @@ public sealed class NewsFilterTests
     [Theory]
     [InlineData(RTM_DELADDR, Underlay, KernelNews.Underlay)]
     [InlineData(RTM_NEWADDR, Underlay, KernelNews.None)]
+    [InlineData(RTM_DELADDR, Device, KernelNews.Devices)]
+    [InlineData(RTM_NEWADDR, Device, KernelNews.None)]
     [InlineData(RTM_DELADDR, Pod, KernelNews.None)]
     [InlineData(RTM_NEWADDR, Pod, KernelNews.None)]
     public void Judge_Address_ByLink(int type, int index, object expected)
@@ -102,6 +113,13 @@ public sealed class NewsFilterTests
         var address = new LinkAddress(IPAddress.Parse("10.0.0.1"), 24);
         Assert.Equal((KernelNews)expected, Filter.Judge(LinkMessages.WriteAddress(new byte[128], (ushort)type, index, address)));
     }
+
+    // Kernel 6.18 said the first when rp_filter of link 7 was set to 1: struct netconfmsg, NETCONFA_IFINDEX, NETCONFA_RP_FILTER.
+    [Theory]
+    [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 07000000 0800 0300 01000000", KernelNews.Devices)]
+    [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 28000000 0800 0300 01000000", KernelNews.None)]
+    [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 ffffffff 0800 0300 01000000", KernelNews.None)]
+    public void Judge_Setting_ByLink(string message, object expected) => Assert.Equal((KernelNews)expected, Filter.Judge(Hex.Bytes(message)));
 
     [Theory]
     [InlineData(RTM_NEWRULE, 201, KernelNews.Routes)]
@@ -111,6 +129,51 @@ public sealed class NewsFilterTests
     {
         byte[] message = [28, 0, 0, 0, (byte)type, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 24, 0, table, 0, 0, 1, 0, 0, 0, 0];
         Assert.Equal((KernelNews)expected, Filter.Judge(message));
+    }
+
+    // This node's pods are 10.244.1.0/24, the others' 10.244.2.0/24, 10.244.4.0/24 and fd00:244:2::/64.
+    [Theory]
+    [InlineData(RTM_NEWROUTE, 254, "10.244.2.0/24", KernelNews.Ways)]
+    [InlineData(RTM_DELROUTE, 254, "10.244.2.7/32", KernelNews.Ways)]
+    [InlineData(RTM_NEWROUTE, 100, "10.244.0.0/16", KernelNews.Ways)]
+    [InlineData(RTM_NEWROUTE, 100, "10.244.4.255/32", KernelNews.Ways)]
+    [InlineData(RTM_NEWROUTE, 254, "10.244.1.7/32", KernelNews.None)]
+    [InlineData(RTM_NEWROUTE, 254, "10.244.3.0/24", KernelNews.None)]
+    [InlineData(RTM_NEWROUTE, 254, "10.244.5.0/24", KernelNews.None)]
+    [InlineData(RTM_NEWROUTE, 254, "fd00:244:2::/64", KernelNews.Ways)]
+    [InlineData(RTM_NEWROUTE, 254, "fd00:244:3::/64", KernelNews.None)]
+    [InlineData(RTM_NEWROUTE, 254, "0.0.0.0/0", KernelNews.Ways)]
+    [InlineData(RTM_NEWROUTE, 201, "10.244.2.0/24", KernelNews.Routes)]
+    public void Judge_RouteOfOthers_ByRemotePods(int type, byte table, string destination, object expected) =>
+        Assert.Equal((KernelNews)expected, FilterOfPods.Judge(Route(type, table, destination)));
+
+    [Theory]
+    [InlineData(null, null, false, KernelNews.Ways)]
+    [InlineData("10.244.1.7/32", null, false, KernelNews.Ways)]
+    [InlineData("10.244.0.0/16", "10.244.2.0/24", false, KernelNews.Ways)]
+    [InlineData("10.244.9.0/24", null, false, KernelNews.None)]
+    [InlineData(null, "10.244.1.7/32", false, KernelNews.None)]
+    [InlineData(null, "10.244.2.7/32", false, KernelNews.Ways)]
+    [InlineData("10.244.9.0/24", null, true, KernelNews.Ways)]
+    [InlineData("fd00:244:1::/64", "fd00:244:2::9/128", false, KernelNews.Ways)]
+    [InlineData("fd00:244:9::/64", null, false, KernelNews.None)]
+    public void Judge_RuleOfOthers_ByPods(string? source, string? destination, bool isInverted, object expected)
+    {
+        Assert.Equal((KernelNews)expected, FilterOfPods.Judge(Rule(source, destination, isInverted)));
+        Assert.Equal(isInverted ? KernelNews.Ways : KernelNews.None, Filter.Judge(Rule(source, destination, isInverted)));
+    }
+
+    // A table that the eight bits of the header do not hold.
+    [Theory]
+    [InlineData(1000u, KernelNews.Routes)]
+    [InlineData(1001u, KernelNews.None)]
+    public void Judge_TableBeyondAByte_IsTheAttributes(uint table, object expected)
+    {
+        var filter = new NewsFilter([], [], [], [], new RouteTable(1000, 201));
+        byte[] message = [36, 0, 0, 0, (byte)RTM_NEWROUTE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, RT_TABLE_COMPAT, 3, 0, 1, 0, 0, 0, 0, 8, 0, 15, 0,
+            .. BitConverter.GetBytes(table)];
+        Assert.Equal((KernelNews)expected, filter.Judge(message));
+        Assert.Equal(KernelNews.None, filter.Judge(Route(RTM_NEWROUTE, 201, "10.244.2.0/24")));
     }
 
     // struct nfgenmsg, then the name of the table, as all of them begin.
@@ -141,7 +204,7 @@ public sealed class NewsFilterTests
     [Fact]
     public void Judge_News_AllocatesNothing()
     {
-        byte[][] messages = [Link(RTM_NEWLINK, Pod, "lxc1234"), Route(RTM_NEWROUTE, 254, "10.244.1.7/32"), Link(RTM_DELLINK, Device, "cilium_wg0")];
+        byte[][] messages = [Rule("10.244.1.7/32", null), Link(RTM_NEWLINK, Pod, "lxc1234"), Route(RTM_NEWROUTE, 254, "10.244.1.7/32"), Link(RTM_DELLINK, Device, "cilium_wg0")];
         Judge();
         var before = GC.GetAllocatedBytesForCurrentThread();
         Judge();
@@ -152,6 +215,7 @@ public sealed class NewsFilterTests
             foreach (var message in messages)
             {
                 _ = Filter.Judge(message);
+                _ = FilterOfPods.Judge(message);
             }
         }
     }
@@ -173,6 +237,32 @@ public sealed class NewsFilterTests
         writer.WriteUInt32(uint.MaxValue);
         writer.WriteString(IFLA_IFNAME, name);
         writer.WriteUInt32(IFLA_MTU, 1500);
+        return writer.Complete().ToArray();
+    }
+
+    private static byte[] Rule(string? source, string? destination, bool isInverted = false)
+    {
+        (IPPrefix? from, IPPrefix? to) = (source is null ? null : IPPrefix.Parse(source), destination is null ? null : IPPrefix.Parse(destination));
+        var writer = new NetlinkWriter(new byte[128], RTM_NEWRULE, flags: 0);
+        writer.WriteByte((byte)((from ?? to)?.IsIPv6 == true ? AF_INET6 : AF_INET));
+        writer.WriteByte((byte)(to?.Length ?? 0));
+        writer.WriteByte((byte)(from?.Length ?? 0));
+        writer.WriteByte(0);
+        writer.WriteByte((byte)RT_TABLE_MAIN);
+        writer.WriteUInt16(0);
+        writer.WriteByte(FR_ACT_TO_TBL);
+        writer.WriteUInt32(isInverted ? FIB_RULE_INVERT : 0);
+        writer.WriteUInt32(FRA_PRIORITY, 105);
+        if (from is { } sources)
+        {
+            writer.WriteAddress(FRA_SRC, sources.Address);
+        }
+
+        if (to is { } destinations)
+        {
+            writer.WriteAddress(FRA_DST, destinations.Address);
+        }
+
         return writer.Complete().ToArray();
     }
 

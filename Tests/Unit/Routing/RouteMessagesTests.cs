@@ -1,6 +1,7 @@
 using System.Net;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
@@ -8,6 +9,7 @@ namespace Orleans.WireGuard.Tests.Unit.Routing;
 
 public sealed class RouteMessagesTests
 {
+    private static readonly RouteTable Table = RouteTable.Default;
     private static readonly byte[] Buffer = new byte[512];
     private static readonly Route IPv4 = new(IPPrefix.Parse("10.244.2.0/24"), "owg0");
     private static readonly Route IPv6 = new(IPPrefix.Parse("fd00:244:2::/64"), "owg0");
@@ -18,13 +20,13 @@ public sealed class RouteMessagesTests
     {
         Assert.Equal(
             Hex.Text("2c000000 1800 0505 00000000 00000000 02 18 00 00 c9 c9 fd 01 00000000 0800 0100 0af40200 0800 0400 03000000"),
-            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, IPv4, 3)));
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Table, IPv4, 3)));
         Assert.Equal(
             Hex.Text("""
                 38000000 1800 0505 00000000 00000000 0a 40 00 00 c9 c9 00 01 00000000
                 1400 0100 fd000244000200000000000000000000 0800 0400 03000000
                 """),
-            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, IPv6, 3)));
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Table, IPv6, 3)));
     }
 
     // ip(8) sends the same: ip route replace unreachable 10.244.0.0/16 table 201 proto 201 metric 4294967295.
@@ -33,13 +35,13 @@ public sealed class RouteMessagesTests
     {
         Assert.Equal(
             Hex.Text("2c000000 1800 0505 00000000 00000000 02 10 00 00 c9 c9 00 07 00000000 0800 0100 0af40000 0800 0600 ffffffff"),
-            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Unreachable(IPPrefix.Parse("10.244.0.0/16")), 0)));
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Table, Route.Unreachable(IPPrefix.Parse("10.244.0.0/16")), 0)));
         Assert.Equal(
             Hex.Text("""
                 38000000 1800 0505 00000000 00000000 0a 20 00 00 c9 c9 00 07 00000000
                 1400 0100 fd000244000000000000000000000000 0800 0600 ffffffff
                 """),
-            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Unreachable(IPPrefix.Parse("fd00:244::/32")), 0)));
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Table, Route.Unreachable(IPPrefix.Parse("fd00:244::/32")), 0)));
     }
 
     // ip(8) sends the same: ip route replace throw 10.244.1.0/24 table 201 proto 201.
@@ -48,10 +50,10 @@ public sealed class RouteMessagesTests
     {
         Assert.Equal(
             Hex.Text("24000000 1800 0505 00000000 00000000 02 18 00 00 c9 c9 00 09 00000000 0800 0100 0af40100"),
-            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Throw(IPPrefix.Parse("10.244.1.0/24")), 0)));
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Table, Route.Throw(IPPrefix.Parse("10.244.1.0/24")), 0)));
         Assert.Equal(
             Hex.Text("30000000 1800 0505 00000000 00000000 0a 40 00 00 c9 c9 00 09 00000000 1400 0100 fd000244000100000000000000000000"),
-            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Route.Throw(IPPrefix.Parse("fd00:244:1::/64")), 0)));
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, Table, Route.Throw(IPPrefix.Parse("fd00:244:1::/64")), 0)));
     }
 
     // By hand from struct rtmsg; the kernel puts an IPv6 throw route on the loopback link.
@@ -60,17 +62,17 @@ public sealed class RouteMessagesTests
         [new(IPPrefix.Parse("10.244.2.0/24"), 0, IsThrow: true)],
         ReadAll(
             "34000000 1800 0200 00000000 00000000 02 18 00 00 c9 c9 00 09 00000000 0800 0f00 c9000000 0800 0100 0af40200 0800 0400 01000000",
-            static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+            static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m, Table.Number)));
 
     [Fact]
     public void WriteDeleteRoute_NamesTableProtocolTypeAndLink() => Assert.Equal(
         Hex.Text("2c000000 1900 0500 00000000 00000000 02 18 00 00 c9 c9 ff 01 00000000 0800 0100 0af40200 0800 0400 03000000"),
-        Hex.Text(RouteMessages.WriteDeleteRoute(Buffer, IPv4, 3)));
+        Hex.Text(RouteMessages.WriteDeleteRoute(Buffer, Table, IPv4, 3)));
 
     [Fact]
     public void WriteGetRoutes_AsksForOurTable() => Assert.Equal(
         Hex.Text("24000000 1a00 0103 00000000 00000000 02 00 00 00 00 00 00 00 00000000 0800 0f00 c9000000"),
-        Hex.Text(RouteMessages.WriteGetRoutes(Buffer, AF_INET)));
+        Hex.Text(RouteMessages.WriteGetRoutes(Buffer, Table.Number, AF_INET)));
 
     [Fact]
     public void WriteGetPath_WritesLiteralBytes()
@@ -92,13 +94,13 @@ public sealed class RouteMessagesTests
                 34000000 2000 0506 00000000 00000000 02 00 18 00 c9 00 00 01 00000000
                 0800 0200 0af40100 0800 0600 c9000000 0500 1500 c9000000
                 """),
-            Hex.Text(RouteMessages.WriteAddRule(Buffer, IPPrefix.Parse("10.244.1.0/24"))));
+            Hex.Text(RouteMessages.WriteAddRule(Buffer, Table, IPPrefix.Parse("10.244.1.0/24"))));
         Assert.Equal(
             Hex.Text("""
                 40000000 2000 0506 00000000 00000000 0a 00 40 00 c9 00 00 01 00000000
                 1400 0200 fd000244000100000000000000000000 0800 0600 c9000000 0500 1500 c9000000
                 """),
-            Hex.Text(RouteMessages.WriteAddRule(Buffer, IPPrefix.Parse("fd00:244:1::/64"))));
+            Hex.Text(RouteMessages.WriteAddRule(Buffer, Table, IPPrefix.Parse("fd00:244:1::/64"))));
     }
 
     [Fact]
@@ -107,15 +109,15 @@ public sealed class RouteMessagesTests
             34000000 2100 0500 00000000 00000000 02 00 18 00 c9 00 00 01 00000000
             0800 0200 0af40100 0800 0600 c9000000 0500 1500 c9000000
             """),
-        Hex.Text(RouteMessages.WriteDeleteRule(Buffer, IPPrefix.Parse("10.244.1.0/24"))));
+        Hex.Text(RouteMessages.WriteDeleteRule(Buffer, Table, IPPrefix.Parse("10.244.1.0/24"))));
 
     [Theory]
     [InlineData("0.0.0.0/0")]
     [InlineData("::/0")]
     public void WriteRule_ForEverySource_Throws(string source)
     {
-        Assert.Throws<ArgumentException>(() => RouteMessages.WriteAddRule(Buffer, IPPrefix.Parse(source)));
-        Assert.Throws<ArgumentException>(() => RouteMessages.WriteDeleteRule(Buffer, IPPrefix.Parse(source)));
+        Assert.Throws<ArgumentException>(() => RouteMessages.WriteAddRule(Buffer, Table, IPPrefix.Parse(source)));
+        Assert.Throws<ArgumentException>(() => RouteMessages.WriteDeleteRule(Buffer, Table, IPPrefix.Parse(source)));
     }
 
     [Fact]
@@ -128,10 +130,10 @@ public sealed class RouteMessagesTests
     {
         Assert.Equal(
             [new(IPPrefix.Parse("10.244.0.0/16"), 0), new(IPPrefix.Parse("10.244.2.0/24"), 3)],
-            ReadAll(Recorded.IPv4Routes, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+            ReadAll(Recorded.IPv4Routes, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m, Table.Number)));
         Assert.Equal(
             [new(IPPrefix.Parse("fd00:244:2::/64"), 3), new(IPPrefix.Parse("fd00:244::/32"), 0)],
-            ReadAll(Recorded.IPv6Routes, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+            ReadAll(Recorded.IPv6Routes, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m, Table.Number)));
     }
 
     // The same route in another table, of another protocol, of another type.
@@ -140,31 +142,90 @@ public sealed class RouteMessagesTests
     [InlineData("02 18 00 00 c9 04 fd 01 00000000 0800 0f00 c9000000")]
     [InlineData("02 18 00 00 c9 c9 fd 06 00000000 0800 0f00 c9000000")]
     [InlineData("80 18 00 00 c9 c9 fd 01 00000000 0800 0f00 c9000000")]
+    [InlineData("02 18 00 00 c9 c9 fd 01 00000000 0800 0500 c0a80001")]
     public void TryReadRoute_OfSomebodyElse_IsNull(string payload) => Assert.Empty(ReadAll(
         $"34000000 1800 0200 00000000 00000000 {payload} 0800 0100 0af40200 0800 0400 03000000",
-        static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m)));
+        static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m, Table.Number)));
 
     [Fact]
-    public void TryReadRule_Recorded_YieldsOurRules()
+    public void ReadRule_Recorded_YieldsAllRules()
     {
-        Assert.Equal(
-            [IPPrefix.Parse("10.244.1.0/24")],
-            ReadAll(Recorded.IPv4Rules, static (in NetlinkMessage m) => RouteMessages.TryReadRule(m)));
-        Assert.Equal(
-            [IPPrefix.Parse("fd00:244:1::/64")],
-            ReadAll(Recorded.IPv6Rules, static (in NetlinkMessage m) => RouteMessages.TryReadRule(m)));
+        var ours = new RuleEntry(IsIPv6: false, 201, 201, FR_ACT_TO_TBL) { Protocol = RouteTable.Protocol };
+        Assert.Equal([0u, 201u, 32766u, 32767u], ReadRules(Recorded.IPv4Rules).Select(rule => rule.Priority));
+        Assert.Equal(ours with { Source = IPPrefix.Parse("10.244.1.0/24") }, ReadRules(Recorded.IPv4Rules)[1]);
+        Assert.Equal(ours with { IsIPv6 = true, Source = IPPrefix.Parse("fd00:244:1::/64") }, ReadRules(Recorded.IPv6Rules)[1]);
+        Assert.Equal(["0: from all lookup local", "201: from 10.244.1.0/24 lookup 201", "32766: from all lookup main", "32767: from all lookup default"],
+            ReadRules(Recorded.IPv4Rules).Select(rule => rule.ToString()));
     }
 
     [Theory]
-    [InlineData("fe000000", "c9000000", "c9")]
-    [InlineData("c9000000", "ca000000", "c9")]
-    [InlineData("c9000000", "c9000000", "04")]
-    public void TryReadRule_OfSomebodyElse_IsNull(string table, string priority, string protocol) => Assert.Empty(ReadAll(
-        $"""
-        3c000000 2000 0200 00000000 00000000 02 00 18 00 c9 00 00 01 00000000
-        0800 0f00 {table} 0500 1500 {protocol} 000000 0800 0600 {priority} 0800 0200 0af40100
-        """,
-        static (in NetlinkMessage m) => RouteMessages.TryReadRule(m)));
+    [InlineData("02 00 18 00 c9 00 00 01 00000000", "c9", true)]
+    [InlineData("02 00 18 00 c9 00 00 01 00000000", "04", false)]
+    [InlineData("02 00 18 00 c9 00 00 01 02000000", "c9", false)]
+    [InlineData("02 00 18 04 c9 00 00 01 00000000", "c9", false)]
+    [InlineData("02 00 18 00 c9 00 00 06 00000000", "c9", false)]
+    public void ReadRule_IsOurs_ByProtocolAndSourceAlone(string header, string protocol, bool expected) => Assert.Equal(
+        expected,
+        Assert.Single(ReadRules(
+            $"34000000 2000 0200 00000000 00000000 {header} 0500 1500 {protocol} 000000 0800 0600 c9000000 0800 0200 0af40100")).IsOurs);
+
+    // ip rule add pref 105 lookup main suppress_prefixlength 0; ip rule add pref 106 iif pod0 to 10.9.0.0/16 lookup 300; the first with fwmark 7.
+    [Theory]
+    [InlineData("02 00 00 00 fe 00 00 01 00000000 0800 0f00 fe000000 0800 0e00 00000000 0800 0600 69000000", "105: from all lookup main suppress_prefixlength 0")]
+    [InlineData(
+        "02 10 00 00 fc 00 00 01 00000000 0900 0300 706f643000 000000 0800 0100 0a090000 0800 0f00 2c010000 0800 0e00 ffffffff 0800 0600 6a000000",
+        "106: from all to 10.9.0.0/16 iif pod0 lookup 300")]
+    [InlineData("02 00 00 00 fe 00 00 01 00000000 0800 0f00 fe000000 0800 0a00 07000000 0800 0600 69000000", "105: from all ... lookup main")]
+    [InlineData("02 00 18 00 fe 00 00 01 02000000 0800 0200 0a090000 0800 0f00 fe000000 0800 0600 69000000", "105: from 10.9.0.0/24 ... lookup main")]
+    [InlineData("02 00 00 00 00 00 00 07 00000000 0800 0600 69000000", "105: from all")]
+    public void ReadRule_OfOthers_IsWhatIpSays(string payload, string expected)
+    {
+        var length = Hex.Text(BitConverter.GetBytes(NetlinkWriter.HeaderSize + Hex.Bytes(payload).Length));
+        Assert.Equal(expected, Assert.Single(ReadRules($"{length} 2000 0200 00000000 00000000 {payload}")).ToString());
+    }
+
+    // Tables beyond 255 do not fit the header: ip route replace 10.244.2.0/24 dev owg0 table 1000 proto 201; ip rule add from … lookup 1000 pref 90 protocol 201.
+    [Fact]
+    public void Write_TableBeyondAByte_GoesIntoAnAttribute()
+    {
+        var table = new RouteTable(1000, 90);
+        Assert.Equal(
+            Hex.Text("34000000 1800 0505 00000000 00000000 02 18 00 00 00 c9 fd 01 00000000 0800 0f00 e8030000 0800 0100 0af40200 0800 0400 03000000"),
+            Hex.Text(RouteMessages.WriteReplaceRoute(Buffer, table, IPv4, 3)));
+        Assert.Equal(
+            Hex.Text("""
+                3c000000 2000 0506 00000000 00000000 02 00 18 00 00 00 00 01 00000000
+                0800 0200 0af40100 0800 0f00 e8030000 0800 0600 5a000000 0500 1500 c9000000
+                """),
+            Hex.Text(RouteMessages.WriteAddRule(Buffer, table, IPPrefix.Parse("10.244.1.0/24"))));
+    }
+
+    // ip(8) sends the same for "ip route get 10.244.2.2 from 10.244.1.5 iif", but for RTM_F_FIB_MATCH, which it leaves out, and the attributes' order.
+    [Fact]
+    public void WriteGetWay_WritesLiteralBytes()
+    {
+        Assert.Equal(
+            Hex.Text("34000000 1a00 0500 00000000 00000000 02 20 20 00 00 00 00 00 00100000 0800 0100 0af40202 0800 0200 0af40105 0800 0300 07000000"),
+            Hex.Text(RouteMessages.WriteGetWay(Buffer, IPAddress.Parse("10.244.1.5"), 7, IPAddress.Parse("10.244.2.2"))));
+        Assert.Equal(
+            Hex.Text("""
+                4c000000 1a00 0500 00000000 00000000 0a 80 80 00 00 00 00 00 00000000 1400 0100 fd000244000200000000000000000002
+                1400 0200 fd000244000100000000000000000005 0800 0300 07000000
+                """),
+            Hex.Text(RouteMessages.WriteGetWay(Buffer, IPAddress.Parse("fd00:244:1::5"), 7, IPAddress.Parse("fd00:244:2::2"))));
+    }
+
+    // By hand from struct rtmsg: a route of the main table through link 3, and an unreachable one.
+    [Theory]
+    [InlineData("01", 3)]
+    [InlineData("07", 0)]
+    [InlineData("08", 0)]
+    public void ReadWay_YieldsLinkAndTable(string type, int index)
+    {
+        new NetlinkReader(Hex.Bytes($"2c000000 1800 0000 00000000 00000000 02 20 20 00 fe 00 00 {type} 00000000 0800 0f00 fe000000 0800 0400 03000000"))
+            .TryReadMessage(out var message);
+        Assert.Equal((index, 254u), RouteMessages.ReadWay(message));
+    }
 
     [Fact]
     public void ReadPath_Recorded_YieldsTheLink()
@@ -184,6 +245,18 @@ public sealed class RouteMessagesTests
             0800 0400 03000000 0c00 0880 0800 0200 78050000
             """)).TryReadMessage(out var message);
         Assert.Equal((index, mtu), RouteMessages.ReadPath(message));
+    }
+
+    private static List<RuleEntry> ReadRules(string datagram)
+    {
+        List<RuleEntry> all = [];
+        var reader = new NetlinkReader(Hex.Bytes(datagram));
+        while (reader.TryReadMessage(out var message))
+        {
+            all.Add(DumpMessages.ReadRule(message));
+        }
+
+        return all;
     }
 
     private delegate T? Read<T>(in NetlinkMessage message)

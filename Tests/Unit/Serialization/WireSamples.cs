@@ -86,6 +86,7 @@ internal static class WireSamples
         Drifts = [Drift],
         Problem = "waits for the first answer of another silo",
         DroppedPackets = 12,
+        DroppedOutgoingPackets = 5,
         Paths = [Path],
         Findings = [Finding],
         Witness = Witness,

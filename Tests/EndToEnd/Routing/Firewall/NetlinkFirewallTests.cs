@@ -14,20 +14,25 @@ public sealed class NetlinkFirewallTests
     private const int ManyPrefixes = (2 * NetlinkFirewall.MaxPrefixes) + 1;
 
     private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
-    private static readonly EquatableArray<IPPrefix> Sources =
-        [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:2::/64")];
+    private static readonly FirewallPrefixes Prefixes = new(
+        [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:2::/64")],
+        [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")]);
 
     [Fact]
     public Task Create_Fresh_IsWhatNftShows() => RunInside(async firewall =>
     {
         Assert.Null(await firewall.TryGet(Token));
-        await firewall.Create(Sources, Token);
+        await firewall.Create(Prefixes, Token);
 
-        Assert.Equal(new FirewallState(Sources, IsIntact: true, 0, 0), await firewall.TryGet(Token));
+        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGet(Token));
         Assert.Equal(
             """
             table inet orleans_wireguard {
             	counter dropped {
+            		packets 0 bytes 0
+            	}
+
+            	counter dropped_out {
             		packets 0 bytes 0
             	}
 
@@ -44,10 +49,28 @@ public sealed class NetlinkFirewallTests
             		elements = { fd00:244:2::/64 }
             	}
 
+            	set local4 {
+            		type ipv4_addr
+            		flags interval
+            		elements = { 10.244.1.0/24 }
+            	}
+
+            	set local6 {
+            		type ipv6_addr
+            		flags interval
+            		elements = { fd00:244:1::/64 }
+            	}
+
             	chain forward {
             		type filter hook forward priority raw; policy accept;
-            		iifname != "cilium_wg*" ip saddr @remote4 counter name "dropped" drop comment "owg 1"
-            		iifname != "cilium_wg*" ip6 saddr @remote6 counter name "dropped" drop comment "owg 1"
+            		iifname != "cilium_wg*" ip saddr @remote4 counter name "dropped" drop comment "owg 2"
+            		iifname != "cilium_wg*" ip6 saddr @remote6 counter name "dropped" drop comment "owg 2"
+            	}
+
+            	chain postrouting {
+            		type filter hook postrouting priority raw; policy accept;
+            		oifname != "cilium_wg*" ip saddr @local4 ip daddr @remote4 counter name "dropped_out" drop comment "owg 2"
+            		oifname != "cilium_wg*" ip6 saddr @local6 ip6 daddr @remote6 counter name "dropped_out" drop comment "owg 2"
             	}
             }
 
@@ -58,22 +81,39 @@ public sealed class NetlinkFirewallTests
     [Fact]
     public Task Change_TableThatIsThere_SwapsPrefixesAndKeepsTheCounter() => RunInside(async firewall =>
     {
-        await firewall.Create(Sources, Token);
+        await firewall.Create(Prefixes, Token);
         await Nft("add", "rule", "inet", "orleans_wireguard", "forward", "return");
         Assert.False((await firewall.TryGet(Token))!.IsIntact);
-        await firewall.Create(Sources, Token);
+        await firewall.Create(Prefixes, Token);
 
         // A prefix goes, and one that holds it and its neighbour comes, in one transaction.
         await firewall.Change(
-            [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("fd00:244:2::/64")],
-            [IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("fd00:244:3::/64")],
+            new([IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("fd00:244:2::/64")], [IPPrefix.Parse("10.244.1.0/24")]),
+            new([IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("fd00:244:3::/64")], [IPPrefix.Parse("10.244.0.0/23")]),
             Token);
 
         Assert.Equal(
-            [IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:3::/64")],
-            (await firewall.TryGet(Token))!.Sources);
-        await Assert.ThrowsAsync<DeviceException>(() => firewall.Change([IPPrefix.Parse("10.1.0.0/16")], [IPPrefix.Parse("10.2.0.0/16")], Token));
-        Assert.Equal(3, (await firewall.TryGet(Token))!.Sources.Count);
+            new FirewallPrefixes(
+                [IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:3::/64")],
+                [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")]),
+            (await firewall.TryGet(Token))!.Prefixes);
+        await Assert.ThrowsAsync<DeviceException>(() => firewall.Change(
+            FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.1.0.0/16")] }, FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.2.0.0/16")] }, Token));
+        Assert.Equal(3, (await firewall.TryGet(Token))!.Prefixes.Remote.Count);
+    });
+
+    // As the version before this one made it: without a chain where packets leave.
+    [Fact]
+    public Task TryGet_TableOfAFormerVersion_IsNotIntactAndIsMadeAnew() => RunInside(async firewall =>
+    {
+        await Nft("add table inet orleans_wireguard; add counter inet orleans_wireguard dropped { packets 7 bytes 588; }; "
+            + "add set inet orleans_wireguard remote4 { type ipv4_addr; flags interval; elements = { 10.244.2.0/24 }; }; "
+            + "add chain inet orleans_wireguard forward { type filter hook forward priority raw; policy accept; }; "
+            + "add rule inet orleans_wireguard forward ip saddr @remote4 counter name dropped drop comment \"owg 1\"");
+        var former = (await firewall.TryGet(Token))!;
+        Assert.Equal((false, 7ul), (former.IsIntact, former.DroppedPackets));
+        await firewall.Create(Prefixes, Token);
+        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGet(Token));
     });
 
     [Fact]
@@ -81,7 +121,7 @@ public sealed class NetlinkFirewallTests
     {
         await Nft("add", "table", "inet", "somebody");
         await firewall.Delete(Token);
-        await firewall.Create(Sources, Token);
+        await firewall.Create(Prefixes, Token);
         await firewall.Delete(Token);
 
         Assert.Null(await firewall.TryGet(Token));
@@ -91,16 +131,17 @@ public sealed class NetlinkFirewallTests
     [Fact]
     public Task Create_ManyPrefixes_AreReadBack() => RunInside(async firewall =>
     {
-        var sources = Enumerable.Range(0, ManyPrefixes).SelectMany(i => new[]
+        var remote = Enumerable.Range(0, ManyPrefixes).SelectMany(i => new[]
         {
             new IPPrefix(new IPAddress([10, (byte)(i >> 8), (byte)i, 0]), 24),
             new IPPrefix(new IPAddress([0xfd, 0, 0x02, 0x44, (byte)(i >> 8), (byte)i, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 64),
         }).Order().ToEquatableArray();
-        await firewall.Create(sources, Token);
-        Assert.Equal(sources, (await firewall.TryGet(Token))!.Sources);
+        var prefixes = Prefixes with { Remote = remote };
+        await firewall.Create(prefixes, Token);
+        Assert.Equal(prefixes, (await firewall.TryGet(Token))!.Prefixes);
 
-        await firewall.Change(sources, [], Token);
-        Assert.Equal(new FirewallState([], IsIntact: true, 0, 0), await firewall.TryGet(Token));
+        await firewall.Change(prefixes, FirewallPrefixes.None, Token);
+        Assert.Equal(new FirewallState(FirewallPrefixes.None, IsIntact: true), await firewall.TryGet(Token));
     });
 
     private static async Task RunInside(Func<NetlinkFirewall, Task> body)

@@ -1,6 +1,7 @@
 using CsCheck;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices.Netlink;
@@ -93,9 +94,12 @@ public sealed class NetlinkCodecPropertyTests
             Try(message, static (in NetlinkMessage m) => GenericNetlink.ReadFamily(m));
             Try(message, static (in NetlinkMessage m) => LinkMessages.ReadLink(m));
             Try(message, static (in NetlinkMessage m) => LinkMessages.TryReadAddress(m, 1));
-            Try(message, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m));
+            Try(message, static (in NetlinkMessage m) => DumpMessages.ReadLink(m));
+            Try(message, static (in NetlinkMessage m) => RouteMessages.TryReadRoute(m, RouteTable.Default.Number));
+            Try(message, static (in NetlinkMessage m) => RouteMessages.ReadAnyRoute(m));
+            Try(message, static (in NetlinkMessage m) => RouteMessages.ReadWay(m));
             Try(message, static (in NetlinkMessage m) => RouteMessages.ReadPath(m));
-            Try(message, static (in NetlinkMessage m) => RouteMessages.TryReadRule(m));
+            Try(message, static (in NetlinkMessage m) => DumpMessages.ReadRule(m));
             Try(message, static (in NetlinkMessage m) => WireGuardMessageReader.ReadKeyPair(m, Family)?.Dispose());
             Try(message, static (in NetlinkMessage m) =>
             {
