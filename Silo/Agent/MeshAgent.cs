@@ -247,6 +247,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         Drifts = result.Drifts,
         DroppedPackets = result.DroppedPackets,
         Paths = result.Paths,
+        SilentPeers = result.SilentPeers,
         Receptions = result.Receptions,
         HandshakeRetries = result.HandshakeRetries,
         Moves = result.Moves,
