@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Net;
 using Orleans.WireGuard.Grains.Keys;
 
 namespace Orleans.WireGuard.Grains;
@@ -62,6 +64,12 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>Whether strict mode is configured and not in force.</summary>
     public bool IsStrictWithheld { get; init; }
 
+    /// <summary>Nodes whose silo answers and whose tunnel does not, for too long.</summary>
+    public EquatableArray<SilentPeer> SilentPeers { get; init; } = [];
+
+    /// <summary>Why the node is not ready: what keeps the devices from being what they should be, or else that they are and carry nothing.</summary>
+    public string? FindProblem() => Problem ?? SilentPeer.Describe(SilentPeers);
+
     /// <summary>The path to a node, or <see langword="null"/>.</summary>
     public PathStatus? FindPath(string nodeName) => Paths.FirstOrDefault(path => path.NodeName == nodeName);
 }
@@ -78,3 +86,28 @@ internal sealed record Reception(string NodeName, Slot Slot, SteadyTime LastAt);
 /// <param name="To">The slot that it moved to.</param>
 /// <param name="At">When.</param>
 internal sealed record PathMove(string NodeName, Slot From, Slot To, SteadyTime At);
+
+/// <summary>A node whose silo answers, with which no slot has a handshake that counts.</summary>
+/// <param name="NodeName">Which node.</param>
+/// <param name="Since">Since when, for people.</param>
+/// <param name="Endpoints">Where it was sent to in vain.</param>
+internal sealed record SilentPeer(string NodeName, DateTimeOffset Since, EquatableArray<IPEndPoint> Endpoints)
+{
+    // With more of them it is this node that is cut off, and their names say nothing.
+    private const int MaxNamed = 3;
+
+    /// <summary>What people are told of them; <see langword="null"/> if there are none.</summary>
+    public static string? Describe(EquatableArray<SilentPeer> peers)
+    {
+        if (peers.Count == 0)
+        {
+            return null;
+        }
+
+        var named = peers.Take(MaxNamed).Select(peer => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{peer.NodeName} since {peer.Since.UtcDateTime:HH:mm:ss} UTC (tried {(peer.Endpoints.Count > 0 ? string.Join(", ", peer.Endpoints) : "no address")})"));
+        var more = peers.Count > MaxNamed ? string.Create(CultureInfo.InvariantCulture, $" and {peers.Count - MaxNamed} more") : "";
+        return $"no tunnel works to {string.Join("; ", named)}{more}, although the silos answer";
+    }
+}

@@ -125,7 +125,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
-            Problem = agent.Problem ?? _ledger.Problem,
+            Problem = agent.FindProblem() ?? _ledger.Problem,
             DroppedPackets = agent.DroppedPackets,
             DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,

@@ -9,7 +9,7 @@ public enum DriftKind
     /// <summary>A peer is gone from the device.</summary>
     PeerRemoved,
 
-    /// <summary>A peer's endpoint is none that its node announced.</summary>
+    /// <summary>A peer's endpoint is none that its node announced, and none that its packets came from.</summary>
     EndpointChanged,
 
     /// <summary>The device uses another key, or none.</summary>

@@ -50,19 +50,17 @@ internal static class DevicePatchBuilder
     private static PeerPatch Add(DesiredPeer peer) => new(
         peer.PublicKey,
         PeerChange.Add,
-        peer.Endpoints.Count == 0 ? null : peer.Endpoints[0],
+        peer.Endpoint,
         peer.PersistentKeepaliveInterval == TimeSpan.Zero ? null : peer.PersistentKeepaliveInterval,
         peer.AllowedIPs);
 
     private static void Update(DesiredPeer desired, DevicePeer current, HashSet<IPPrefix> desiredPrefixes, Phases peers)
     {
-        // A peer may roam between its own addresses, so any of them is right.
-        var isEndpointRight = desired.Endpoints.Count == 0 || (current.Endpoint is { } endpoint && desired.Endpoints.Contains(endpoint));
         var missing = desired.AllowedIPs.Except(current.AllowedIPs).ToEquatableArray();
         var unchanged = new PeerPatch(desired.PublicKey, PeerChange.Update);
         var addition = unchanged with
         {
-            Endpoint = isEndpointRight ? null : desired.Endpoints[0],
+            Endpoint = Equals(desired.Endpoint, current.Endpoint) ? null : desired.Endpoint,
             PersistentKeepaliveInterval =
                 desired.PersistentKeepaliveInterval == current.PersistentKeepaliveInterval ? null : desired.PersistentKeepaliveInterval,
             AllowedIPs = missing.Count == 0 ? null : missing,

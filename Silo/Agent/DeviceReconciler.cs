@@ -16,6 +16,7 @@ internal sealed partial class DeviceReconciler(
     ILinkClient links,
     KernelWatch watch,
     UnderlayPaths paths,
+    EndpointChooser endpoints,
     MeshMembers members,
     PathPlanner planner,
     DriftLog drifts,
@@ -24,8 +25,8 @@ internal sealed partial class DeviceReconciler(
     SteadyClock steady,
     ILogger logger)
 {
-    private readonly EndpointChooser _endpoints = new(paths);
     private readonly MtuReconciler _mtu = new(links, paths, options, logger);
+    private readonly Dictionary<PublicKey, IPEndPoint> _formerEndpoints = [];
     private ExpectedDevice? _expected;
     private Link? _link;
     private SourceCheck? _sourceCheck;
@@ -48,6 +49,7 @@ internal sealed partial class DeviceReconciler(
         if (_expected is { } expected)
         {
             drifts.Note(DriftDetector.OfDevice(expected, device));
+            NoteFormerEndpoints(expected, device);
 
             // What was noted once is known now, also if this pass fails before it could be repaired.
             _expected = device is null ? null : expected with { Device = device };
@@ -168,11 +170,9 @@ internal sealed partial class DeviceReconciler(
     {
         var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
         var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
-        desired = await _endpoints.Choose(desired, cancellationToken);
-        desired = KeepAlive(view, plan, desired, observed) with
-        {
-            Resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet(),
-        };
+        var resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet();
+        desired = await endpoints.Choose(desired, EndpointSources(view, observed, resets), cancellationToken);
+        desired = KeepAlive(view, plan, desired, observed) with { Resets = resets };
         var patch = DevicePatchBuilder.Build(desired, observed);
 
         // The write may start a handshake, which takes a millisecond: it is over before the device has been read back.
@@ -182,8 +182,8 @@ internal sealed partial class DeviceReconciler(
             // Until it is read back nobody knows what we left.
             _expected = null;
             await devices.Configure(DeviceName, patch, cancellationToken);
-            desired = desired with { Resets = new HashSet<PublicKey>() };
             observed = await ReadBack(desired, cancellationToken);
+            _formerEndpoints.Clear();
             LogPatched(logger, DeviceName, patch.KeyPair is not null ? "replaced" : patch.ClearKey ? "cleared" : "kept", patch.Peers.Count);
         }
 
@@ -229,6 +229,26 @@ internal sealed partial class DeviceReconciler(
     public IReadOnlyDictionary<PublicKey, string> NodeNames(MeshView view) =>
         view.Others.Where(other => other.Find(slot) is not null).ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
 
+    private EndpointSources EndpointSources(MeshView view, Device observed, IReadOnlySet<PublicKey> resets)
+    {
+        // A session that is over begins afresh too, and that is no retry: nobody has been asked yet.
+        var retried = observed.Peers.Where(peer => resets.Contains(peer.PublicKey) && !planner.Clock.IsProven(slot, peer)).Select(peer => peer.PublicKey);
+        return new EndpointSources(slot, observed, NodeNames(view), retried.ToHashSet(), _formerEndpoints, steady.Now);
+    }
+
+    // Kept until they are set again: the pass that noticed may fail before.
+    private void NoteFormerEndpoints(ExpectedDevice expected, Device? device)
+    {
+        var before = expected.Device.Peers.ToDictionary(peer => peer.PublicKey);
+        foreach (var peer in device?.Peers ?? [])
+        {
+            if (before.TryGetValue(peer.PublicKey, out var was) && was.Endpoint is { } former && DriftDetector.IsEndpointForeign(expected, was, peer))
+            {
+                _ = _formerEndpoints.TryAdd(peer.PublicKey, former);
+            }
+        }
+    }
+
     // A peer that no announcement explains is kept as it is, wherever it roams.
     private Dictionary<PublicKey, EquatableArray<IPEndPoint>> AnnouncedEndpoints(MeshView view, DesiredDevice desired)
     {
@@ -240,7 +260,7 @@ internal sealed partial class DeviceReconciler(
     {
         var observed = await devices.TryGetDevice(DeviceName, cancellationToken)
             ?? throw new DeviceException($"get {DeviceName}", 0, "the device went away while it was being configured");
-        var rest = DevicePatchBuilder.Build(desired, observed);
+        var rest = DevicePatchBuilder.Build(desired.Settled(), observed);
         return rest.IsEmpty ? observed : throw new DeviceException(
             $"set {DeviceName}", 0, $"after the write the device still differs in {rest.Peers.Count} peers; does somebody else configure it?");
     }

@@ -12,7 +12,7 @@ internal sealed record Drift(DriftKind Kind, string Subject);
 /// <summary>A device as this process left it.</summary>
 /// <param name="Device">As it was last read back, after our last write.</param>
 /// <param name="Endpoints">
-/// The endpoints that each peer announced, by key: it may roam between them. A peer that is not in here may roam anywhere.
+/// The endpoints that each peer announced, by key: any of them is right. A peer that is not in here may be anywhere.
 /// </param>
 internal sealed record ExpectedDevice(Device Device, IReadOnlyDictionary<PublicKey, EquatableArray<IPEndPoint>> Endpoints);
 
@@ -47,7 +47,7 @@ internal static class DriftDetector
                 continue;
             }
 
-            AddIf(!IsEndpointRight(expected, now), DriftKind.EndpointChanged, subject);
+            AddIf(IsEndpointForeign(expected, peer, now), DriftKind.EndpointChanged, subject);
             AddIf(!peer.AllowedIPs.ToHashSet().SetEquals(now.AllowedIPs), DriftKind.AllowedIPsChanged, subject);
             AddIf(peer.PersistentKeepaliveInterval != now.PersistentKeepaliveInterval, DriftKind.KeepaliveChanged, subject);
         }
@@ -122,7 +122,16 @@ internal static class DriftDetector
         .. observed.Except(expected).Select(source => new Drift(DriftKind.RuleAdded, source.ToString())),
     ];
 
-    private static bool IsEndpointRight(ExpectedDevice expected, DevicePeer peer) =>
-        !expected.Endpoints.TryGetValue(peer.PublicKey, out var announced) || announced.Count == 0
-        || (peer.Endpoint is { } endpoint && announced.Contains(endpoint));
+    /// <summary>
+    /// Whether somebody else set a peer's endpoint. WireGuard moves one with an authentic packet only, which it counts; a peer that is behind NAT, or sends
+    /// from another of its addresses, has changed nothing here.
+    /// </summary>
+    /// <param name="expected">The device as we left it.</param>
+    /// <param name="before">The peer as we left it.</param>
+    /// <param name="now">The peer as it is.</param>
+    public static bool IsEndpointForeign(ExpectedDevice expected, DevicePeer before, DevicePeer now) =>
+        !Equals(before.Endpoint, now.Endpoint)
+        && before.ReceiveBytes == now.ReceiveBytes && before.LastHandshakeTime == now.LastHandshakeTime
+        && expected.Endpoints.TryGetValue(now.PublicKey, out var announced) && announced.Count > 0
+        && (now.Endpoint is null || !announced.Contains(now.Endpoint));
 }

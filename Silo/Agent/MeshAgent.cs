@@ -248,6 +248,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         DroppedPackets = result.DroppedPackets,
         DroppedOutgoingPackets = result.DroppedOutgoingPackets,
         Paths = result.Paths,
+        SilentPeers = result.SilentPeers,
         Receptions = result.Receptions,
         HandshakeRetries = result.HandshakeRetries,
         Moves = result.Moves,

@@ -13,7 +13,11 @@ internal sealed record PathPlan(
     IReadOnlyDictionary<string, PathStatus> Paths,
     IReadOnlySet<(Slot Slot, PublicKey Peer)> Starts,
     IReadOnlySet<(Slot Slot, PublicKey Peer)> Resets,
-    bool IsAwaiting);
+    bool IsAwaiting)
+{
+    /// <summary>The nodes with which a slot waits for a handshake, by name.</summary>
+    public required IReadOnlySet<string> Awaited { get; init; }
+}
 
 /// <summary>The sources of a plan beside the announcements.</summary>
 /// <param name="View">What is announced, and this node's keys.</param>
@@ -77,6 +81,7 @@ internal sealed class PathPlanner
     private PathPlan Look(PathSources sources, Action<PeerAnnouncement, PathCandidate> onWanted)
     {
         var paths = new Dictionary<string, PathStatus>(StringComparer.Ordinal);
+        var awaited = new HashSet<string>(StringComparer.Ordinal);
         var isAwaiting = false;
         foreach (var other in sources.View.Others)
         {
@@ -90,12 +95,13 @@ internal sealed class PathPlanner
 
             foreach (var candidate in candidates.Where(candidate => PathChooser.IsWanted(candidate, candidates, current)))
             {
+                _ = awaited.Add(other.NodeName);
                 isAwaiting |= sources.Applied.Contains(other.NodeName);
                 onWanted(other, candidate);
             }
         }
 
-        return new PathPlan(paths, new HashSet<(Slot, PublicKey)>(), new HashSet<(Slot, PublicKey)>(), isAwaiting);
+        return new PathPlan(paths, new HashSet<(Slot, PublicKey)>(), new HashSet<(Slot, PublicKey)>(), isAwaiting) { Awaited = awaited };
     }
 
     /// <summary>Forgets attempts with keys that are not used any more.</summary>

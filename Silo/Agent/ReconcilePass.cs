@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
@@ -20,6 +21,7 @@ internal sealed class ReconcilePass
     private readonly RouteReconciler _routes;
     private readonly FirewallReconciler _firewall;
     private readonly UnderlayPaths _paths;
+    private readonly EndpointChooser _endpoints;
     private readonly KeyRing _ring;
     private readonly AnnouncementStore _store;
     private readonly DeliveryLedger _ledger;
@@ -31,6 +33,7 @@ internal sealed class ReconcilePass
     private readonly PathPlanner _planner = new();
     private readonly ReceptionTracker _receptions = new();
     private readonly MoveTracker _moves = new();
+    private readonly SilentPeers _silent;
     private readonly DeviceReconciler[] _slots;
     private readonly LeftoverDevice _leftover;
     private IReadOnlyDictionary<string, PathStatus> _nodePaths = new Dictionary<string, PathStatus>();
@@ -53,12 +56,14 @@ internal sealed class ReconcilePass
     {
         (_links, _routes, _firewall, _paths) = (links, routes, firewall, new UnderlayPaths(links, watch));
         (_ring, _store, _ledger, _members, _timeProvider) = (ring, store, ledger, members, timeProvider);
+        _endpoints = new EndpointChooser(_paths, _planner.Clock);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
         _ways = new WayInspector(links, watch, logger);
+        _silent = new SilentPeers(timeProvider, logger);
         _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
         _slots = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
-            slot, devices, links, watch, _paths, members, _planner, _drifts, options.Value, timeProvider, _steady, logger))];
+            slot, devices, links, watch, _paths, _endpoints, members, _planner, _drifts, options.Value, timeProvider, _steady, logger))];
     }
 
     /// <summary>What others changed since this silo started.</summary>
@@ -165,6 +170,7 @@ internal sealed class ReconcilePass
             _paths.Settle();
         }
 
+        NoteSilence(view, devices, plan.Awaited);
         await NoteReceptions(view, devices, cancellationToken);
         _routes.NoteDrift(_drifts, _slots.Where(slot => slot.IsLinkLost).Select(slot => slot.DeviceName).ToHashSet());
 
@@ -209,6 +215,25 @@ internal sealed class ReconcilePass
         return new PathSources(view, devices, current, _ledger.Announcement, applied, _steady.Now);
     }
 
+    private void NoteSilence(MeshView view, Dictionary<Slot, Device> devices, IReadOnlySet<string> awaited)
+    {
+        var now = _steady.Now;
+        var active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        var held = _slots.Select(slot => (slot.Slot, Peers: devices[slot.Slot].Peers.ToDictionary(peer => peer.PublicKey))).ToList();
+        _silent.Note([.. view.Others.Where(other => active.Contains(other.NodeName)).Select(Pair)], now);
+
+        NodePair Pair(PeerAnnouncement other)
+        {
+            var peers = held.Select(slot => (slot.Slot, Peer: other.Find(slot.Slot) is { } announced ? slot.Peers.GetValueOrDefault(announced.PublicKey) : null))
+                .Where(found => found.Peer is not null).Select(found => (found.Slot, Peer: found.Peer!)).ToList();
+            return new NodePair(
+                other.NodeName,
+                peers.Any(found => _endpoints.IsAnswering(found.Slot, found.Peer, awaited.Contains(other.NodeName), now)),
+                peers.Select(found => _endpoints.AskedSince(found.Slot, found.Peer.PublicKey)).Min() ?? now,
+                [.. peers.Select(found => found.Peer.Endpoint).OfType<IPEndPoint>()]);
+        }
+    }
+
     private async Task NoteReceptions(MeshView view, Dictionary<Slot, Device> devices, CancellationToken cancellationToken)
     {
         foreach (var slot in _slots)
@@ -227,6 +252,7 @@ internal sealed class ReconcilePass
         Drifts = Drifts,
         DroppedPackets = _firewall.DroppedPackets,
         DroppedOutgoingPackets = _firewall.DroppedOutgoingPackets,
+        SilentPeers = _silent.Current,
         Paths = _nodePaths.Values.OrderBy(path => path.NodeName, StringComparer.Ordinal).ToEquatableArray(),
         Receptions = _receptions.Receptions,
         HandshakeRetries = _planner.Retries,
@@ -258,6 +284,9 @@ internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? 
 
     /// <inheritdoc cref="AgentSnapshot.Paths"/>
     public EquatableArray<PathStatus> Paths { get; init; } = [];
+
+    /// <inheritdoc cref="AgentSnapshot.SilentPeers"/>
+    public EquatableArray<SilentPeer> SilentPeers { get; init; } = [];
 
     /// <inheritdoc cref="AgentSnapshot.Receptions"/>
     public EquatableArray<Reception> Receptions { get; init; } = [];

@@ -49,7 +49,7 @@ internal sealed class ReadyCheck(IMeshAgent agent, DeliveryLedger ledger) : IHea
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        return Task.FromResult(Health.Of(agent.Snapshot.Problem ?? ledger.Problem));
+        return Task.FromResult(Health.Of(agent.Snapshot.FindProblem() ?? ledger.Problem));
     }
 }
 

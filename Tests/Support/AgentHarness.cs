@@ -136,8 +136,10 @@ internal sealed class AgentHarness : IAsyncDisposable
     }
 
     /// <summary>Has another node announce itself.</summary>
-    public void Announce(int node, PublicKey? key = null, long revision = 0) =>
-        Assert.Equal(AnnouncementOutcome.Held, Store.Offer(TestMesh.Announce(_identity, node, key, revision)).Outcome);
+    public void Announce(int node, PublicKey? key = null, long revision = 0) => Announce(TestMesh.Announce(node, key, revision));
+
+    /// <summary>Has another node announce this.</summary>
+    public void Announce(PeerAnnouncement announcement) => Assert.Equal(AnnouncementOutcome.Held, Store.Offer(_identity.Sign(announcement)).Outcome);
 
     /// <summary>Announces this node's key, and has some nodes acknowledge it.</summary>
     public void Publish(long revision, params int[] acknowledgedBy)

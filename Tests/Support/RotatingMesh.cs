@@ -48,6 +48,8 @@ internal sealed class RotatingMesh : IAsyncDisposable
     /// <param name="token">Stops waiting.</param>
     /// <param name="nodes">Which nodes have a silo; all by default.</param>
     /// <param name="variables">Environment of each silo.</param>
+    /// <param name="configure">Changes each silo's configuration.</param>
+    /// <param name="prepare">Changes the network before there is a silo.</param>
     public static async Task<RotatingMesh> Start(
         MeshPlan plan,
         string binary,
@@ -55,14 +57,17 @@ internal sealed class RotatingMesh : IAsyncDisposable
         Action<string> report,
         CancellationToken token,
         IReadOnlyList<NodePlan>? nodes = null,
-        Func<NodePlan, IReadOnlyDictionary<string, string?>?>? variables = null)
+        Func<NodePlan, IReadOnlyDictionary<string, string?>?>? variables = null,
+        Action<JsonObject>? configure = null,
+        Func<MeshHarness, Task>? prepare = null)
     {
         var harness = await MeshHarness.CreateAsync(plan, MeshState.For(plan), Time, report, token);
         var mesh = new RotatingMesh(harness, period, report, token);
         try
         {
             harness.InstallBinary(binary);
-            harness.Configure(period);
+            harness.Configure(period, configure);
+            await (prepare?.Invoke(harness) ?? Task.CompletedTask);
             await harness.Redis.StartAsync(token);
             foreach (var node in nodes ?? plan.Nodes)
             {

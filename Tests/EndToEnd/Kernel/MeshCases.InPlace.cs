@@ -18,7 +18,12 @@ internal sealed partial class MeshCases
         var logs = MarkLogs();
         using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWays);
         await Delay(RotationSample, cancellationToken);
-        _ = await Run(victim, $"owg rotate --node {victim.Name}", cancellationToken);
+
+        // A verb is a runtime of its own, and an emulation may not start one within the verb's limit.
+        await WaitFor(
+            async () => (await Mesh.RunAsync(victim, cancellationToken, "owg", "rotate", "--node", victim.Name)).ExitCode == 0,
+            $"{victim.Name} rotates when it is told to",
+            cancellationToken);
         await Delay(InPlaceSilence / 2, cancellationToken);
         await WaitReachable(cancellationToken);
         var reports = await traffic.Stop(LastPackets, cancellationToken);

@@ -1,4 +1,3 @@
-using System.Net;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
@@ -46,30 +45,6 @@ public sealed class PersistentKeepaliveTests
     {
         Assert.Equal(PersistentKeepalive.ToSilent, Apply(Off, Off, isSettled: true, options: new DeviceOptions(), hasSilo: false));
         Assert.Equal(On, Apply(Off, Off, isSettled: true, hasSilo: false));
-    }
-
-    [Fact]
-    public async Task Choose_TwoFamilies_TakesTheFirstAnnouncedWithARoute()
-    {
-        var links = new FakeLinkClient();
-        var (ipv4, ipv6) = (IPEndPoint.Parse("192.168.0.2:51871"), IPEndPoint.Parse("[fd00::2]:51871"));
-        links.SetPathMtu(ipv6.Address, null);
-        var paths = new UnderlayPaths(links, new KernelWatch(SlotDevices.Names));
-        var chooser = new EndpointChooser(paths);
-        var device = new DesiredDevice("cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), [ipv6, ipv4], [], Off)]);
-
-        Assert.Equal([ipv4], await Choose());
-        links.SetPathMtu(ipv6.Address, 1500);
-        Assert.Equal([ipv4], await Choose());
-        paths.Forget();
-        Assert.Equal([ipv6, ipv4], await Choose());
-        links.SetPathMtu(ipv4.Address, null);
-        links.SetPathMtu(ipv6.Address, null);
-        paths.Forget();
-        Assert.Equal([ipv6, ipv4], await Choose());
-
-        async Task<EquatableArray<IPEndPoint>> Choose() =>
-            (await chooser.Choose(device, TestContext.Current.CancellationToken)).Peers[0].Endpoints;
     }
 
     private static TimeSpan Apply(
