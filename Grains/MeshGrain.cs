@@ -59,7 +59,7 @@ internal sealed class MeshGrain(
         [.. active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal)];
 
     private Task<MeshNode[]> AskNodes(IEnumerable<string> names, HashSet<string> active) =>
-        Task.WhenAll(names.Select(name => active.Contains(name) ? AskShared(name) : Task.FromResult(NotActive(name))));
+        Task.WhenAll(names.Select(name => active.Contains(name) ? AskShared(name) : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
 
     private Task<MeshNode> AskShared(string nodeName)
     {
@@ -92,8 +92,6 @@ internal sealed class MeshGrain(
             _underWay.Remove(nodeName);
         }
     }
-
-    private MeshNode NotActive(string nodeName) => Describe(nodeName, null, "no active silo; its tunnels keep the last key");
 
     // What the node says of itself, what the source of the roster says of it, and what is wrong with its place in the roster.
     private MeshNode Describe(string nodeName, NodeStatus? status, string? problem)

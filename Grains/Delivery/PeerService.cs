@@ -215,7 +215,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
     {
-        // Whoever is refused may have given any name, which is kept for a while. What differs from one to the next, such as a sequence, is in the status.
+        // What differs from one to the next, such as a sequence, is in the status. Whoever is refused may have given any name, which is kept for a while.
         var name = NodeNameRule.Bound(announcement.NodeName);
         if (_refusals.Note(name, outcome.ToString()) is { } line)
         {

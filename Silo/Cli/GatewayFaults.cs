@@ -23,6 +23,10 @@ internal static class GatewayFaults
         _ => $"{gateway} cannot be reached: {Text(error)}.",
     };
 
+    /// <summary>What it tells that somebody accepted the connection and has said nothing for a moment.</summary>
+    public static string DescribeSilence(IPEndPoint gateway, TimeSpan limit) =>
+        $"Somebody listens at {gateway} and has not answered yet: a silo that hangs, one that is just starting, or a busy machine. Waiting up to {limit.TotalSeconds:0} s.";
+
     /// <summary>What it tells that no client could be made of an accepted connection.</summary>
     /// <param name="gateway">Where.</param>
     /// <param name="clusterId">The cluster that was asked for.</param>

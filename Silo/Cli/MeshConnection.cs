@@ -9,10 +9,10 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// <summary>A client of the mesh for one verb: the same grain interfaces over the same gateway as any integration.</summary>
 internal sealed class MeshConnection : IAsyncDisposable
 {
-    /// <summary>How long a gateway may take to say who it is, once it has accepted the connection: the silo's network threads answer, whatever its grains do.</summary>
-    public static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(1.5);
+    /// <summary>After which time a person is told that somebody listens and says nothing.</summary>
+    public static readonly TimeSpan NoteAfter = TimeSpan.FromSeconds(1.5);
 
-    // For everything after that, and for an answer.
+    // For a silo that was waited for in vain, and for an answer. A busy machine, this process on it, may take seconds for what else takes one.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
     private readonly IHost _host;
@@ -95,13 +95,19 @@ internal sealed class MeshConnection : IAsyncDisposable
         builder.UseOrleansClient(client => client
             .UseStaticClustering(target.Gateway)
             .Configure<ClientConnectionOptions>(connection => connection.ConfigureConnection(handshake.Follow))
-            .Configure<ConnectionOptions>(connection => connection.OpenConnectionTimeout = HandshakeTimeout)
+            .Configure<ConnectionOptions>(connection => connection.OpenConnectionTimeout = ConnectTimeout)
             .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = ConnectTimeout)
             .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (target.ClusterId, WireGuardSiloExtensions.ServiceId)));
         var host = builder.Build();
         try
         {
-            await host.StartAsync(cancellationToken).WaitAsync(ConnectTimeout, TimeProvider.System, cancellationToken);
+            var starting = host.StartAsync(cancellationToken);
+            if (await Task.WhenAny(starting, Task.Delay(NoteAfter, TimeProvider.System, cancellationToken)) != starting)
+            {
+                Fault.Tell(ExitCode.Failed, GatewayFaults.DescribeSilence(target.Gateway, ConnectTimeout));
+            }
+
+            await starting.WaitAsync(ConnectTimeout, TimeProvider.System, cancellationToken);
             return host;
         }
         catch

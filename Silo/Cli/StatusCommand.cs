@@ -49,7 +49,7 @@ internal static class StatusCommand
 
         foreach (var node in snapshot.Nodes.Where(node => node.Note is not null))
         {
-            Console.Out.WriteLine($"NOTE: {node.NodeName}: {node.Note}");
+            output.Line($"NOTE: {node.NodeName}: {node.Note}");
         }
 
         foreach (var line in snapshot.Nodes.SelectMany(RotationText.Notes))

@@ -16,12 +16,12 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    // Two seconds are what a person waits without a doubt; each of these is over after the longer of the two.
+    // Two seconds are what a person waits without a doubt. What the kernel or the other side says at once is told at once.
     [Fact]
     public void Limits_AreBelowTwoSeconds()
     {
         Assert.InRange(TcpProbe.Timeout, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.75));
-        Assert.InRange(MeshConnection.HandshakeTimeout, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.75));
+        Assert.InRange(MeshConnection.NoteAfter, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.75));
     }
 
     [Fact]
@@ -43,12 +43,22 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
         await AssertToldAsync("Nothing came back from", socket);
     }
 
+    // A silo that hangs accepts connections. It is told while it is waited for: on a busy machine one that is well takes as long.
     [Fact]
-    public async Task Status_SomebodyIsSilent_SaysSo()
+    public async Task Status_SomebodyIsSilent_SaysSoWhileItWaits()
     {
         using var socket = Bind();
         socket.Listen();
-        await AssertToldAsync("does not answer", socket);
+        using var console = new ConsoleCapture();
+        var running = OwgCommand.RunAsync(["status", "--gateway", socket.LocalEndPoint!.ToString()!]);
+        using var probe = await socket.AcceptAsync(Token);
+        using var client = await socket.AcceptAsync(Token);
+        await MeshCluster.Eventually(() => console.Error.Contains("has not answered yet", StringComparison.Ordinal), "the silence to be told");
+        Assert.False(running.IsCompleted);
+
+        client.Close();
+        Assert.Equal(ExitCode.Failed, await running);
+        Assert.Contains("is no gateway of a silo", console.Error, StringComparison.Ordinal);
     }
 
     [Theory]

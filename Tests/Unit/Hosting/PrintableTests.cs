@@ -122,7 +122,7 @@ public sealed class PrintableTests
         };
         return new(
             TestMesh.Start,
-            [new MeshNode(text, status, text)],
+            [new MeshNode(text, status, text) { Note = text }],
             [new KeyAgreement(text, text, Slot.Zero, AgreementState.Missing, null, null, null)]);
     }
 
