@@ -4,43 +4,79 @@ using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains;
 
-/// <summary>Asks every node and puts the answers side by side.</summary>
-/// <remarks>Reentrant, and callers share the question that is under way: ten people who watch a mesh cost as much as one.</remarks>
+/// <summary>Asks nodes and puts the answers side by side.</summary>
+/// <remarks>
+/// Reentrant, and callers share the question to a node that is under way: ten people who watch a mesh cost as much as one. Answers are not kept,
+/// because they are large; how many nodes there may be is asked before anybody is.
+/// </remarks>
 [Reentrant]
 internal sealed class MeshGrain(
     MeshMembers members, INodeRosterSource roster, AnnouncementStore store, TimeProvider timeProvider) : Grain, IMeshGrain
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
 
-    private Task<MeshSnapshot>? _underWay;
+    private readonly Dictionary<string, Task<MeshNode>> _underWay = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public Task<MeshSnapshot> GetSnapshot(CancellationToken cancellationToken)
+    public Task<EquatableArray<string>> GetNodeNames(CancellationToken cancellationToken) =>
+        Task.FromResult(FindNames(FindActive()).ToEquatableArray());
+
+    /// <inheritdoc/>
+    public async Task<EquatableArray<MeshNode>> GetNodes(EquatableArray<string> nodeNames, CancellationToken cancellationToken)
     {
-        if (_underWay is null || _underWay.IsCompleted)
+        if (nodeNames.Count > IMeshGrain.MaxAsked)
         {
-            _underWay = TakeSnapshot();
+            throw new ArgumentException($"{nodeNames.Count} nodes are more than the {IMeshGrain.MaxAsked} that are asked at once.", nameof(nodeNames));
         }
 
-        return _underWay.WaitAsync(cancellationToken);
+        var active = FindActive();
+        ThrowIfTooLarge(FindNames(active).Count, IMeshGrain.MaxNodes);
+        return (await AskNodes(nodeNames, active).WaitAsync(cancellationToken)).ToEquatableArray();
     }
 
-    private async Task<MeshSnapshot> TakeSnapshot()
+    /// <inheritdoc/>
+    public async Task<MeshSnapshot> GetSnapshot(CancellationToken cancellationToken)
     {
-        var takenAt = timeProvider.GetUtcNow();
-        var active = members.Others.Select(member => member.NodeName).Append(members.LocalNodeName).ToHashSet(StringComparer.Ordinal);
-        var names = active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal);
-        var nodes = await Task.WhenAll(names.Select(name => AskNode(name, active.Contains(name))));
+        var (takenAt, active) = (timeProvider.GetUtcNow(), FindActive());
+        var names = FindNames(active);
+        ThrowIfTooLarge(names.Count, IMeshGrain.MaxSnapshotNodes);
+        var nodes = await AskNodes(names, active).WaitAsync(cancellationToken);
         return new MeshSnapshot(takenAt, nodes.ToEquatableArray(), KeyAgreementMatrix.Build(nodes));
     }
 
-    private async Task<MeshNode> AskNode(string nodeName, bool isActive)
+    private static void ThrowIfTooLarge(int nodes, int maxNodes)
     {
-        if (!isActive)
+        if (nodes > maxNodes)
         {
-            return Describe(nodeName, null, "no active silo; its tunnels keep the last key");
+            throw new MeshTooLargeException(nodes, maxNodes);
+        }
+    }
+
+    private HashSet<string> FindActive() =>
+        members.Others.Select(member => member.NodeName).Append(members.LocalNodeName).ToHashSet(StringComparer.Ordinal);
+
+    private List<string> FindNames(IEnumerable<string> active) =>
+        [.. active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal)];
+
+    private Task<MeshNode[]> AskNodes(IEnumerable<string> names, HashSet<string> active) =>
+        Task.WhenAll(names.Select(name => active.Contains(name) ? AskShared(name) : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
+
+    private Task<MeshNode> AskShared(string nodeName)
+    {
+        if (!_underWay.TryGetValue(nodeName, out var question))
+        {
+            question = AskNode(nodeName);
+            if (!question.IsCompleted)
+            {
+                _underWay[nodeName] = question;
+            }
         }
 
+        return question;
+    }
+
+    private async Task<MeshNode> AskNode(string nodeName)
+    {
         try
         {
             var status = await GrainFactory.GetGrain<INodeGrain>(nodeName).GetStatus().WaitAsync(AnswerTimeout, timeProvider);
@@ -50,6 +86,10 @@ internal sealed class MeshGrain(
         {
             // One node that cannot answer, for whatever reason, must not hide the others.
             return Describe(nodeName, null, e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message);
+        }
+        finally
+        {
+            _underWay.Remove(nodeName);
         }
     }
 

@@ -224,7 +224,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private void NoteIfEverywhere(PeerAnnouncement announcement)
     {
         var others = _members.Others;
-        if (_everywhere != announcement.Sequence && others.All(other => _ledger.HasApplied(other.Silo)))
+        if (_everywhere != announcement.Sequence && _ledger.IsEverywhere(others))
         {
             _everywhere = announcement.Sequence;
             var milliseconds = SincePublished.TotalMilliseconds;

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net.Sockets;
-using System.Text;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 
@@ -9,8 +7,6 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// <summary>Whether a receiver accepts an announcement (DESIGN: only what is signed, newer, well-formed and takes nothing from another node).</summary>
 internal static class AnnouncementRules
 {
-    private const int MaxNodeNameLength = 253;
-
     /// <summary>The shortest period there is, by which the highest epoch that a true clock can reach is reckoned.</summary>
     private static readonly TimeSpan ShortestPeriod = TimeSpan.FromSeconds(1);
 
@@ -83,9 +79,9 @@ internal static class AnnouncementRules
 
     private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset now)
     {
-        if (string.IsNullOrEmpty(announcement.NodeName) || announcement.NodeName.Length > MaxNodeNameLength || !Ascii.IsValid(announcement.NodeName))
+        if (!NodeNameRule.IsValid(announcement.NodeName))
         {
-            return string.Create(CultureInfo.InvariantCulture, $"the node name must have 1 to {MaxNodeNameLength} ASCII characters");
+            return $"that is not a node name: {NodeNameRule.Description}";
         }
 
         if (!IsPossible(announcement.Sequence, now))

@@ -92,7 +92,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
         lock (_lock)
         {
             var count = _refusals.TryGetValue(outcome, out var last) ? last.Count + 1 : 1;
-            _refusals[outcome] = new RefusalCount(outcome, count, announcement.NodeName, detail, timeProvider.GetUtcNow());
+            _refusals[outcome] = new RefusalCount(outcome, count, NodeNameRule.Bound(announcement.NodeName), detail, timeProvider.GetUtcNow());
             return outcome;
         }
     }

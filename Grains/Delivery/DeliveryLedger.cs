@@ -9,7 +9,9 @@ namespace Orleans.WireGuard.Grains.Delivery;
 internal sealed class DeliveryLedger
 {
     private readonly Lock _lock = new();
+    private readonly HashSet<SiloAddress> _missing = [];
     private volatile LedgerState _state = new(null, default, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
+    private IReadOnlyList<(SiloAddress Silo, string NodeName)>? _missingOf;
 
     // A turn that fails once or twice is tried again within seconds, and is nobody's business.
     private const int LastingFailures = 3;
@@ -46,6 +48,7 @@ internal sealed class DeliveryLedger
         lock (_lock)
         {
             _state = new LedgerState(announcement, now, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
+            _missingOf = null;
         }
 
         Began?.Invoke();
@@ -72,11 +75,37 @@ internal sealed class DeliveryLedger
             var appliedAfter = last?.AppliedAfter ?? (outcome == AnnouncementOutcome.Applied ? elapsed : null);
             var status = new ReceiverStatus(nodeName, outcome ?? last?.Outcome, appliedAfter, (last?.Attempts ?? 0) + 1, problem);
             _state = _state with { Receivers = _state.Receivers.SetItem(silo, status) };
+            if (status.Outcome == AnnouncementOutcome.Applied)
+            {
+                _missing.Remove(silo);
+            }
+            else if (last?.Outcome == AnnouncementOutcome.Applied)
+            {
+                _missingOf = null;
+            }
         }
     }
 
     /// <summary>Whether this silo's device holds the current announcement.</summary>
     public bool HasApplied(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo)?.Outcome == AnnouncementOutcome.Applied;
+
+    /// <summary>Whether the devices of all these silos hold the current announcement.</summary>
+    /// <remarks>Asked after every receipt: the list is gone through once, when it is another one than last time, and receipts count it down.</remarks>
+    /// <param name="members">The other active silos with their node names; another list whenever they are others.</param>
+    public bool IsEverywhere(IReadOnlyList<(SiloAddress Silo, string NodeName)> members)
+    {
+        lock (_lock)
+        {
+            if (!ReferenceEquals(members, _missingOf))
+            {
+                _missingOf = members;
+                _missing.Clear();
+                _missing.UnionWith(members.Select(member => member.Silo).Where(silo => !HasApplied(silo)));
+            }
+
+            return _missing.Count == 0;
+        }
+    }
 
     /// <summary>The nodes whose devices hold the current announcement, as far as their silos are among <paramref name="members"/>.</summary>
     public ImmutableHashSet<string> AppliedNodes(IEnumerable<SiloAddress> members) => Nodes(members, AnnouncementOutcome.Applied);

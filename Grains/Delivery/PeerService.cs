@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains.Delivery;
@@ -214,10 +215,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
     {
-        // What differs from one to the next, such as a sequence, is in the status.
-        if (_refusals.Note(announcement.NodeName, outcome.ToString()) is { } line)
+        // What differs from one to the next, such as a sequence, is in the status. Whoever is refused may have given any name, which is kept for a while.
+        var name = NodeNameRule.Bound(announcement.NodeName);
+        if (_refusals.Note(name, outcome.ToString()) is { } line)
         {
-            LogRefused(_logger, announcement.NodeName, outcome, detail, line.Count);
+            LogRefused(_logger, name, outcome, detail, line.Count);
         }
     }
 

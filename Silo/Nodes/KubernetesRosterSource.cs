@@ -64,7 +64,7 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, IOptions<NodeO
     /// our mesh, whatever kind of objects it has, and takes nobody away. Pure.
     /// </summary>
     public static NodeRoster? Project(WatchedNodes known, string localName) => known.IsSynced && known.Nodes.ContainsKey(localName)
-        ? NodeRoster.Of(known.Nodes.Values.Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs) { Kind = node.Kind, CreatedAt = node.CreatedAt }))
+        ? NodeRoster.Of(known.Nodes.Values.Where(node => NodeNameRule.IsValid(node.Name)).Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs) { Kind = node.Kind, CreatedAt = node.CreatedAt }))
         : null;
 
     /// <inheritdoc/>

@@ -100,22 +100,6 @@ internal static class StaticRoster
     }
 }
 
-/// <summary>What Kubernetes accepts as the name of a node: a DNS subdomain name (RFC 1123).</summary>
-internal static class NodeNameRule
-{
-    /// <summary>The rule in words.</summary>
-    public const string Description =
-        "expected 1 to 253 lower-case letters, digits, '-' and '.', with a letter or digit first and last and on both sides of every '.'";
-
-    private const int MaxLength = 253;
-
-    /// <summary>Whether the name obeys it.</summary>
-    public static bool IsValid(string name) =>
-        name.Length is > 0 and <= MaxLength
-        && name.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-' or '.')
-        && name.Split('.').All(part => part.Length > 0 && part[0] != '-' && part[^1] != '-');
-}
-
 /// <summary>The roster of the configuration, followed when the file changes.</summary>
 internal sealed partial class StaticRosterSource : INodeRosterSource, IDisposable
 {

@@ -41,6 +41,17 @@ public sealed class AnnouncementStoreTests : IDisposable
         Assert.Empty(_store.Refusals);
     }
 
+    // Whoever is refused may have given a name of megabytes, and it is kept until the next one comes.
+    [Fact]
+    public void Offer_RefusedWithALongName_KeepsNoMoreOfItThanANameHas()
+    {
+        var name = new string('a', 1 << 20);
+        Assert.Equal(AnnouncementOutcome.Malformed, _store.Offer(TestMesh.Announce(3) with { NodeName = name }).Outcome);
+        var refusal = Assert.Single(_store.Refusals);
+        Assert.Equal($"{name[..(NodeNameRule.MaxLength - 1)]}…", refusal.LastNodeName);
+        Assert.InRange(refusal.LastDetail.Length, 1, 1_000);
+    }
+
     [Fact]
     public void Offer_Refused_KeepsWhatWasHeldAndCounts()
     {

@@ -89,6 +89,23 @@ public sealed class KeyAgreementMatrixTests
     public void Build_NobodyAnswered_IsEmpty() =>
         Assert.Empty(KeyAgreementMatrix.Build([new MeshNode("node-1", null, "gone"), new MeshNode("node-2", null, "gone")]));
 
+    // It was cubic: a cell searched all peers of its holder, and 300 nodes took five seconds.
+    [Theory]
+    [InlineData(10)]
+    [InlineData(40)]
+    [InlineData(80)]
+    public void Build_Work_IsInProportionToItsOutput(int count)
+    {
+        var names = new CountingComparer();
+        var nodes = Enumerable.Range(1, count).Select(node => Node(node, [.. Enumerable.Range(1, count).Where(other => other != node)])).ToList();
+        var cells = KeyAgreementMatrix.Build(nodes, names);
+        Assert.Equal(count * (count - 1), cells.Count);
+        Assert.All(cells, cell => Assert.Equal(AgreementState.Agrees, cell.State));
+
+        // Each peer is entered once, each cell looked up once; a look-up is a hash and a comparison.
+        Assert.InRange(names.Calls, cells.Count, 8 * cells.Count);
+    }
+
     private static IEnumerable<Slot> SlotsOf(IEnumerable<KeyAgreement> cells) =>
         cells.Where(cell => cell.NodeName == "node-9" && cell.State == AgreementState.Unknown).Select(cell => cell.Slot);
 
@@ -115,4 +132,21 @@ public sealed class KeyAgreementMatrixTests
 
     private static PeerStatus Peer(int node, int key) =>
         new(TestMesh.Name(node), TestMesh.Key(key), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TestMesh.Start, 0, 0, PeerState.Up);
+
+    private sealed class CountingComparer : IEqualityComparer<string>
+    {
+        public int Calls { get; private set; }
+
+        public bool Equals(string? x, string? y)
+        {
+            Calls++;
+            return x == y;
+        }
+
+        public int GetHashCode(string name)
+        {
+            Calls++;
+            return name.GetHashCode(StringComparison.Ordinal);
+        }
+    }
 }

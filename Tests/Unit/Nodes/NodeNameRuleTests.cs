@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;
 

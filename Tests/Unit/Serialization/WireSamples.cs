@@ -119,6 +119,7 @@ internal static class WireSamples
         [typeof(MeshDigest)] = new MeshDigest([DigestEntry]),
         [typeof(MeshNode)] = Node,
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
+        [typeof(MeshTooLargeException)] = new MeshTooLargeException(130, 100),
         [typeof(NodeLocalPlacement)] = new NodeLocalPlacement(),
         [typeof(NodeStatus)] = Status,
         [typeof(NodeUnavailableException)] = new NodeUnavailableException("node-2", "No active silo hosts node 'node-2'."),
@@ -146,6 +147,7 @@ internal static class WireSamples
     public static object Comparable(object value) => value switch
     {
         NodeUnavailableException e => (e.GetType(), e.NodeName, e.Message),
+        MeshTooLargeException e => (e.GetType(), e.Nodes, e.MaxNodes, e.Message),
         Exception e => (e.GetType(), e.Message),
         PlacementStrategy strategy => strategy.GetType(),
         _ => value,
