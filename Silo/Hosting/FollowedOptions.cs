@@ -5,7 +5,7 @@ namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>Options that are followed while the silo runs: the last good ones stay in force, and what is wrong with a change is logged.</summary>
 /// <remarks>
-/// The framework's own monitor throws into the file watcher, where nobody sees it, tells its listeners nothing, and has no value from then on.
+/// The framework's own monitor throws at whoever says that the configuration changed, tells its listeners nothing, and has no value from then on.
 /// </remarks>
 /// <typeparam name="T">Options with the default name.</typeparam>
 internal sealed partial class FollowedOptions<T> : IOptionsMonitor<T>, IDisposable

@@ -18,15 +18,16 @@ internal static class SiloConfiguration
 
     /// <summary>Adds the sources in that order; a later one wins.</summary>
     /// <param name="configuration">Where to add them.</param>
-    /// <param name="file">The operator's file; <see langword="null"/> for none. Changes are followed where an option says so.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <param name="file">The operator's file; <see langword="null"/> for none. It is read once, unless a <see cref="ConfigurationFollower"/> looks again.</param>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
     /// <exception cref="InvalidDataException">It is not JSON.</exception>
     public static void AddSources(IConfigurationBuilder configuration, FileInfo? file)
     {
         configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: false, reloadOnChange: false);
         if (file is not null)
         {
-            configuration.AddJsonFile(file.FullName, optional: false, reloadOnChange: true);
+            configuration.Add(new FollowedJsonFile(file));
         }
 
         configuration.AddEnvironmentVariables(VariablePrefix);

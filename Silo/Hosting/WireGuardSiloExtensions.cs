@@ -79,7 +79,7 @@ public static class WireGuardSiloExtensions
         // These two are followed while the silo runs.
         services.AddSingleton<IOptionsMonitor<NodesOptions>, FollowedOptions<NodesOptions>>();
         services.AddSingleton<IOptionsMonitor<EncryptionOptions>, FollowedOptions<EncryptionOptions>>();
-        services.AddHostedService<ReloadFaults>();
+        services.AddHostedService<ConfigurationFollower>();
         services.PostConfigure<NodeOptions>(node =>
         {
             node.Name = node.Name is { Length: > 0 } ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
@@ -110,10 +110,13 @@ public static class WireGuardSiloExtensions
 
     private static void ConfigureSilo(ISiloBuilder silo, IConfiguration configuration)
     {
-        silo.AddWireGuardGrains().UseSiloDefaults();
+        silo.AddWireGuardGrains().UseSiloDefaults().UseGatewayFarewell();
 
-        // The counters run everywhere, so that the page shows every silo wherever it is mapped. Traces may show arguments of calls.
-        silo.AddDashboard(dashboard => dashboard.HideTrace = true);
+        // A page shows the silos that count, so it may be asked for on one and the counters on all. Traces may show arguments of calls.
+        if (configuration.GetSection(DashboardPageOptions.SectionName).Get<DashboardPageOptions>() is { } page && (page.Enabled || page.Counters))
+        {
+            silo.AddDashboard(dashboard => dashboard.HideTrace = true);
+        }
 
         // The node's name and address are options that are validated first, so they are read when Orleans asks for them.
         silo.Services.AddOptions<SiloOptions>().PostConfigure<IOptions<NodeOptions>>((options, node) => options.SiloName = node.Value.Name);

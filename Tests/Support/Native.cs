@@ -31,6 +31,9 @@ internal static partial class Native
         Check(CapSet(header, none), "capset");
     }
 
+    /// <summary>rename(2): also of a link, which the framework looks through.</summary>
+    public static void Rename(string from, string to) => Check(RenamePath(from, to), "rename");
+
     /// <summary>Throws if a system call failed.</summary>
     public static void Check(int result, string call)
     {
@@ -39,6 +42,9 @@ internal static partial class Native
             throw new InvalidOperationException($"{call}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         }
     }
+
+    [LibraryImport(LibC, EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenamePath(string from, string to);
 
     [LibraryImport(LibC, EntryPoint = "capset", SetLastError = true)]
     private static partial int CapSet(ReadOnlySpan<uint> header, ReadOnlySpan<uint> data);

@@ -28,6 +28,15 @@ internal sealed partial class UserspaceDevice
         ["WG_PROCESS_FOREGROUND"] = null,
     };
 
+    // What makes it stay in the foreground, and say what it complains about, as long as we listen.
+    private static readonly Dictionary<string, string?> Foreground = new(Environment) { ["LOG_LEVEL"] = "error", ["WG_PROCESS_FOREGROUND"] = "1" };
+
+    // It complains within milliseconds or not at all.
+    private static readonly TimeSpan ForegroundTimeout = TimeSpan.FromSeconds(2);
+
+    // A new process is looked for after so many attempts to connect; the first ones come before it had a chance.
+    private const int AttemptsBeforeLook = 4;
+
     private readonly UserspaceDeviceOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly SystemCommand _command;
@@ -78,20 +87,20 @@ internal sealed partial class UserspaceDevice
         }
 
         await RunCommand(operation, name, cancellationToken);
-        var listens = false;
         try
         {
-            await WaitUntilItListens(operation, socketPath, cancellationToken);
-            listens = true;
+            await WaitUntilItListens(operation, name, socketPath, cancellationToken);
         }
-        finally
+        catch (Exception e)
         {
-            if (!listens)
+            // Also when the caller gave up: nobody else knows of the process.
+            await Remove(name);
+            if (e is DeviceException { Errno: UapiErrno.ETIMEDOUT } && await AskWhy(operation, name, cancellationToken) is { } reason)
             {
-                // Also when the caller gave up: nobody else knows of the process.
-                await Stop(name, CancellationToken.None);
-                _ = UserspaceProcess.TryKill(name, _options.NetworkNamespace);
+                throw new DeviceException(operation, 0, $"'{string.Join(' ', _options.Command)}' was started and ended: {reason}", e);
             }
+
+            throw;
         }
     }
 
@@ -168,6 +177,34 @@ internal sealed partial class UserspaceDevice
         }
     }
 
+    private async Task Remove(string name)
+    {
+        await Stop(name, CancellationToken.None);
+        _ = UserspaceProcess.TryKill(name, _options.NetworkNamespace);
+    }
+
+    /// <summary>What the command complains about after it has daemonized itself, when nobody listens any more.</summary>
+    /// <remarks>It exits with 0 before it has all that it needs, so it is run once more, in the foreground and for a moment.</remarks>
+    /// <returns><see langword="null"/> if it complains about nothing, or runs this time.</returns>
+    private async Task<string?> AskWhy(string operation, string name, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(ForegroundTimeout, _timeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            var result = await _command.Run(operation, [.. _options.Command, name], Foreground, either.Token);
+            return result.ExitCode == 0 ? null : Reason(result);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            await Remove(name);
+        }
+    }
+
     // wireguard-go logs to its standard output, and its standard error ends with a banner (main.go, device/logger.go).
     private static string Reason(SystemCommand.Result result) =>
         SystemCommand.Result.LinesOf(result.Output).LastOrDefault(line => line.StartsWith("ERROR", StringComparison.Ordinal))
@@ -185,8 +222,9 @@ internal sealed partial class UserspaceDevice
         operation, UapiErrno.ENOENT,
         $"the command '{_options.Command[0]}' was not found; install wireguard-go (Debian: apt-get install wireguard-go), or configure where it is", e);
 
-    private async Task WaitUntilItListens(string operation, string socketPath, CancellationToken cancellationToken)
+    private async Task WaitUntilItListens(string operation, string name, string socketPath, CancellationToken cancellationToken)
     {
+        var attempts = 0;
         var pipeline = new ResiliencePipelineBuilder { TimeProvider = _timeProvider }
             .AddTimeout(_options.StartTimeout)
             .AddRetry(new RetryStrategyOptions
@@ -203,6 +241,13 @@ internal sealed partial class UserspaceDevice
             await pipeline.ExecuteAsync(
                 async token =>
                 {
+                    // Whoever holds the device hands it on before it exits, so if nobody does there is nobody to wait for.
+                    if (++attempts > AttemptsBeforeLook && UserspaceProcess.TryFind(name, _options.NetworkNamespace) is null)
+                    {
+                        throw new DeviceException(
+                            operation, UapiErrno.ETIMEDOUT, $"'{string.Join(' ', _options.Command)}' was started, but its process is gone");
+                    }
+
                     using var connection = await UapiConnection.TryConnect(socketPath, token)
                         ?? throw new SocketException((int)SocketError.ConnectionRefused);
                     using var reply = new SecretBuffer(UapiReader.MaxReplySize);

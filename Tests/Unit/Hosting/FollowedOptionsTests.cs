@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -20,10 +21,12 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
     private readonly FileInfo _file = new(Path.Combine(Directory.CreateTempSubdirectory("owg-followed-").FullName, "owg.json"));
     private readonly LogRecorder _logs = new();
     private readonly IHost _host;
+    private readonly string _content;
 
     public FollowedOptionsTests()
     {
         Write(Configuration(Nodes("node-1", "node-2"), "Strict"));
+        _content = File.ReadAllText(_file.FullName);
         var builder = Host.CreateEmptyApplicationBuilder(null);
         SiloConfiguration.AddSources(builder.Configuration, _file);
         builder.Logging.AddFilter("", LogLevel.None).AddFilter("Orleans.WireGuard", LogLevel.Information).AddProvider(_logs);
@@ -39,11 +42,13 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
 
     private IReadOnlyList<string> Warnings => [.. _logs.Lines.Where(line => line.StartsWith("Warning: ", StringComparison.Ordinal))];
 
-    // The silo itself does not run; this is all that the following needs.
-    public async ValueTask InitializeAsync()
+    private ConfigurationFollower Follower => _host.Services.GetServices<IHostedService>().OfType<ConfigurationFollower>().Single();
+
+    // The silo itself does not run; the test looks instead of it.
+    public ValueTask InitializeAsync()
     {
         Assert.Equal(2, Roster.Current!.Nodes.Count);
-        await _host.Services.GetServices<IHostedService>().OfType<ReloadFaults>().Single().StartAsync(TestContext.Current.CancellationToken);
+        return ValueTask.CompletedTask;
     }
 
     public ValueTask DisposeAsync()
@@ -59,30 +64,150 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
     [InlineData("""{ "Statik": [] }""", "Statik")]
     [InlineData("""{ "Source": "Nowhere" }""", "Nowhere")]
     [InlineData("""{ "Static": [{ """, "owg.json is ignored, the former one stays in force")]
-    public async Task Edit_Wrong_IsSaidAndTheNextGoodOneFollowed(string wrong, string expected)
+    public void Edit_Wrong_IsSaidAndTheNextGoodOneFollowed(string wrong, string expected)
     {
         Write(Configuration(wrong, "Strict"));
-        await MeshCluster.Eventually(() => Warnings.Count > 0, "the warning");
+        Look(times: 3);
+        Assert.Contains(expected, Assert.Single(Warnings), StringComparison.Ordinal);
         Assert.Equal(["node-1", "node-2"], Roster.Current!.Nodes.Keys);
 
         Write(Configuration(Nodes("node-1", "node-2", "node-3"), "Strict"));
-        await MeshCluster.Eventually(() => Roster.Current!.Nodes.Count == 3, "the good edit to be followed");
-        Assert.Contains(expected, Assert.Single(Warnings), StringComparison.Ordinal);
+        Look(times: 2);
+        Assert.Equal(3, Roster.Current!.Nodes.Count);
+        Assert.Single(Warnings);
     }
 
     // What the agent asks for in every pass must not throw there.
     [Fact]
-    public async Task Edit_WrongMode_KeepsTheFormer()
+    public void Edit_WrongMode_KeepsTheFormer()
     {
         var encryption = _host.Services.GetRequiredService<IOptionsMonitor<EncryptionOptions>>();
         Write(Configuration(Nodes("node-1", "node-2"), "Permissive"));
-        await MeshCluster.Eventually(() => encryption.CurrentValue.Mode == EncryptionMode.Permissive, "the good mode to be followed");
+        Look(times: 1);
+        Assert.Equal(EncryptionMode.Permissive, encryption.CurrentValue.Mode);
         Write(Configuration(Nodes("node-1", "node-2"), "Lenient"));
-        await MeshCluster.Eventually(() => Warnings.Count > 0, "the warning");
+        Look(times: 2);
         Assert.Equal(EncryptionMode.Permissive, encryption.CurrentValue.Mode);
         var warning = Assert.Single(Warnings);
         Assert.Contains($"The changed EncryptionOptions {Ignored}", warning, StringComparison.Ordinal);
         Assert.Contains("Lenient", warning, StringComparison.Ordinal);
+    }
+
+    // The ways in which people and kubelets replace a file. The last one is that of a ConfigMap's volume, in which the file itself never changes.
+    [Theory]
+    [InlineData("rename")]
+    [InlineData("in place")]
+    [InlineData("deleted first")]
+    [InlineData("link of a folder")]
+    [InlineData("same length and time")]
+    public void Edit_ByAnyWay_IsFollowed(string way)
+    {
+        var strict = Configuration(Nodes("node-1", "node-2"), "Strict");
+        var next = Configuration(Nodes("node-1", "node-3"), "Strict");
+        Assert.Equal(strict.Length, next.Length);
+        switch (way)
+        {
+            case "in place":
+                File.WriteAllText(_file.FullName, next);
+                break;
+            case "deleted first":
+                File.Delete(_file.FullName);
+                Look(times: 1);
+                File.WriteAllText(_file.FullName, next);
+                break;
+            case "link of a folder":
+                Volume(strict, "..2026_1");
+                Look(times: 1);
+                Volume(next, "..2026_2");
+                break;
+            case "same length and time":
+                var time = File.GetLastWriteTimeUtc(_file.FullName);
+                File.WriteAllText(_file.FullName, next);
+                File.SetLastWriteTimeUtc(_file.FullName, time);
+                break;
+            default:
+                Write(next);
+                break;
+        }
+
+        Look(times: 1);
+        Assert.Equal(["node-1", "node-3"], Roster.Current!.Nodes.Keys);
+        Assert.Empty(Warnings);
+    }
+
+    [Fact]
+    public void Look_FileStaysAway_IsSaidOnceAndTheFormerStays()
+    {
+        File.Delete(_file.FullName);
+        Look(times: 1);
+        Assert.Empty(Warnings);
+        Look(times: 5);
+        Assert.Contains("ignored, the former one stays in force: Could not find file", Assert.Single(Warnings), StringComparison.Ordinal);
+        Assert.Equal(2, Roster.Current!.Nodes.Count);
+
+        Directory.CreateDirectory(_file.FullName);
+        Look(times: 5);
+        Assert.Equal(2, Warnings.Count);
+        Directory.Delete(_file.FullName);
+        Write(Configuration(Nodes("node-1"), "Strict"));
+        Look(times: 1);
+        Assert.Single(Roster.Current!.Nodes);
+    }
+
+    // Whoever follows may throw whatever it likes.
+    [Fact]
+    public void Look_SomebodyCannotUseIt_IsSaidAndTheRestFollowed()
+    {
+        using var subscription = _host.Services.GetRequiredService<IConfiguration>().GetReloadToken().RegisterChangeCallback(_ => throw new NotImplementedException("not yet"), null);
+        Write(Configuration(Nodes("node-1", "node-2", "node-3"), "Strict"));
+        Look(times: 3);
+        Assert.Equal(3, Roster.Current!.Nodes.Count);
+        Assert.Contains("not yet", Assert.Single(Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Look_NothingChanged_TellsNobody()
+    {
+        var told = 0;
+        using var subscription = _host.Services.GetRequiredService<IConfiguration>().GetReloadToken().RegisterChangeCallback(_ => told++, null);
+        Write(_content);
+        Look(times: 3);
+        Assert.Equal(0, told);
+    }
+
+    // A watch would take one of the few inotify instances of a node, and a descriptor for each folder below that of the file.
+    [Fact]
+    public void Sources_NothingWatches()
+    {
+        var files = Directory.EnumerateFiles(Path.Combine(TestData.Root, "Silo"), "*.cs", SearchOption.AllDirectories)
+            .Concat(Directory.EnumerateFiles(Path.Combine(TestData.Root, "Grains"), "*.cs", SearchOption.AllDirectories)).ToList();
+        Assert.NotEmpty(files);
+        Assert.DoesNotContain(files, file => File.ReadAllText(file) is var text
+            && (text.Contains("reloadOnChange: true", StringComparison.Ordinal) || text.Contains("FileSystemWatcher", StringComparison.Ordinal)));
+    }
+
+    private void Look(int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            Follower.Look();
+        }
+    }
+
+    // As a kubelet does it (AtomicWriter): the file is a link into "..data", which is a link to a folder with a date.
+    private void Volume(string content, string date)
+    {
+        var root = _file.DirectoryName!;
+        Directory.CreateDirectory(Path.Combine(root, date));
+        File.WriteAllText(Path.Combine(root, date, _file.Name), content);
+        File.CreateSymbolicLink(Path.Combine(root, "..data_tmp"), date);
+        Native.Rename(Path.Combine(root, "..data_tmp"), Path.Combine(root, "..data"));
+        if (_file.LinkTarget is null)
+        {
+            File.Delete(_file.FullName);
+            File.CreateSymbolicLink(_file.FullName, Path.Combine("..data", _file.Name));
+            _file.Refresh();
+        }
     }
 
     private static string Nodes(params string[] names) => $$"""{ "Static": {{JsonSerializer.Serialize(

@@ -123,7 +123,7 @@ public sealed class MeshPlanTests
 
         Assert.Equal(
             """
-            {"Node":{"Name":"node-2"},"Nodes":{"Source":"Static","Static":[{"Name":"node-1","Addresses":["192.168.100.1"],"PodCIDRs":["10.244.1.0/24"]},{"Name":"node-2","Addresses":["192.168.100.2"],"PodCIDRs":["10.244.2.0/24"]}]},"Clustering":{"Provider":"Redis","Redis":"192.168.100.254:6379","ClusterId":"local","SiloPort":11111,"GatewayPort":30000},"Device":{"StartUserspace":true},"Rotation":{"Period":"00:00:05"},"Dashboard":{"Enabled":false},"Web":{"Address":"127.0.0.1","Port":8080}}
+            {"Node":{"Name":"node-2"},"Nodes":{"Source":"Static","Static":[{"Name":"node-1","Addresses":["192.168.100.1"],"PodCIDRs":["10.244.1.0/24"]},{"Name":"node-2","Addresses":["192.168.100.2"],"PodCIDRs":["10.244.2.0/24"]}]},"Clustering":{"Provider":"Redis","Redis":"192.168.100.254:6379","ClusterId":"local","SiloPort":11111,"GatewayPort":30000},"Device":{"StartUserspace":true},"Rotation":{"Period":"00:00:05"},"Dashboard":{"Enabled":false,"Counters":true},"Web":{"Address":"127.0.0.1","Port":8080}}
             """,
             SiloConfiguration.Create(plan, plan.Nodes[1], TimeSpan.FromSeconds(5)).ToJsonString());
     }

@@ -35,8 +35,8 @@ internal static class SiloConfiguration
         ["Device"] = new JsonObject { ["StartUserspace"] = true },
         ["Rotation"] = new JsonObject { ["Period"] = period.ToString("c", CultureInfo.InvariantCulture) },
 
-        // The dashboard's page costs 52 MB, so one silo is enough to serve it.
-        ["Dashboard"] = new JsonObject { ["Enabled"] = node == plan.Nodes[0] },
+        // The dashboard's page costs 52 MB, so one silo is enough to serve it. It shows the silos that count.
+        ["Dashboard"] = new JsonObject { ["Enabled"] = node == plan.Nodes[0], ["Counters"] = true },
         ["Web"] = new JsonObject { ["Address"] = plan.WebAddress(node).ToString(), ["Port"] = MeshPlan.WebPort },
     };
 
