@@ -45,19 +45,13 @@ internal static class CleanupCommand
 
     private static async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var configuration = new ConfigurationManager();
-        try
+        if (CommandConfiguration.TryRead(parsed, out var unreadable) is not { } configuration)
         {
-            SiloConfiguration.AddSources(configuration, parsed.GetValue(CommonOptions.Config));
-        }
-        catch (Exception e) when (e is FileNotFoundException or InvalidDataException)
-        {
-            return Fault.Tell(ExitCode.Misconfigured, $"The configuration cannot be read: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}");
+            return Fault.Tell(ExitCode.Misconfigured, unreadable);
         }
 
         // The same sources as a silo's, but whatever is wrong in them must not hinder a cleanup.
-        var configured = configuration[$"{NodeOptions.SectionName}:{nameof(NodeOptions.Name)}"];
-        var nodeName = configured is { Length: > 0 } ? configured : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
+        var nodeName = CommandConfiguration.NodeName(configuration);
         var nodes = Section<NodesOptions>(configuration, NodesOptions.SectionName);
         var roster = StaticRoster.TryParse(nodes, nodeName, out _);
         if (!parsed.GetValue(Force) && await FindSilo(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
@@ -200,17 +194,17 @@ internal static class CleanupCommand
 
         foreach (var item in report.Removed)
         {
-            Console.Out.WriteLine($"removed {item.Kind} {item.Name}");
+            Terminal.Out.Line($"removed {item.Kind} {item.Name}");
         }
 
         foreach (var item in report.Kept)
         {
-            Console.Out.WriteLine($"left {item.Kind} {item.Name}: {item.Reason}");
+            Terminal.Out.Line($"left {item.Kind} {item.Name}: {item.Reason}");
         }
 
         if (report.Removed.Count + report.Kept.Count == 0 && fault is null)
         {
-            Console.Out.WriteLine("Nothing to remove.");
+            Terminal.Out.Line("Nothing to remove.");
         }
     }
 }

@@ -11,9 +11,22 @@ internal static class Fault
     {
         foreach (var message in messages)
         {
-            Console.Error.WriteLine($"owg: {message}");
+            Terminal.Error.Line($"owg: {message.ReplaceLineEndings(" ")}");
         }
 
         return exitCode;
     }
+
+    /// <summary>Says in a sentence what nobody before has caught: never a stack trace, which tells an operator nothing.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Tell(Exception exception) => exception switch
+    {
+        // Files, folders, pipes and what the machine refuses.
+        IOException or UnauthorizedAccessException or InvalidDataException => Tell(ExitCode.Misconfigured, exception.Message),
+        _ => Tell(
+            ExitCode.Failed,
+            $"This should not happen, please report it with the command line: {exception.GetType().Name} in {Place(exception)}: {exception.Message}"),
+    };
+
+    private static string Place(Exception exception) => exception.TargetSite is { } method ? $"{method.DeclaringType?.Name}.{method.Name}" : "an unknown place";
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Spectre.Console;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -31,17 +30,6 @@ internal static class Format
         }
 
         return unit == 0 ? Invariant($"{bytes} B") : Invariant($"{amount:0.0} {Units[unit]}");
-    }
-
-    /// <summary>Prints a table; to a pipe as wide as it needs to be, so that no cell is broken.</summary>
-    public static void Print(Table table)
-    {
-        if (Console.IsOutputRedirected)
-        {
-            AnsiConsole.Profile.Width = 1000;
-        }
-
-        AnsiConsole.Write(table);
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -15,7 +15,7 @@ internal static class MeshJson
     public static JsonSerializerOptions Options { get; } = Create();
 
     /// <summary>Prints a value.</summary>
-    public static void Print<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Options));
+    public static void Print<T>(T value) => Terminal.Out.Json(JsonSerializer.Serialize(value, Options));
 
     /// <summary>The same on one line, for a stream of values.</summary>
     public static string Line<T>(T value) => JsonSerializer.Serialize(value, LineOptions);

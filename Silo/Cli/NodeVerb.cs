@@ -28,7 +28,6 @@ internal static class NodeVerb
             return await run(parsed, connection, cancellationToken);
         }
 
-        await Console.Error.WriteLineAsync("owg: Which node? Give --node, or set NODE_NAME.");
-        return ExitCode.Misconfigured;
+        return Fault.Tell(ExitCode.Misconfigured, "Which node? Give --node, or set NODE_NAME.");
     }
 }

@@ -16,7 +16,7 @@ internal static class NodesVerb
     {
         IEnumerable<string> names = nodeName is not null
             ? [nodeName]
-            : (await connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetSnapshot(cancellationToken)).Nodes.Select(node => node.NodeName);
+            : await connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetNodeNames(cancellationToken);
         var outcomes = await Task.WhenAll(names.Select(name => Try(connection.Grains.GetGrain<INodeGrain>(name), name, act)));
         if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)
         {
@@ -26,7 +26,7 @@ internal static class NodesVerb
         {
             foreach (var outcome in outcomes)
             {
-                Console.Out.WriteLine(outcome);
+                Terminal.Out.Line(outcome.ToString());
             }
         }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -31,21 +30,18 @@ internal static class PeersCommand
 
     private static void Print(DeviceStatus device, DateTimeOffset now)
     {
-        Console.Out.WriteLine($"{device.Name}: key {device.PublicKey?.ToString() ?? "none"}, UDP {device.ListenPort}, MTU {device.Mtu}, {device.Transport}{Because(device)}");
-        var table = new Table().Border(TableBorder.Simple).AddColumns("NODE", "KEY", "ENDPOINT", "ALLOWED IPS", "HANDSHAKE", "RECEIVED", "SENT", "STATE");
-        foreach (var peer in device.Peers)
-        {
-            table.AddRow(
-                new Text(peer.NodeName ?? "?"),
-                new Text(peer.PublicKey.ToShortString()),
-                new Text(peer.Endpoint?.ToString() ?? "-"),
-                new Text(string.Join(", ", peer.AllowedIPs)),
-                new Text(Format.Ago(peer.LastHandshakeTime, now)),
-                new Text(Format.Bytes(peer.ReceiveBytes)),
-                new Text(Format.Bytes(peer.TransmitBytes)),
-                new Text(peer.State.ToString()));
-        }
-
-        Format.Print(table);
+        Terminal.Out.Line($"{device.Name}: key {device.PublicKey?.ToString() ?? "none"}, UDP {device.ListenPort}, MTU {device.Mtu}, {device.Transport}{Because(device)}");
+        Terminal.Out.Table(
+            ["NODE", "KEY", "ENDPOINT", "ALLOWED IPS", "HANDSHAKE", "RECEIVED", "SENT", "STATE"],
+            device.Peers.Select(peer => (string[])[
+                peer.NodeName ?? "?",
+                peer.PublicKey.ToShortString(),
+                peer.Endpoint?.ToString() ?? "-",
+                string.Join(", ", peer.AllowedIPs),
+                Format.Ago(peer.LastHandshakeTime, now),
+                Format.Bytes(peer.ReceiveBytes),
+                Format.Bytes(peer.TransmitBytes),
+                peer.State.ToString(),
+            ]));
     }
 }

@@ -48,8 +48,7 @@ internal static class RotateCommand
     {
         if (connection.NodeName.Length == 0)
         {
-            await Console.Error.WriteLineAsync("owg: Which node? Give --node, or set NODE_NAME, or say --all.");
-            return ExitCode.Misconfigured;
+            return Fault.Tell(ExitCode.Misconfigured, "Which node? Give --node, or set NODE_NAME, or say --all.");
         }
 
         var receipt = await connection.Grains.GetGrain<INodeGrain>(connection.NodeName).Rotate(cancellationToken);
@@ -59,7 +58,7 @@ internal static class RotateCommand
         }
         else
         {
-            Console.Out.WriteLine(DescribeInPlace(receipt));
+            Terminal.Out.Line(DescribeInPlace(receipt));
         }
 
         return ExitCode.Success;

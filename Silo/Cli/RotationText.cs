@@ -10,10 +10,15 @@ internal static class RotationText
     public static string[] Columns { get; } =
         ["NODE", "EPOCH", "KEY", "KEY AGE", "SLOT", "PHASE", "MOVED", "TOOK", "NEXT KEY IN", "ROTATIONS", "AGREE", "HANDSHAKE"];
 
-    /// <summary>A line of the table.</summary>
-    public static IReadOnlyList<string> Row(MeshNode node, MeshSnapshot snapshot)
+    /// <summary>The lines of the table, one for each node.</summary>
+    public static IEnumerable<IReadOnlyList<string>> Rows(MeshSnapshot snapshot)
     {
-        var cells = snapshot.Agreements.Where(cell => cell.NodeName == node.NodeName).ToList();
+        var agreements = snapshot.Agreements.ToLookup(cell => cell.NodeName, StringComparer.Ordinal);
+        return snapshot.Nodes.Select(node => Row(node, [.. agreements[node.NodeName]]));
+    }
+
+    private static IReadOnlyList<string> Row(MeshNode node, IReadOnlyList<KeyAgreement> cells)
+    {
         var agree = Text($"{cells.Count(cell => cell.State == AgreementState.Agrees)}/{cells.Count}");
         if (node.Status is not { } status)
         {
@@ -71,7 +76,7 @@ internal static class RotationText
 
         if (rotation.HandshakeRetries > 0)
         {
-            yield return Text($"{name} has added a peer anew {rotation.HandshakeRetries} times since its silo started, because no handshake came; do UDP 51871 and 51872 pass?");
+            yield return Text($"{name} has added a peer anew {rotation.HandshakeRetries} times since its silo started, because no handshake came; does UDP {Ports(status)} pass?");
         }
 
         foreach (var skew in rotation.ClockSkews.Where(skew => MeshClock.IsWorthAWarning(skew.Ahead, status.RotationPeriod)))
@@ -86,6 +91,9 @@ internal static class RotationText
                 + $"{(rotation.ClockCorrection > TimeSpan.Zero ? "ahead of" : "behind")} its own clock; check its time synchronisation";
         }
     }
+
+    private static string Ports(NodeStatus status) => string.Join(
+        " and ", status.Devices.Select(device => device.ListenPort.ToString(CultureInfo.InvariantCulture)));
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

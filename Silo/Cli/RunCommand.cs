@@ -44,25 +44,16 @@ internal static class RunCommand
         {
             return Fault.Tell(ExitCode.Misconfigured, e.Faults);
         }
-        catch (Exception e) when (!isRunning && e is InvalidDataException or FileNotFoundException or InvalidOperationException or AggregateException)
+        catch (Exception e) when (!isRunning && (CommandConfiguration.IsUnreadable(e) || e is AggregateException or ArgumentException or FormatException))
         {
             // What the configuration system throws for a file that is missing, no JSON, or has a key or a value that is not known.
-            return Fault.Tell(ExitCode.Misconfigured, [$"The configuration {config?.FullName ?? "in the environment"} cannot be used: {Describe(e)}"]);
+            return Fault.Tell(ExitCode.Misconfigured, $"The configuration {config?.FullName ?? "in the environment"} cannot be used: {CommandConfiguration.Describe(e)}");
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // The host has logged the whole of it.
-            await Console.Error.WriteLineAsync($"owg: The silo could not start or go on: {e.Message.ReplaceLineEndings(" ")}");
-            return ExitCode.Failed;
+            return Fault.Tell(ExitCode.Failed, $"The silo could not start or go on: {e.Message}");
         }
-    }
-
-    // The outer message names the key or the file, the inner one what is wrong with it.
-    private static string Describe(Exception exception)
-    {
-        var cause = exception.GetBaseException();
-        var text = cause == exception ? exception.Message : $"{exception.Message} {cause.Message}";
-        return text.ReplaceLineEndings(" ");
     }
 
     private static WebApplication Build(FileInfo? config, OutputFormat output)
@@ -75,21 +66,12 @@ internal static class RunCommand
             throw new StartupException([.. unknown.Select(name => $"The configuration has a section '{name}', which nothing reads; correct its name or remove it.")]);
         }
 
-        AddLogging(builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")), output);
+        LineConsoleFormatter.AddTo(builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")), output == OutputFormat.Json);
         builder.AddWireGuard();
         builder.Services.AddWireGuardHealth().AddRouting();
         builder.WebHost.UseKestrelCore();
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<WebOptions>>((kestrel, web) =>
             kestrel.Listen(IPAddress.Parse(web.Value.Address), web.Value.Port));
         return builder.Build().MapWireGuard();
-    }
-
-    private static void AddLogging(ILoggingBuilder logging, OutputFormat output)
-    {
-        const string TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-        _ = output == OutputFormat.Json
-            ? logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, TimestampFormat.TrimEnd()))
-            : logging.AddSimpleConsole(console =>
-                (console.SingleLine, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, TimestampFormat));
     }
 }

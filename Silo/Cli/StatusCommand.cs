@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Spectre.Console;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -19,14 +18,14 @@ internal static class StatusCommand
             parsed,
             async connection =>
             {
-                var snapshot = await connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetSnapshot(cancellationToken);
+                var snapshot = await MeshReader.ReadAsync(connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh), TimeProvider.System, cancellationToken);
                 if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)
                 {
                     MeshJson.Print(snapshot);
                 }
                 else
                 {
-                    Print(snapshot);
+                    Print(snapshot, Terminal.Out);
                 }
 
                 return IsWell(snapshot) ? ExitCode.Success : ExitCode.Unhealthy;
@@ -39,36 +38,30 @@ internal static class StatusCommand
     public static bool IsWell(MeshSnapshot snapshot) =>
         snapshot.Nodes.All(node => node.Problem is null && node.Status?.Rotation.Problem is null) && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
 
-    private static void Print(MeshSnapshot snapshot)
+    /// <summary>Prints all of it for people.</summary>
+    public static void Print(MeshSnapshot snapshot, Terminal output)
     {
-        var table = new Table().Border(TableBorder.Simple)
-            .AddColumns(RotationText.Columns);
-        foreach (var node in snapshot.Nodes)
-        {
-            table.AddRow(RotationText.Row(node, snapshot).Select(cell => new Text(cell)));
-        }
-
-        Format.Print(table);
+        output.Table(RotationText.Columns, RotationText.Rows(snapshot));
         foreach (var node in snapshot.Nodes.Where(node => node.Problem is not null))
         {
-            Console.Out.WriteLine($"{node.NodeName}: {node.Problem}");
+            output.Line($"{node.NodeName}: {node.Problem}");
         }
 
         foreach (var node in snapshot.Nodes.Where(node => node.Note is not null))
         {
-            Console.Out.WriteLine($"NOTE: {node.NodeName}: {node.Note}");
+            output.Line($"NOTE: {node.NodeName}: {node.Note}");
         }
 
         foreach (var line in snapshot.Nodes.SelectMany(RotationText.Notes))
         {
-            Console.Out.WriteLine(line);
+            output.Line(line);
         }
 
         foreach (var node in snapshot.Nodes)
         {
             foreach (var refusal in node.Status?.Refusals ?? [])
             {
-                Console.Out.WriteLine(string.Create(
+                output.Line(string.Create(
                     CultureInfo.InvariantCulture,
                     $"{node.NodeName} refused {refusal.Count} announcements as {refusal.Outcome}, the last of '{refusal.LastNodeName}' {Format.Ago(refusal.LastAt, snapshot.TakenAt)}: {refusal.LastDetail}"));
             }
@@ -78,7 +71,7 @@ internal static class StatusCommand
         {
             foreach (var drift in node.Status?.Drifts ?? [])
             {
-                Console.Out.WriteLine(string.Create(
+                output.Line(string.Create(
                     CultureInfo.InvariantCulture,
                     $"{node.NodeName} repaired {drift.Count} changes by somebody else, {drift.Kind}, the last of {drift.LastSubject} {Format.Ago(drift.LastAt, snapshot.TakenAt)}; find out what else configures that node"));
             }
@@ -86,14 +79,14 @@ internal static class StatusCommand
 
         foreach (var node in snapshot.Nodes.Where(node => node.Status is { DroppedPackets: > 0 }))
         {
-            Console.Out.WriteLine(string.Create(
+            output.Line(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{node.NodeName} dropped {node.Status!.DroppedPackets} packets that came in clear from pods of other nodes; is Encryption:Mode Strict on all of them?"));
         }
 
         foreach (var cell in snapshot.Agreements.Where(cell => cell.State is AgreementState.Differs or AgreementState.Missing))
         {
-            Console.Out.WriteLine(
+            output.Line(
                 $"{cell.Holder} {(cell.State == AgreementState.Missing ? "has no peer for" : "holds another key of")} {cell.NodeName}; "
                 + "if this line stays, look at that node's log for refused or undelivered announcements");
         }

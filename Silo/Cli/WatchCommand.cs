@@ -57,16 +57,16 @@ internal static class WatchCommand
         var isJson = parsed.GetValue(CommonOptions.Output) == OutputFormat.Json;
 
         // Console.Out swallows EPIPE: behind a reader that has gone, such as 'head', the watch would run for ever.
-        await using var output = new StreamWriter(new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, 0)) { AutoFlush = true };
-        var before = await mesh.GetSnapshot(cancellationToken);
+        await using var writer = new StreamWriter(new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, 0)) { AutoFlush = true };
+        var output = new Terminal(writer);
+        var before = await MeshReader.ReadAsync(mesh, TimeProvider.System, cancellationToken);
         if (nodeName is not null && before.Nodes.All(node => node.NodeName != nodeName))
         {
-            await Console.Error.WriteLineAsync($"owg: The mesh has no node '{nodeName}'; it has {string.Join(", ", before.Nodes.Select(node => node.NodeName))}.");
-            return ExitCode.Failed;
+            return Fault.Tell(ExitCode.Failed, $"The mesh has no node '{nodeName}'; it has {string.Join(", ", before.Nodes.Select(node => node.NodeName))}.");
         }
 
         // Not an event, so not where a script reads.
-        await Console.Error.WriteLineAsync($"Watching {nodeName ?? $"{before.Nodes.Count} nodes"}, times in UTC; Ctrl-C ends it.");
+        Terminal.Error.Line($"Watching {nodeName ?? $"{before.Nodes.Count} nodes"}, times in UTC; Ctrl-C ends it.");
         var known = WatchDiff.Remember(new Dictionary<string, NodeStatus>(), before);
         var isAnswered = true;
         using var timer = new PeriodicTimer(Interval, TimeProvider.System);
@@ -75,14 +75,14 @@ internal static class WatchCommand
             MeshSnapshot after;
             try
             {
-                after = await mesh.GetSnapshot(cancellationToken);
+                after = await MeshReader.ReadAsync(mesh, TimeProvider.System, cancellationToken);
                 isAnswered = true;
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
                 if (isAnswered)
                 {
-                    await Console.Error.WriteLineAsync($"owg: No silo answers, trying again until one does: {e.Message.ReplaceLineEndings(" ")}");
+                    Terminal.Error.Line($"owg: No silo answers, trying again until one does: {e.Message.ReplaceLineEndings(" ")}");
                 }
 
                 isAnswered = false;
@@ -91,7 +91,14 @@ internal static class WatchCommand
 
             foreach (var e in WatchDiff.Compare(known, before, after).Where(e => Concerns(e, nodeName)))
             {
-                await output.WriteLineAsync(isJson ? MeshJson.Line(e) : e.ToString());
+                if (isJson)
+                {
+                    output.Json(MeshJson.Line(e));
+                }
+                else
+                {
+                    output.Line(e.ToString());
+                }
             }
 
             (before, known) = (after, WatchDiff.Remember(known, after));

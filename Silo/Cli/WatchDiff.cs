@@ -12,8 +12,9 @@ internal static class WatchDiff
     {
         var earlier = before.Nodes.ToDictionary(node => node.NodeName, StringComparer.Ordinal);
         var later = after.Nodes.ToDictionary(node => node.NodeName, StringComparer.Ordinal);
+        var (heldBefore, held) = (new KeyHolders(before), new KeyHolders(after));
         return [.. earlier.Keys.Union(later.Keys).Order(StringComparer.Ordinal).SelectMany(name =>
-            CompareNode(before, after, name, earlier.GetValueOrDefault(name)?.Status, later.GetValueOrDefault(name)))];
+            CompareNode(after.TakenAt, name, heldBefore, earlier.GetValueOrDefault(name)?.Status, held, later.GetValueOrDefault(name)))];
     }
 
     /// <summary>
@@ -49,9 +50,9 @@ internal static class WatchDiff
         return [.. seen.Concat(missed).DistinctBy(e => e).OrderBy(e => e.NodeName, StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<WatchEvent> CompareNode(MeshSnapshot before, MeshSnapshot after, string name, NodeStatus? was, MeshNode? node)
+    private static IEnumerable<WatchEvent> CompareNode(
+        DateTimeOffset at, string name, KeyHolders heldBefore, NodeStatus? was, KeyHolders held, MeshNode? node)
     {
-        var at = after.TakenAt;
         var now = node?.Status;
         if (was is not null && now is null)
         {
@@ -68,7 +69,7 @@ internal static class WatchDiff
             :
             [
                 .. CompareKeys(at, name, was, now),
-                .. CompareAgreement(at, name, before, was, after, now),
+                .. CompareAgreement(at, name, heldBefore, was, held, now),
                 .. ComparePaths(at, name, was, now),
                 .. CompareRotation(at, name, was.Rotation, now.Rotation, now.TakenAt),
             ];
@@ -88,13 +89,13 @@ internal static class WatchDiff
     }
 
     private static IEnumerable<WatchEvent> CompareAgreement(
-        DateTimeOffset at, string name, MeshSnapshot before, NodeStatus was, MeshSnapshot after, NodeStatus now)
+        DateTimeOffset at, string name, KeyHolders heldBefore, NodeStatus was, KeyHolders held, NodeStatus now)
     {
         foreach (var slot in now.Slots)
         {
-            var holders = Holders(after, name, slot);
+            var holders = held.Find(name, slot);
             // With nobody else there before, a node that comes back holding the key is no news.
-            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey && Holders(before, name, slot) is var held && held.Holding == held.Others;
+            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey && heldBefore.Find(name, slot) is var former && former.Holding == former.Others;
             if (!agreedBefore && holders.Others > 0 && holders.Holding == holders.Others)
             {
                 yield return new WatchEvent(at, WatchEventKind.Agreed, name)
@@ -108,25 +109,20 @@ internal static class WatchDiff
         }
     }
 
-    // A silo that is away cannot be asked what its device holds, so only those that answer count.
-    private static (int Others, int Holding) Holders(MeshSnapshot snapshot, string name, SlotStatus slot)
+    private static IEnumerable<WatchEvent> ComparePaths(DateTimeOffset at, string name, NodeStatus was, NodeStatus now)
     {
-        var others = snapshot.Nodes.Where(node => node.NodeName != name && node.Status is not null).ToList();
-        return (others.Count, others.Count(node => node.Status!.Devices.Any(device =>
-            device.Slot == slot.Slot && device.Peers.Any(peer => peer.NodeName == name && peer.PublicKey == slot.PublicKey))));
+        var former = was.Paths.DistinctBy(path => path.NodeName).ToDictionary(path => path.NodeName, StringComparer.Ordinal);
+        return from path in now.Paths
+               let old = former.GetValueOrDefault(path.NodeName)
+               where old?.Slot != path.Slot || old.PeerKey != path.PeerKey
+               select new WatchEvent(at, WatchEventKind.Moved, name)
+               {
+                   Peer = path.NodeName,
+                   Slot = path.Slot,
+                   Key = path.PeerKey,
+                   Detail = path.IsProven ? null : "no handshake yet",
+               };
     }
-
-    private static IEnumerable<WatchEvent> ComparePaths(DateTimeOffset at, string name, NodeStatus was, NodeStatus now) =>
-        from path in now.Paths
-        let old = was.Paths.FirstOrDefault(candidate => candidate.NodeName == path.NodeName)
-        where old?.Slot != path.Slot || old.PeerKey != path.PeerKey
-        select new WatchEvent(at, WatchEventKind.Moved, name)
-        {
-            Peer = path.NodeName,
-            Slot = path.Slot,
-            Key = path.PeerKey,
-            Detail = path.IsProven ? null : "no handshake yet",
-        };
 
     private static IEnumerable<WatchEvent> CompareRotation(DateTimeOffset at, string name, RotationStatus was, RotationStatus now, DateTimeOffset takenAt)
     {

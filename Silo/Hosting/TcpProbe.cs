@@ -6,10 +6,19 @@ namespace Orleans.WireGuard.Silo.Hosting;
 /// <summary>Tells whether a process listens at an address.</summary>
 internal static class TcpProbe
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(1);
+    /// <summary>How long a connection may take: a thousand times what it takes within a cluster.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Whether a connection is accepted within a second. A process that hangs accepts one, too.</summary>
-    public static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken)
+    public static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken) =>
+        await Connect(endpoint, cancellationToken) == SocketError.Success;
+
+    /// <summary>How an attempt to connect ends within a second.</summary>
+    /// <returns>
+    /// <see cref="SocketError.Success"/>, <see cref="SocketError.TimedOut"/> if nothing came back, else what the kernel said, such as
+    /// <see cref="SocketError.ConnectionRefused"/>.
+    /// </returns>
+    public static async Task<SocketError> Connect(IPEndPoint endpoint, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(Timeout, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -17,11 +26,15 @@ internal static class TcpProbe
         try
         {
             await socket.ConnectAsync(endpoint, either.Token);
-            return true;
+            return SocketError.Success;
         }
-        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (SocketException e)
         {
-            return false;
+            return e.SocketErrorCode;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return SocketError.TimedOut;
         }
     }
 }

@@ -95,5 +95,5 @@ internal static class Health
 
     /// <summary>What a probe reads: <c>ready</c> unless there is a problem, then a line for each problem and note.</summary>
     public static string Describe(HealthReport report) => (report.Status == HealthStatus.Unhealthy ? "" : "ready\n")
-        + string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy).Select(entry => entry.Description + "\n"));
+        + string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy).Select(entry => Printable.Line(entry.Description) + "\n"));
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Silo.Cli;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;
@@ -293,6 +294,37 @@ public sealed class PropagationTests(ITestOutputHelper output)
         // Two directions, two slots.
         Assert.Equal(4, living.Count(cell => cell is { State: AgreementState.Agrees }));
         Assert.NotEmpty(mesh.HeldKeys("node-0", "node-1", Slot.Zero));
+    }
+
+    // Every node tells about every other: a question must not end the silo that it is put to.
+    [Fact]
+    public async Task GetSnapshot_MoreNodesThanItMayHold_IsRefusedAndAsksNobody()
+    {
+        await using var mesh = await MeshCluster.Start(1);
+        var grain = mesh.Client.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh);
+        var roster = (FakeRosterSource)mesh.Services("node-0").GetRequiredService<INodeRosterSource>();
+        Set(IMeshGrain.MaxSnapshotNodes);
+        var snapshot = await grain.GetSnapshot(Token);
+        Assert.Equal(IMeshGrain.MaxSnapshotNodes, snapshot.Nodes.Count);
+
+        // In pages it is the same, also where a snapshot is too large for one message.
+        var read = await MeshReader.ReadAsync(grain, TimeProvider.System, Token);
+        Assert.Equal(snapshot.Nodes.Select(node => node.NodeName), read.Nodes.Select(node => node.NodeName));
+        Assert.Equal(snapshot.Agreements.Count, read.Agreements.Count);
+        Set(IMeshGrain.MaxNodes);
+        Assert.Equal((100, 50), Parts(await Assert.ThrowsAsync<MeshTooLargeException>(() => grain.GetSnapshot(Token))));
+        Assert.Equal(IMeshGrain.MaxNodes, (await MeshReader.ReadAsync(grain, TimeProvider.System, Token)).Nodes.Count);
+        await Assert.ThrowsAsync<ArgumentException>(() => grain.GetNodes([.. Enumerable.Range(0, IMeshGrain.MaxAsked + 1).Select(i => $"node-{i}")], Token));
+
+        Set(IMeshGrain.MaxNodes + 1);
+        Assert.Equal((101, 100), Parts(await Assert.ThrowsAsync<MeshTooLargeException>(() => MeshReader.ReadAsync(grain, TimeProvider.System, Token))));
+        Assert.Equal((101, 100), Parts(await Assert.ThrowsAsync<MeshTooLargeException>(() => grain.GetNodes(["node-0"], Token))));
+        Assert.Equal(IMeshGrain.MaxNodes + 1, (await grain.GetNodeNames(Token)).Count);
+        Assert.Equal("node-0", (await mesh.Node("node-0").GetStatus(Token)).NodeName);
+
+        void Set(int count) => roster.Set(NodeRoster.Of(Enumerable.Range(0, count).Select(FakeRosterSource.Node)));
+
+        static (int, int) Parts(MeshTooLargeException e) => (e.Nodes, e.MaxNodes);
     }
 
     // From a picture of the devices that is old, a key that a peer depends on by now could be replaced.

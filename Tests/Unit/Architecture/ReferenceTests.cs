@@ -79,7 +79,7 @@ public sealed class ReferenceTests
     public void Outside_FolderThatIsNotAllowed_IsFound()
     {
         Assert.Empty(Outside(["Cli", ""], "Spectre.Console"));
-        Assert.Contains($"{SiloRoot}.Cli.Format", Outside(["Nodes", "Clustering"], "Spectre.Console"));
+        Assert.Contains($"{SiloRoot}.Cli.Terminal", Outside(["Nodes", "Clustering"], "Spectre.Console"));
     }
 
     [Fact]

@@ -48,10 +48,13 @@ public sealed class RotationVerbTests
     public void Row_Node_HasSlotPhaseAndPeersMoved()
     {
         var node = Node(1, rotation: new() { ActiveSlot = Slot.Zero, CutOverPeers = 1, Peers = 2, LastDuration = TimeSpan.FromSeconds(1.5) });
-        var row = RotationText.Row(node, Mesh(node));
-        Assert.Equal(RotationText.Columns.Length, row.Count);
-        Assert.Equal(["0", "Carrying", "1/2", "1.5 s"], row.Skip(4).Take(4));
-        Assert.Equal(RotationText.Columns.Length, RotationText.Row(Gone(1), Mesh()).Count);
+        var rows = RotationText.Rows(Mesh(node, Gone(2)) with
+        {
+            Agreements = [new KeyAgreement("node-1", "node-2", Slot.Zero, AgreementState.Unknown, null, null, null), new KeyAgreement("node-1", "node-3", Slot.Zero, AgreementState.Agrees, null, null, null)],
+        }).ToList();
+        Assert.Equal(["0", "Carrying", "1/2", "1.5 s"], rows[0].Skip(4).Take(4));
+        Assert.Equal(["1/2", "0/0"], rows.Select(row => row[10]));
+        Assert.All(rows, row => Assert.Equal(RotationText.Columns.Length, row.Count));
     }
 
     [Fact]
@@ -74,7 +77,7 @@ public sealed class RotationVerbTests
                 new ClockSkew("node-3", TimeSpan.FromSeconds(-16), TestMesh.Start),
             ],
         })));
-        string[] expected = ["FROZEN until 2026-01-01 00:05:00Z", "kept the key", "waits for node-2: packets", "3 times", "4 times", "node-3 is 16 s behind", "which is 31 s ahead"];
+        string[] expected = ["FROZEN until 2026-01-01 00:05:00Z", "kept the key", "waits for node-2: packets", "3 times", "4 times", "does UDP 51871 pass", "node-3 is 16 s behind", "which is 31 s ahead"];
         Assert.All(expected, text => Assert.Contains(text, notes, StringComparison.Ordinal));
 
         // An eighth of two minutes exactly is not beyond it.
