@@ -33,22 +33,6 @@ internal sealed partial class NodeGrain
             || (FindSelf() is { } self && (self.Endpoints != announced.Endpoints || self.AllowedIPs != announced.AllowedIPs));
     }
 
-    private async Task<RotationReceipt> AnnounceFor(Slot slot, PublicKey? old, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var sequence = await ApplyAndAnnounce(cancellationToken);
-            WakeUp();
-            return new RotationReceipt(NodeName, old, _ring.Find(slot)!.KeyPair.PublicKey, sequence);
-        }
-        catch
-        {
-            // The caller hears of it; the node goes on trying without the caller.
-            _timer!.Change(RetryDelay, Timeout.InfiniteTimeSpan);
-            throw;
-        }
-    }
-
     private async Task<AnnouncementSequence> ApplyAndAnnounce(CancellationToken cancellationToken)
     {
         await ApplyToDevices(cancellationToken);

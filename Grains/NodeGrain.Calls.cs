@@ -3,6 +3,10 @@ using Orleans.WireGuard.Grains.Rotation;
 namespace Orleans.WireGuard.Grains;
 
 /// <content>Keys that are asked for, and for how long who asks may have to wait.</content>
+/// <remarks>
+/// A call only notes what it wants, and waits outside of the grain's turns, as every call of this grain does: one that waited within them would keep
+/// everything else from being answered, a freeze above all. The timer's turn alone makes and destroys keys.
+/// </remarks>
 internal sealed partial class NodeGrain
 {
     // For how long a caller of Advance waits for peers that are still moving off the slot.
@@ -14,65 +18,129 @@ internal sealed partial class NodeGrain
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(7);
     private static readonly TimeSpan CallPatienceAfterFailure = TimeSpan.FromSeconds(2);
 
+    private readonly Queue<KeyRequest> _requests = [];
+
     // Until a later pass succeeds, whoever asked for it.
     private bool HaveDevicesFailed => _failedAtPass is { } failed && (_agent.Snapshot.CompletedPasses <= failed || _agent.Snapshot.Problem is not null);
 
     // Whatever is not done by then the node goes on with by itself, as after any failure.
-    private async Task<RotationReceipt> WithinCall(Func<CancellationToken, Task<RotationReceipt>> call, CancellationToken cancellationToken)
+    private async Task<RotationReceipt> Ask(bool isAdvance, CancellationToken cancellationToken)
     {
         var patience = HaveDevicesFailed ? CallPatienceAfterFailure : CallPatience;
-        using var timeout = new CancellationTokenSource(patience, _timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        var request = new KeyRequest(isAdvance, Now);
+        _requests.Enqueue(request);
+        WakeUp();
         try
         {
-            return await call(either.Token);
+            return await request.Done.Task.WaitAsync(patience, _timeProvider, cancellationToken);
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        catch (TimeoutException)
         {
             throw DevicesFailed($"The devices of '{NodeName}' were not brought up to date within {patience}");
         }
+        finally
+        {
+            request.Done.TrySetCanceled(CancellationToken.None);
+        }
     }
 
-    private async Task<RotationReceipt> RotateNow(CancellationToken cancellationToken)
+    // Those that wait for peers are looked at again in the next turn.
+    private async Task AnswerRequests(Epoch due, CancellationToken cancellationToken)
     {
-        await SettleKeys(_schedule.KeyEpoch(MeshTime), cancellationToken);
-        var key = SlotPhases.ActiveKey(_ring.Keys)!;
-        MakeKey(key.Slot, key.Epoch);
-        return await AnnounceFor(key.Slot, key.KeyPair.PublicKey, cancellationToken);
-    }
-
-    private async Task<RotationReceipt> AdvanceNow(CancellationToken cancellationToken)
-    {
-        var due = _schedule.KeyEpoch(MeshTime);
-        await SettleKeys(due, cancellationToken);
-        if (_rotation.ActiveFreeze(Now) is { } until)
+        for (var count = _requests.Count; count > 0; count--)
         {
-            throw new RotationFailedException($"'{NodeName}' is frozen until {until:u}; unfreeze it first.");
-        }
-
-        var next = new Epoch(due.Value + 1);
-        var slot = _schedule.SlotOf(next);
-        var old = _ring.Find(slot);
-        if (old?.ServesEpoch >= next)
-        {
-            throw new RotationFailedException(
-                $"'{NodeName}' has the key of the next epoch already; the one after it can be brought forward from {_schedule.RotationAt(next):u} on.");
-        }
-
-        var started = _timeProvider.GetTimestamp();
-        for (var decision = await Decide(slot, TimeSpan.Zero, cancellationToken);
-            decision.Action != RotationAction.Replace;
-            decision = await Decide(slot, TimeSpan.Zero, cancellationToken))
-        {
-            if (_timeProvider.GetElapsedTime(started) > AdvancePatience)
+            var request = _requests.Dequeue();
+            try
             {
-                throw new RotationFailedException($"Peers still depend on the key that '{NodeName}' would replace. {decision.Problem}. Try again later.");
+                // Who has given up hears of nothing any more, and wants no key.
+                if (!request.Done.Task.IsCompleted && !await TryAnswer(request, due, cancellationToken))
+                {
+                    _requests.Enqueue(request);
+                }
             }
+            catch (Exception e)
+            {
+                // The caller hears of it; the node goes on trying without the caller.
+                request.Done.TrySetException(e);
+                throw;
+            }
+        }
+    }
 
-            await Task.Delay(WaitInterval, _timeProvider, cancellationToken);
+    private Task<bool> TryAnswer(KeyRequest request, Epoch due, CancellationToken cancellationToken) =>
+        request.IsAdvance ? TryAdvance(request, due, cancellationToken) : RotateNow(request, due, cancellationToken);
+
+    private async Task<bool> RotateNow(KeyRequest request, Epoch due, CancellationToken cancellationToken)
+    {
+        var key = SlotPhases.ActiveKey(_ring.Keys)!;
+        MakeKey(key.Slot, KeyEpochs.OfReplacement(key, due, _schedule));
+        await AnnounceFor(request, key.Slot, key.KeyPair.PublicKey, cancellationToken);
+        return true;
+    }
+
+    private async Task<bool> TryAdvance(KeyRequest request, Epoch due, CancellationToken cancellationToken)
+    {
+        // The one that was the next when it was asked for: its time may come while peers are waited for.
+        var next = request.Epoch ??= new Epoch(due.Value + 1);
+        var slot = _schedule.SlotOf(next);
+        if (FindObstacle(next) is { } obstacle)
+        {
+            return request.Refuse(obstacle);
         }
 
+        var decision = await Decide(slot, TimeSpan.Zero, cancellationToken);
+
+        // Somebody may have frozen the node meanwhile.
+        if (FindObstacle(next) is { } late)
+        {
+            return request.Refuse(late);
+        }
+
+        if (decision.Action != RotationAction.Replace)
+        {
+            return Now - request.AskedAt > AdvancePatience
+                && request.Refuse($"Peers still depend on the key that '{NodeName}' would replace. {decision.Problem}. Try again later.");
+        }
+
+        var old = _ring.Find(slot);
         MakeKey(slot, next);
-        return await AnnounceFor(slot, old?.KeyPair.PublicKey, cancellationToken);
+        await AnnounceFor(request, slot, old?.KeyPair.PublicKey, cancellationToken);
+        return true;
+    }
+
+    private string? FindObstacle(Epoch next) =>
+        _rotation.ActiveFreeze(Now) is { } until ? $"'{NodeName}' is frozen until {until:u}; unfreeze it first."
+        : _ring.Find(_schedule.SlotOf(next))?.ServesEpoch >= next
+            ? $"'{NodeName}' has the key of the next epoch already; the one after it can be brought forward from {_schedule.RotationAt(next):u} on."
+        : null;
+
+    private async Task AnnounceFor(KeyRequest request, Slot slot, PublicKey? old, CancellationToken cancellationToken)
+    {
+        var sequence = await ApplyAndAnnounce(cancellationToken);
+        request.Done.TrySetResult(new RotationReceipt(NodeName, old, _ring.Find(slot)!.KeyPair.PublicKey, sequence));
+    }
+
+    /// <summary>A key that somebody waits for.</summary>
+    private sealed class KeyRequest(bool isAdvance, SteadyTime askedAt)
+    {
+        /// <summary>Whether it is the key of the next epoch, brought forward, and not one in place of the present one.</summary>
+        public bool IsAdvance => isAdvance;
+
+        /// <summary>When it was asked for.</summary>
+        public SteadyTime AskedAt => askedAt;
+
+        /// <summary>The epoch that is brought forward; <see langword="null"/> until it was looked at.</summary>
+        public Epoch? Epoch { get; set; }
+
+        /// <summary>The answer. Over as well when the caller has given up.</summary>
+        public TaskCompletionSource<RotationReceipt> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Answers that it will not be.</summary>
+        /// <returns>True: it is answered.</returns>
+        public bool Refuse(string reason)
+        {
+            Done.TrySetException(new RotationFailedException(reason));
+            return true;
+        }
     }
 }

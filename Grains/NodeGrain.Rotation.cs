@@ -88,13 +88,19 @@ internal sealed partial class NodeGrain
         }
 
         var slot = _schedule.SlotOf(due);
-        var key = _ring.Find(slot);
-        if (key?.ServesEpoch >= due)
+        if (_ring.Find(slot)?.ServesEpoch >= due)
         {
             return;
         }
 
         var decision = await Decide(slot, MeshTime - _schedule.RotationAt(due), cancellationToken);
+        var key = _ring.Find(slot);
+        if (key?.ServesEpoch >= due)
+        {
+            // A former self has said so meanwhile.
+            return;
+        }
+
         _isWaiting = decision.Action == RotationAction.Wait;
         _rotation.Problem = decision.Problem;
         if (decision.Action == RotationAction.Replace)
@@ -175,20 +181,18 @@ internal sealed partial class NodeGrain
     private SlotKey? FindDraining() =>
         SlotPhases.FindDraining([.. _ring.Keys.Select(key => new SlotEpochs(key.Slot, key.Epoch, key.ServesEpoch))]) is { } slot ? _ring.Find(slot) : null;
 
+    // Others choose their slots by what is announced, so that comes first.
+    private bool MayRetire(Slot slot) =>
+        FindDraining()?.Slot == slot && !IsAnnouncementDue() && _rotation.ActiveFreeze(Now) is null && !IsNeeded(slot);
+
     private async Task RetireIfQuiet(CancellationToken cancellationToken)
     {
-        // Others choose their slots by what is announced, so that comes first.
-        if (FindDraining() is not { } key || IsAnnouncementDue() || _rotation.ActiveFreeze(Now) is not null || Now < _askAgainAt)
+        if (FindDraining() is not { } key || !MayRetire(key.Slot) || Now < _askAgainAt)
         {
             return;
         }
 
         // Asking costs a call for each node, so first what can be told from here.
-        if (IsNeeded(key.Slot))
-        {
-            return;
-        }
-
         var activeSince = SlotPhases.ActiveKey(_ring.Keys)!.MadeAt;
         if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, Now - Grace))
         {
@@ -197,7 +201,9 @@ internal sealed partial class NodeGrain
 
         _askAgainAt = Now + Grace;
         _rotation.Lagging = FindLagging(key, await Survey(key, cancellationToken));
-        if (_rotation.Lagging.Count == 0)
+
+        // Meanwhile an operator may have frozen the node, and a former self may have said what the keys serve.
+        if (_rotation.Lagging.Count == 0 && MayRetire(key.Slot))
         {
             // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
             _retired.Add(_ring.Remove(key.Slot)!);

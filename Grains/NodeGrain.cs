@@ -53,6 +53,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private SteadyTime _askAgainAt;
     private TimeSpan _correction;
     private bool _isWaiting;
+    private bool _isWoken;
     private bool _hasAdopted;
     private long? _failedAtPass;
     private HashSet<string> _skewed = [];
@@ -137,10 +138,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     }
 
     /// <inheritdoc/>
-    public Task<RotationReceipt> Rotate(CancellationToken cancellationToken) => WithinCall(RotateNow, cancellationToken);
+    public Task<RotationReceipt> Rotate(CancellationToken cancellationToken) => Ask(isAdvance: false, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<RotationReceipt> Advance(CancellationToken cancellationToken) => WithinCall(AdvanceNow, cancellationToken);
+    public Task<RotationReceipt> Advance(CancellationToken cancellationToken) => Ask(isAdvance: true, cancellationToken);
 
     /// <inheritdoc/>
     public Task<DateTimeOffset> Freeze(TimeSpan duration, CancellationToken cancellationToken)
@@ -174,10 +175,6 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         if (_floor is null || sequence > _floor)
         {
             _floor = sequence;
-        }
-
-        if (_ledger.Announcement is { } current && current.Sequence <= _floor)
-        {
             WakeUp();
         }
 
@@ -221,16 +218,23 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         WakeUp();
     }
 
-    private void WakeUp() => _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    // Also in the middle of a turn, whose end sets the timer.
+    private void WakeUp()
+    {
+        _isWoken = true;
+        _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
 
     private async Task OnTimer(CancellationToken cancellationToken)
     {
         var delay = RetryDelay;
+        _isWoken = false;
         try
         {
             FollowClock();
             var due = _schedule.KeyEpoch(MeshTime);
             await SettleKeys(due, cancellationToken);
+            await AnswerRequests(due, cancellationToken);
             await ReplaceIfDue(due, cancellationToken);
             ShareSlots(due);
             await RetireIfQuiet(cancellationToken);
@@ -256,7 +260,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             NoteFailure($"{e.GetType().Name}: {e.Message}", e);
         }
 
-        _timer!.Change(delay, Timeout.InfiniteTimeSpan);
+        _timer!.Change(_isWoken ? TimeSpan.Zero : delay, Timeout.InfiniteTimeSpan);
     }
 
     private TimeSpan WaitInterval => Clamp(_options.Period / 40, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
@@ -264,7 +268,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private TimeSpan NextDelay(Epoch due)
     {
         var next = _schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime);
-        next = _isWaiting && WaitInterval < next ? WaitInterval : next;
+        next = (_isWaiting || _requests.Count > 0) && WaitInterval < next ? WaitInterval : next;
         var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
 
         // A node without a slot in common may be announced before it is seen to be an active member.

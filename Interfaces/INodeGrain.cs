@@ -18,7 +18,7 @@ public interface INodeGrain : IGrainWithStringKey
     /// <returns>After the device uses the new key and the announcement was handed to the PeerGrain.</returns>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
     /// <exception cref="RotationFailedException">The device did not take the key in time; nothing was announced.</exception>
-    [Alias("Rotate")]
+    [Alias("Rotate"), AlwaysInterleave]
     Task<RotationReceipt> Rotate(CancellationToken cancellationToken = default);
 
     /// <summary>Brings the key of the next epoch forward: hitless, like the rotation that its time would have brought.</summary>
@@ -28,7 +28,7 @@ public interface INodeGrain : IGrainWithStringKey
     /// The node is frozen, or has that key already, or peers still depend on the key that it would replace, or its device did not take the new one in
     /// time; the message says which.
     /// </exception>
-    [Alias("Advance")]
+    [Alias("Advance"), AlwaysInterleave]
     Task<RotationReceipt> Advance(CancellationToken cancellationToken = default);
 
     /// <summary>Keeps the keys that the node has. Outlives a restart of the silo.</summary>
@@ -37,11 +37,11 @@ public interface INodeGrain : IGrainWithStringKey
     /// <returns>Until when.</returns>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The duration is not positive, or longer than a day.</exception>
-    [Alias("Freeze")]
+    [Alias("Freeze"), AlwaysInterleave]
     Task<DateTimeOffset> Freeze(TimeSpan duration, CancellationToken cancellationToken = default);
 
     /// <summary>Has the node rotate again. Harmless if it is not frozen.</summary>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
-    [Alias("Unfreeze")]
+    [Alias("Unfreeze"), AlwaysInterleave]
     Task Unfreeze(CancellationToken cancellationToken = default);
 }

@@ -1,3 +1,4 @@
+using CsCheck;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
@@ -64,6 +65,21 @@ public sealed class KeyEpochsTests : IDisposable
         Assert.Equal(TestMesh.SteadyAt(10 - (4 * 120)), Correct(held, Former(8, 10), null).MadeAt);
         Assert.Equal(TestMesh.SteadyAt(5), Correct(held, Former(12, 13), null).MadeAt);
     }
+
+    // Neither is it due again, nor does it take back what peers have chosen their slots by.
+    [Fact]
+    public void OfReplacement_AnyKey_IsNotDueAndServesNoLess() => Gen.Select(Gen.Long[0, 20], Gen.Long[0, 20], Gen.Long[0, 20], Gen.Int[0, 1], Gen.Int[1, 2]).Sample(
+        (made, serves, now, index, slots) =>
+        {
+            var schedule = new RotationSchedule("node-1", TimeSpan.FromSeconds(120), slots);
+            var (due, slot) = (new Epoch(now), new Slot((byte)(slots == 1 ? 0 : index)));
+            var old = Key(Math.Min(made, serves), serves) with { Slot = slot };
+            var epoch = KeyEpochs.OfReplacement(old, due, schedule);
+            var key = new SlotKey(slot, _keyPair, epoch, TestMesh.Start);
+            Assert.True(schedule.SlotOf(due) != slot || key.ServesEpoch >= due, $"{epoch} is replaced at once by {due}");
+            Assert.True(key.ServesEpoch >= old.ServesEpoch || old.ServesEpoch.Value > due.Value + 1, $"{epoch} serves less than {old.ServesEpoch}");
+            Assert.Equal(key, KeyEpochs.WithoutFuture(key, due, schedule));
+        });
 
     public void Dispose() => _keyPair.Dispose();
 

@@ -146,7 +146,7 @@ public sealed class NodeGrainTests : IDisposable
         Assert.Equal([first, first], _node.Ring.Keys.Select(key => key.HeldSince));
 
         _node.Time.Advance(TimeSpan.FromSeconds(1));
-        _ = await _node.Grain.Rotate(Token);
+        _ = await Asked(_node.Grain.Rotate(Token));
         Assert.Equal([first, SteadyTime.Now(_node.Time)], _node.Ring.Keys.Select(key => key.HeldSince).Order());
     }
 
@@ -163,12 +163,82 @@ public sealed class NodeGrainTests : IDisposable
             return TakesAWhile(slow, token);
         };
 
-        var call = _node.Grain.Advance(Token);
+        var call = Asked(_node.Grain.Advance(Token));
         _node.Time.Advance(slow);
         await Within(_hangs.Task);
         Assert.False(call.IsCompleted);
         _node.Time.Advance(CallPatience - slow);
         Assert.Contains("within 00:00:07: no answer", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+    }
+
+    // Also the key that a node keeps for the epoch that is due.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(10)]
+    public async Task Rotate_KeyWasKept_MakesOneThatStays(int keptFor)
+    {
+        var (due, _) = AddKeyOfDueSlot(_node);
+        var kept = _node.AddKey(due.Slot, due.Value - keptFor, servesEpoch: due.Value);
+        await _node.Turn();
+
+        var receipt = await Asked(_node.Grain.Rotate(Token));
+        Assert.Equal(kept.KeyPair.PublicKey, receipt.OldPublicKey);
+        Assert.Equal((due, due), (_node.Published[^1].Find(due.Slot)!.KeyEpoch, _node.Published[^1].Find(due.Slot)!.ServesEpoch));
+        for (var turn = 0; turn < 3; turn++)
+        {
+            await _node.Turn();
+            Assert.Equal(receipt.NewPublicKey, _node.Ring.Find(due.Slot)!.KeyPair.PublicKey);
+        }
+    }
+
+    // It notes what it waits for, and the turns go on without it.
+    [Fact]
+    public async Task Advance_PeerDependsOnTheKey_WaitsOutsideOfTheTurns()
+    {
+        using var node = new NodeGrainHarness(2);
+        var (_, old) = AddDependentPeer(node);
+        var call = node.Grain.Advance(Token);
+        await node.Turn();
+        Assert.False(call.IsCompleted);
+        Assert.InRange(node.NextTurn, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(3));
+
+        Assert.True(node.Grain.Freeze(TimeSpan.FromHours(1), Token).IsCompletedSuccessfully);
+        await node.Turn();
+        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+        Assert.Equal(old, node.Ring.Find(old.Slot));
+    }
+
+    [Fact]
+    public async Task Advance_PeerStillDependsOnTheKeyAfterAWhile_SaysWhich()
+    {
+        using var node = new NodeGrainHarness(2);
+        var (_, old) = AddDependentPeer(node);
+        var call = node.Grain.Advance(Token);
+        await node.Turn();
+        node.Time.Advance(TimeSpan.FromSeconds(3));
+        await node.Turn();
+        Assert.False(call.IsCompleted);
+        node.Time.Advance(TimeSpan.FromTicks(1));
+        await node.Turn();
+        Assert.Contains("node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+        Assert.Equal(old, node.Ring.Find(old.Slot));
+    }
+
+    // The caller is gone, and nobody wants the key any more.
+    [Fact]
+    public async Task Advance_CallerGivesUp_MakesNoKey()
+    {
+        using var node = new NodeGrainHarness(2);
+        var (_, old) = AddDependentPeer(node);
+        using var impatience = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var call = node.Grain.Advance(impatience.Token);
+        await node.Turn();
+        await impatience.CancelAsync();
+        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        node.Snapshot = new AgentSnapshot([], null, 2);
+        await node.Turn();
+        Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
     // It waited for the call before it, or for a turn of the timer that took as long.
@@ -177,17 +247,17 @@ public sealed class NodeGrainTests : IDisposable
     {
         await _node.Turn();
         _node.OnReconcile = Hang;
-        var call = _node.Grain.Rotate(Token);
+        var call = Asked(_node.Grain.Rotate(Token));
         _node.Time.Advance(_node.Rotation.ApplyTimeout);
         _ = await Assert.ThrowsAsync<RotationFailedException>(() => Within(call));
 
-        call = _node.Grain.Rotate(Token);
+        call = Asked(_node.Grain.Rotate(Token));
         _node.Time.Advance(CallPatienceAfterFailure);
         _ = await Assert.ThrowsAsync<RotationFailedException>(() => Within(call));
 
         _node.Snapshot = _node.Snapshot with { CompletedPasses = _node.Snapshot.CompletedPasses + 1 };
         _node.OnReconcile = token => TakesAWhile(CallPatienceAfterFailure * 2, token);
-        call = _node.Grain.Rotate(Token);
+        call = Asked(_node.Grain.Rotate(Token));
         _node.Time.Advance(CallPatienceAfterFailure * 2);
         Assert.Equal(_node.Published[^1].Sequence, (await Within(call)).Sequence);
     }
@@ -211,6 +281,14 @@ public sealed class NodeGrainTests : IDisposable
         return true;
     }
 
+    // The call notes it and wakes the timer, whose turn does it.
+    private Task<RotationReceipt> Asked(Task<RotationReceipt> call)
+    {
+        Assert.Equal(TimeSpan.Zero, _node.NextTurn);
+        _ = _node.Turn();
+        return call;
+    }
+
     private static Slot Other(Slot slot) => new((byte)(1 - slot.Index));
 
     private static (Epoch Due, SlotKey Key) AddKeyOfDueSlot(NodeGrainHarness node)
@@ -218,6 +296,16 @@ public sealed class NodeGrainTests : IDisposable
         node.Time.Advance(node.Rotation.Period / 2);
         var due = new RotationSchedule(TestMesh.Name(1), node.Rotation.Period, node.Rotation.Slots).KeyEpoch(node.Time.GetUtcNow());
         return (due, node.AddKey(due.Slot, due.Value, servesEpoch: due.Value));
+    }
+
+    // Both slots have their keys, and node 2, which does not answer, has shaken hands on the one whose turn is the next.
+    private static (Epoch Due, SlotKey Key) AddDependentPeer(NodeGrainHarness node)
+    {
+        var (due, _) = AddKeyOfDueSlot(node);
+        var old = node.AddKey(Other(due.Slot), due.Value - 1, due.Value - 1);
+        var peer = new PeerStatus(TestMesh.Name(2), TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
+        node.Snapshot = new AgentSnapshot([new DeviceStatus(old.Slot, "cilium_wg", "fake", old.KeyPair.PublicKey, TestMesh.ListenPort, 1420, [peer])], null, 1);
+        return (due, old);
     }
 
     private static PeerAnnouncement Announced(NodeGrainHarness node, Identity identity, int number, Slot slot)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
 using Orleans.Timers;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
@@ -61,7 +62,9 @@ internal sealed class SimulatedSilo : IDisposable
         Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
         Service = new SimulatedPeerService(simulation, this, _clock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
-            simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
+            simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
+                : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? (Task)member.Invoke(_node, arguments)!
+                : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
         _node = Activate(_keeperTurns, new NodeGrain(
             Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, new MeshClock(_clock), rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
