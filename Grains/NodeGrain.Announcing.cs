@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains;
@@ -27,7 +28,8 @@ internal sealed partial class NodeGrain
     {
         var announced = _ledger.Announcement;
         return announced is null
-            || announced.Sequence <= _floor
+            || (_floor is { } floor && IsPossible(floor) && announced.Sequence <= floor)
+            || !IsPossible(announced.Sequence)
             || announced.Slots != AnnounceSlots()
             || announced.FrozenUntil != _rotation.FrozenUntil
             || (FindSelf() is { } self && (self.Endpoints != announced.Endpoints || self.AllowedIPs != announced.AllowedIPs));
@@ -96,12 +98,11 @@ internal sealed partial class NodeGrain
             throw new RotationFailedException($"The roster lists no address of this node '{NodeName}' by which others could reach it.");
         }
 
-        var highest = Max(Max(_ledger.Announcement?.Sequence, _floor), _store.Announcements.GetValueOrDefault(NodeName)?.Sequence);
         return _identity.Sign(new PeerAnnouncement
         {
             NodeName = NodeName,
             Identity = _identity.PublicKey,
-            Sequence = AnnouncementSequence.Next(highest, MeshTime, _options.Period),
+            Sequence = AnnouncementSequence.Next(Highest, MeshTime),
             Slots = AnnounceSlots(),
             Endpoints = self.Endpoints,
             AllowedIPs = self.AllowedIPs,
@@ -114,6 +115,13 @@ internal sealed partial class NodeGrain
 
     private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
 
-    private static AnnouncementSequence? Max(AnnouncementSequence? left, AnnouncementSequence? right) =>
-        left is null || right > left ? right : left;
+    /// <summary>The highest sequence of this node that is known.</summary>
+    /// <remarks>
+    /// Of a clock that has been set back since, one may lie further ahead than anybody takes. Nobody counts it any more (<see cref="AnnouncementRules"/>), and
+    /// above it the node could announce nothing until the clock has come there.
+    /// </remarks>
+    private AnnouncementSequence? Highest => new[] { _ledger.Announcement?.Sequence, _floor, _store.Announcements.GetValueOrDefault(NodeName)?.Sequence }
+        .Where(sequence => sequence is { } known && IsPossible(known)).Max();
+
+    private bool IsPossible(AnnouncementSequence sequence) => AnnouncementRules.IsPossible(sequence, _clock.Horizon);
 }

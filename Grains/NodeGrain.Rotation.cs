@@ -6,15 +6,37 @@ namespace Orleans.WireGuard.Grains;
 /// <content>When a key is made, kept and destroyed.</content>
 internal sealed partial class NodeGrain
 {
+    // Before anything is announced by a clock that is wrong, or refused by it.
+    private async Task LearnTheTime(CancellationToken cancellationToken)
+    {
+        if (!_hasAskedTheTime)
+        {
+            await _survey.AskForTheTime(_delivery.AttemptTimeout, cancellationToken);
+            _hasAskedTheTime = true;
+        }
+    }
+
+    // Whoever leaves the roster wakes this node, and a member may be there before the roster knows it.
+    private void ForgetAbsent()
+    {
+        if (_store.Roster is { } roster)
+        {
+            var members = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+            _clock.Forget(IsPresent);
+            _survey.Forget(IsPresent);
+            bool IsPresent(string name) => roster.Find(name) is not null || members.Contains(name);
+        }
+    }
+
     private void FollowClock()
     {
-        var correction = _clock.Correction(_options.Period);
-        if (correction == TimeSpan.Zero != (_correction == TimeSpan.Zero))
+        var correction = _clock.Correction;
+        if (correction == TimeSpan.Zero == _isCorrected)
         {
+            _isCorrected = !_isCorrected;
             LogClock(_logger, NodeName, correction);
         }
 
-        _correction = correction;
         var skewed = _clock.Skews.Where(skew => MeshClock.IsWorthAWarning(skew.Ahead, _options.Period)).ToList();
         foreach (var skew in skewed.Where(skew => !_skewed.Contains(skew.NodeName)))
         {

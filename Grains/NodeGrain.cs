@@ -51,7 +51,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private AnnouncementSequence? _floor;
     private PeerAnnouncement? _formerSelf;
     private SteadyTime _askAgainAt;
-    private TimeSpan _correction;
+    private bool _isCorrected;
+    private bool _hasAskedTheTime;
     private bool _isWaiting;
     private bool _isWoken;
     private bool _hasAdopted;
@@ -90,7 +91,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private DateTimeOffset OwnTime => _timeProvider.GetUtcNow();
 
     // The time by which epochs are told.
-    private DateTimeOffset MeshTime => OwnTime + _correction;
+    private DateTimeOffset MeshTime => _clock.MeshTime;
 
     private TimeSpan Grace => _options.GracePeriod < _options.Period / 8 ? _options.GracePeriod : _options.Period / 8;
 
@@ -119,7 +120,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             TakenAt = OwnTime,
             Epoch = Epoch.At(MeshTime, _options.Period),
             RotationPeriod = _options.Period,
-            NextRotationAt = _schedule.NextRotationAt(MeshTime) - _correction,
+            NextRotationAt = _schedule.NextRotationAt(MeshTime) - _clock.Correction,
             Rotations = _rotation.Rotations,
             Slots = RotationState.ToStatus(keys, agent),
             Devices = agent.Devices,
@@ -133,7 +134,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Findings = agent.Findings,
             Witness = agent.Witness,
             IsStrictWithheld = agent.IsStrictWithheld,
-            Rotation = _rotation.ToStatus(keys, agent, _clock, _options.Period, Now),
+            Rotation = _rotation.ToStatus(keys, agent, _clock, Now),
         });
     }
 
@@ -172,6 +173,12 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task AnnounceAbove(AnnouncementSequence sequence)
     {
+        // Whoever reaches a gateway can call this, and above what nobody takes a node could announce nothing any more.
+        if (!AnnouncementRules.IsPossible(sequence, _clock.Horizon))
+        {
+            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");
+        }
+
         if (_floor is null || sequence > _floor)
         {
             _floor = sequence;
@@ -184,6 +191,15 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task MeetFormerSelf(PeerAnnouncement announcement)
     {
+        var (outcome, detail) = announcement.NodeName == NodeName
+            ? AnnouncementRules.JudgeAlone(announcement, _clock.Horizon)
+            : (AnnouncementOutcome.UnknownNode, $"it is not of '{NodeName}'");
+        if (outcome != AnnouncementOutcome.Held)
+        {
+            _store.Refuse(announcement, outcome, detail);
+            throw new ArgumentException(detail, nameof(announcement));
+        }
+
         if (_formerSelf is null || announcement.Sequence > _formerSelf.Sequence)
         {
             _formerSelf = announcement;
@@ -231,6 +247,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         _isWoken = false;
         try
         {
+            ForgetAbsent();
+            await LearnTheTime(cancellationToken);
             FollowClock();
             var due = _schedule.KeyEpoch(MeshTime);
             await SettleKeys(due, cancellationToken);
@@ -267,7 +285,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     private TimeSpan NextDelay(Epoch due)
     {
-        var next = _schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime);
+        // What the time of the mesh is may have turned out within this very turn.
+        var next = Clamp(_schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime), TimeSpan.Zero, _options.Period);
         next = (_isWaiting || _requests.Count > 0) && WaitInterval < next ? WaitInterval : next;
         var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
 

@@ -5,6 +5,7 @@ using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Placement;
+using Orleans.WireGuard.Grains.Rotation;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
@@ -22,6 +23,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly MeshMembers _members;
     private readonly IPeerServiceClient _client;
     private readonly IMeshAgent _agent;
+    private readonly MeshClock _clock;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<PeerGrain> _logger;
@@ -41,13 +43,14 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         MeshMembers members,
         IPeerServiceClient client,
         IMeshAgent agent,
+        MeshClock clock,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
         Random random,
         ILogger<PeerGrain> logger)
     {
         (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
-        (_options, _timeProvider, _logger) = (options.Value, timeProvider, logger);
+        (_clock, _options, _timeProvider, _logger) = (clock, options.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         _delivery = BuildPipeline(_options, timeProvider, random);
     }
@@ -141,7 +144,9 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             return Task.CompletedTask;
         }
 
-        foreach (var (silo, nodeName) in _members.Others)
+        var others = _members.Others;
+        ForgetExcept(others.Select(other => other.Silo).ToHashSet());
+        foreach (var (silo, nodeName) in others)
         {
             var isUnderWay = _inFlight.TryGetValue(silo, out var delivery) && !delivery.IsCompleted;
             if (!isUnderWay && !_ledger.HasApplied(silo))
@@ -151,6 +156,15 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
 
         return Task.CompletedTask;
+    }
+
+    private void ForgetExcept(HashSet<SiloAddress> members)
+    {
+        _ledger.ForgetExcept(members);
+        foreach (var gone in _inFlight.Keys.Where(silo => !members.Contains(silo)).ToList())
+        {
+            _inFlight.Remove(gone);
+        }
     }
 
     private async Task Deliver(PeerAnnouncement announcement, SiloAddress silo, string nodeName, CancellationToken cancellationToken)
@@ -205,7 +219,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
                 break;
             case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence
-                && AnnouncementRules.IsPossible(held, _timeProvider.GetUtcNow()):
+                && AnnouncementRules.IsPossible(held, _clock.Horizon):
                 LogBehind(_logger, announcement.Sequence, nodeName, held);
                 await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAbove(held);
                 break;

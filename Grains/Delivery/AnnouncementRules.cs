@@ -7,25 +7,26 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// <summary>Whether a receiver accepts an announcement (DESIGN: only what is signed, newer, well-formed and takes nothing from another node).</summary>
 internal static class AnnouncementRules
 {
-    /// <summary>The shortest period there is, by which the highest epoch that a true clock can reach is reckoned.</summary>
-    private static readonly TimeSpan ShortestPeriod = TimeSpan.FromSeconds(1);
+    // Clocks of machines that nobody keeps in step differ by minutes.
+    private static readonly TimeSpan MaxClockDifference = TimeSpan.FromMinutes(5);
 
-    /// <summary>How far ahead a node's clock may be and its announcements still be taken.</summary>
-    private static readonly TimeSpan MaxClockLead = TimeSpan.FromDays(1);
+    /// <summary>How far ahead of the mesh's time an announcement may be and still be taken.</summary>
+    /// <param name="period">Length of an epoch. A clock that is a period off is not corrected yet when two nodes start at once, so it is two of them.</param>
+    public static TimeSpan MaxLead(TimeSpan period) => (2 * period) + MaxClockDifference;
 
     /// <summary>Judges an announcement.</summary>
     /// <param name="announcement">What came.</param>
     /// <param name="held">What is held.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> while that is unknown, then every name passes.</param>
-    /// <param name="now">The receiver's clock.</param>
+    /// <param name="horizon">The latest moment that may be in it: the mesh's time and <see cref="MaxLead"/>.</param>
     /// <returns>
     /// <see cref="AnnouncementOutcome.Held"/> if it may replace what is held, <see cref="AnnouncementOutcome.Applied"/> if it is the very
     /// one that is held, else the reason and what was wrong in a sentence.
     /// </returns>
     public static (AnnouncementOutcome Outcome, string Detail) Judge(
-        PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster, DateTimeOffset now)
+        PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster, DateTimeOffset horizon)
     {
-        if (FindMalformation(announcement, now) is { } malformation)
+        if (FindMalformation(announcement, horizon) is { } malformation)
         {
             return (AnnouncementOutcome.Malformed, malformation);
         }
@@ -54,7 +55,8 @@ internal static class AnnouncementRules
             return (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}");
         }
 
-        if (current is not null && announcement.Sequence <= current.Sequence)
+        // What was taken by a clock that has been set back since counts no more, or its node could announce nothing until the clock has come there.
+        if (current is not null && announcement.Sequence <= current.Sequence && IsPossible(current.Sequence, horizon))
         {
             return (AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
         }
@@ -63,30 +65,31 @@ internal static class AnnouncementRules
     }
 
     /// <summary>Judges an announcement by itself, without comparing it with anything: its form and its signature.</summary>
-    public static (AnnouncementOutcome Outcome, string Detail) JudgeAlone(PeerAnnouncement announcement, DateTimeOffset now) =>
-        FindMalformation(announcement, now) is { } malformation ? (AnnouncementOutcome.Malformed, malformation)
+    public static (AnnouncementOutcome Outcome, string Detail) JudgeAlone(PeerAnnouncement announcement, DateTimeOffset horizon) =>
+        FindMalformation(announcement, horizon) is { } malformation ? (AnnouncementOutcome.Malformed, malformation)
         : !Identity.Verify(announcement) ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
         : (AnnouncementOutcome.Held, "");
 
     /// <summary>Whether a sequence is one that an honest node can have reached and can still get above.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="horizon">The latest moment that it may stand for.</param>
     /// <remarks>
-    /// The bound moves on with the clock, so whatever is taken today, its node can announce above it tomorrow: a forged sequence must not
-    /// drive a node to the end of the numbers.
+    /// The bound moves on with every millisecond, so whatever is taken now, its node can announce above it a moment later: a forged sequence must neither
+    /// drive a node to the end of the numbers, nor lock it out until the bound has moved.
     /// </remarks>
-    public static bool IsPossible(AnnouncementSequence sequence, DateTimeOffset now) =>
-        sequence.Epoch.Value >= 0 && sequence.Epoch <= Epoch.At(now + MaxClockLead, ShortestPeriod)
-        && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision;
+    public static bool IsPossible(AnnouncementSequence sequence, DateTimeOffset horizon) =>
+        sequence.Epoch.Value >= 0 && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision && sequence <= AnnouncementSequence.At(horizon);
 
-    private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset now)
+    private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset horizon)
     {
         if (!NodeNameRule.IsValid(announcement.NodeName))
         {
             return $"that is not a node name: {NodeNameRule.Description}";
         }
 
-        if (!IsPossible(announcement.Sequence, now))
+        if (!IsPossible(announcement.Sequence, horizon))
         {
-            return $"sequence {announcement.Sequence} is out of range";
+            return $"sequence {announcement.Sequence} is out of range, or later than {horizon:u}: is a clock wrong?";
         }
 
         // A serializer sets fields, not what a constructor has checked: null and values that cannot be made here can come from there.
@@ -98,6 +101,7 @@ internal static class AnnouncementRules
             return $"expected one or {Slot.Count} slots in order, each with a key of its own";
         }
 
+        var latest = Epoch.At(horizon, AnnouncementSequence.Unit);
         foreach (var slot in announcement.Slots)
         {
             if (slot.ListenPort == 0)
@@ -108,6 +112,12 @@ internal static class AnnouncementRules
             if (slot.KeyEpoch.Value < 0 || slot.ServesEpoch < slot.KeyEpoch)
             {
                 return $"the key of slot {slot.Slot} is of epoch {slot.KeyEpoch} and serves epoch {slot.ServesEpoch}, which is earlier";
+            }
+
+            // Its node may have another period than this one, as while the setting is being changed. There is none that is shorter than a second.
+            if (slot.ServesEpoch > latest)
+            {
+                return $"the key of slot {slot.Slot} serves epoch {slot.ServesEpoch}, which no clock can have reached by {horizon:u}";
             }
         }
 

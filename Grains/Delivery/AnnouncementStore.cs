@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>The latest accepted announcement of every node, this one included, and what was refused. One for each silo.</summary>
-internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers members, TimeProvider timeProvider)
+internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers members, MeshClock clock, TimeProvider timeProvider)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
@@ -66,7 +67,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
         (AnnouncementOutcome Outcome, string Detail) judgement;
         lock (_lock)
         {
-            judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(announcement), timeProvider.GetUtcNow());
+            judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(announcement), clock.Horizon);
             if (judgement.Outcome == AnnouncementOutcome.Held)
             {
                 _held = _held.Set(announcement);
@@ -108,6 +109,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
 
         lock (_lock)
         {
+            _divided = null;
             _held = _held.Remove(_held.Announcements.Keys.Where(name => current.Find(name) is null));
         }
     }

@@ -86,6 +86,15 @@ internal sealed class DeliveryLedger
         }
     }
 
+    /// <summary>Forgets the silos that are gone: one that comes back is another one.</summary>
+    public void ForgetExcept(IReadOnlySet<SiloAddress> members)
+    {
+        lock (_lock)
+        {
+            _state = _state with { Receivers = _state.Receivers.RemoveRange(_state.Receivers.Keys.Where(silo => !members.Contains(silo))) };
+        }
+    }
+
     /// <summary>Whether this silo's device holds the current announcement.</summary>
     public bool HasApplied(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo)?.Outcome == AnnouncementOutcome.Applied;
 

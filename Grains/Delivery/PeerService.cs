@@ -14,6 +14,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly MeshMembers _members;
     private readonly IPeerServiceClient _client;
     private readonly IGrainFactory _grains;
+    private readonly MeshClock _clock;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly Random _random;
@@ -31,12 +32,13 @@ internal sealed partial class PeerService : GrainService, IPeerService
         MeshMembers members,
         IPeerServiceClient client,
         IGrainFactory grains,
+        MeshClock clock,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
         Random random)
         : base(id, silo, loggerFactory)
     {
-        (_store, _agent, _members, _client, _grains) = (store, agent, members, client, grains);
+        (_store, _agent, _members, _client, _grains, _clock) = (store, agent, members, client, grains, clock);
         (_options, _timeProvider, _random) = (options.Value, timeProvider, random);
         _logger = loggerFactory.CreateLogger<PeerService>();
         (_refusals, _exchanges) = (new StateLog(timeProvider), new StateLog(timeProvider));
@@ -182,7 +184,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// </summary>
     private async Task<AnnouncementOutcome> MeetFormerSelf(PeerAnnouncement announcement)
     {
-        var (outcome, detail) = AnnouncementRules.JudgeAlone(announcement, _timeProvider.GetUtcNow());
+        var (outcome, detail) = AnnouncementRules.JudgeAlone(announcement, _clock.Horizon);
         if (outcome != AnnouncementOutcome.Held)
         {
             TellRefused(announcement, outcome, detail);

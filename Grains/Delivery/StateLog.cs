@@ -19,15 +19,16 @@ internal sealed class StateLog(TimeProvider timeProvider)
     {
         lock (_lock)
         {
+            var now = timeProvider.GetTimestamp();
             var isNew = !_pace.IsKnown(subject, reason);
             var count = _pace.Note(subject, reason);
             if (_states.TryGetValue(subject, out var state))
             {
-                _states[subject] = state with { Count = state.Count + 1, IsSaid = state.IsSaid || count > 0 };
+                _states[subject] = state with { NotedAt = now, Count = state.Count + 1, IsSaid = state.IsSaid || count > 0 };
             }
-            else if (_states.Count < LogPace.MaxReasons)
+            else if (_states.Count < LogPace.MaxReasons || ForgetOld(now))
             {
-                _states.Add(subject, new State(timeProvider.GetTimestamp(), 1, count > 0));
+                _states.Add(subject, new State(now, now, 1, count > 0));
             }
 
             return count > 0 ? new StateLine(count, isNew) : null;
@@ -45,7 +46,18 @@ internal sealed class StateLog(TimeProvider timeProvider)
         }
     }
 
-    private readonly record struct State(long Since, long Count, bool IsSaid);
+    // Of whom nobody speaks any more, because it is gone, there is no end either.
+    private bool ForgetOld(long now)
+    {
+        foreach (var (subject, state) in _states.Where(state => timeProvider.GetElapsedTime(state.Value.NotedAt, now) >= LogPace.Interval).ToList())
+        {
+            _states.Remove(subject);
+        }
+
+        return _states.Count < LogPace.MaxReasons;
+    }
+
+    private readonly record struct State(long Since, long NotedAt, long Count, bool IsSaid);
 }
 
 /// <summary>A line about a state that lasts.</summary>

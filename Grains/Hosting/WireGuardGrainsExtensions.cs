@@ -30,7 +30,8 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton<AnnouncementStore>();
         services.AddSingleton<DeliveryLedger>();
         services.AddSingleton<MeshMembers>();
-        services.AddSingleton<MeshClock>();
+        services.AddSingleton(static services => new MeshClock(
+            services.GetRequiredService<TimeProvider>(), services.GetRequiredService<IOptions<RotationOptions>>().Value.Period));
         services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
         services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
         services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();

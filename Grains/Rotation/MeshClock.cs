@@ -1,23 +1,38 @@
+using Orleans.WireGuard.Grains.Delivery;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
-/// <summary>The time by which this node rotates: its own clock, unless that is far from the mesh's.</summary>
+/// <summary>The time by which this node rotates, and judges what others say: its own clock, unless that is far from the mesh's.</summary>
 /// <remarks>
 /// A clock that is a quarter of a period off rotates at the wrong moment, and one that is a whole period off replaces the slot that others use.
 /// Nothing breaks by that, since no key is replaced that a peer depends on, but rotations would wait for each other. So such a node follows the
-/// median of the mesh, in which it counts itself. Safe to use from several threads.
+/// median of the mesh, in which it counts itself. What another clock said is kept beside the clock that nobody sets, so that it stays true when this one
+/// is set. Safe to use from several threads.
 /// </remarks>
-internal sealed class MeshClock(TimeProvider timeProvider)
+/// <param name="timeProvider">This node's own clock.</param>
+/// <param name="period">Length of an epoch.</param>
+internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
 {
     /// <summary>The part of a period beyond which the median is followed.</summary>
     public const double FollowFraction = 1.0 / 4;
 
     private const double WarnFraction = 1.0 / 8;
 
-    // A skew that nobody has measured again for so long says nothing about now.
+    // A reading that nobody has taken again for so long says nothing about now.
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(30);
 
+    // A clock that says less or more than this is broken, and nobody may be led by it to a time for which there is no epoch.
+    private static readonly DateTimeOffset MinReading = DateTimeOffset.UnixEpoch;
+    private static readonly DateTimeOffset MaxReading = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    // A clock that is not set drifts by less between two looks.
+    private static readonly TimeSpan SetBy = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<string, (ClockSkew Skew, SteadyTime At)> _skews = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
+    private TimeSpan? _correction;
+    private TimeSpan _offset;
+    private SteadyTime _validUntil;
 
     /// <summary>What is known, by node name.</summary>
     public EquatableArray<ClockSkew> Skews
@@ -26,47 +41,98 @@ internal sealed class MeshClock(TimeProvider timeProvider)
         {
             lock (_lock)
             {
-                return _skews.Values.Select(known => known.Skew).ToEquatableArray();
+                var (clock, now) = (timeProvider.GetUtcNow(), SteadyTime.Now(timeProvider));
+                return Recent(now).Select(reading => new ClockSkew(reading.Key, reading.Value.At(now) - clock, clock - (now - reading.Value.TakenAt))).ToEquatableArray();
             }
         }
     }
 
+    /// <summary>What has to be added to this node's clock; zero while it is to be trusted.</summary>
+    public TimeSpan Correction
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var (clock, now) = (timeProvider.GetUtcNow(), SteadyTime.Now(timeProvider));
+                var offset = clock - DateTimeOffset.UnixEpoch - (now - default(SteadyTime));
+                if (_correction is not { } correction || now > _validUntil || (offset - _offset).Duration() > SetBy)
+                {
+                    var recent = Recent(now).Select(reading => reading.Value).ToList();
+                    correction = Find([.. recent.Select(reading => reading.At(now) - clock)], period);
+                    (_correction, _offset) = (correction, offset);
+                    _validUntil = recent.Select(reading => reading.TakenAt).DefaultIfEmpty(now).Min() + MaxAge;
+                }
+
+                return correction;
+            }
+        }
+    }
+
+    /// <summary>The time by the mesh; never before 1970, because there are no epochs.</summary>
+    public DateTimeOffset MeshTime => timeProvider.GetUtcNow() + Correction is var now && now > DateTimeOffset.UnixEpoch ? now : DateTimeOffset.UnixEpoch;
+
+    /// <summary>The latest moment that may be in what another silo says (<see cref="AnnouncementRules.MaxLead"/>).</summary>
+    public DateTimeOffset Horizon => MeshTime + AnnouncementRules.MaxLead(period);
+
     /// <summary>Notes what another node's clock said while this one waited for it.</summary>
     /// <param name="nodeName">The other node.</param>
-    /// <param name="sent">This node's clock when it asked.</param>
     /// <param name="answered">Its clock when it answered.</param>
-    /// <param name="roundTrip">How long the answer took.</param>
-    public void Note(string nodeName, DateTimeOffset sent, DateTimeOffset answered, TimeSpan roundTrip)
+    /// <param name="asked">When it was asked.</param>
+    /// <returns>Whether it is one that a clock can have; else nothing is noted.</returns>
+    public bool Note(string nodeName, DateTimeOffset answered, SteadyTime asked)
     {
-        var ahead = answered - (sent + (roundTrip / 2));
+        if (answered < MinReading || answered > MaxReading)
+        {
+            return false;
+        }
+
+        var received = SteadyTime.Now(timeProvider);
         lock (_lock)
         {
-            _skews[nodeName] = (new ClockSkew(nodeName, ahead, sent + roundTrip), SteadyTime.Now(timeProvider));
+            _readings[nodeName] = new Reading(answered + ((received - asked) / 2), received);
+            _correction = null;
+        }
+
+        return true;
+    }
+
+    /// <summary>Forgets the clocks of nodes that are gone, and what was read too long ago.</summary>
+    /// <param name="isPresent">Whether a node is there.</param>
+    public void Forget(Func<string, bool> isPresent)
+    {
+        lock (_lock)
+        {
+            var now = SteadyTime.Now(timeProvider);
+            foreach (var (name, _) in _readings.Where(reading => !isPresent(reading.Key) || !IsRecent(reading.Value, now)).ToList())
+            {
+                _readings.Remove(name);
+                _correction = null;
+            }
         }
     }
 
     /// <summary>Whether clocks are so far apart that people should know: more than an eighth of a period. Pure.</summary>
     public static bool IsWorthAWarning(TimeSpan ahead, TimeSpan period) => ahead.Duration() > period * WarnFraction;
 
-    /// <summary>What has to be added to this node's clock; zero while it is to be trusted.</summary>
-    /// <param name="period">Length of an epoch.</param>
-    public TimeSpan Correction(TimeSpan period)
-    {
-        var now = SteadyTime.Now(timeProvider);
-        lock (_lock)
-        {
-            var recent = _skews.Values.Where(known => now - known.At <= MaxAge).Select(known => known.Skew.Ahead);
-            return Correction([.. recent], period);
-        }
-    }
-
     /// <summary>The correction that follows from the skews of all others. Pure.</summary>
-    public static TimeSpan Correction(IReadOnlyCollection<TimeSpan> others, TimeSpan period)
+    public static TimeSpan Find(IReadOnlyCollection<TimeSpan> others, TimeSpan period)
     {
         // The lower of two in the middle and the upper one, whichever is nearer to our own clock: of two nodes neither is the mesh.
         var all = others.Append(TimeSpan.Zero).Order().ToList();
         var (low, high) = (all[(all.Count - 1) / 2], all[all.Count / 2]);
         var median = low.Duration() < high.Duration() ? low : high;
         return median.Duration() > period * FollowFraction ? median : TimeSpan.Zero;
+    }
+
+    private IEnumerable<KeyValuePair<string, Reading>> Recent(SteadyTime now) => _readings.Where(reading => IsRecent(reading.Value, now));
+
+    private static bool IsRecent(Reading reading, SteadyTime now) => now - reading.TakenAt <= MaxAge;
+
+    /// <summary>What a clock said, and when.</summary>
+    private readonly record struct Reading(DateTimeOffset Clock, SteadyTime TakenAt)
+    {
+        /// <summary>What it says now.</summary>
+        public DateTimeOffset At(SteadyTime now) => Clock + (now - TakenAt);
     }
 }

@@ -43,9 +43,8 @@ internal sealed class RotationState
     /// <param name="keys">The keys.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="clock">The skews.</param>
-    /// <param name="period">Length of an epoch.</param>
     /// <param name="now">The time.</param>
-    public RotationStatus ToStatus(IReadOnlyList<SlotKey> keys, AgentSnapshot agent, MeshClock clock, TimeSpan period, SteadyTime now)
+    public RotationStatus ToStatus(IReadOnlyList<SlotKey> keys, AgentSnapshot agent, MeshClock clock, SteadyTime now)
     {
         var active = SlotPhases.Active(Served(keys));
         var cutOver = agent.Paths.Count(path => path.IsProven && path.Slot == active);
@@ -59,7 +58,7 @@ internal sealed class RotationState
             Deferrals = Deferrals,
             HandshakeRetries = agent.HandshakeRetries,
             FrozenUntil = ActiveFreeze(now),
-            ClockCorrection = clock.Correction(period),
+            ClockCorrection = clock.Correction,
             ClockSkews = clock.Skews,
             Problem = Problem,
         };

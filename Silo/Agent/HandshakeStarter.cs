@@ -56,15 +56,15 @@ internal sealed class KeyPairClock
     /// <param name="clock">What the clock says, by which a device tells the time of a handshake.</param>
     public void Observe(Slot slot, Device device, SteadyTime since, DateTimeOffset clock)
     {
-        if (device.PublicKey is not { } local)
-        {
-            return;
-        }
-
-        var peers = device.Peers.Select(peer => peer.PublicKey).ToHashSet();
+        var peers = device.PublicKey is null ? [] : device.Peers.Select(peer => peer.PublicKey).ToHashSet();
         foreach (var gone in _since.Keys.Where(key => key.Slot == slot && !peers.Contains(key.Peer)).ToList())
         {
             _since.Remove(gone);
+        }
+
+        if (device.PublicKey is not { } local)
+        {
+            return;
         }
 
         foreach (var peer in device.Peers)

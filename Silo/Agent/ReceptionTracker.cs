@@ -21,6 +21,16 @@ internal sealed class ReceptionTracker
     public EquatableArray<Reception> Receptions =>
         _lastAt.Select(entry => new Reception(entry.Key.NodeName, entry.Key.Slot, entry.Value)).ToEquatableArray();
 
+    /// <summary>Forgets nodes that are gone.</summary>
+    /// <param name="present">Those that are there.</param>
+    public void ForgetExcept(IReadOnlySet<string> present)
+    {
+        foreach (var gone in _lastAt.Keys.Where(key => !present.Contains(key.NodeName)).ToList())
+        {
+            _lastAt.Remove(gone);
+        }
+    }
+
     /// <summary>Notes the counters of a slot's device.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="device">As read.</param>

@@ -241,6 +241,8 @@ internal sealed class ReconcilePass
             var packets = await _links.GetReceivedPackets(slot.DeviceName, cancellationToken);
             _receptions.Note(slot.Slot, devices[slot.Slot], packets, slot.NodeNames(view), _steady.Now);
         }
+
+        _receptions.ForgetExcept(view.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal));
     }
 
     private PassResult Result(MeshView view, Dictionary<Slot, Device> devices, bool isAwaiting, bool isApplied) => new(

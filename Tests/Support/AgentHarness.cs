@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
@@ -48,8 +49,8 @@ internal sealed class AgentHarness : IAsyncDisposable
         _watchdog.CancelAfter(Patience);
         Devices = new FakeWireGuardClient(Links);
         Roster.Set(TestMesh.Roster([1, .. others]));
-        var members = new FakeMembership([1, .. others]).Members;
-        Store = new AnnouncementStore(Roster, members, Time);
+        Membership = new FakeMembership([1, .. others]);
+        Store = TestMesh.Store(Roster, Membership, Time);
         Pass = new ReconcilePass(
             Devices,
             Links,
@@ -59,7 +60,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             Ring,
             Store,
             Ledger,
-            members,
+            Membership.Members,
             Options.Create(DeviceOptions),
             Options.Create(new RotationOptions { Slots = slots }),
             Time,
@@ -90,6 +91,9 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>Who the nodes are.</summary>
     public FakeRosterSource Roster { get; } = new(0);
+
+    /// <summary>Whose silos are members.</summary>
+    public FakeMembership Membership { get; }
 
     /// <summary>What the others announced.</summary>
     public AnnouncementStore Store { get; }

@@ -8,9 +8,7 @@ namespace Orleans.WireGuard.Tests.Support;
 internal sealed class FakeMembership(params int[] nodes) : IClusterMembershipService, ILocalSiloDetails
 {
     /// <inheritdoc/>
-    public ClusterMembershipSnapshot CurrentSnapshot { get; } = new(
-        nodes.Select(node => new ClusterMember(Silo(node), SiloStatus.Active, TestMesh.Name(node))).ToImmutableDictionary(member => member.SiloAddress),
-        new MembershipVersion(1));
+    public ClusterMembershipSnapshot CurrentSnapshot { get; private set; } = Of(nodes, 1);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ClusterMembershipSnapshot> MembershipUpdates => throw new NotSupportedException();
@@ -32,6 +30,13 @@ internal sealed class FakeMembership(params int[] nodes) : IClusterMembershipSer
 
     /// <summary>The others as the product sees them.</summary>
     public MeshMembers Members => new(this, this);
+
+    /// <summary>Replaces the members.</summary>
+    public void Set(params int[] members) => CurrentSnapshot = Of(members, CurrentSnapshot.Version.Value + 1);
+
+    private static ClusterMembershipSnapshot Of(int[] nodes, long version) => new(
+        nodes.Select(node => new ClusterMember(Silo(node), SiloStatus.Active, TestMesh.Name(node))).ToImmutableDictionary(member => member.SiloAddress),
+        new MembershipVersion(version));
 
     /// <summary>The address of a node's silo.</summary>
     public static SiloAddress Silo(int node) => SiloAddress.New(new IPEndPoint(TestMesh.Address(node), 11111), 1);

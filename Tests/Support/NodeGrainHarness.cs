@@ -22,16 +22,17 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     /// <param name="active">The other nodes with a silo; none by default. Nodes 1 to 3 are in the roster.</param>
     public NodeGrainHarness(params int[] active)
     {
-        var membership = new FakeMembership([1, .. active]);
-        var members = membership.Members;
+        Membership = new FakeMembership([1, .. active]);
+        var members = Membership.Members;
         Roster.Set(TestMesh.Roster(1, 2, 3));
-        Store = new AnnouncementStore(Roster, members, Time);
+        Clock = new MeshClock(Time, Rotation.Period);
+        Store = new AnnouncementStore(Roster, members, Clock, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         Grain = UnhostedGrain.SetUp(
             new NodeGrain(
-                membership, Ring, _identity, Store, Ledger, members, this, Stub.Of<IPeerServiceClient>((_, _) => null),
-                new MeshClock(Time), Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
-            membership.Name,
+                Membership, Ring, _identity, Store, Ledger, members, this, Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null),
+                Clock, Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
+            Membership.Name,
             this,
             Stub.Of<IGrainFactory>((_, _) => peer));
         _ = Grain.OnActivateAsync(CancellationToken.None);
@@ -49,6 +50,12 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     /// <summary>What it logs.</summary>
     public LogRecorder Logs { get; } = new();
 
+    /// <summary>The time of the mesh.</summary>
+    public MeshClock Clock { get; }
+
+    /// <summary>Whose silos are members.</summary>
+    public FakeMembership Membership { get; }
+
     /// <summary>The node's keys.</summary>
     public KeyRing Ring { get; } = new();
 
@@ -60,6 +67,9 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
 
     /// <summary>Everything that it announced.</summary>
     public List<PeerAnnouncement> Published { get; } = [];
+
+    /// <summary>What the others answer when they are asked through which slot they send; nothing by default.</summary>
+    public PathReply? Answer { get; set; }
 
     /// <summary>What becomes of a pass over the devices.</summary>
     public Func<CancellationToken, Task<bool>> OnReconcile { get; set; } = static _ => Task.FromResult(true);

@@ -2,8 +2,11 @@ using System.Buffers.Binary;
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -44,6 +47,10 @@ internal static class TestMesh
 
     /// <summary>A roster of some nodes.</summary>
     public static NodeRoster Roster(params IEnumerable<int> nodes) => NodeRoster.Of(nodes.Select(RosterNode));
+
+    /// <summary>A store of the node whose membership it is.</summary>
+    public static AnnouncementStore Store(INodeRosterSource roster, FakeMembership membership, TimeProvider time) =>
+        new(roster, membership.Members, new MeshClock(time, new RotationOptions().Period), time);
 
     /// <summary>The status of a node that has done nothing yet.</summary>
     public static NodeStatus Status(int node) => new()

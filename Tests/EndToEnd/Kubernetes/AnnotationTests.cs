@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
@@ -122,7 +123,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         });
         var (time, roster, ledger) = (new SettableTime(), new FakeRosterSource(0), new DeliveryLedger());
         roster.Set(TestMesh.Roster(1));
-        var store = new AnnouncementStore(roster, new FakeMembership(1).Members, time);
+        var store = TestMesh.Store(roster, new FakeMembership(1), time);
         var differences = new AnnotationDifferences(time);
         var options = Options.Create(new NodesOptions { Source = NodeSource.Node });
         var node = Options.Create(new NodeOptions { Name = "node-1" });

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Reflection;
+using CsCheck;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
@@ -166,15 +167,48 @@ public sealed class AnnouncementRulesTests : IDisposable
         string.Create(CultureInfo.InvariantCulture, $"{epoch}.{revision}"),
         TestMesh.Announce(3) with { Sequence = new AnnouncementSequence(new Epoch(epoch), revision) });
 
+    // Whoever has announced it: nobody is locked out by it for longer than a millisecond, because the bound moves on by then.
     [Fact]
-    public void Judge_HighestSequenceThatIsTaken_CanBeSurpassedADayLater()
+    public void IsPossible_HighestSequence_CanBeSurpassedAMillisecondLater() => MeshGen.Time.Sample(horizon =>
     {
-        var highest = new AnnouncementSequence(Epoch.At(Now + TimeSpan.FromDays(1), TimeSpan.FromSeconds(1)), AnnouncementSequence.MaxRevision);
-        Assert.True(AnnouncementRules.IsPossible(highest, Now));
-        var next = AnnouncementSequence.Next(highest, Now, TimeSpan.FromSeconds(120));
+        var highest = AnnouncementSequence.At(horizon);
+        Assert.True(AnnouncementRules.IsPossible(highest, horizon));
+        var next = AnnouncementSequence.Next(highest, horizon - AnnouncementRules.MaxLead(TimeSpan.Zero));
         Assert.True(next > highest);
-        Assert.False(AnnouncementRules.IsPossible(next, Now));
-        Assert.True(AnnouncementRules.IsPossible(next, Now + TimeSpan.FromSeconds(1)));
+        Assert.False(AnnouncementRules.IsPossible(next, horizon));
+        Assert.True(AnnouncementRules.IsPossible(next, horizon.AddMilliseconds(1)));
+    });
+
+    [Theory]
+    [InlineData(1, 302)]
+    [InlineData(120, 540)]
+    [InlineData(86_400, 173_100)]
+    public void MaxLead_Period_IsTwiceThatAndFiveMinutes(int period, int expected) =>
+        Assert.Equal(TimeSpan.FromSeconds(expected), AnnouncementRules.MaxLead(TimeSpan.FromSeconds(period)));
+
+    // The node's clock, or the receiver's, was ahead and is not any more.
+    [Fact]
+    public void Judge_HeldOneLiesBeyondTheHorizon_CountsNoMore()
+    {
+        var ahead = Signed(TestMesh.Announce(1) with { Sequence = AnnouncementSequence.At(Now.AddHours(1)) });
+        var held = AnnouncementIndex.Empty.Set(ahead);
+        var next = Signed(TestMesh.Announce(1, TestMesh.Key(99)) with { Sequence = AnnouncementSequence.At(Now) });
+        Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(next, held, Roster, Now).Outcome);
+        Assert.Equal(AnnouncementOutcome.StaleSequence, AnnouncementRules.Judge(next, held, Roster, Now.AddHours(1)).Outcome);
+    }
+
+    // That of a node with another period is taken: it is being changed, node by node.
+    [Fact]
+    public void Judge_KeyOfAnEpochThatNobodyCanHaveReached_IsMalformed()
+    {
+        var latest = Epoch.At(Now, TimeSpan.FromSeconds(1));
+        Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { ServesEpoch = latest }] })).Outcome);
+        AssertRefused(
+            AnnouncementOutcome.Malformed, "no clock", Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { ServesEpoch = new Epoch(latest.Value + 1) }] }));
+        AssertRefused(
+            AnnouncementOutcome.Malformed,
+            "no clock",
+            Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { KeyEpoch = new Epoch(long.MaxValue), ServesEpoch = new Epoch(long.MaxValue) }] }));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
@@ -9,20 +10,58 @@ namespace Orleans.WireGuard.Tests.Unit.Delivery;
 /// <summary>What was held stays in force until something better comes, and refusals are counted.</summary>
 public sealed class AnnouncementStoreTests : IDisposable
 {
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(120);
+
     private readonly Identity _identity = new();
     private readonly FakeTimeProvider _time = new(TestMesh.Start);
     private readonly FakeRosterSource _roster = new(0);
+    private readonly MeshClock _clock;
     private readonly AnnouncementStore _store;
 
     public AnnouncementStoreTests()
     {
         _roster.Set(TestMesh.Roster(1, 2, 3));
-        _store = new AnnouncementStore(_roster, new FakeMembership(1).Members, _time);
+        _clock = new MeshClock(_time, Period);
+        _store = new AnnouncementStore(_roster, new FakeMembership(1).Members, _clock, _time);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(1, revision: 5)).Outcome);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(2, revision: 5)).Outcome);
     }
 
     public void Dispose() => _identity.Dispose();
+
+    // Once a second the highest sequence that is taken, for ten minutes. The node hears of it and announces above it, and is heard each time.
+    [Fact]
+    public void Offer_ForgerSendsTheHighestEverySecond_LocksNobodyOut()
+    {
+        using var forger = new Identity();
+        for (var second = 0; second < 600; second++)
+        {
+            var forged = forger.Sign(TestMesh.Announce(1) with { Sequence = AnnouncementSequence.At(_clock.Horizon) });
+            Assert.Equal(AnnouncementOutcome.Held, _store.Offer(forged).Outcome);
+
+            _time.Advance(TimeSpan.FromMilliseconds(5));
+            var genuine = TestMesh.Announce(1) with { Sequence = AnnouncementSequence.Next(forged.Sequence, _clock.MeshTime) };
+            Assert.Equal(AnnouncementOutcome.Held, _store.Offer(_identity.Sign(genuine)).Outcome);
+            _time.Advance(TimeSpan.FromMilliseconds(995));
+        }
+
+        // And when it is over, the node is back at the time of its clock as soon as that has come there.
+        _time.Advance(AnnouncementRules.MaxLead(Period));
+        var last = AnnouncementSequence.Next(_store.Announcements[TestMesh.Name(1)].Sequence, _clock.MeshTime);
+        Assert.Equal(AnnouncementSequence.At(_clock.MeshTime), last);
+    }
+
+    // A day ahead is what was taken before, in seconds; now it is refused, and changes nothing.
+    [Theory]
+    [InlineData(540, true)]
+    [InlineData(541, false)]
+    [InlineData(86_400, false)]
+    public void Offer_SequenceAhead_IsTakenUpToTwoPeriodsAndFiveMinutes(int seconds, bool isTaken)
+    {
+        var ahead = _identity.Sign(TestMesh.Announce(1) with { Sequence = AnnouncementSequence.At(TestMesh.Start.AddSeconds(seconds)) });
+        Assert.Equal(isTaken ? AnnouncementOutcome.Held : AnnouncementOutcome.Malformed, _store.Offer(ahead).Outcome);
+        Assert.Equal(isTaken, _store.Announcements[TestMesh.Name(1)] == ahead);
+    }
 
     [Fact]
     public void Offer_Newer_ReplacesWhatWasHeld()

@@ -107,7 +107,7 @@ public sealed class DisputedRosterTests : IDisposable
     {
         roster = new FakeRosterSource(0);
         roster.Set(current);
-        return new AnnouncementStore(roster, new FakeMembership(active).Members, new FakeTimeProvider(TestMesh.Start));
+        return TestMesh.Store(roster, new FakeMembership(active), new FakeTimeProvider(TestMesh.Start));
     }
 
     private void Take(AnnouncementStore store, PeerAnnouncement announcement) =>

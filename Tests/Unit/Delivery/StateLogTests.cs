@@ -33,6 +33,21 @@ public sealed class StateLogTests
     }
 
     // It fails and works in turns: neither half is news every second.
+    // Nodes that left while something was wrong with them have no end; they must not keep those that come from having one.
+    [Fact]
+    public void Note_ManyThatNeverEnd_AreForgottenForNewOnes()
+    {
+        for (var node = 0; node < LogPace.MaxReasons; node++)
+        {
+            _ = _log.Note(TestMesh.Name(node), "gone");
+        }
+
+        _time.Advance(LogPace.Interval);
+        Assert.NotNull(_log.Note("node-new", "gone"));
+        Assert.NotNull(_log.End("node-new"));
+        Assert.Null(_log.End(TestMesh.Name(1)));
+    }
+
     [Fact]
     public void Note_ComesAndGoes_IsSaidOnceAMinute()
     {

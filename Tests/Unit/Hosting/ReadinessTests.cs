@@ -50,7 +50,7 @@ public sealed class ReadinessTests
         var roster = new FakeRosterSource(0);
         roster.Set(NodeRoster.Of(nodes));
         var membership = new FakeMembership(1, 2);
-        var store = new AnnouncementStore(roster, membership.Members, new FakeTimeProvider(TestMesh.Start));
+        var store = TestMesh.Store(roster, membership, new FakeTimeProvider(TestMesh.Start));
         store.MarkSynced();
         var services = new ServiceCollection().AddLogging();
         services.AddHealthChecks().AddCheck("nodes", new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));

@@ -1,4 +1,6 @@
-using Microsoft.Extensions.Time.Testing;
+using CsCheck;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
@@ -8,6 +10,11 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 public sealed class MeshClockTests
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(120);
+
+    private readonly WaitableTimeProvider _time = new(TestMesh.Start);
+    private readonly MeshClock _clock;
+
+    public MeshClockTests() => _clock = new MeshClock(_time, Period);
 
     [Theory]
     [InlineData(29, 0)]
@@ -39,22 +46,83 @@ public sealed class MeshClockTests
     [Fact]
     public void Note_AnswerOnTheWay_CountsFromTheMiddleOfTheCall()
     {
-        var clock = new MeshClock(new FakeTimeProvider(TestMesh.Start));
-        clock.Note("node-2", TestMesh.Start, TestMesh.Start.AddSeconds(11), TimeSpan.FromSeconds(2));
-        Assert.Equal([new ClockSkew("node-2", TimeSpan.FromSeconds(10), TestMesh.Start.AddSeconds(2))], clock.Skews);
+        var asked = SteadyTime.Now(_time);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.True(_clock.Note("node-2", TestMesh.Start.AddSeconds(11), asked));
+        Assert.Equal([new ClockSkew("node-2", TimeSpan.FromSeconds(10), TestMesh.Start.AddSeconds(2))], _clock.Skews);
+    }
+
+    // The mesh's time goes on, wherever this node's clock is set to, and however often.
+    [Fact]
+    public void MeshTime_OwnClockIsSet_StaysTheMeshs() => Gen.Int[-50, 50].Array[1, 5].Sample(hours =>
+    {
+        var time = new WaitableTimeProvider(TestMesh.Start);
+        var clock = new MeshClock(time, Period);
+        var now = SteadyTime.Now(time);
+        Assert.True(clock.Note("node-2", TestMesh.Start, now));
+        Assert.True(clock.Note("node-3", TestMesh.Start, now));
+        for (var minute = 1; minute <= hours.Length; minute++)
+        {
+            time.SetBy = TimeSpan.FromHours(hours[minute - 1]);
+            time.Advance(TimeSpan.FromMinutes(1));
+            Assert.Equal(TestMesh.Start.AddMinutes(minute), clock.MeshTime);
+            Assert.Equal(-time.SetBy, clock.Correction);
+            Assert.All(clock.Skews, skew => Assert.Equal(-time.SetBy, skew.Ahead));
+        }
+    });
+
+    // No clock shows these, and none may lead this node to where there are no epochs.
+    [Fact]
+    public void Note_ReadingOfNoClock_IsNotTaken()
+    {
+        DateTimeOffset[] readings = [DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch.AddTicks(-1), DateTimeOffset.MaxValue, new(9000, 1, 1, 0, 0, 1, TimeSpan.Zero)];
+        foreach (var reading in readings)
+        {
+            Assert.False(_clock.Note("node-2", reading, SteadyTime.Now(_time)));
+            Assert.False(_clock.Note("node-3", reading, SteadyTime.Now(_time)));
+        }
+
+        Assert.Empty(_clock.Skews);
+        Assert.Equal(TestMesh.Start, _clock.MeshTime);
+    }
+
+    // A clock that was never set begins there, and others may be wrong by as much.
+    [Theory]
+    [InlineData(1970)]
+    [InlineData(2999)]
+    public void MeshTime_AllOthersAreFarAway_IsATimeWithAnEpoch(int year)
+    {
+        var other = new DateTimeOffset(year, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        Assert.True(_clock.Note("node-2", other, SteadyTime.Now(_time)));
+        Assert.True(_clock.Note("node-3", other, SteadyTime.Now(_time)));
+        Assert.Equal(other, _clock.MeshTime);
+        Assert.Equal(other + AnnouncementRules.MaxLead(Period), _clock.Horizon);
+        Assert.Equal(Epoch.At(other, Period), Epoch.At(_clock.MeshTime, Period));
+    }
+
+    [Fact]
+    public void Forget_NodeThatLeft_LeavesNothingOfIt()
+    {
+        var now = SteadyTime.Now(_time);
+        Assert.True(_clock.Note("node-2", TestMesh.Start.AddMinutes(10), now));
+        Assert.True(_clock.Note("node-3", TestMesh.Start.AddMinutes(10), now));
+        Assert.Equal(TimeSpan.FromMinutes(10), _clock.Correction);
+        _clock.Forget(name => name == "node-3");
+        Assert.Equal(["node-3"], _clock.Skews.Select(skew => skew.NodeName));
+        Assert.Equal(TimeSpan.Zero, _clock.Correction);
     }
 
     [Fact]
     public void Correction_OldMeasurements_CountNoMore()
     {
-        var time = new FakeTimeProvider(TestMesh.Start);
-        var clock = new MeshClock(time);
-        clock.Note("node-2", TestMesh.Start, TestMesh.Start.AddMinutes(10), TimeSpan.Zero);
-        clock.Note("node-3", TestMesh.Start, TestMesh.Start.AddMinutes(10), TimeSpan.Zero);
-        time.Advance(TimeSpan.FromMinutes(30));
-        Assert.Equal(TimeSpan.FromMinutes(10), clock.Correction(Period));
-        time.Advance(TimeSpan.FromTicks(1));
-        Assert.Equal(TimeSpan.Zero, clock.Correction(Period));
+        var now = SteadyTime.Now(_time);
+        Assert.True(_clock.Note("node-2", TestMesh.Start.AddMinutes(10), now));
+        Assert.True(_clock.Note("node-3", TestMesh.Start.AddMinutes(10), now));
+        _time.Advance(TimeSpan.FromMinutes(30));
+        Assert.Equal(TimeSpan.FromMinutes(10), _clock.Correction);
+        _time.Advance(TimeSpan.FromTicks(1));
+        Assert.Equal(TimeSpan.Zero, _clock.Correction);
+        Assert.Empty(_clock.Skews);
     }
 
     [Fact]
@@ -66,5 +134,5 @@ public sealed class MeshClockTests
     }
 
     private static TimeSpan Correction(params int[] seconds) =>
-        MeshClock.Correction([.. seconds.Select(second => TimeSpan.FromSeconds(second))], Period);
+        MeshClock.Find([.. seconds.Select(second => TimeSpan.FromSeconds(second))], Period);
 }

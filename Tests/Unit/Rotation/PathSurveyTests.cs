@@ -16,7 +16,7 @@ public sealed class PathSurveyTests : IDisposable
     public PathSurveyTests()
     {
         var membership = new FakeMembership(1, 2);
-        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(_time), _time);
+        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(_time, TimeSpan.FromSeconds(120)), _time);
     }
 
     // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.

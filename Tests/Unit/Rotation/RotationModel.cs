@@ -136,8 +136,9 @@ internal sealed partial class RotationModel(ModelOptions options)
 
     private static AnnouncementSequence Sequence(ModelState state, int node, Announced? held, bool isRestart = false)
     {
-        var now = new Epoch(state.Clock(node)).Start(Period).AddMilliseconds(isRestart ? 0 : state.Ticks(node) + 1);
-        return AnnouncementSequence.Next(held is { Exists: true } announced ? ToSequence(announced) : null, now, Period);
+        // Sequences count seconds; here an epoch has one.
+        var now = new Epoch(state.Clock(node)).Start(AnnouncementSequence.Unit).AddMilliseconds(isRestart ? 0 : state.Ticks(node) + 1);
+        return AnnouncementSequence.Next(held is { Exists: true } announced ? ToSequence(announced) : null, now);
     }
 
     private static void Announce(ModelState state, int node, AnnouncementSequence sequence)

@@ -49,7 +49,6 @@ public sealed class RotationStateTests : IDisposable
     private TimeSpan? LastDuration(AgentSnapshot agent) => new RotationState { ReplacedAt = TestMesh.SteadyAt(0) }.ToStatus(
         [new SlotKey(Slot.Zero, _zero, new Epoch(10), TestMesh.Start), new SlotKey(Slot.One, _one, new Epoch(11), TestMesh.Start)],
         agent,
-        new MeshClock(new WaitableTimeProvider(TestMesh.Start)),
-        TimeSpan.FromSeconds(120),
+        new MeshClock(new WaitableTimeProvider(TestMesh.Start), TimeSpan.FromSeconds(120)),
         TestMesh.SteadyAt(0)).LastDuration;
 }

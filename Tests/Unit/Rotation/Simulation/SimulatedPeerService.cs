@@ -5,7 +5,7 @@ using Orleans.WireGuard.Grains.Rotation;
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>What <see cref="PeerService"/> does, without the grain service that it is, which needs a real silo.</summary>
-internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo silo, SimulatedClock clock, DeliveryOptions options)
+internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo silo, SimulatedClock clock, MeshClock meshClock, DeliveryOptions options)
 {
 
     /// <inheritdoc cref="IPeerService.Receive"/>
@@ -30,10 +30,17 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
     /// <summary>Compares digests with random others, again and again.</summary>
     public async Task HealForEver()
     {
-        while (true)
+        try
         {
-            await HealOnce();
-            await Task.Delay(options.AntiEntropyInterval, clock);
+            while (true)
+            {
+                await HealOnce();
+                await Task.Delay(options.AntiEntropyInterval, clock);
+            }
+        }
+        catch (Exception e)
+        {
+            simulation.Fail(e);
         }
     }
 
@@ -110,7 +117,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
 
     private AnnouncementOutcome MeetFormerSelf(PeerAnnouncement announcement)
     {
-        var outcome = AnnouncementRules.JudgeAlone(announcement, clock.GetUtcNow()).Outcome;
+        var outcome = AnnouncementRules.JudgeAlone(announcement, meshClock.Horizon).Outcome;
         if (outcome != AnnouncementOutcome.Held)
         {
             return silo.Store.Refuse(announcement, outcome, "");

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
@@ -28,6 +29,7 @@ internal sealed class SimulatedSilo : IDisposable
     private readonly NodeGrain _node;
     private readonly PeerGrain _peer;
     private readonly DeliveryOptions _delivery;
+    private bool _isActive;
 
     /// <summary>Makes it; <see cref="Start"/> starts it.</summary>
     public SimulatedSilo(Simulation simulation, SimulatedMachine machine, TimeSpan period)
@@ -40,7 +42,8 @@ internal sealed class SimulatedSilo : IDisposable
         Membership = new SimulatedMembership(machine.Name, Address);
         Members = new MeshMembers(Membership, Membership);
         Roster.Set(simulation.Roster);
-        Store = new AnnouncementStore(Roster, Members, _clock);
+        var meshClock = new MeshClock(_clock, period);
+        Store = new AnnouncementStore(Roster, Members, meshClock, _clock);
         _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
         var rotation = Options.Create(simulation.RotationOptions(period));
         var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
@@ -60,16 +63,16 @@ internal sealed class SimulatedSilo : IDisposable
             NullLogger<ReconcilePass>.Instance);
         Agent = new SimulatedAgent(simulation, this, _clock);
         Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
-        Service = new SimulatedPeerService(simulation, this, _clock, _delivery);
+        Service = new SimulatedPeerService(simulation, this, _clock, meshClock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
-                : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? (Task)member.Invoke(_node, arguments)!
+                : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurns(member, arguments)
                 : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
-        _node = Activate(_keeperTurns, new NodeGrain(
-            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, new MeshClock(_clock), rotation, Options.Create(_delivery), _clock,
+        _node = SetUp(_keeperTurns, new NodeGrain(
+            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, meshClock, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
-        _peer = Activate(new Mailbox(simulation), new PeerGrain(
-            Membership, _identity, Store, Ledger, Members, Client, Agent, Options.Create(_delivery), _clock, new Random(machine.Number),
+        _peer = SetUp(new Mailbox(simulation), new PeerGrain(
+            Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock, new Random(machine.Number),
             NullLogger<PeerGrain>.Instance));
     }
 
@@ -114,11 +117,7 @@ internal sealed class SimulatedSilo : IDisposable
     {
         Agent.Poll(_simulation.PollInterval);
         _ = Service.HealForEver();
-        _clock.Schedule(_simulation.Jitter(TimeSpan.FromMilliseconds(200)), () =>
-        {
-            _ = _peer.OnActivateAsync(CancellationToken.None);
-            _ = _node.OnActivateAsync(CancellationToken.None);
-        });
+        _clock.Schedule(_simulation.Jitter(TimeSpan.FromMilliseconds(200)), Activate);
     }
 
     /// <summary>Learns who the nodes are, later, as a watch does: what was overtaken is never told.</summary>
@@ -147,7 +146,24 @@ internal sealed class SimulatedSilo : IDisposable
         _identity.Dispose();
     }
 
-    private T Activate<T>(Mailbox turns, T grain)
+    // A call activates the grain if nothing else has.
+    private Task CallBesideTurns(MethodInfo member, object?[] arguments)
+    {
+        Activate();
+        return (Task)member.Invoke(_node, BindingFlags.DoNotWrapExceptions, null, arguments, null)!;
+    }
+
+    private void Activate()
+    {
+        if (!_isActive)
+        {
+            _isActive = true;
+            _ = _peer.OnActivateAsync(CancellationToken.None);
+            _ = _node.OnActivateAsync(CancellationToken.None);
+        }
+    }
+
+    private T SetUp<T>(Mailbox turns, T grain)
         where T : Grain => UnhostedGrain.SetUp(
             grain,
             Machine.Name,
