@@ -19,8 +19,7 @@ internal sealed partial class EndlessLoops(
 {
     private const string OurNamespace = "Orleans.WireGuard.";
 
-    private readonly Lock _gate = new();
-    private readonly LogPace _pace = new(time);
+    private readonly StateLog _failing = new(time);
     private string? _ended;
 
     /// <summary>The first loop that ended before the silo did, and why, in a sentence; null as long as all go on.</summary>
@@ -64,11 +63,12 @@ internal sealed partial class EndlessLoops(
                     {
                         await round(token);
                         failures = 0;
+                        TellWorks(name);
                     }
                     catch (Exception e) when (!token.IsCancellationRequested)
                     {
                         failures++;
-                        TellFailed(name, failures, e);
+                        TellFailed(name, e);
                     }
 
                     await Task.Delay(pause(failures), time, token);
@@ -130,23 +130,28 @@ internal sealed partial class EndlessLoops(
         }
     }
 
-    private void TellFailed(string name, int failures, Exception failure)
+    private void TellFailed(string name, Exception failure)
     {
-        long count;
-        lock (_gate)
+        if (_failing.Note(name, failure.GetType().Name) is { } line)
         {
-            count = _pace.Note(name, failure.GetType().Name);
+            LogFailed(logger, name, failure.Message, line.Count, line.IsNew ? failure : null);
         }
+    }
 
-        if (count > 0)
+    private void TellWorks(string name)
+    {
+        if (_failing.End(name) is { } end)
         {
-            LogFailed(logger, name, failures, failure);
+            LogWorksAgain(logger, name, end.Count, end.Duration);
         }
     }
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Loop} ended, which must go on while the silo does: the silo ends, to be started again; its tunnels stay")]
     private static partial void LogEnded(ILogger logger, string loop, Exception? cause);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Loop} failed, {Failures} times in a row; it goes on")]
-    private static partial void LogFailed(ILogger logger, string loop, int failures, Exception failure);
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Loop} failed and goes on: {Problem} ({Count} times since the last such line)")]
+    private static partial void LogFailed(ILogger logger, string loop, string problem, long count, Exception? failure);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Loop} works again, after {Count} failures in {Duration}")]
+    private static partial void LogWorksAgain(ILogger logger, string loop, long count, TimeSpan duration);
 }
