@@ -18,6 +18,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly Random _random;
+    private readonly EndlessLoops _loops;
     private readonly ILogger<PeerService> _logger;
     private readonly StateLog _refusals;
     private readonly StateLog _exchanges;
@@ -35,11 +36,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
         MeshClock clock,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
-        Random random)
+        Random random,
+        EndlessLoops loops)
         : base(id, silo, loggerFactory)
     {
         (_store, _agent, _members, _client, _grains, _clock) = (store, agent, members, client, grains, clock);
-        (_options, _timeProvider, _random) = (options.Value, timeProvider, random);
+        (_options, _timeProvider, _random, _loops) = (options.Value, timeProvider, random, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
         (_refusals, _exchanges) = (new StateLog(timeProvider), new StateLog(timeProvider));
     }
@@ -65,16 +67,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
         Task.FromResult(new PathReply(_agent.Snapshot.FindPath(nodeName), _timeProvider.GetUtcNow()));
 
     /// <inheritdoc/>
-    protected override async Task StartInBackground()
-    {
-        var stopping = StoppedCancellationTokenSource.Token;
-        while (!stopping.IsCancellationRequested)
-        {
-            await HealOnce();
-            await Task.Delay(_options.AntiEntropyInterval, _timeProvider, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing
-                | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        }
-    }
+    protected override Task StartInBackground() => _loops.RepeatAsync(
+        "Anti-entropy", _ => HealOnce(), _ => _options.AntiEntropyInterval, StoppedCancellationTokenSource.Token);
 
     private async Task HealOnce()
     {

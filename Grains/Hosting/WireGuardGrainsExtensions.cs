@@ -25,6 +25,7 @@ public static class WireGuardGrainsExtensions
 
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(static _ => new Random());
+        services.AddEndlessLoops();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<Identity>();
         services.AddSingleton<AnnouncementStore>();
@@ -44,5 +45,17 @@ public static class WireGuardGrainsExtensions
         builder.AddStartupTask(static (services, _) =>
             services.GetRequiredService<IGrainFactory>().GetGrain<INodeKeeper>(services.GetRequiredService<ILocalSiloDetails>().Name).Begin());
         return builder;
+    }
+
+    /// <summary>Adds what keeps loops going, and ends the silo if one ends. Safe to call twice.</summary>
+    internal static IServiceCollection AddEndlessLoops(this IServiceCollection services)
+    {
+        if (services.All(service => service.ServiceType != typeof(EndlessLoops)))
+        {
+            services.AddSingleton<EndlessLoops>();
+            services.AddHostedService(static provider => provider.GetRequiredService<EndlessLoops>());
+        }
+
+        return services;
     }
 }

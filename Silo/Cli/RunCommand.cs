@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Web;
 
@@ -29,8 +30,11 @@ internal static class RunCommand
             app.Services.GetRequiredService<IStartupValidator>().Validate();
             await app.Services.GetRequiredService<StartupChecks>().Run(cancellationToken);
             isRunning = true;
+
+            // Whoever restarts what failed, and only that, has to see that it did.
+            var loops = app.Services.GetRequiredService<EndlessLoops>();
             await app.RunAsync(cancellationToken);
-            return ExitCode.Success;
+            return loops.Ended is { } reason ? Fault.Tell(ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}") : ExitCode.Success;
         }
         catch (OptionsValidationException e)
         {

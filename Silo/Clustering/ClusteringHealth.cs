@@ -5,8 +5,10 @@ internal sealed class ClusteringHealth(TimeProvider time)
 {
     private volatile State _state = new(null, null, null);
 
-    /// <summary>What is wrong; null if the last request succeeded or none was made.</summary>
-    public string? Problem => _state.Problem;
+    private volatile string? _watchProblem;
+
+    /// <summary>What is wrong; null if the last request succeeded or none was made, and changes are watched.</summary>
+    public string? Problem => _state.Problem ?? _watchProblem;
 
     /// <summary>Since when it is wrong.</summary>
     public DateTimeOffset? ProblemSince => _state.Since;
@@ -19,6 +21,9 @@ internal sealed class ClusteringHealth(TimeProvider time)
 
     /// <summary>A request failed for <paramref name="reason"/>.</summary>
     public void OnFailure(string reason) => _state = _state with { Problem = reason, Since = _state.Since ?? time.GetUtcNow() };
+
+    /// <summary>Changes are not watched for <paramref name="problem"/>, or are again (null).</summary>
+    public void OnWatch(string? problem) => _watchProblem = problem;
 
     private sealed record State(string? Problem, DateTimeOffset? Since, DateTimeOffset? LastSuccess);
 }

@@ -144,9 +144,9 @@ internal sealed class HeartbeatStore : IDisposable
     public void Dispose() => _listing.Dispose();
 
     private static (SiloAddress Silo, DateTime Time)? Parse(Lease lease) =>
-        SiloAddress.TryParse(lease.Spec.HolderIdentity, out var silo)
+        lease.Spec is { } spec && SiloAddress.TryParse(spec.HolderIdentity, out var silo)
         && DateTime.TryParse(
-            lease.Spec.RenewTime, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+            spec.RenewTime, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
             ? (silo, time)
             : null;
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Messaging;
+using Orleans.WireGuard.Grains.Hosting;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
@@ -16,6 +17,7 @@ public static class KubernetesClusteringExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         AddCommon(builder.Services, configure, configureApi);
+        builder.Services.AddEndlessLoops();
         builder.Services.TryAddSingleton<ClusteringHealth>();
         builder.Services.TryAddSingleton<HeartbeatStore>();
         builder.Services.TryAddSingleton<KubernetesMembershipTable>();

@@ -209,9 +209,9 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
     // Always a consistent read: an answer from a watch cache that lags could hide a silo, and Orleans takes that silo for dead.
     private async Task<MembershipDocument> ReadAsync(CancellationToken cancellationToken)
     {
-        var call = new ApiCall("get", ApiResource.OrleansClusters, _api.Namespace, _objectName);
         try
         {
+            var call = new ApiCall("get", ApiResource.OrleansClusters, _api.Namespace, _objectName);
             var source = await _api.SendAsync(call, ClusteringJson.Compact.OrleansCluster, cancellationToken);
             _health.OnSuccess();
             return Keep(source);
@@ -266,8 +266,9 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
             _last = document;
             return document;
         }
-        catch (FormatException error)
+        catch (Exception error)
         {
+            // Rows of another version, or fields that are null: whatever it is, who calls knows one kind of exception.
             throw new KubernetesApiException(
                 ApiFailure.Invalid, 200, $"OrleansCluster \"{_objectName}\" in namespace \"{_api.Namespace}\" is not usable: {error.Message}", error);
         }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.WireGuard.Grains.Hosting;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
@@ -12,12 +13,12 @@ namespace Orleans.WireGuard.Silo.Clustering;
 /// </remarks>
 internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(1);
 
     private readonly KubernetesApi _api;
     private readonly IClusterMembershipService _membership;
-    private readonly TimeProvider _time;
+    private readonly EndlessLoops _loops;
+    private readonly ListWatch<PartialObject> _watch;
     private readonly string _objectName;
     private readonly bool _isEnabled;
     private readonly ILogger<MembershipWatch> _logger;
@@ -25,7 +26,9 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
     private readonly Channel<long> _versions = Channel.CreateBounded<long>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true, SingleWriter = true });
 
-    private Task _loops = Task.CompletedTask;
+    private (string? Uid, string? ResourceVersion) _seen;
+    private long? _version;
+    private Task _running = Task.CompletedTask;
 
     /// <summary>Makes the watch; it starts with the silo.</summary>
     public MembershipWatch(
@@ -33,15 +36,30 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         IClusterMembershipService membership,
         IOptions<ClusterOptions> cluster,
         IOptions<KubernetesClusteringOptions> options,
+        ClusteringHealth health,
+        EndlessLoops loops,
         TimeProvider time,
         ILogger<MembershipWatch> logger)
     {
         _api = api;
         _membership = membership;
-        _time = time;
+        _loops = loops;
         _objectName = ObjectNames.Cluster(cluster.Value.ClusterId);
         _isEnabled = options.Value.WatchChanges;
         _logger = logger;
+
+        // Without a list: the watch of the one object begins with what is there, which costs less, and asks for no version that a server may have forgotten.
+        _watch = new(api, time, logger, $"OrleansCluster {_objectName}")
+        {
+            Watch = query => new("watch", ApiResource.OrleansClusters, _api.Namespace, null)
+            {
+                MetadataOnly = true,
+                Query = $"{query}&fieldSelector={Uri.EscapeDataString("metadata.name=" + _objectName)}",
+            },
+            Type = ClusteringJson.Compact.WatchEventPartialObject,
+            Apply = Apply,
+            OnProblem = health.OnWatch,
+        };
     }
 
     /// <inheritdoc/>
@@ -60,7 +78,9 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         if (_isEnabled)
         {
             var token = _stopping.Token;
-            _loops = Task.WhenAll(Task.Run(() => FollowAsync(token), CancellationToken.None), Task.Run(() => RefreshAsync(token), CancellationToken.None));
+            _running = Task.WhenAll(
+                Task.Run(() => _loops.KeepAsync("The watch of the membership", _watch.RunAsync, token), CancellationToken.None),
+                Task.Run(() => _loops.RepeatAsync("The refresh of the membership", RefreshAsync, Pause, token), CancellationToken.None));
         }
 
         return Task.CompletedTask;
@@ -73,83 +93,35 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
             await _stopping.CancelAsync();
         }
 
-        try
-        {
-            await _loops.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            // Both loops end by cancellation.
-        }
+        // Both end soon; who stops us may not want to wait for that.
+        await _running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
-    private async Task FollowAsync(CancellationToken cancellationToken)
+    private void Apply(WatchEvent<PartialObject> change)
     {
-        string? resourceVersion = null;
-        var failures = 0;
-        while (true)
+        if (change.Type == WatchEventType.Deleted)
         {
-            try
-            {
-                resourceVersion ??= await ReadVersionAsync(cancellationToken);
-                await foreach (var change in _api.WatchAsync(Watch(resourceVersion), ClusteringJson.Compact.WatchEventPartialObject, cancellationToken))
-                {
-                    failures = 0;
-                    resourceVersion = change.Object?.Metadata.ResourceVersion ?? resourceVersion;
-                    if (change.Type is "ADDED" or "MODIFIED")
-                    {
-                        Publish(change.Object!.Metadata);
-                    }
-                    else if (change.Type == "DELETED")
-                    {
-                        LogDeleted(_logger, _objectName, _api.Namespace);
-                    }
-                }
-
-                // The server ended it, as it does after timeoutSeconds. A server that always ends at once must not be asked in a tight loop.
-                await PauseAsync(Math.Min(failures++, 1), cancellationToken);
-            }
-            catch (KubernetesApiException gone) when (gone.Failure == ApiFailure.Gone)
-            {
-                LogGone(_logger, _objectName);
-                resourceVersion = null;
-                await PauseAsync(failures++, cancellationToken);
-            }
-            catch (KubernetesApiException failure)
-            {
-                // A resource version survives a broken connection; the next watch goes on after it.
-                LogBroken(_logger, _objectName, failures, failure);
-                await PauseAsync(failures++, cancellationToken);
-            }
+            LogDeleted(_logger, _objectName, _api.Namespace);
+        }
+        else if (change.Object!.Metadata is var metadata && (metadata.Uid, metadata.ResourceVersion) != _seen)
+        {
+            // A watch that begins anew tells again what is known.
+            _seen = (metadata.Uid, metadata.ResourceVersion);
+            Publish(metadata);
         }
     }
 
     private async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        await foreach (var version in _versions.Reader.ReadAllAsync(cancellationToken))
+        // What failed is tried again, unless something newer came meanwhile.
+        if (_versions.Reader.TryRead(out var newer))
         {
-            for (var failures = 0; ; failures++)
-            {
-                try
-                {
-                    await _membership.Refresh(new MembershipVersion(version), cancellationToken);
-                    break;
-                }
-                catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
-                {
-                    LogRefreshFailed(_logger, version, failure);
-                    await PauseAsync(failures, cancellationToken);
-                }
-            }
+            _version = newer;
         }
-    }
 
-    private async Task<string> ReadVersionAsync(CancellationToken cancellationToken)
-    {
-        var get = new ApiCall("get", ApiResource.OrleansClusters, _api.Namespace, _objectName) { MetadataOnly = true };
-        var current = await _api.SendAsync(get, ClusteringJson.Compact.PartialObject, cancellationToken);
-        Publish(current.Metadata);
-        return current.Metadata.ResourceVersion!;
+        _version ??= await _versions.Reader.ReadAsync(cancellationToken);
+        await _membership.Refresh(new MembershipVersion(_version.Value), cancellationToken);
+        _version = null;
     }
 
     private void Publish(ObjectMetadata metadata)
@@ -161,33 +133,9 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         }
     }
 
-    private ApiCall Watch(string resourceVersion)
-    {
-        // Ends after 4 to 5 minutes, at another moment on every silo.
-        var seconds = 240 + (int)(60 * _api.NextDouble());
-        return new("watch", ApiResource.OrleansClusters, _api.Namespace, null)
-        {
-            MetadataOnly = true,
-            Query = $"watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}&fieldSelector={Uri.EscapeDataString("metadata.name=" + _objectName)}&resourceVersion={Uri.EscapeDataString(resourceVersion)}",
-        };
-    }
-
     // Full jitter, so that the silos of a cluster do not come back together after an outage.
-    private Task PauseAsync(int failures, CancellationToken cancellationToken)
-    {
-        var longest = Math.Min(FirstPause.Ticks << Math.Min(failures, 10), LongestPause.Ticks);
-        return Task.Delay(TimeSpan.FromTicks((long)(longest * _api.NextDouble())), _time, cancellationToken);
-    }
-
-    [LoggerMessage(EventId = 5121, Level = LogLevel.Warning, Message = "The watch of OrleansCluster {Name} broke, after {Failures} failures in a row; it goes on where it was")]
-    private static partial void LogBroken(ILogger logger, string name, int failures, Exception failure);
-
-    [LoggerMessage(EventId = 5122, Level = LogLevel.Information, Message = "The watch of OrleansCluster {Name} was away too long to go on; reading anew")]
-    private static partial void LogGone(ILogger logger, string name);
+    private TimeSpan Pause(int failures) => failures == 0 ? TimeSpan.Zero : RefreshPause * Math.Min(failures, 20) * _api.NextDouble();
 
     [LoggerMessage(EventId = 5123, Level = LogLevel.Error, Message = "OrleansCluster {Name} in namespace {Namespace} was deleted: silos keep what they know but cannot change it; restart them to create it again")]
     private static partial void LogDeleted(ILogger logger, string name, string @namespace);
-
-    [LoggerMessage(EventId = 5124, Level = LogLevel.Warning, Message = "Membership version {Version} is known from the watch but could not be read yet")]
-    private static partial void LogRefreshFailed(ILogger logger, long version, Exception failure);
 }

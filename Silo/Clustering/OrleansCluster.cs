@@ -55,7 +55,7 @@ internal sealed class OrleansClusterStatus
 }
 
 /// <summary>A lease, used as the heartbeat of one silo (coordination.k8s.io/v1).</summary>
-internal sealed class Lease
+internal sealed class Lease : IApiObject
 {
     /// <summary>Group and version.</summary>
     public string ApiVersion { get; set; } = ApiResource.Leases.ApiVersion;

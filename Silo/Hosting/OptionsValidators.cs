@@ -39,7 +39,7 @@ internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node, IOptions
 
         // A list without names would look wrong in every line.
         var local = node.ValueOrNull() ?? new NodeOptions();
-        if (NodeSourceChoice.IsKubernetes(options, api.ValueOrNull() is { } known && NodeSourceChoice.IsApiKnown(known)))
+        if (NodeSourceChoice.IsKubernetes(options, api.ValueOrNull() is not { } known || NodeSourceChoice.IsApiKnown(known)))
         {
             if (local.Address.Length == 0)
             {

@@ -38,7 +38,7 @@ internal static class AnnotationCleanup
             {
                 // Without its object, or a kind that is not served, there is no annotation.
             }
-            catch (Exception e) when (e is KubernetesApiException or k8s.Exceptions.KubeConfigException or IOException)
+            catch (KubernetesApiException e)
             {
                 return e.Message;
             }

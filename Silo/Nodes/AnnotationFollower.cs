@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Nodes;
@@ -9,8 +10,13 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// </summary>
 /// <remarks>What is announced is on the device already, so the annotation never shows a key that is not in use.</remarks>
 internal sealed class AnnotationFollower(
-    AnnotationPublisher publisher, AnnotationDifferences differences, NodeWatcher nodes, DeliveryLedger ledger, AnnouncementStore store, ILocalSiloDetails silo)
-    : BackgroundService
+    AnnotationPublisher publisher,
+    AnnotationDifferences differences,
+    NodeWatcher nodes,
+    DeliveryLedger ledger,
+    AnnouncementStore store,
+    ILocalSiloDetails silo,
+    EndlessLoops loops) : BackgroundService
 {
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -26,8 +32,12 @@ internal sealed class AnnotationFollower(
         ledger.Began += Publish;
         store.Accepted += Note;
         Publish();
-        return Task.WhenAll(publisher.RunAsync(silo.Name, stoppingToken), NoteObjectsAsync(stoppingToken));
+        return Task.WhenAll(
+            loops.RepeatAsync("The annotation", token => publisher.RunAsync(silo.Name, token), Pause, stoppingToken),
+            loops.RepeatAsync("The comparison of annotations", NoteObjectsAsync, Pause, stoppingToken));
     }
+
+    private static TimeSpan Pause(int failures) => TimeSpan.FromSeconds(Math.Min(failures, 20));
 
     private void Publish()
     {
@@ -43,30 +53,23 @@ internal sealed class AnnotationFollower(
     private async Task NoteObjectsAsync(CancellationToken cancellationToken)
     {
         var last = WatchedNodes.Unknown;
-        try
+        await foreach (var known in nodes.ChangesAsync(cancellationToken))
         {
-            await foreach (var known in nodes.ChangesAsync(cancellationToken))
+            var announcements = store.Announcements;
+            foreach (var (name, node) in known.Nodes)
             {
-                var announcements = store.Announcements;
-                foreach (var (name, node) in known.Nodes)
+                if (!ReferenceEquals(node, last.Nodes.GetValueOrDefault(name)))
                 {
-                    if (!ReferenceEquals(node, last.Nodes.GetValueOrDefault(name)))
-                    {
-                        differences.Note(name, node, announcements.GetValueOrDefault(name));
-                    }
+                    differences.Note(name, node, announcements.GetValueOrDefault(name));
                 }
-
-                foreach (var name in last.Nodes.Keys.Where(name => !known.Nodes.ContainsKey(name)))
-                {
-                    differences.Note(name, null, null);
-                }
-
-                last = known;
             }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            // The silo stops.
+
+            foreach (var name in last.Nodes.Keys.Where(name => !known.Nodes.ContainsKey(name)))
+            {
+                differences.Note(name, null, null);
+            }
+
+            last = known;
         }
     }
 }

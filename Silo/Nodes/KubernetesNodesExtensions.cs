@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Clustering;
 
@@ -16,6 +17,7 @@ internal static class KubernetesNodesExtensions
         }
 
         services.AddKubernetesApi();
+        services.AddEndlessLoops();
         services.AddSingleton<NodeWatcher>();
         services.AddSingleton<AnnotationPublisher>();
         services.AddSingleton<AnnotationDifferences>();

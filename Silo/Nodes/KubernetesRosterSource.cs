@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Hosting;
@@ -10,13 +11,15 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// An annotation changes with every key and a Node object with every heartbeat of its kubelet; neither is a change of the roster. A node
 /// without addresses or pod CIDRs is listed with its problem: it is a node, and its keys go on.
 /// </remarks>
-internal sealed class KubernetesRosterSource(NodeWatcher watcher, IOptions<NodeOptions> node, AnnotationDifferences differences)
+internal sealed class KubernetesRosterSource(
+    NodeWatcher watcher, IOptions<NodeOptions> node, AnnotationDifferences differences, EndlessLoops loops)
     : BackgroundService, INodeRosterSource
 {
     /// <summary>How long an annotation may lag behind the announced key: the pause between two writes, the write and its watch event.</summary>
     private static readonly TimeSpan AnnotationGrace = TimeSpan.FromSeconds(30);
 
     private volatile NodeRoster? _current;
+    private bool _isTold;
 
     /// <inheritdoc/>
     public event Action? Changed;
@@ -68,25 +71,21 @@ internal sealed class KubernetesRosterSource(NodeWatcher watcher, IOptions<NodeO
         : null;
 
     /// <inheritdoc/>
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(watcher.RunAsync(stoppingToken), FollowAsync(stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        loops.KeepAsync("The watch of the nodes", watcher.RunAsync, stoppingToken),
+        loops.RepeatAsync("The roster", FollowAsync, failures => TimeSpan.FromSeconds(Math.Min(failures, 20)), stoppingToken));
 
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
-        try
+        await foreach (var known in watcher.ChangesAsync(cancellationToken))
         {
-            await foreach (var known in watcher.ChangesAsync(cancellationToken))
+            if (Project(known, node.Value.Name) is { } next && (!_isTold || !next.HasSameNodes(_current)))
             {
-                if (Project(known, node.Value.Name) is { } next && !next.HasSameNodes(_current))
-                {
-                    _current = next;
-                    Changed?.Invoke();
-                }
+                // Who was to hear of it and failed hears of it again.
+                (_current, _isTold) = (next, false);
+                Changed?.Invoke();
+                _isTold = true;
             }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            // The silo stops.
         }
     }
 }

@@ -5,7 +5,7 @@ using Orleans.WireGuard.Silo.Clustering;
 namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>The fields of Node (v1) and CiliumNode (cilium.io/v2) that matter here; one type, as they do not overlap in meaning.</summary>
-internal sealed class NodeObject
+internal sealed class NodeObject : IApiObject
 {
     /// <summary>Metadata.</summary>
     public ObjectMetadata Metadata { get; set; } = new();

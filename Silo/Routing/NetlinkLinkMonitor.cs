@@ -11,7 +11,7 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// </summary>
 /// <remarks>
 /// Two threads that block in <c>recvfrom</c>, one for each protocol. Everything that came together is one piece of news. Without this the
-/// resync still repairs, later.
+/// resync still repairs, later; so a kernel that refuses at the start is not asked again. One that listened listens anew after whatever failed.
 /// </remarks>
 /// <param name="filter">Tells what concerns us.</param>
 /// <param name="onNews">Only notes it. Called on either thread.</param>
@@ -25,6 +25,8 @@ internal sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action
 
     // Larger than any message of these groups: a link with all its attributes has 2 KiB.
     private const int BufferSize = 32 * 1024;
+
+    private static readonly TimeSpan ReopenPause = TimeSpan.FromSeconds(5);
 
     // How soon the thread sees that it shall end.
     private static readonly TimeSpan ReceiveTimeout = TimeSpan.FromMilliseconds(500);
@@ -54,7 +56,8 @@ internal sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action
         try
         {
             var socket = NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout);
-            return Task.Factory.StartNew(() => Listen(socket, logDeaf), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            return Task.Factory.StartNew(
+                () => ListenForEver(socket, () => NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout), logDeaf), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (DeviceException e)
         {
@@ -63,9 +66,33 @@ internal sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action
         }
     }
 
-    private void Listen(NetlinkSocket socket, Action<ILogger, string> logDeaf)
+    private void ListenForEver(NetlinkSocket first, Func<NetlinkSocket> subscribe, Action<ILogger, string> logDeaf)
     {
-        using var owned = socket;
+        var isFirst = true;
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                using var socket = isFirst ? first : subscribe();
+                if (!isFirst)
+                {
+                    // Nobody told what happened meanwhile.
+                    Tell(KernelNews.Lost);
+                }
+
+                isFirst = false;
+                Listen(socket);
+            }
+            catch (Exception e)
+            {
+                logDeaf(logger, e.Message);
+                _stop.Token.WaitHandle.WaitOne(ReopenPause);
+            }
+        }
+    }
+
+    private void Listen(NetlinkSocket socket)
+    {
         var buffer = new byte[BufferSize];
         while (!_stop.IsCancellationRequested)
         {
@@ -82,8 +109,7 @@ internal sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action
                     Tell(KernelNews.Lost);
                     break;
                 default:
-                    logDeaf(logger, FormattableString.Invariant($"errno {-length}"));
-                    return;
+                    throw new IOException(FormattableString.Invariant($"errno {-length}"));
             }
         }
     }

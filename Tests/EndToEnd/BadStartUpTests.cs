@@ -82,6 +82,15 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     }
 
     [Fact]
+    public Task Run_PlainApiServer_IsRefused() => RefusedAsync("expected https://HOST:PORT, or http on loopback", c => ByApiServer(c, "http://192.0.2.1:8080"));
+
+    [Fact]
+    public Task Run_ApiServerOfSomebodyElseInAPod_IsRefused() => RefusedAsync(
+        "in a pod the token goes to the pod's own API server only (https://10.0.0.1/)",
+        c => ByApiServer(c, "https://192.0.2.1:443"),
+        before: ["env", "KUBERNETES_SERVICE_HOST=10.0.0.1", "KUBERNETES_SERVICE_PORT=443"]);
+
+    [Fact]
     public Task Run_WithoutTunDevice_IsRefused() => RefusedAsync(
         "/dev/net/tun", before: ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /dev/net && exec \"$@\"", "sh"]);
 
@@ -191,6 +200,13 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
                 await mesh.RunAsync(node, Token, "ip", "route", "flush", "table", "201");
             }
         }
+    }
+
+    private void ByApiServer(JsonObject configuration, string address)
+    {
+        configuration.Remove("Nodes");
+        configuration["Node"]!["Address"] = First.Address.ToString();
+        configuration["Kubernetes"] = new JsonObject { ["Address"] = address };
     }
 
     private async Task RefusedAsync(string mentioned, Action<JsonObject>? spoil = null, string[]? before = null, NodePlan? on = null, bool leavesDevice = false)

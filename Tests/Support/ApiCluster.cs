@@ -3,9 +3,12 @@ using System.Text;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
@@ -98,14 +101,17 @@ public sealed class ApiCluster : IAsyncLifetime
         options.TokenFile = tokenFile ?? WriteToken(Server.AdminToken);
         options.Namespace = Namespace;
         options.RetryDelay = TimeSpan.FromMilliseconds(20);
+
+        // Also where the tests run in a pod.
+        options.Pod = null;
     }
 
-    internal Silo.Clustering.KubernetesApi CreateApi(Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null)
+    internal Silo.Clustering.KubernetesApi CreateApi(Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null, Random? random = null)
     {
         var options = new KubernetesApiOptions();
         Configure(options, tokenFile);
         change?.Invoke(options);
-        var api = new Silo.Clustering.KubernetesApi(Options.Create(options), time ?? TimeProvider.System, new Random(), Logger<Silo.Clustering.KubernetesApi>());
+        var api = new Silo.Clustering.KubernetesApi(Options.Create(options), time ?? TimeProvider.System, random ?? new Random(), Logger<Silo.Clustering.KubernetesApi>());
         lock (_owned)
         {
             _owned.Add(api);
@@ -248,6 +254,13 @@ public sealed class ApiCluster : IAsyncLifetime
     }
 
     internal static ILogger<T> Logger<T>() => new TestLogger<T>();
+
+    /// <summary>What keeps loops where there is no host; <paramref name="host"/> tells whether it would have been stopped.</summary>
+    internal static EndlessLoops Loops(out ApplicationLifetime host)
+    {
+        host = new ApplicationLifetime(new TestLogger<ApplicationLifetime>());
+        return new(new ServiceCollection().BuildServiceProvider(), host, TimeProvider.System, Logger<EndlessLoops>());
+    }
 
     private sealed class TestLogger<T> : ILogger<T>
     {

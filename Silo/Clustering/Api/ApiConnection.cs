@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using k8s;
 using k8s.Authentication;
@@ -9,21 +10,28 @@ namespace Orleans.WireGuard.Silo.Clustering;
 /// <remarks>KubernetesClient finds and reads all of that; the requests themselves are ours, because a watch of metadata only needs its own Accept header.</remarks>
 internal sealed class ApiConnection : IDisposable
 {
-    private const string ServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
-
     // A watch may be silent for a minute. A connection whose other end vanished is found by these pings, not by TCP after a quarter of an hour.
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
 
     private readonly Kubernetes _client;
     private readonly string? _tokenFile;
+    private readonly string? _kubeConfig;
+    private readonly byte[] _kubeConfigDigest;
     private ITokenProvider? _tokens;
 
     /// <summary>Reads the configuration; the server is not asked yet.</summary>
-    /// <exception cref="k8s.Exceptions.KubeConfigException">There is no configuration, or it cannot be read.</exception>
+    /// <exception cref="Exception">There is no configuration, it cannot be read, or it must not be used (<see cref="ApiTargetRules"/>).</exception>
     public ApiConnection(KubernetesApiOptions options)
     {
+        // Also who skips the validation, as a cleanup does, sends no token where it does not belong.
+        Refuse(ApiTargetRules.FindFaults(options, options.Pod));
+
+        // Before it is read: what is written in between is a change.
+        _kubeConfig = KubeConfig(options);
+        _kubeConfigDigest = Digest(_kubeConfig);
         (var configuration, _tokenFile, var authorityFile) = Load(options);
+        Refuse(ApiTargetRules.FindFault(configuration.Host));
         SocketsHttpHandler? made = null;
         configuration.FirstMessageHandlerSetup = handler =>
         {
@@ -84,8 +92,29 @@ internal sealed class ApiConnection : IDisposable
         return true;
     }
 
+    /// <summary>Whether the kubeconfig is not what was read of it; false where there is none.</summary>
+    public bool IsOutdated() => !Digest(_kubeConfig).AsSpan().SequenceEqual(_kubeConfigDigest);
+
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
+
+    private static void Refuse(params IReadOnlyCollection<string> faults)
+    {
+        if (faults.Count > 0)
+        {
+            throw new InvalidOperationException(string.Join(" ", faults));
+        }
+    }
+
+    private static string? KubeConfig(KubernetesApiOptions options) => options switch
+    {
+        { Address: not null } => null,
+        { KubeConfigPath: { Length: > 0 } path } => path,
+        { Pod: not null } => null,
+        _ => KubernetesClientConfiguration.KubeConfigDefaultLocation,
+    };
+
+    private static byte[] Digest(string? file) => File.Exists(file) ? SHA256.HashData(File.ReadAllBytes(file)) : [];
 
     private static X509Certificate2Collection Authorities(string file)
     {
@@ -96,31 +125,23 @@ internal sealed class ApiConnection : IDisposable
 
     private static (KubernetesClientConfiguration Configuration, string? TokenFile, string? AuthorityFile) Load(KubernetesApiOptions options)
     {
+        // In a pod its own, whatever is configured: a setting that says otherwise was refused.
+        if (options.Pod is not null)
+        {
+            return (KubernetesClientConfiguration.InClusterConfig(), PodIdentity.TokenFile, PodIdentity.AuthorityFile);
+        }
+
         if (options.Address is { } address)
         {
-            var authority = options.CertificateAuthorityFile ?? Existing("ca.crt");
+            var authority = options.CertificateAuthorityFile;
             var configuration = new KubernetesClientConfiguration
             {
                 Host = address.AbsoluteUri,
                 SslCaCerts = authority is null ? null : Authorities(authority),
-                Namespace = Existing("namespace") is { } file ? File.ReadAllText(file) : null,
             };
-            return (configuration, options.TokenFile ?? Existing("token"), authority);
+            return (configuration, options.TokenFile, authority);
         }
 
-        if (options.KubeConfigPath is { } path)
-        {
-            return (KubernetesClientConfiguration.BuildConfigFromConfigFile(path), null, null);
-        }
-
-        return KubernetesClientConfiguration.IsInCluster()
-            ? (KubernetesClientConfiguration.InClusterConfig(), Existing("token"), Existing("ca.crt"))
-            : (KubernetesClientConfiguration.BuildConfigFromConfigFile(), null, null);
-
-        static string? Existing(string name)
-        {
-            var file = Path.Combine(ServiceAccountFolder, name);
-            return File.Exists(file) ? file : null;
-        }
+        return (KubernetesClientConfiguration.BuildConfigFromConfigFile(options.KubeConfigPath is { Length: > 0 } path ? path : null), null, null);
     }
 }

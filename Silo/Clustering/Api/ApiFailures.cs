@@ -36,8 +36,19 @@ internal static class ApiFailures
     }
 
     /// <summary>The exception for a request without an answer.</summary>
-    public static KubernetesApiException NoAnswer(ApiCall call, Uri server, Exception cause) =>
-        new(ApiFailure.Unavailable, 0, $"The API server {server.Authority} did not answer {call}: {cause.Message}", cause);
+    /// <param name="call">What was asked.</param>
+    /// <param name="server">Who was asked; null if nobody was.</param>
+    /// <param name="cause">What came instead.</param>
+    public static KubernetesApiException NoAnswer(ApiCall call, Uri? server, Exception cause)
+    {
+        // A connection that took too long says only that something was cancelled; why is inside.
+        var reason = cause is OperationCanceledException { InnerException: { } inner } ? inner.Message : cause.Message;
+        return new(ApiFailure.Unavailable, 0, $"The API server {server?.Authority} did not answer {call}: {reason}", cause);
+    }
+
+    /// <summary>The exception for an answer that makes no sense.</summary>
+    public static KubernetesApiException NotUnderstood(ApiCall call, Exception cause) =>
+        new(ApiFailure.Invalid, 200, $"The API server's answer to {call} is not understood: {cause.Message}", cause);
 
     /// <summary>The exception for a stream's ERROR event, which carries a Status like an error response.</summary>
     public static KubernetesApiException FromEvent(ApiCall call, string statusJson)
@@ -85,19 +96,14 @@ internal static class ApiFailures
         {
             using var document = JsonDocument.Parse(body);
             var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("kind", out var kind) || kind.GetString() != "Status")
+            if (root.ValueKind != JsonValueKind.Object || Text(root, "kind") != "Status")
             {
                 return null;
             }
 
-            var hasDetails = root.TryGetProperty("details", out var details);
-            int? after = hasDetails && details.TryGetProperty("retryAfterSeconds", out var seconds) ? seconds.GetInt32() : null;
-            return new(
-                Text(root, "reason"),
-                Text(root, "message"),
-                hasDetails ? Text(details, "name") : null,
-                after,
-                root.TryGetProperty("code", out var code) ? code.GetInt32() : null);
+            // A field of another type than it should have is one that is missing: what is explained here is a failure already.
+            var details = root.TryGetProperty("details", out var found) && found.ValueKind == JsonValueKind.Object ? found : default;
+            return new(Text(root, "reason"), Text(root, "message"), Text(details, "name"), Number(details, "retryAfterSeconds"), Number(root, "code"));
         }
         catch (JsonException)
         {
@@ -105,7 +111,14 @@ internal static class ApiFailures
             return null;
         }
 
-        static string? Text(JsonElement root, string name) => root.TryGetProperty(name, out var value) ? value.GetString() : null;
+        static JsonElement? Field(JsonElement parent, string name) =>
+            parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) ? value : null;
+
+        static string? Text(JsonElement parent, string name) =>
+            Field(parent, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+
+        static int? Number(JsonElement parent, string name) =>
+            Field(parent, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) ? number : null;
     }
 
     private static string Quote(string text)

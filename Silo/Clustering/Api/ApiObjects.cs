@@ -3,6 +3,13 @@ using System.Text.Json.Serialization;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
+/// <summary>What lists and watches carry: an object with metadata.</summary>
+internal interface IApiObject
+{
+    /// <summary>The metadata.</summary>
+    ObjectMetadata Metadata { get; }
+}
+
 /// <summary>Metadata of an object, with the fields we do not know carried along, so that an update keeps them.</summary>
 internal sealed class ObjectMetadata
 {
@@ -41,8 +48,8 @@ internal sealed class ResourceList<T>
     /// <summary>Where to go on.</summary>
     public ListMetadata Metadata { get; set; } = new();
 
-    /// <summary>The objects.</summary>
-    public List<T> Items { get; set; } = [];
+    /// <summary>The objects; null where a server writes an empty list so.</summary>
+    public List<T>? Items { get; set; }
 }
 
 /// <summary>Metadata of a list.</summary>
@@ -55,10 +62,27 @@ internal sealed class ListMetadata
     public string? Continue { get; set; }
 }
 
-/// <summary>One event of a watch: ADDED, MODIFIED, DELETED or BOOKMARK.</summary>
-internal sealed class WatchEvent<T>
+/// <summary>What an event of a watch says; ERROR is an exception here.</summary>
+internal static class WatchEventType
 {
-    /// <summary>What happened.</summary>
+    /// <summary>An object came to be, or was there when the watch began.</summary>
+    public const string Added = "ADDED";
+
+    /// <summary>An object changed.</summary>
+    public const string Modified = "MODIFIED";
+
+    /// <summary>An object is gone.</summary>
+    public const string Deleted = "DELETED";
+
+    /// <summary>Nothing happened until the resource version that it carries.</summary>
+    public const string Bookmark = "BOOKMARK";
+}
+
+/// <summary>One event of a watch.</summary>
+internal sealed class WatchEvent<T>
+    where T : class, IApiObject
+{
+    /// <summary>One of <see cref="WatchEventType"/>.</summary>
     public string Type { get; set; } = string.Empty;
 
     /// <summary>The object after it happened; a bookmark carries only the resource version.</summary>
@@ -66,7 +90,7 @@ internal sealed class WatchEvent<T>
 }
 
 /// <summary>An object reduced to its metadata.</summary>
-internal sealed class PartialObject
+internal sealed class PartialObject : IApiObject
 {
     /// <summary>The metadata.</summary>
     public ObjectMetadata Metadata { get; set; } = new();

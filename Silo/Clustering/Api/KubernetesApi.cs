@@ -9,7 +9,7 @@ using Polly.CircuitBreaker;
 namespace Orleans.WireGuard.Silo.Clustering;
 
 /// <summary>Sends requests to the Kubernetes API, again if that may help, and explains why one failed.</summary>
-/// <remarks>Thread-safe. Only <see cref="KubernetesApiException"/> and cancellation leave its methods.</remarks>
+/// <remarks>Thread-safe. Only <see cref="KubernetesApiException"/> and cancellation leave its methods, until it is disposed of.</remarks>
 internal sealed partial class KubernetesApi : IDisposable
 {
     /// <summary>Key of the <see cref="Random"/> that jitters our pauses.</summary>
@@ -21,6 +21,9 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <summary>Objects per page of a list: some hundred KB each.</summary>
     private const int PageSize = 500;
 
+    /// <summary>Pages of one list, those of lists that had to begin anew included: a server that always says there is more gets no further answer.</summary>
+    private const int MaxPages = 200;
+
     /// <summary>How far our clock may be from the server's: more than NTP and a slow answer explain, less than what spoils an epoch.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
@@ -29,7 +32,9 @@ internal sealed partial class KubernetesApi : IDisposable
     private readonly Random _random;
     private readonly ILogger<KubernetesApi> _logger;
     private readonly ResiliencePipeline _pipeline;
-    private readonly Lazy<ApiConnection> _connection;
+    private readonly Lock _connecting = new();
+    private volatile ApiConnection? _connection;
+    private volatile bool _isDisposed;
 
     /// <summary>Makes a client; its configuration is read at the first request.</summary>
     public KubernetesApi(IOptions<KubernetesApiOptions> options, TimeProvider time, Random random, ILogger<KubernetesApi> logger)
@@ -39,11 +44,11 @@ internal sealed partial class KubernetesApi : IDisposable
         _random = random;
         _logger = logger;
         _pipeline = ApiResilience.Create(_options, time, NextDouble, (failure, retry, pause) => LogRetry(_logger, retry, _options.MaxRetries, pause, failure.Message));
-        _connection = new(() => new ApiConnection(_options));
     }
 
     /// <summary>Namespace of our objects.</summary>
-    public string Namespace => _connection.Value.Namespace;
+    /// <exception cref="KubernetesApiException">The configuration cannot be read.</exception>
+    public string Namespace => Connect().Namespace;
 
     /// <summary>That our clock is far from the API server's, in a sentence; null if it is not, or no answer told the time.</summary>
     public string? ClockProblem { get; private set; }
@@ -82,8 +87,12 @@ internal sealed partial class KubernetesApi : IDisposable
         }
         catch (BrokenCircuitException open)
         {
+            var last = open.InnerException is { } cause ? $" Last: {cause.Message}" : string.Empty;
             throw new KubernetesApiException(
-                ApiFailure.Unavailable, 0, $"The API server failed repeatedly and is not asked for now ({call}); next try in {open.RetryAfter ?? _options.BreakDuration}.", open)
+                ApiFailure.Unavailable,
+                0,
+                $"The API server failed repeatedly and is not asked for now ({call}); next try in {open.RetryAfter ?? _options.BreakDuration}.{last}",
+                open)
             {
                 Attempts = attempts,
             };
@@ -98,21 +107,27 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <returns>The items, and the resource version from which a watch goes on.</returns>
     public async Task<(List<T> Items, string ResourceVersion)> ListAsync<T>(
         ApiResource resource, string query, JsonTypeInfo<ResourceList<T>> type, CancellationToken cancellationToken)
+        where T : class, IApiObject
     {
         List<T> items = [];
         var next = string.Empty;
-        while (true)
+        for (var pages = 0; pages < MaxPages; pages++)
         {
             var page = $"limit={PageSize}{(query.Length == 0 ? string.Empty : "&" + query)}{(next.Length == 0 ? string.Empty : "&continue=" + Uri.EscapeDataString(next))}";
             var call = new ApiCall("list", resource, resource.IsNamespaced ? Namespace : null, null) { Query = page };
             try
             {
                 var list = await SendAsync(call, type, cancellationToken);
-                items.AddRange(list.Items);
+                if (list is not { Metadata.ResourceVersion: { Length: > 0 } version } || list.Items?.All(item => item is { Metadata: not null }) == false)
+                {
+                    throw ApiFailures.NotUnderstood(call, new JsonException("it is no list of objects"));
+                }
+
+                items.AddRange(list.Items ?? []);
                 next = list.Metadata.Continue ?? string.Empty;
                 if (next.Length == 0)
                 {
-                    return (items, list.Metadata.ResourceVersion ?? string.Empty);
+                    return (items, version);
                 }
             }
             catch (KubernetesApiException gone) when (gone.Failure == ApiFailure.Gone && next.Length > 0)
@@ -121,37 +136,28 @@ internal sealed partial class KubernetesApi : IDisposable
                 next = string.Empty;
             }
         }
+
+        throw ApiFailures.NotUnderstood(
+            new ApiCall("list", resource, null, null), new JsonException($"the list did not end after {MaxPages} pages"));
     }
 
     /// <summary>Events of a watch until the server ends it, without any retry: the caller knows where to go on.</summary>
-    /// <exception cref="KubernetesApiException">The watch was refused, broke, or is <see cref="ApiFailure.Gone"/>.</exception>
+    /// <param name="call">The watch.</param>
+    /// <param name="type">How an event is read.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="onOpen">Told when the server has accepted it, which on a quiet cluster may be long before the first event.</param>
+    /// <exception cref="KubernetesApiException">The watch was refused, broke, fell silent, made no sense, or is <see cref="ApiFailure.Gone"/>.</exception>
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
         ApiCall call, JsonTypeInfo<WatchEvent<T>> type, [EnumeratorCancellation] CancellationToken cancellationToken, Action? onOpen = null)
+        where T : class, IApiObject
     {
-        using var response = await OpenAsync(call, cancellationToken);
-
-        // A quiet cluster may send nothing for a minute, yet the server answers.
+        using var response = await LimitAsync(call, _options.RequestTimeout, token => OpenAsync(call, token), cancellationToken);
         onOpen?.Invoke();
-        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await using var stream = await LimitAsync(call, _options.RequestTimeout, response.Content.ReadAsStreamAsync, cancellationToken);
         var lines = new LineReader(stream, MaxEventBytes);
-        while (true)
+        while (await LimitAsync(call, _options.WatchIdleTimeout, token => lines.ReadAsync(token).AsTask(), cancellationToken) is { } line)
         {
-            ReadOnlyMemory<byte>? line;
-            try
-            {
-                line = await lines.ReadAsync(cancellationToken);
-            }
-            catch (Exception error) when (IsTransport(error, cancellationToken))
-            {
-                throw ApiFailures.NoAnswer(call, _connection.Value.Server, error);
-            }
-
-            if (line is null)
-            {
-                yield break;
-            }
-
-            yield return Decode(call, line.Value, type);
+            yield return WatchEventReader.Read(call, line, type);
         }
     }
 
@@ -168,88 +174,131 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_connection.IsValueCreated)
+        lock (_connecting)
         {
-            _connection.Value.Dispose();
+            _isDisposed = true;
+            _connection?.Dispose();
+            _connection = null;
         }
     }
 
-    private static WatchEvent<T> Decode<T>(ApiCall call, ReadOnlyMemory<byte> line, JsonTypeInfo<WatchEvent<T>> type)
-    {
-        try
+    private Task<T> SendOnceAsync<T>(ApiCall call, JsonTypeInfo<T> type, CancellationToken cancellationToken) => LimitAsync(
+        call,
+        _options.RequestTimeout,
+        async token =>
         {
-            using var document = JsonDocument.Parse(line);
-            if (document.RootElement.GetProperty("type").GetString() == "ERROR")
+            using var response = await OpenAsync(call, token);
+            await using var stream = await response.Content.ReadAsStreamAsync(token);
+            try
             {
-                throw ApiFailures.FromEvent(call, document.RootElement.GetProperty("object").GetRawText());
+                return await JsonSerializer.DeserializeAsync(stream, type, token) ?? throw new JsonException("The answer is null.");
             }
+            catch (Exception error) when (error is JsonException or NotSupportedException)
+            {
+                throw ApiFailures.NotUnderstood(call, error);
+            }
+        },
+        cancellationToken);
 
-            return document.RootElement.Deserialize(type)!;
-        }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException)
-        {
-            throw new KubernetesApiException(
-                ApiFailure.Unavailable, 200, $"The API server sent an event that is not understood ({call}): {error.Message}", error);
-        }
-    }
-
-    private async Task<T> SendOnceAsync<T>(ApiCall call, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    /// <summary>Does one step with a limit. Whatever goes wrong leaves as the one kind of exception, unless the caller cancelled.</summary>
+    /// <remarks>
+    /// Not a list of exceptions: a connection that takes too long is a TaskCanceledException, a token with a line break in it a FormatException, and the next
+    /// version of a library throws something else. Who calls in a loop that must never end would have to know them all.
+    /// </remarks>
+    private async Task<T> LimitAsync<T>(ApiCall call, TimeSpan limit, Func<CancellationToken, Task<T>> step, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(_options.RequestTimeout, _time);
+        using var timeout = new CancellationTokenSource(limit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            using var response = await OpenAsync(call, either.Token);
-            await using var stream = await response.Content.ReadAsStreamAsync(either.Token);
-            return await JsonSerializer.DeserializeAsync(stream, type, either.Token)
-                ?? throw new JsonException("The answer is null.");
+            return await step(either.Token);
         }
-        catch (OperationCanceledException late) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception error) when (error is not KubernetesApiException && !_isDisposed)
         {
-            throw ApiFailures.NoAnswer(call, _connection.Value.Server, new TimeoutException($"no answer within {_options.RequestTimeout}", late));
-        }
-        catch (JsonException error)
-        {
-            throw new KubernetesApiException(ApiFailure.Invalid, 200, $"The API server's answer to {call} is not understood: {error.Message}", error);
-        }
-        catch (Exception error) when (error is not KubernetesApiException && IsTransport(error, cancellationToken))
-        {
-            throw ApiFailures.NoAnswer(call, _connection.Value.Server, error);
+            cancellationToken.ThrowIfCancellationRequested();
+            throw ApiFailures.NoAnswer(
+                call, _connection?.Server, timeout.IsCancellationRequested ? new TimeoutException($"no answer within {limit}", error) : error);
         }
     }
 
     private async Task<HttpResponseMessage> OpenAsync(ApiCall call, CancellationToken cancellationToken)
     {
-        try
+        for (var mayReload = true; ; mayReload = false)
         {
-            var connection = _connection.Value;
-            for (var mayReload = true; ; mayReload = false)
+            var connection = Connect();
+            HttpResponseMessage response;
+            try
             {
                 using var message = call.ToMessage(connection.Server);
-                var response = await connection.SendAsync(message, cancellationToken);
-                CompareClocks(response);
-                if (response.IsSuccessStatusCode)
+                response = await connection.SendAsync(message, cancellationToken);
+            }
+            catch (Exception)
+            {
+                // What was read may have been half-written: the next attempt reads it again.
+                TryReload(connection);
+                throw;
+            }
+
+            CompareClocks(response);
+            if (response.IsSuccessStatusCode)
+            {
+                return response;
+            }
+
+            using (response)
+            {
+                if (response.StatusCode == HttpStatusCode.Unauthorized && mayReload && TryReload(connection))
                 {
-                    return response;
+                    LogTokenReloaded(_logger, call);
+                    continue;
                 }
 
-                using (response)
-                {
-                    if (response.StatusCode == HttpStatusCode.Unauthorized && mayReload && connection.TryReloadToken())
-                    {
-                        LogTokenReloaded(_logger, call);
-                        continue;
-                    }
-
-                    var body = await response.Content.ReadAsStringAsync(cancellationToken);
-                    throw ApiFailures.Explain(call, response.StatusCode, body, RetryAfter(response));
-                }
+                var body = await response.Content.ReadAsStringAsync(cancellationToken);
+                throw ApiFailures.Explain(call, response.StatusCode, body, RetryAfter(response));
             }
         }
-        catch (Exception error) when (error is not KubernetesApiException && IsTransport(error, cancellationToken))
+    }
+
+    // A configuration that could not be read is read again at the next attempt: it may have been half-written, or not been mounted yet.
+    private ApiConnection Connect()
+    {
+        lock (_connecting)
         {
-            throw ApiFailures.NoAnswer(call, _connection.Value.Server, error);
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            try
+            {
+                return _connection ??= new ApiConnection(_options);
+            }
+            catch (Exception error)
+            {
+                // KubernetesClient throws a dozen kinds here: its own, YAML's, those of Base64, certificates, files and addresses.
+                throw new KubernetesApiException(
+                    ApiFailure.Misconfigured, 0, $"How the API server is reached cannot be read; it is read again: {error.Message}", error);
+            }
         }
+    }
+
+    // A token file is read again by itself; after a change of the kubeconfig all of it is.
+    private bool TryReload(ApiConnection connection)
+    {
+        lock (_connecting)
+        {
+            if (connection.TryReloadToken())
+            {
+                return true;
+            }
+
+            if (_connection != connection || !connection.IsOutdated())
+            {
+                return false;
+            }
+
+            _connection = null;
+        }
+
+        // Watches that are still open on it break, and begin anew.
+        connection.Dispose();
+        return true;
     }
 
     private void CompareClocks(HttpResponseMessage response)
@@ -274,11 +323,6 @@ internal sealed partial class KubernetesApi : IDisposable
         { Date: { } date } => TimeSpan.FromTicks(Math.Max(0, (date - _time.GetUtcNow()).Ticks)),
         _ => null,
     };
-
-    // Cancellation by our caller is not a failure of the server; a token file that vanished for a moment is one of transport.
-    private static bool IsTransport(Exception error, CancellationToken cancellationToken) =>
-        !cancellationToken.IsCancellationRequested
-        && error is HttpRequestException or IOException or UnauthorizedAccessException or AggregateException or System.Security.Authentication.AuthenticationException;
 
     [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "Retry {Retry} of {MaxRetries} in {Pause}: {Reason}")]
     private static partial void LogRetry(ILogger logger, int retry, int maxRetries, TimeSpan pause, string reason);

@@ -6,6 +6,9 @@ internal enum ApiFailure
     /// <summary>No answer, or an answer that says to come back: network, timeout, 5xx, an open circuit.</summary>
     Unavailable,
 
+    /// <summary>How the server is reached could not be read, or must not be used: nothing was sent. It is read again each time.</summary>
+    Misconfigured,
+
     /// <summary>429: the server sheds load.</summary>
     Throttled,
 
@@ -58,5 +61,5 @@ internal sealed class KubernetesApiException(ApiFailure failure, int statusCode,
     public int Attempts { get; set; } = 1;
 
     /// <summary>Whether the same request may succeed a little later.</summary>
-    public bool IsTransient => Failure is ApiFailure.Unavailable or ApiFailure.Throttled;
+    public bool IsTransient => Failure is ApiFailure.Unavailable or ApiFailure.Throttled or ApiFailure.Misconfigured;
 }

@@ -8,12 +8,7 @@ internal sealed class KubernetesApiOptionsValidator : IValidateOptions<Kubernete
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, KubernetesApiOptions options)
     {
-        List<string> failures = [];
-        if (options.Address is { } address && address.Scheme is not ("https" or "http"))
-        {
-            failures.Add($"KubernetesApiOptions.Address must be an http or https address, not \"{address}\".");
-        }
-
+        List<string> failures = [.. ApiTargetRules.FindFaults(options, options.Pod)];
         if (options.Address is not null && options.KubeConfigPath is not null)
         {
             failures.Add("KubernetesApiOptions.Address and KubeConfigPath exclude each other: set one of them.");
@@ -25,6 +20,7 @@ internal sealed class KubernetesApiOptionsValidator : IValidateOptions<Kubernete
         }
 
         Check(options.RequestTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.RequestTimeout));
+        Check(options.WatchIdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(options.WatchIdleTimeout));
         Check(options.RetryDelay, TimeSpan.FromMilliseconds(10), options.MaxRetryDelay, nameof(options.RetryDelay));
         Check(options.MaxRetryDelay, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), nameof(options.MaxRetryDelay));
         Check(options.BreakDuration, TimeSpan.FromMilliseconds(500), TimeSpan.FromMinutes(5), nameof(options.BreakDuration));

@@ -129,8 +129,8 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         var node = Options.Create(new NodeOptions { Name = "node-1" });
         var watcher = new NodeWatcher(cluster.CreateApi(), options, node, TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
         var publisher = new AnnotationPublisher(cluster.CreateApi(), watcher, options, TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
-        using var source = new KubernetesRosterSource(watcher, node, differences);
-        using var follower = new AnnotationFollower(publisher, differences, watcher, ledger, store, new FakeMembership(1));
+        using var source = new KubernetesRosterSource(watcher, node, differences, ApiCluster.Loops(out _));
+        using var follower = new AnnotationFollower(publisher, differences, watcher, ledger, store, new FakeMembership(1), ApiCluster.Loops(out _));
         await follower.StartAsync(Token);
         await source.StartAsync(Token);
         await foreach (var known in watcher.ChangesAsync(Token))

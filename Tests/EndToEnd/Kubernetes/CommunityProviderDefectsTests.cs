@@ -248,6 +248,7 @@ public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFi
     {
         var api = new KubernetesApiOptionsValidator().Validate(null, new KubernetesApiOptions
         {
+            Pod = null,
             Address = new Uri("ftp://x"),
             KubeConfigPath = "x",
             Namespace = "Not_A_Namespace",

@@ -57,6 +57,29 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
         Assert.Equal(2, await run.NextAsync());
     }
 
+    /// <summary>A server that was restarted remembers nothing from before, and the table may not have changed since.</summary>
+    [Fact]
+    public async Task Watch_ServerRestartedWhileTheTableIsQuiet_IsWatchedAgainByAHandfulOfRequests()
+    {
+        Assert.SkipWhen(cluster.IsReal, "a real server cannot be restarted from here");
+        await using var run = await StartAsync();
+        await InsertAsync();
+        Assert.Equal(1, await run.NextAsync());
+
+        // Others go on: the table is older than what the server remembers.
+        await cluster.PostAsync(cluster.LeasePath(), new() { ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["name"] = "other" } });
+        await cluster.Server.StopListeningAsync();
+        cluster.Server.Requests.Clear();
+        await cluster.Server.ListenAsync(Token);
+        await Task.Delay(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+
+        var requests = cluster.Server.Requests.Snapshot().Select(item => item.Request).Where(request => request.Path.Contains("orleansclusters", StringComparison.Ordinal)).ToList();
+        TestContext.Current.TestOutputHelper!.WriteLine($"requests in 10 s: {string.Join(", ", requests.Select(request => request.IsWatch ? "watch" : "get"))}");
+        Assert.InRange(requests.Count, 1, 2);
+        await InsertAsync();
+        Assert.Equal(2, await run.NextAsync());
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -138,6 +161,8 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
             membership,
             Options.Create(new ClusterOptions { ClusterId = _clusterId }),
             Options.Create(new KubernetesClusteringOptions()),
+            new ClusteringHealth(TimeProvider.System),
+            ApiCluster.Loops(out _),
             TimeProvider.System,
             ApiCluster.Logger<MembershipWatch>());
         var lifecycle = new SiloLifecycleSubject(ApiCluster.Logger<SiloLifecycleSubject>());

@@ -55,6 +55,39 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
         });
     }
 
+    // Whatever is wrong with one piece of news, the next one is heard, and what came in between is looked for.
+    [Fact]
+    public async Task Monitor_NewsCannotBeJudged_ListensAnew()
+    {
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.Create("anew", Token);
+        await space.Run(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            var watch = new KernelWatch(SlotDevices.Names);
+            var (heard, judged) = (new ConcurrentQueue<KernelNews>(), 0);
+            using var monitor = new NetlinkLinkMonitor(
+                () => Interlocked.Increment(ref judged) == 1 ? throw new InvalidOperationException("fault") : watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
+            monitor.Start();
+            await links.CreateLink("cilium_wg0", "veth", Token);
+            await UntilAsync(() => heard.Contains(KernelNews.Lost));
+            heard.Clear();
+            await links.DeleteLink("cilium_wg0", "veth", Token);
+            await UntilAsync(() => heard.Contains(KernelNews.Devices));
+            await monitor.Stop(Token);
+        });
+
+        static async Task UntilAsync(Func<bool> condition)
+        {
+            var began = Stopwatch.GetTimestamp();
+            while (!condition())
+            {
+                Assert.True(Stopwatch.GetElapsedTime(began) < 2 * Patience, "it listens no more");
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
+            }
+        }
+    }
+
     // The kernel says neither that routes went with a link that is down, nor that a link has another name than before.
     [Fact]
     public async Task Monitor_WhatConcernsUs_IsHeard()

@@ -104,6 +104,15 @@ internal sealed class ApiFault
     /// <summary>Seconds in the Retry-After header.</summary>
     public int? RetryAfter { get; init; }
 
+    /// <summary>Answers 200 with this instead of handling the request.</summary>
+    public byte[]? Answer { get; init; }
+
+    /// <summary>Says nothing for ever: before <see cref="Answer"/> if there is none, else after it.</summary>
+    public bool Hangs { get; init; }
+
+    /// <summary>Resets the stream after <see cref="Answer"/>, in the middle of what was to come.</summary>
+    public bool Resets { get; init; }
+
     /// <summary>Handles the request, then cuts the connection instead of answering: the write happened, its author cannot know.</summary>
     public bool LosesAnswer { get; init; }
 }

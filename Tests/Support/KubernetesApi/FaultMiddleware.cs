@@ -40,6 +40,12 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
             return;
         }
 
+        if (fault.Answer is not null || fault.Hangs || fault.Resets)
+        {
+            await MisbehaveAsync(context, fault);
+            return;
+        }
+
         if (!fault.LosesAnswer)
         {
             await next(context);
@@ -49,6 +55,26 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
         context.Response.Body = Stream.Null;
         await next(context);
         context.Abort();
+    }
+
+    private async Task MisbehaveAsync(HttpContext context, ApiFault fault)
+    {
+        if (fault.Answer is { } answer)
+        {
+            context.Response.ContentType = "application/json";
+            await context.Response.Body.WriteAsync(answer, context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+        }
+
+        if (fault.Hangs)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, context.RequestAborted);
+        }
+
+        if (fault.Resets)
+        {
+            context.Abort();
+        }
     }
 }
 

@@ -24,6 +24,9 @@ internal sealed class ObjectStore
     /// <summary>Events up to and including this revision are gone.</summary>
     public long Compacted { get; private set; } = 1000;
 
+    /// <summary>Watches from before this revision are refused: the server that remembered what came before is gone.</summary>
+    public long WatchableFrom { get; private set; } = 1000;
+
     /// <summary>Completes at the next write.</summary>
     public Task Changed
     {
@@ -93,7 +96,7 @@ internal sealed class ObjectStore
     {
         lock (_gate)
         {
-            return revision < Compacted
+            return revision < WatchableFrom
                 ? (null, Revision, _changed.Task)
                 : ([.. _history.Where(item => item.Revision > revision && item.Type == (type.Group, type.Plural))], Revision, _changed.Task);
         }
@@ -105,7 +108,17 @@ internal sealed class ObjectStore
         lock (_gate)
         {
             _history.Clear();
-            Compacted = Revision;
+            Compacted = WatchableFrom = Revision;
+        }
+    }
+
+    /// <summary>What a restart of kube-apiserver does: objects stay as they are in etcd, with their versions, and its cache of events begins at the current one.</summary>
+    public void Restart()
+    {
+        lock (_gate)
+        {
+            _history.Clear();
+            WatchableFrom = Revision;
         }
     }
 

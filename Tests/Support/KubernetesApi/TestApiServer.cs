@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
@@ -112,7 +113,21 @@ internal sealed class TestApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts to listen, on the same port as before an outage.</summary>
+    /// <summary>
+    /// The server hangs until the result is disposed of, and then is another one: the system takes connections for it, and nobody answers them. A process
+    /// that hangs (SIGSTOP) goes on with the connections it had.
+    /// </summary>
+    public async Task<IAsyncDisposable> HangAsync()
+    {
+        await StopListeningAsync();
+        var deaf = new Socket(_listenAddress.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        deaf.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        deaf.Bind(new IPEndPoint(_listenAddress, _port));
+        deaf.Listen();
+        return new Hang(this, deaf);
+    }
+
+    /// <summary>Starts to listen, on the same port as before an outage, after which watches from before it are refused.</summary>
     public async Task ListenAsync(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
@@ -127,6 +142,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         host.Use(LogAccessAsync);
         host.Use((context, next) => _middleware.InvokeAsync(context, next));
         host.Run(_forwarder is null ? _handler.HandleAsync : _forwarder.ForwardAsync);
+        Registry.Store.Restart();
         await host.StartAsync(cancellationToken);
         var addresses = host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         _port = new Uri(addresses.Addresses.First()).Port;
@@ -146,6 +162,15 @@ internal sealed class TestApiServer : IAsyncDisposable
         {
             AccessLog?.Invoke(string.Create(
                 CultureInfo.InvariantCulture, $"{request} answered {context.Response.StatusCode} after {_time.GetElapsedTime(started).TotalMilliseconds:0} ms"));
+        }
+    }
+
+    private sealed class Hang(TestApiServer server, Socket deaf) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            deaf.Dispose();
+            await server.ListenAsync(CancellationToken.None);
         }
     }
 

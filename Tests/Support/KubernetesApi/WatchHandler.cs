@@ -32,9 +32,9 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
             throw ApiException.BadRequest($"resourceVersion: Invalid value: \"{from}\"");
         }
 
-        if (revision > 0 && revision < registry.Store.Compacted && GoneAsStatus)
+        if (revision > 0 && revision < registry.Store.WatchableFrom && GoneAsStatus)
         {
-            throw ApiException.TooOld(revision, registry.Store.Compacted);
+            throw ApiException.TooOld(revision, registry.Store.WatchableFrom);
         }
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, FaultMiddleware.WatchToken(context));
@@ -81,7 +81,7 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
             var (events, newest, changed) = registry.Store.After(type, revision);
             if (events is null)
             {
-                var gone = ApiException.TooOld(revision, registry.Store.Compacted).ToStatus();
+                var gone = ApiException.TooOld(revision, registry.Store.WatchableFrom).ToStatus();
                 await SendLineAsync(context, new JsonObject { ["type"] = "ERROR", ["object"] = gone }.ToJsonString(), cancellationToken);
                 return;
             }

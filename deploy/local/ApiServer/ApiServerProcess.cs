@@ -1,3 +1,4 @@
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
@@ -31,7 +32,7 @@ internal static class ApiServerProcess
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="MeshFailedException">It did not start; the message has the end of its log.</exception>
-    public static async Task StartAsync(MeshHarness mesh, string? forwardTo, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<OwnedProcess> StartAsync(MeshHarness mesh, string? forwardTo, TimeProvider time, CancellationToken cancellationToken)
     {
         var state = mesh.State;
         string[] forward = forwardTo is null ? [] : ["--forward-to", Path.GetFullPath(forwardTo)];
@@ -49,5 +50,7 @@ internal static class ApiServerProcess
 
             await Task.Delay(Poll, time, cancellationToken);
         }
+
+        return process;
     }
 }

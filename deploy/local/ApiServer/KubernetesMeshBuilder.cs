@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using k8s;
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
@@ -14,14 +15,17 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
     private readonly Kubernetes _client;
     private readonly ClusterSetup _setup;
 
-    private KubernetesMeshBuilder(MeshHarness mesh, TimeSpan period)
+    private KubernetesMeshBuilder(MeshHarness mesh, OwnedProcess server, TimeSpan period)
     {
-        (_mesh, _period) = (mesh, period);
+        (_mesh, Server, _period) = (mesh, server, period);
         _client = Connect(mesh.State);
         Objects = new NodeObjects(_client);
         _setup = new ClusterSetup(
             _client, mesh.Plan, SiloBuild.FindSourceDirectory() ?? throw new PrerequisiteException("deploy/base is not there: expected to run from a clone of the project."));
     }
+
+    /// <summary>The API server.</summary>
+    public OwnedProcess Server { get; }
 
     /// <summary>The node objects.</summary>
     public NodeObjects Objects { get; }
@@ -36,8 +40,8 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
     public static async Task<KubernetesMeshBuilder> CreateAsync(
         MeshHarness mesh, string? kubeConfig, TimeSpan period, TimeProvider time, CancellationToken cancellationToken)
     {
-        await ApiServerProcess.StartAsync(mesh, kubeConfig, time, cancellationToken);
-        var builder = new KubernetesMeshBuilder(mesh, period);
+        var server = await ApiServerProcess.StartAsync(mesh, kubeConfig, time, cancellationToken);
+        var builder = new KubernetesMeshBuilder(mesh, server, period);
         try
         {
             await builder._setup.InstallAsync(cancellationToken);
