@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Orleans.Configuration;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -87,6 +88,7 @@ internal sealed class MeshConnection : IAsyncDisposable
         builder.UseOrleansClient(client => client
             .UseStaticClustering(gateway)
             .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = ConnectTimeout)
+            .Configure<ClientMessagingOptions>(ConnectionLimits.Apply)
             .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (clusterId, WireGuardSiloExtensions.ServiceId)));
         var host = builder.Build();
         try

@@ -13,6 +13,7 @@ using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -80,7 +81,13 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
                 .AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddConsole()
                 .AddFilter<LogRecorder>("Orleans.WireGuard", LogLevel.Information).AddProvider(logs));
-            silo.AddWireGuardGrains().UseSiloDefaults();
+            silo.AddWireGuardGrains().UseSiloDefaults().UseSiloSecurity();
+
+            // The client of the test host asks each silo for its view.
+            silo.Configure<ClientAccessOptions>(access => access.SystemTargets.Add("ITestHooks"));
+
+            // The table of the test host has no watch.
+            silo.Configure<ClusterMembershipOptions>(membership => membership.TableRefreshTimeout = TimeSpan.FromMilliseconds(500));
             silo.Services.PostConfigure<SiloOptions>(silo => silo.SiloName = name);
             silo.Services.Configure<RotationOptions>(rotation => rotation.Period = length);
             silo.Services.Configure<DeviceOptions>(device => device.StartUserspace = true);
