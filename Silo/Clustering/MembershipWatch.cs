@@ -18,6 +18,9 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
     private readonly KubernetesApi _api;
     private readonly IClusterMembershipService _membership;
     private readonly TimeProvider _time;
+
+    // Not everybody who keeps membership here has the silo end when it is forgotten.
+    private readonly SharedMembershipTable? _shared;
     private readonly string _objectName;
     private readonly bool _isEnabled;
     private readonly ILogger<MembershipWatch> _logger;
@@ -34,8 +37,10 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         IOptions<ClusterOptions> cluster,
         IOptions<KubernetesClusteringOptions> options,
         TimeProvider time,
-        ILogger<MembershipWatch> logger)
+        ILogger<MembershipWatch> logger,
+        SharedMembershipTable? shared = null)
     {
+        _shared = shared;
         _api = api;
         _membership = membership;
         _time = time;
@@ -103,6 +108,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
                     else if (change.Type == "DELETED")
                     {
                         LogDeleted(_logger, _objectName, _api.Namespace);
+                        await (_shared?.LookAsync(cancellationToken) ?? Task.CompletedTask);
                     }
                 }
 
@@ -185,7 +191,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
     [LoggerMessage(EventId = 5122, Level = LogLevel.Information, Message = "The watch of OrleansCluster {Name} was away too long to go on; reading anew")]
     private static partial void LogGone(ILogger logger, string name);
 
-    [LoggerMessage(EventId = 5123, Level = LogLevel.Error, Message = "OrleansCluster {Name} in namespace {Namespace} was deleted: silos keep what they know but cannot change it; restart them to create it again")]
+    [LoggerMessage(EventId = 5123, Level = LogLevel.Error, Message = "OrleansCluster {Name} in namespace {Namespace} was deleted: silos keep what they know but cannot change it until it is made again, as a silo that starts does")]
     private static partial void LogDeleted(ILogger logger, string name, string @namespace);
 
     [LoggerMessage(EventId = 5124, Level = LogLevel.Warning, Message = "Membership version {Version} is known from the watch but could not be read yet")]

@@ -17,7 +17,7 @@ internal sealed partial class SharedMembershipTable(
     private static readonly TimeSpan RepairTimeout = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly TableMemory _memory = new();
+    private readonly TableMemory _memory = new((long)(LookAgainAfter.TotalSeconds * time.TimestampFrequency));
     private Task _lookingAgain = Task.CompletedTask;
     private volatile bool _hasForgotten;
 

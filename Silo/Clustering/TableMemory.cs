@@ -21,7 +21,8 @@ internal enum TableVerdict
 /// outdated and ignore, until the version has grown above the one they know: then whoever is not in it yet counts as dead, for ever.
 /// Meanwhile a silo that starts founds a cluster of its own, which the others never meet.
 /// </remarks>
-internal sealed class TableMemory
+/// <param name="patience">How much later than the first bad answer the second one must be asked for, in the ticks of the timestamps.</param>
+internal sealed class TableMemory(long patience)
 {
     private bool _hasRow;
     private int _highest;
@@ -64,7 +65,7 @@ internal sealed class TableMemory
     /// <param name="now">When it had answered.</param>
     public TableVerdict OnGone(long began, long now) => Judge("is gone", began, now);
 
-    // Reads and writes overlap: an answer to what was asked before the row was written, or before the first such answer, says nothing.
+    // Reads and writes overlap: what was asked before the row was written says nothing, and what is asked at once says the same again.
     private TableVerdict Judge(string? problem, long began, long now)
     {
         if (!_hasRow || problem is null)
@@ -73,7 +74,7 @@ internal sealed class TableMemory
             return TableVerdict.Fine;
         }
 
-        if (began < _writtenAt || began < _suspectAt)
+        if (began < _writtenAt || began < _suspectAt + patience)
         {
             return TableVerdict.Fine;
         }

@@ -45,7 +45,7 @@ public sealed class HostileClientTests
 
         // What clients are for goes on, also what Orleans' own client needs to find grains, and what silos ask of each other.
         Assert.Equal("node-1", (await mesh.Node("node-1").GetStatus(Token)).NodeName);
-        Assert.Equal(2, (await mesh.GetSnapshot()).Nodes.Count);
+        Assert.Contains((await mesh.GetSnapshot()).Nodes, node => node.NodeName == "node-1");
         await mesh.UntilAllAgree();
     }
 
