@@ -3,6 +3,12 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// <summary>Compares what two silos hold: the pure part of anti-entropy.</summary>
 internal static class DigestComparison
 {
+    /// <summary>
+    /// How many announcements one reply carries; a silo that lacks more asks again. The largest announcement there is has 6.7 KB, so a reply has
+    /// 1.7 MB at most, where a message may have 4 MiB; a usual one has some 210 bytes.
+    /// </summary>
+    public const int MaxNewer = 256;
+
     /// <summary>The digest of what is held.</summary>
     public static MeshDigest ToDigest(IReadOnlyDictionary<string, PeerAnnouncement> held) =>
         new(held.Values.Select(announcement => new DigestEntry(announcement.NodeName, announcement.Sequence))
@@ -16,7 +22,7 @@ internal static class DigestComparison
         var wanted = theirs.Where(entry => held.GetValueOrDefault(entry.Key) is not { } mine || mine.Sequence < entry.Value)
             .Select(entry => entry.Key);
         return new DigestReply(
-            newer.OrderBy(announcement => announcement.NodeName, StringComparer.Ordinal).ToEquatableArray(),
+            newer.OrderBy(announcement => announcement.NodeName, StringComparer.Ordinal).Take(MaxNewer).ToEquatableArray(),
             wanted.Order(StringComparer.Ordinal).ToEquatableArray());
     }
 }

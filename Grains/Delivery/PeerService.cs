@@ -103,11 +103,18 @@ internal sealed partial class PeerService : GrainService, IPeerService
         try
         {
             var timeout = _options.AttemptTimeout;
-            var reply = await _client.Exchange(silo, DigestComparison.ToDigest(_store.Announcements)).WaitAsync(timeout, _timeProvider);
-            foreach (var newer in reply.Newer)
+            DigestReply reply;
+            int taken;
+            do
             {
-                await Accept(newer);
+                reply = await _client.Exchange(silo, DigestComparison.ToDigest(_store.Announcements)).WaitAsync(timeout, _timeProvider);
+                taken = 0;
+                foreach (var newer in reply.Newer)
+                {
+                    taken += await Accept(newer) == AnnouncementOutcome.Held ? 1 : 0;
+                }
             }
+            while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);
 
             _agent.RequestReconcile();
             foreach (var wanted in reply.Wanted)

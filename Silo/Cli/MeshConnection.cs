@@ -3,6 +3,7 @@ using System.Net;
 using Orleans.Configuration;
 using Orleans.Runtime.Messaging;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -97,6 +98,7 @@ internal sealed class MeshConnection : IAsyncDisposable
             .Configure<ClientConnectionOptions>(connection => connection.ConfigureConnection(handshake.Follow))
             .Configure<ConnectionOptions>(connection => connection.OpenConnectionTimeout = ConnectTimeout)
             .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = ConnectTimeout)
+            .Configure<ClientMessagingOptions>(ConnectionLimits.Apply)
             .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (target.ClusterId, WireGuardSiloExtensions.ServiceId)));
         var host = builder.Build();
         try

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Web;
 
@@ -22,19 +24,24 @@ internal static class RunCommand
     private static async Task<int> Run(FileInfo? config, OutputFormat output, CancellationToken cancellationToken)
     {
         var isRunning = false;
+        SiloEnd? end = null;
         try
         {
             await using var app = Build(config, output);
+            end = app.Services.GetRequiredService<SiloEnd>();
 
             // Everything that is configured, before anything of the machine is looked at: all faults at once.
             app.Services.GetRequiredService<IStartupValidator>().Validate();
             await app.Services.GetRequiredService<StartupChecks>().Run(cancellationToken);
+            await ChooseGenerationAsync(app.Services, cancellationToken);
             isRunning = true;
 
             // Whoever restarts what failed, and only that, has to see that it did.
             var loops = app.Services.GetRequiredService<EndlessLoops>();
             await app.RunAsync(cancellationToken);
-            return loops.Ended is { } reason ? Fault.Tell(ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}") : ExitCode.Success;
+            return (loops.Ended ?? end.Reason) is { } reason
+                ? Fault.Tell(ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
+                : ExitCode.Success;
         }
         catch (OptionsValidationException e)
         {
@@ -53,11 +60,27 @@ internal static class RunCommand
             // What the configuration system throws for a file that is missing, no JSON, or has a key or a value that is not known.
             return Fault.Tell(ExitCode.Misconfigured, $"The configuration {config?.FullName ?? "in the environment"} cannot be used: {CommandConfiguration.Describe(e)}");
         }
+        catch (Exception) when (end?.Reason is not null)
+        {
+            // Whatever it was, it came of that.
+            return Fault.Tell(ExitCode.Failed, [end.Reason]);
+        }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // The host has logged the whole of it.
             return Fault.Tell(ExitCode.Failed, $"The silo could not start or go on: {e.Message}");
         }
+    }
+
+    // Before anything of Orleans is made, because all of it takes the address as given.
+    private static Task ChooseGenerationAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var endpoints = services.GetRequiredService<IOptions<EndpointOptions>>().Value;
+        return services.GetRequiredService<SiloGeneration>().ChooseAsync(
+            services.GetService<SharedMembershipTable>(),
+            new IPEndPoint(endpoints.AdvertisedIPAddress, endpoints.SiloPort),
+            services.GetRequiredService<TimeProvider>(),
+            cancellationToken);
     }
 
     private static WebApplication Build(FileInfo? config, OutputFormat output)

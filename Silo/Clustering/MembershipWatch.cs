@@ -19,6 +19,9 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
     private readonly IClusterMembershipService _membership;
     private readonly EndlessLoops _loops;
     private readonly ListWatch<PartialObject> _watch;
+
+    // Not everybody who keeps membership here has the silo end when it is forgotten.
+    private readonly SharedMembershipTable? _shared;
     private readonly string _objectName;
     private readonly bool _isEnabled;
     private readonly ILogger<MembershipWatch> _logger;
@@ -28,6 +31,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
 
     private (string? Uid, string? ResourceVersion) _seen;
     private long? _version;
+    private Task _looking = Task.CompletedTask;
     private Task _running = Task.CompletedTask;
 
     /// <summary>Makes the watch; it starts with the silo.</summary>
@@ -39,8 +43,10 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         ClusteringHealth health,
         EndlessLoops loops,
         TimeProvider time,
-        ILogger<MembershipWatch> logger)
+        ILogger<MembershipWatch> logger,
+        SharedMembershipTable? shared = null)
     {
+        _shared = shared;
         _api = api;
         _membership = membership;
         _loops = loops;
@@ -94,7 +100,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         }
 
         // Both end soon; who stops us may not want to wait for that.
-        await _running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await Task.WhenAll(_running, _looking).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private void Apply(WatchEvent<PartialObject> change)
@@ -102,6 +108,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         if (change.Type == WatchEventType.Deleted)
         {
             LogDeleted(_logger, _objectName, _api.Namespace);
+            _looking = _shared?.LookAsync(_stopping.Token) ?? Task.CompletedTask;
         }
         else if (change.Object!.Metadata is var metadata && (metadata.Uid, metadata.ResourceVersion) != _seen)
         {
@@ -136,6 +143,6 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
     // Full jitter, so that the silos of a cluster do not come back together after an outage.
     private TimeSpan Pause(int failures) => failures == 0 ? TimeSpan.Zero : RefreshPause * Math.Min(failures, 20) * _api.NextDouble();
 
-    [LoggerMessage(EventId = 5123, Level = LogLevel.Error, Message = "OrleansCluster {Name} in namespace {Namespace} was deleted: silos keep what they know but cannot change it; restart them to create it again")]
+    [LoggerMessage(EventId = 5123, Level = LogLevel.Error, Message = "OrleansCluster {Name} in namespace {Namespace} was deleted: silos keep what they know but cannot change it until it is made again, as a silo that starts does")]
     private static partial void LogDeleted(ILogger logger, string name, string @namespace);
 }

@@ -44,13 +44,17 @@ internal static class SiloDefaults
         // One silo alone must not be able to vote another out because its own network card is broken.
         membership.NumVotesForDeathDeclaration = 2;
         membership.NumProbedSilos = 10;
-        membership.EnableIndirectProbes = true;
+
+        // Who probes for another one writes the vote of both, and what gossip says is believed, a view in which the receiver is dead included.
+        // Whoever reaches a port could say it. The watch of the table tells as fast.
+        membership.EnableIndirectProbes = false;
+        membership.UseLivenessGossip = false;
         membership.DeathVoteExpirationTimeout = TimeSpan.FromMinutes(2);
 
         // Written by every silo, so N writes in this time; it only matters when nobody is left to probe.
         membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(30);
 
-        // The safety net below gossip: how old a silo's view of the table may become.
+        // The safety net below the watch: how old a silo's view of the table may become.
         membership.TableRefreshTimeout = TimeSpan.FromSeconds(30);
 
         // Whoever sees a silo join for longer than five minutes, by its own clock, would declare it dead: with a clock that is ten minutes ahead,

@@ -11,7 +11,7 @@ using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Firewall;
-using StackExchange.Redis;
+using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
@@ -33,6 +33,7 @@ public static class WireGuardSiloExtensions
         AddOptions(services);
         services.AddSingleton<StartupChecks>();
         services.AddSingleton<NodeNameCheck>();
+        services.TryAddSingleton<SiloEnd>();
         AddRoster(services, builder.Configuration);
         services.AddSingleton<WireGuardClientFactory>();
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
@@ -114,7 +115,8 @@ public static class WireGuardSiloExtensions
 
     private static void ConfigureSilo(ISiloBuilder silo, IConfiguration configuration)
     {
-        silo.AddWireGuardGrains().UseSiloDefaults().UseGatewayFarewell();
+        silo.AddWireGuardGrains().UseSiloDefaults().UseGatewayFarewell().UseSiloSecurity();
+        silo.UseSettledGeneration().Services.UseBoundedTransport();
 
         // A page shows the silos that count, so it may be asked for on one and the counters on all. Traces may show arguments of calls.
         if (configuration.GetSection(DashboardPageOptions.SectionName).Get<DashboardPageOptions>() is { } page && (page.Enabled || page.Counters))
@@ -132,11 +134,11 @@ public static class WireGuardSiloExtensions
         var clustering = configuration.GetSection(ClusteringOptions.SectionName).Get<ClusteringOptions>() ?? new ClusteringOptions();
         if (clustering.Provider == ClusteringProvider.Redis)
         {
-            silo.UseRedisClustering(redis => redis.ConfigurationOptions = ConfigurationOptions.Parse(clustering.Redis));
+            silo.UseRedisMembership(clustering.Redis);
         }
         else if (clustering.Provider == ClusteringProvider.Kubernetes)
         {
-            silo.UseKubernetesClustering();
+            silo.UseKubernetesClustering().UseSharedTable();
             silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => services.GetRequiredService<NodeNameCheck>());
         }
         else

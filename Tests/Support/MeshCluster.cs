@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -13,6 +14,7 @@ using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -54,6 +56,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     {
         var length = period ?? TimeSpan.FromDays(1);
         var logs = new LogRecorder();
+        var running = new ConcurrentDictionary<SiloAddress, IClusterMembershipService>();
         var links = Enumerable.Range(0, MaxNodes).ToDictionary(Name, _ => new FakeLinkClient());
         var devices = links.ToDictionary(link => link.Key, link => new FakeWireGuardClient(link.Value));
         var builder = new InProcessTestClusterBuilder((short)nodes);
@@ -80,7 +83,15 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
                 .AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddConsole()
                 .AddFilter<LogRecorder>("Orleans.WireGuard", LogLevel.Information).AddProvider(logs));
-            silo.AddWireGuardGrains().UseSiloDefaults();
+            silo.AddWireGuardGrains().UseSiloDefaults().UseSiloSecurity();
+
+            // The client of the test host asks each silo for its view.
+            silo.Configure<ClientAccessOptions>(access => access.SystemTargets.Add("ITestHooks"));
+
+            // The table of the test host has no watch. Who dies is seen by reading it.
+            silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => new MembershipNews(
+                running, services.GetRequiredService<ILocalSiloDetails>(), services.GetRequiredService<IClusterMembershipService>()));
+            silo.Configure<ClusterMembershipOptions>(membership => membership.TableRefreshTimeout = TimeSpan.FromMilliseconds(200));
             silo.Services.PostConfigure<SiloOptions>(silo => silo.SiloName = name);
             silo.Services.Configure<RotationOptions>(rotation => rotation.Period = length);
             silo.Services.Configure<DeviceOptions>(device => device.StartUserspace = true);
@@ -122,9 +133,10 @@ internal sealed class MeshCluster : IAsyncDisposable
         var handle = Handle(name);
         await _cluster.KillSiloAsync(handle);
         _later.Remove(handle);
-        var survivor = Services(NodeNames[0]).GetRequiredService<IClusterMembershipService>();
-        await Eventually(() => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member)
-            || member.Status == SiloStatus.Dead, $"the others to know that {name} is dead");
+        var survivors = NodeNames.Select(survivor => Services(survivor).GetRequiredService<IClusterMembershipService>()).ToList();
+        await Eventually(
+            () => survivors.All(survivor => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member) || member.Status == SiloStatus.Dead),
+            $"the others to know that {name} is dead");
     }
 
     /// <summary>Starts the silo of a node that has none.</summary>

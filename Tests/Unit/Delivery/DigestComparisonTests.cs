@@ -54,4 +54,27 @@ public sealed class DigestComparisonTests
             ["node-2"] = TestMesh.Announce(2),
             ["node-1"] = TestMesh.Announce(1, revision: 7),
         }));
+
+    // What PeerService does until a reply is not full.
+    [Fact]
+    public void Compare_MoreThanAReplyCarries_ComesInPages()
+    {
+        const int Nodes = (3 * DigestComparison.MaxNewer) + 7;
+        var theirs = Enumerable.Range(0, Nodes).Select(node => TestMesh.Announce(node)).ToDictionary(announcement => announcement.NodeName);
+        var mine = new Dictionary<string, PeerAnnouncement>();
+        var pages = 0;
+        for (var isFull = true; isFull; pages++)
+        {
+            var reply = DigestComparison.Compare(DigestComparison.ToDigest(mine), theirs);
+            Assert.InRange(reply.Newer.Count, 0, DigestComparison.MaxNewer);
+            isFull = reply.Newer.Count == DigestComparison.MaxNewer;
+            foreach (var newer in reply.Newer)
+            {
+                mine.Add(newer.NodeName, newer);
+            }
+        }
+
+        Assert.Equal(4, pages);
+        Assert.Equal(theirs, mine);
+    }
 }

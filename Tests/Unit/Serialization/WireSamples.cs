@@ -2,6 +2,7 @@ using System.Net;
 using System.Reflection;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Placement;
+using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Tests.Unit.Serialization;
 
@@ -117,6 +118,7 @@ internal static class WireSamples
         [typeof(IPPrefix)] = PodCIDRv6,
         [typeof(KeyAgreement)] = Agreement,
         [typeof(LaggingNode)] = Lagging,
+        [typeof(ClientPreamble)] = new ClientPreamble { NodeIdentity = GrainId.Create("sys.client", "0123456789") },
         [typeof(MeshDigest)] = new MeshDigest([DigestEntry]),
         [typeof(MeshNode)] = Node,
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),

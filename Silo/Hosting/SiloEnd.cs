@@ -1,0 +1,27 @@
+namespace Orleans.WireGuard.Silo.Hosting;
+
+/// <summary>Ends this silo when it cannot go on as it is. Its supervisor starts it again, and the next one adopts the devices as they are.</summary>
+internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger<SiloEnd> logger)
+{
+    private string? _reason;
+
+    /// <summary>Why it ends; <see langword="null"/> while nobody has ended it.</summary>
+    public string? Reason => Volatile.Read(ref _reason);
+
+    /// <summary>Is cancelled when the silo ends, for whatever reason.</summary>
+    public CancellationToken Stopping => lifetime.ApplicationStopping;
+
+    /// <summary>Ends it. The first reason counts.</summary>
+    /// <param name="reason">A sentence.</param>
+    public void Because(string reason)
+    {
+        if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
+        {
+            LogEnds(logger, reason);
+            lifetime.StopApplication();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "This silo ends, to be started again by its supervisor; the tunnels stay: {Reason}")]
+    private static partial void LogEnds(ILogger logger, string reason);
+}
