@@ -55,7 +55,7 @@ public enum DriftKind
     AddressDeleted,
 
     /// <summary>The nftables table that counts what leaves in clear was changed or removed.</summary>
-    WitnessChanged = 20,
+    WitnessChanged,
 }
 
 /// <summary>How often somebody else changed one kind of thing on a node. Every one was repaired when it was noticed.</summary>

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing.Firewall;
 
@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <summary>Keeps the table that drops plaintext between pods of different nodes what it should be.</summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed partial class FirewallReconciler(
-    IFirewall firewall, IOptionsMonitor<EncryptionOptions> encryption, ILogger<FirewallReconciler> logger)
+    IFirewall firewall, EncryptionInForce encryption, ILogger<FirewallReconciler> logger)
 {
     private Observation? _observed;
 

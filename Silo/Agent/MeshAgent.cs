@@ -252,6 +252,9 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         Receptions = result.Receptions,
         HandshakeRetries = result.HandshakeRetries,
         Moves = result.Moves,
+        Findings = result.Findings,
+        Witness = result.Witness,
+        IsStrictWithheld = result.IsStrictWithheld,
     };
 
     /// <summary>A time to wait, from when it was made. By the clock that nobody sets.</summary>

@@ -2,11 +2,12 @@ using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Something that cleanup removed, or found and left.</summary>
-/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c>, <c>firewall</c> or <c>annotation</c>.</param>
+/// <param name="Kind"><c>device</c>, <c>route</c>, <c>rule</c>, <c>firewall</c>, <c>witness</c> or <c>annotation</c>.</param>
 /// <param name="Name">Which one.</param>
 /// <param name="Reason">Why it was left; <see langword="null"/> if it was removed.</param>
 internal sealed record CleanupItem(string Kind, string Name, string? Reason = null);
@@ -31,8 +32,9 @@ internal sealed class CleanupReport
 /// </remarks>
 /// <param name="links">Links, routes and rules.</param>
 /// <param name="firewall">The table that drops plaintext.</param>
+/// <param name="witness">The table that counts it.</param>
 /// <param name="findClient">The client for devices of a link kind; <see langword="null"/> for a kind that is no WireGuard device.</param>
-internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<string, IWireGuardClient?> findClient)
+internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitness witness, Func<string, IWireGuardClient?> findClient)
 {
     /// <summary>Removes everything.</summary>
     /// <param name="nodeName">This node; empty if unknown.</param>
@@ -72,6 +74,12 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, Func<st
         {
             await firewall.Delete(cancellationToken);
             report.Removed.Add(new CleanupItem("firewall", "table of dropped plaintext"));
+        }
+
+        if (await witness.TryGetAsync(cancellationToken) is not null)
+        {
+            await witness.DeleteAsync(cancellationToken);
+            report.Removed.Add(new CleanupItem("witness", "table of what is counted at the wire"));
         }
     }
 

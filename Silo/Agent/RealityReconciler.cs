@@ -26,7 +26,14 @@ internal sealed partial class RealityReconciler(
     TimeProvider timeProvider,
     ILogger<RealityReconciler> logger)
 {
+    /// <summary>How often is looked, unless a resync comes before: what was wrong for longer than a minute has to be known within it.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    // A look that takes long on a node with many routes waits so many times as long, to stay below half a percent of a core.
+    private const int PaceFactor = 200;
+
     private readonly ClearTraffic _clear = new();
+    private SteadyTime? _nextLook;
     private NetworkDump? _dump;
     private WitnessSpec? _left;
     private bool _wasInForce;
@@ -47,6 +54,9 @@ internal sealed partial class RealityReconciler(
             ? FindingText.Problem(finding, IsStrictWithheld)
             : null;
 
+    /// <summary>Whether it is time to look again.</summary>
+    public bool IsDue => _nextLook is not { } next || SteadyTime.Now(timeProvider) >= next;
+
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>
     /// <param name="underlay">The ways to the peers.</param>
@@ -59,6 +69,7 @@ internal sealed partial class RealityReconciler(
             return;
         }
 
+        var began = SteadyTime.Now(timeProvider);
         try
         {
             // The refusals of a former process say that strict mode was in force; ours say so too.
@@ -70,6 +81,11 @@ internal sealed partial class RealityReconciler(
         {
             LogUnreadable(logger, e.Message);
             return;
+        }
+        finally
+        {
+            var cost = SteadyTime.Now(timeProvider) - began;
+            _nextLook = began + (cost * PaceFactor > Interval ? cost * PaceFactor : Interval);
         }
 
         Settle(view, underlay, deviceNames);
@@ -125,7 +141,7 @@ internal sealed partial class RealityReconciler(
 
             _left = spec;
             _isCounting = true;
-            Witness = ToStatus(state?.Counts ?? new WitnessCounts(), isPartial);
+            Witness = WitnessReport.Of(state?.Counts ?? new WitnessCounts(), isPartial);
         }
         catch (DeviceException e)
         {
@@ -154,11 +170,14 @@ internal sealed partial class RealityReconciler(
         var (left, arrived) = _clear.Recent;
         if (left + arrived > 0)
         {
-            yield return FindingCatalogue.Make(
+            var finding = FindingCatalogue.Make(
                 FindingCode.PacketsInClear,
                 left > 0 ? "left" : "arrived",
                 now,
                 [("left", left.ToString(CultureInfo.InvariantCulture)), ("arrived", arrived.ToString(CultureInfo.InvariantCulture))]);
+
+            // What another node sends in clear is that node's problem, and dropped here.
+            yield return left > 0 ? finding : finding with { Severity = FindingSeverity.Warning };
         }
     }
 
@@ -194,15 +213,6 @@ internal sealed partial class RealityReconciler(
     }
 
     private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. dump.Links.Select(link => new WitnessLink(link.Index, link.Name))];
-
-    private static WitnessStatus ToStatus(WitnessCounts counts, bool isPartial) => new(
-        (long)counts.Clear,
-        (long)counts.ClearEncapsulated,
-        (long)counts.Tunnel,
-        (long)counts.ArrivedClear,
-        (long)counts.ArrivedClearEncapsulated,
-        (long)counts.ArrivedTunnel,
-        isPartial);
 
     // A line when a finding begins and one when it ends; the state itself is in the status.
     private void LogChanges(EquatableArray<Finding> before)

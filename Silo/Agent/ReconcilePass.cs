@@ -20,6 +20,7 @@ internal sealed class ReconcilePass
     private readonly ILinkClient _links;
     private readonly RouteReconciler _routes;
     private readonly FirewallReconciler _firewall;
+    private readonly RealityReconciler _reality;
     private readonly UnderlayPaths _paths;
     private readonly EndpointChooser _endpoints;
     private readonly KeyRing _ring;
@@ -36,6 +37,7 @@ internal sealed class ReconcilePass
     private readonly SilentPeers _silent;
     private readonly DeviceReconciler[] _slots;
     private readonly LeftoverDevice _leftover;
+    private readonly IReadOnlyList<ushort> _tunnelPorts;
     private IReadOnlyDictionary<string, PathStatus> _nodePaths = new Dictionary<string, PathStatus>();
 
     /// <summary>Made once for each silo.</summary>
@@ -44,6 +46,7 @@ internal sealed class ReconcilePass
         ILinkClient links,
         RouteReconciler routes,
         FirewallReconciler firewall,
+        RealityReconciler reality,
         KernelWatch watch,
         KeyRing ring,
         AnnouncementStore store,
@@ -54,7 +57,8 @@ internal sealed class ReconcilePass
         TimeProvider timeProvider,
         ILogger<ReconcilePass> logger)
     {
-        (_links, _routes, _firewall, _paths) = (links, routes, firewall, new UnderlayPaths(links, watch));
+        (_links, _routes, _firewall, _reality, _paths) = (links, routes, firewall, reality, new UnderlayPaths(links, watch));
+        _tunnelPorts = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => (ushort)(options.Value.ListenPort + slot.Index))];
         (_ring, _store, _ledger, _members, _timeProvider) = (ring, store, ledger, members, timeProvider);
         _endpoints = new EndpointChooser(_paths, _planner.Clock);
         _steady = new SteadyClock(timeProvider);
@@ -113,6 +117,13 @@ internal sealed class ReconcilePass
             return Result(view, devices, isAwaiting: false, isApplied: false);
         }
 
+        // Before anything is refused: strict mode that begins with a wrong idea of the pods' addresses cuts a healthy cluster.
+        var isLook = isResync || _reality.IsDue;
+        if (isLook)
+        {
+            await _reality.LookAsync(view, _paths, SlotDevices.Names, cancellationToken);
+        }
+
         // Before a device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
         await _routes.Protect(view, isResync, cancellationToken);
         await _firewall.Reconcile(view, isResync, cancellationToken);
@@ -127,7 +138,7 @@ internal sealed class ReconcilePass
             await slot.BringUp(isResync, cancellationToken);
         }
 
-        return await Configure(view, devices, isResync, cancellationToken);
+        return await Configure(view, devices, isResync, isLook, cancellationToken);
     }
 
     private async Task<bool> HasAnyLinkChanged(CancellationToken cancellationToken)
@@ -143,7 +154,8 @@ internal sealed class ReconcilePass
         return false;
     }
 
-    private async Task<PassResult> Configure(MeshView view, Dictionary<Slot, Device> devices, bool isResync, CancellationToken cancellationToken)
+    private async Task<PassResult> Configure(
+        MeshView view, Dictionary<Slot, Device> devices, bool isResync, bool isLook, CancellationToken cancellationToken)
     {
         _planner.Forget(view);
         foreach (var (slot, device) in devices)
@@ -188,6 +200,11 @@ internal sealed class ReconcilePass
         _nodePaths = moved.Paths;
         await _ways.Inspect(view, _routes.Routes, isResync, cancellationToken);
         await _leftover.RemoveIfUnused(view, _routes.Routes, cancellationToken);
+        if (isLook)
+        {
+            _drifts.Note(await _reality.CountAsync(view, _paths, SlotDevices.Names, _tunnelPorts, cancellationToken));
+        }
+
         return Result(view, devices, moved.IsAwaiting, isApplied: true);
     }
 
@@ -247,7 +264,7 @@ internal sealed class ReconcilePass
 
     private PassResult Result(MeshView view, Dictionary<Slot, Device> devices, bool isAwaiting, bool isApplied) => new(
         _slots.Where(slot => devices.ContainsKey(slot.Slot)).Select(slot => slot.ToStatus(view, devices[slot.Slot])).ToEquatableArray(),
-        FindProblem(view) ?? _ways.Problem,
+        FindProblem(view) ?? _ways.Problem ?? _reality.Problem,
         isAwaiting ? HandshakeCheckInterval : null,
         isApplied)
     {
@@ -259,6 +276,9 @@ internal sealed class ReconcilePass
         Receptions = _receptions.Receptions,
         HandshakeRetries = _planner.Retries,
         Moves = _moves.Moves,
+        Findings = _reality.Findings,
+        Witness = _reality.Witness,
+        IsStrictWithheld = _reality.IsStrictWithheld,
     };
 
     private static string? FindProblem(MeshView view) =>
@@ -298,4 +318,13 @@ internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? 
 
     /// <inheritdoc cref="AgentSnapshot.Moves"/>
     public EquatableArray<PathMove> Moves { get; init; } = [];
+
+    /// <inheritdoc cref="AgentSnapshot.Findings"/>
+    public EquatableArray<Finding> Findings { get; init; } = [];
+
+    /// <inheritdoc cref="AgentSnapshot.Witness"/>
+    public WitnessStatus? Witness { get; init; }
+
+    /// <inheritdoc cref="AgentSnapshot.IsStrictWithheld"/>
+    public bool IsStrictWithheld { get; init; }
 }

@@ -1,5 +1,5 @@
-using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 
@@ -15,7 +15,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// A refusal has the largest metric, so a route through the device lies above it, and taking that one away uncovers it.
 /// Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
-internal sealed class RouteReconciler(ILinkClient links, IOptionsMonitor<EncryptionOptions> encryption)
+internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encryption)
 {
     private readonly FormerTables _former = new(links);
     private EquatableArray<Route>? _routes;

@@ -12,6 +12,7 @@ using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -67,7 +68,7 @@ internal static class CleanupCommand
         {
             var table = Section<RoutingOptions>(configuration, RoutingOptions.SectionName).ToRouteTable();
             var links = new NetlinkLinkClient(TimeProvider.System, table: table);
-            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
+            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
         }
         catch (DeviceException e)
         {

@@ -31,7 +31,12 @@ internal sealed class MeshConnection : IAsyncDisposable
     public string NodeName { get; }
 
     /// <summary>Connects and runs a verb, and turns every failure into a line and an exit code.</summary>
-    public static async Task<int> Use(ParseResult parsed, Func<MeshConnection, Task<int>> verb, CancellationToken cancellationToken)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="verb">Does it.</param>
+    /// <param name="cancellationToken">Ctrl-C.</param>
+    /// <param name="withoutSilo">What is done instead where nobody answers, told why; <see langword="null"/> if that is a failure.</param>
+    public static async Task<int> Use(
+        ParseResult parsed, Func<MeshConnection, Task<int>> verb, CancellationToken cancellationToken, Func<string, Task<int>>? withoutSilo = null)
     {
         if (Target.TryRead(parsed, out var fault) is not { } target)
         {
@@ -41,7 +46,7 @@ internal sealed class MeshConnection : IAsyncDisposable
         // Orleans tries for a long time and does not say what the kernel told it at once.
         if (GatewayFaults.Describe(target.Gateway, await TcpProbe.Connect(target.Gateway, cancellationToken)) is { } unreachable)
         {
-            return Fault.Tell(ExitCode.Failed, unreachable);
+            return withoutSilo is null ? Fault.Tell(ExitCode.Failed, unreachable) : await withoutSilo(unreachable);
         }
 
         var handshake = new GatewayHandshake();

@@ -11,6 +11,7 @@ internal static class OwgCommand
     {
         RunCommand.Create(),
         StatusCommand.Create(),
+        DoctorCommand.Create(),
         PeersCommand.Create(),
         RotateCommand.Create(),
         FreezeCommand.Create(),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -50,6 +51,19 @@ internal static class StatusCommand
         foreach (var node in snapshot.Nodes.Where(node => node.Note is not null))
         {
             output.Line($"NOTE: {node.NodeName}: {node.Note}");
+        }
+
+        foreach (var node in snapshot.Nodes)
+        {
+            foreach (var finding in (node.Status?.Findings ?? []).Where(finding => finding.Severity > FindingSeverity.Notice))
+            {
+                output.Line($"{node.NodeName} {FindingText.CodeOf(finding.Code)}: {FindingText.Describe(finding)} What to do: owg doctor --node {node.NodeName}");
+            }
+
+            if (node.Status?.Witness is { IsPartial: true })
+            {
+                output.Line($"{node.NodeName} witness: partial, because its kernel has no egress hook (before 5.16): what BPF redirects past netfilter is not counted");
+            }
         }
 
         foreach (var line in snapshot.Nodes.SelectMany(RotationText.Notes))

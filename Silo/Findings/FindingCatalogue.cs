@@ -11,7 +11,7 @@ internal static class FindingCatalogue
             new(FindingSeverity.Error, CutsPods: true, Explains: [FindingCode.PacketsInClear, FindingCode.PrefixWithoutPods]),
         [FindingCode.PrefixWithoutPods] = new(FindingSeverity.Warning),
         [FindingCode.PrefixOfAnotherNode] = new(FindingSeverity.Error, CutsPods: true, Explains: [FindingCode.PacketsInClear, FindingCode.PrefixWithoutPods]),
-        [FindingCode.EncapsulatedByOthers] = new(FindingSeverity.Error, Explains: [FindingCode.PacketsInClear]),
+        [FindingCode.EncapsulatedByOthers] = new(FindingSeverity.Warning, Explains: [FindingCode.PacketsInClear]),
         [FindingCode.RuleBeforeOurs] = new(FindingSeverity.Error, Explains: [FindingCode.PacketsInClear]),
         [FindingCode.CiliumAgentDeletesDevice] = new(FindingSeverity.Notice),
         [FindingCode.PodMtuTooLarge] = new(FindingSeverity.Warning, Explains: [FindingCode.BpfHostRouting]),
@@ -36,8 +36,8 @@ internal static class FindingCatalogue
         new(code, SeverityOf(code), subject, evidence.Select(item => new FindingEvidence(item.Name, item.Value)).ToEquatableArray(), now);
 
     /// <summary>
-    /// Drops what other findings explain, keeps since when each was there, and puts the worst first: within a severity the one that explains others,
-    /// then by code and subject.
+    /// Drops what other findings explain, which are then as bad as their effects and show their evidence; keeps since when each was there, and puts the
+    /// worst first: within a severity the one that explains others, then by code and subject.
     /// </summary>
     /// <param name="found">What there is now.</param>
     /// <param name="before">What there was the last time.</param>
@@ -47,6 +47,7 @@ internal static class FindingCatalogue
         var explained = now.SelectMany(finding => Entries[finding.Code].Explains).ToHashSet();
         var since = before.DistinctBy(finding => (finding.Code, finding.Subject)).ToDictionary(finding => (finding.Code, finding.Subject), finding => finding.Since);
         return now.Where(finding => !explained.Contains(finding.Code))
+            .Select(finding => now.Where(effect => Entries[finding.Code].Explains.Contains(effect.Code)).Aggregate(finding, WithEffect))
             .Select(finding => since.TryGetValue((finding.Code, finding.Subject), out var first) ? finding with { Since = first } : finding)
             .OrderByDescending(finding => finding.Severity)
             .ThenByDescending(finding => Entries[finding.Code].Explains.Length)
@@ -54,6 +55,10 @@ internal static class FindingCatalogue
             .ThenBy(finding => finding.Subject, StringComparer.Ordinal)
             .ToEquatableArray();
     }
+
+    private static Finding WithEffect(Finding cause, Finding effect) => effect.Severity > cause.Severity
+        ? cause with { Severity = effect.Severity, Evidence = cause.Evidence.Concat(effect.Evidence).ToEquatableArray() }
+        : cause;
 
     private sealed record Entry(FindingSeverity Severity, bool CutsPods = false)
     {

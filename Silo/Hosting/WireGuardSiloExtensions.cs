@@ -8,9 +8,12 @@ using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -40,6 +43,8 @@ public static class WireGuardSiloExtensions
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(
             provider.GetRequiredService<TimeProvider>(), table: provider.GetRequiredService<RouteTable>()));
         services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<IWitness>(provider => new NetlinkWitness(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<INetworkDump>(provider => new NetlinkDump(provider.GetRequiredService<TimeProvider>()));
 
         // Before the agent: what changes between its first look and this would be noticed by the resync only.
         services.AddHostedService<LinkFollower>();
@@ -57,6 +62,8 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<ReconcilePass>();
         services.AddSingleton<RouteReconciler>();
         services.AddSingleton<FirewallReconciler>();
+        services.AddSingleton<EncryptionInForce>();
+        services.AddSingleton<RealityReconciler>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<RoutingOptions>>().Value.ToRouteTable());
         services.AddSingleton(provider => new KernelWatch(SlotDevices.Names, provider.GetRequiredService<RouteTable>()));
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());

@@ -6,6 +6,7 @@ using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 
@@ -51,11 +52,13 @@ internal sealed class AgentHarness : IAsyncDisposable
         Roster.Set(TestMesh.Roster([1, .. others]));
         Membership = new FakeMembership([1, .. others]);
         Store = TestMesh.Store(Roster, Membership, Time);
+        var inForce = new EncryptionInForce(Encryption);
         Pass = new ReconcilePass(
             Devices,
             Links,
-            new RouteReconciler(Links, Encryption),
-            new FirewallReconciler(Firewall, Encryption, NullLogger<FirewallReconciler>.Instance),
+            new RouteReconciler(Links, inForce),
+            new FirewallReconciler(Firewall, inForce, NullLogger<FirewallReconciler>.Instance),
+            new RealityReconciler(Dump, Witness, Links, inForce, Time, NullLogger<RealityReconciler>.Instance),
             Watch,
             Ring,
             Store,
@@ -79,6 +82,12 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>What is dropped.</summary>
     public FakeFirewall Firewall { get; } = new();
+
+    /// <summary>What is counted at the wire.</summary>
+    public FakeWitness Witness { get; } = new();
+
+    /// <summary>What the kernel shows of everybody.</summary>
+    public FakeNetworkDump Dump { get; } = new();
 
     /// <summary>The clock.</summary>
     public WaitableTimeProvider Time { get; } = new(TestMesh.Start);

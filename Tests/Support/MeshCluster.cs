@@ -13,7 +13,9 @@ using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Tests.Support;
@@ -99,6 +101,8 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddSingleton<IWireGuardClient>(devices[name]);
             silo.Services.AddSingleton<ILinkClient>(links[name]);
             silo.Services.AddSingleton<IFirewall>(new FakeFirewall());
+            silo.Services.AddSingleton<IWitness>(new FakeWitness());
+            silo.Services.AddSingleton<INetworkDump>(new FakeNetworkDump());
             silo.Services.AddSingleton<PeerServiceClient>();
             silo.Services.AddSingleton<LossyPeerServiceClient>();
             silo.Services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));

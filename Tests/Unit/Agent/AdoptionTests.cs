@@ -287,6 +287,9 @@ public sealed class AdoptionTests
             case DriftKind.KeepaliveChanged:
                 mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { PersistentKeepaliveInterval = TimeSpan.FromSeconds(7) });
                 break;
+            case DriftKind.WitnessChanged:
+                mesh.Witness.State = null;
+                break;
             case DriftKind.LinkDown:
                 mesh.Links.SetDown(Name);
                 break;

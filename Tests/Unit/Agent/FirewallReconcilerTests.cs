@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing.Firewall;
 using Orleans.WireGuard.Tests.Support;
@@ -17,7 +18,7 @@ public sealed class FirewallReconcilerTests
     private readonly FirewallReconciler _reconciler;
 
     public FirewallReconcilerTests() =>
-        _reconciler = new FirewallReconciler(_firewall, new OptionsMonitor<EncryptionOptions>(_options), NullLogger<FirewallReconciler>.Instance);
+        _reconciler = new FirewallReconciler(_firewall, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)), NullLogger<FirewallReconciler>.Instance);
 
     [Fact]
     public async Task Reconcile_NodesComeAndGo_SendsOnlyTheDifference()

@@ -45,7 +45,7 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2).Settled(2);
         await mesh.Pass.Run(true, Token);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, _ => mesh.Devices).Run(TestMesh.Name(1), null, report, Token);
+        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices).Run(TestMesh.Name(1), null, report, Token);
         Assert.Equal(["device", "route", "rule"], report.Removed.Select(item => item.Kind));
         Assert.Equal((0, 0), (mesh.Links.Routes.Count, mesh.Links.Rules.Count));
     }
@@ -98,7 +98,7 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2);
         mesh.Links.AddLink(Name);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links, mesh.Firewall, _ => null).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token);
+        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, _ => null).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token);
         Assert.Contains("link of kind", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
         Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));
     }
@@ -120,7 +120,7 @@ public sealed class NodeCleanupTests
         Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24")], (await Clean(mesh)).Removed);
     }
 
-    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, _ => mesh.Devices);
+    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, _ => mesh.Devices);
 
     private static async Task<CleanupReport> Clean(AgentHarness mesh, bool withRoster = true)
     {

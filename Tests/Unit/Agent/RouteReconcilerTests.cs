@@ -2,6 +2,7 @@ using CsCheck;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
@@ -22,7 +23,7 @@ public sealed class RouteReconcilerTests
     {
         _links.AddLink(Device);
         _links.SetUp(Device, Token).GetAwaiter().GetResult();
-        _routes = new RouteReconciler(_links, new OptionsMonitor<EncryptionOptions>(_options));
+        _routes = new RouteReconciler(_links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
     }
 
     [Fact]
@@ -79,7 +80,7 @@ public sealed class RouteReconcilerTests
     public async Task Connect_RosterUnknown_LeavesTheRefusalsOfTheFormerProcess()
     {
         await Pass([1, 2, 3], [2]);
-        var restarted = new RouteReconciler(_links, new OptionsMonitor<EncryptionOptions>(_options));
+        var restarted = new RouteReconciler(_links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
         var view = View([1], []) with { Roster = null };
         await restarted.Protect(view, isResync: true, Token);
         await restarted.Connect(view, Tunnels([]), Token);
@@ -179,7 +180,7 @@ public sealed class RouteReconcilerTests
     {
         await Pass([1, 2], [2]);
         var links = (FakeLinkClient)_links.At(new RouteTable(table, priority));
-        var moved = new RouteReconciler(links, new OptionsMonitor<EncryptionOptions>(_options));
+        var moved = new RouteReconciler(links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
         var steps = 0;
         _links.OnCall = async (call, _) =>
         {
@@ -212,7 +213,7 @@ public sealed class RouteReconcilerTests
         links.AddLink(Device);
         links.SetUp(Device, Token).GetAwaiter().GetResult();
         var options = new EncryptionOptions();
-        var routes = new RouteReconciler(links, new OptionsMonitor<EncryptionOptions>(options));
+        var routes = new RouteReconciler(links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(options)));
         HashSet<int> before = [];
         HashSet<int> after = [];
         void Check()

@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.Tests.Unit.Cli;
 public sealed class VerbFaultTests : IDisposable
 {
     private static readonly string[][] Verbs =
-        [["run"], ["status"], ["peers"], ["rotate"], ["rotate", "--all"], ["freeze"], ["unfreeze"], ["watch"], ["cleanup"]];
+        [["run"], ["status"], ["doctor"], ["peers"], ["rotate"], ["rotate", "--all"], ["freeze"], ["unfreeze"], ["watch"], ["cleanup"]];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("owg-faults-");
 

@@ -37,7 +37,9 @@ public sealed class FindingCatalogueTests
     {
         var cause = FindingCatalogue.Make(FindingCode.EncapsulatedByOthers, "cilium_vxlan", Now);
         var effect = FindingCatalogue.Make(FindingCode.PacketsInClear, "left", Now, [("left", "3"), ("arrived", "0")]);
-        Assert.Equal([cause.Code], FindingCatalogue.Settle([effect, cause], []).Select(finding => finding.Code));
+        var settled = Assert.Single(FindingCatalogue.Settle([effect, cause], []));
+        Assert.Equal((cause.Code, FindingSeverity.Error, effect.Evidence), (settled.Code, settled.Severity, settled.Evidence));
+        Assert.Equal([cause], FindingCatalogue.Settle([cause], []));
         Assert.Equal([effect], FindingCatalogue.Settle([effect], []));
     }
 

@@ -8,7 +8,9 @@ using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
@@ -33,7 +35,8 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
 
         // The machine of a test is no node.
         var links = new FakeLinkClient();
-        builder.Services.AddSingleton<IWireGuardClient>(new FakeWireGuardClient(links)).AddSingleton<ILinkClient>(links).AddSingleton<IFirewall>(new FakeFirewall());
+        builder.Services.AddSingleton<IWireGuardClient>(new FakeWireGuardClient(links)).AddSingleton<ILinkClient>(links).AddSingleton<IFirewall>(new FakeFirewall())
+            .AddSingleton<IWitness>(new FakeWitness()).AddSingleton<INetworkDump>(new FakeNetworkDump());
         builder.AddWireGuard();
         _host = builder.Build();
     }

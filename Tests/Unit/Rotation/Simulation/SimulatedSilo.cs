@@ -9,6 +9,7 @@ using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
@@ -47,11 +48,13 @@ internal sealed class SimulatedSilo : IDisposable
         _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
         var rotation = Options.Create(simulation.RotationOptions(period));
         var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
+        var inForce = new EncryptionInForce(encryption);
         Pass = new ReconcilePass(
             new SimulatedDevices(simulation, machine, machine.Kernel),
             machine.Links,
-            new RouteReconciler(machine.Links, encryption),
-            new FirewallReconciler(machine.Firewall, encryption, NullLogger<FirewallReconciler>.Instance),
+            new RouteReconciler(machine.Links, inForce),
+            new FirewallReconciler(machine.Firewall, inForce, NullLogger<FirewallReconciler>.Instance),
+            new RealityReconciler(new FakeNetworkDump(), new FakeWitness(), machine.Links, inForce, _clock, NullLogger<RealityReconciler>.Instance),
             new KernelWatch(SlotDevices.Names),
             _ring,
             Store,

@@ -1,0 +1,207 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Orleans.WireGuard.LocalMesh.Capture;
+using Orleans.WireGuard.LocalMesh.Processes;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd.Findings;
+
+/// <summary>
+/// Two ways in which a mesh was strict, ready and in full agreement while every pod packet crossed the underlay in clear. Two nodes, real packets.
+/// </summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class RealityTests
+{
+    private const int VxlanPort = 8472;
+
+    private static readonly MeshPlan Plan = new("owgw", 2, 104, 248);
+    private static readonly MeshState State = MeshState.For(Plan);
+    private static readonly TimeSpan Period = TimeSpan.FromDays(1);
+
+    // What the mesh promises: a wrong idea of the pods' addresses is told within a minute.
+    private static readonly TimeSpan Promise = TimeSpan.FromSeconds(60);
+    private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
+
+    // Prefixes that are not the pods': what a node object may say that somebody else made up.
+    [Fact]
+    public async Task PrefixesThatArePodsOfNobody_AreFound_AndNobodyIsCut()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await using var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, Report, Token);
+        await mesh.Topology.AddPlainRoutesAsync(Token);
+        foreach (var node in Plan.Nodes)
+        {
+            // As a network plugin does that gives each pod a cable of its own.
+            (await mesh.RunAsync(node, Token, "ip", "route", "add", $"{node.PodAddress}/32", "dev", TopologyCommands.NodePodLink)).EnsureSuccess();
+        }
+
+        await StartAsync(mesh, configuration =>
+        {
+            var nodes = configuration["Nodes"]!["Static"]!.AsArray();
+            for (var i = 0; i < nodes.Count; i++)
+            {
+                nodes[i]!["PodCIDRs"] = new JsonArray(JsonValue.Create(FormattableString.Invariant($"10.{4 + i}.0.0/16")));
+            }
+        });
+        await UntilNotReadyAsync(mesh, "OWG301");
+        await AssertDoctorAsync(mesh, "OWG301", $"{Plan.Nodes[0].PodAddress}/32");
+
+        // Strict mode would cut them, and is withheld: they talk, in clear, as before.
+        await AssertPingsAsync(count: 3);
+        var status = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        Assert.True(status.GetProperty("isStrictWithheld").GetBoolean());
+        Assert.Empty((await mesh.RunAsync(Plan.Nodes[0], Token, "sh", "-c", "ip route show table 201 type unreachable; nft list tables inet")).EnsureSuccess().Output);
+    }
+
+    // A data plane that encapsulates by BPF before a rule of ours sees the packet. The prefixes are right.
+    [Fact]
+    public async Task DataPlaneThatEncapsulatesByBpf_IsFound()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await using var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, Report, Token);
+        await StartAsync(mesh, static _ => { });
+        await new MeshStarter(mesh, TimeProvider.System, Report).WaitReadyAsync(Plan.Nodes, Token);
+        await UntilPodsReachAsync();
+
+        var programs = Directory.CreateTempSubdirectory("owg-bpf-");
+        (await Command.RunAsync("mount", ["-t", "bpf", "none", programs.FullName], Token)).EnsureSuccess();
+        try
+        {
+            foreach (var (node, other) in new[] { (Plan.Nodes[0], Plan.Nodes[1]), (Plan.Nodes[1], Plan.Nodes[0]) })
+            {
+                await InstallDataPlaneAsync(mesh, node, other, programs.FullName);
+            }
+        }
+        finally
+        {
+            (await Command.RunAsync("umount", [programs.FullName], Token)).EnsureSuccess();
+            programs.Delete();
+        }
+
+        var capture = await PacketCapture.StartAsync(mesh, "encapsulated", TimeProvider.System, Token);
+        var pings = StartPings(mesh);
+        await UntilNotReadyAsync(mesh, "OWG304");
+        await AssertDoctorAsync(mesh, "OWG304", "vx0");
+        var status = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        var counted = status.GetProperty("witness");
+        await capture.StopAsync(new FrameClassifier(Plan, default), Token);
+        Report($"witness: {counted}");
+        Assert.True(counted.GetProperty("clearEncapsulated").GetInt64() > 0);
+        Assert.Equal(0, counted.GetProperty("clear").GetInt64());
+        Assert.Equal(0, status.GetProperty("droppedPackets").GetInt64());
+        Assert.Contains(" bytes from ", File.ReadAllText(pings), StringComparison.Ordinal);
+    }
+
+    private static async Task InstallDataPlaneAsync(MeshHarness mesh, NodePlan node, NodePlan other, string folder)
+    {
+        (await mesh.RunAsync(node, Token, "sh", "-c",
+            $"ip link add vx0 type vxlan external dstport {VxlanPort} && ip link set vx0 up && tc qdisc add dev {TopologyCommands.NodePodLink} clsact && tc qdisc add dev vx0 clsact")).EnsureSuccess();
+        var (pod, vxlan) = (await IndexAsync(mesh, node, TopologyCommands.NodePodLink), await IndexAsync(mesh, node, "vx0"));
+        var prefix = IPPrefix.Parse(other.PodCIDR.ToString());
+        foreach (var (link, name, program) in new[]
+        {
+            (TopologyCommands.NodePodLink, node.Name + "-in", BpfProgram.Encapsulate(prefix, other.Address, vxlan)),
+            ("vx0", node.Name + "-out", BpfProgram.Deliver(pod)),
+        })
+        {
+            var pin = Path.Combine(folder, name);
+            BpfProgram.Pin(program, pin);
+
+            // In the network namespace of the node, and in our mount namespace, where the program is.
+            (await Command.RunAsync(
+                "nsenter",
+                ["--net=" + NetworkNamespaceOf(node), "tc", "filter", "add", "dev", link, "ingress", "bpf", "direct-action", "object-pinned", pin],
+                Token)).EnsureSuccess();
+        }
+    }
+
+    private static string NetworkNamespaceOf(NodePlan node) => LocalMesh.Processes.NetworkNamespace.HandleOf(node.Namespace);
+
+    private static async Task<int> IndexAsync(MeshHarness mesh, NodePlan node, string link)
+    {
+        var output = (await mesh.RunAsync(node, Token, "ip", "-j", "link", "show", "dev", link)).EnsureSuccess().Output;
+        return JsonDocument.Parse(output).RootElement[0].GetProperty("ifindex").GetInt32();
+    }
+
+    private static async Task StartAsync(MeshHarness mesh, Action<JsonObject> change)
+    {
+        mesh.InstallBinary(LocalMeshCollection.Binary);
+        mesh.Configure(Period, configuration =>
+        {
+            configuration["Encryption"] = new JsonObject { ["Mode"] = "Strict" };
+            change(configuration);
+        });
+        await mesh.Redis.StartAsync(Token);
+        foreach (var node in Plan.Nodes)
+        {
+            mesh.StartSilo(node);
+        }
+    }
+
+    private static async Task UntilNotReadyAsync(MeshHarness mesh, string code)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        foreach (var node in Plan.Nodes)
+        {
+            while (true)
+            {
+                var answer = await mesh.AskReadyAsync(node, Token);
+                if (!answer.IsReady && answer.Reason.Contains(code, StringComparison.Ordinal))
+                {
+                    Report($"{node.Name} after {TimeProvider.System.GetElapsedTime(started).TotalSeconds:F1} s: {answer.Reason}");
+                    break;
+                }
+
+                Assert.True(
+                    TimeProvider.System.GetElapsedTime(started) < Promise, $"{node.Name} does not name {code}: {answer}\n{LogTail.Read(State.SiloLog(node))}");
+                await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Token);
+            }
+        }
+    }
+
+    private static async Task AssertDoctorAsync(MeshHarness mesh, string code, string evidence)
+    {
+        var node = Plan.Nodes[0];
+        Assert.Equal(3, (await mesh.RunAsync(node, Token, "owg", "status")).ExitCode);
+        var doctor = await mesh.RunAsync(node, Token, "owg", "doctor", "--config", State.SiloConfiguration(node));
+        Report(doctor.Output);
+        Assert.Equal(3, doctor.ExitCode);
+        Assert.Contains(code, doctor.Output.Split('\n')[0], StringComparison.Ordinal);
+        Assert.Contains(evidence, doctor.Output, StringComparison.Ordinal);
+        var everywhere = await mesh.RunAsync(node, Token, "owg", "doctor", "--all", "-o", "json");
+        Assert.Equal(3, everywhere.ExitCode);
+        Assert.Equal(2, JsonDocument.Parse(everywhere.Output).RootElement.GetArrayLength());
+    }
+
+    private static string StartPings(MeshHarness mesh)
+    {
+        var log = Path.Combine(State.CaptureDirectory, "ping-clear.log");
+        mesh.Recorder.Start(["ip", "netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-i", "0.2", Plan.Nodes[1].PodAddress.ToString()], log);
+        return log;
+    }
+
+    private static async Task UntilPodsReachAsync()
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while ((await PingAsync(count: 1)).ExitCode != 0)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Promise, "The pods do not reach each other through the tunnel.");
+        }
+    }
+
+    private static async Task AssertPingsAsync(int count) => Assert.Contains($"{count} received", (await PingAsync(count)).Output, StringComparison.Ordinal);
+
+    private static Task<CommandResult> PingAsync(int count) => Command.RunAsync(
+        "ip",
+        ["netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-c", FormattableString.Invariant($"{count}"), "-i", "0.2", "-W", "1", Plan.Nodes[1].PodAddress.ToString()],
+        Token);
+
+    private static void Report(string text)
+    {
+        TestContext.Current.SendDiagnosticMessage(text);
+        TestContext.Current.TestOutputHelper?.WriteLine(text);
+    }
+}

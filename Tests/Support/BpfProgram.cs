@@ -1,0 +1,138 @@
+// Loads a BPF program for tc(8): bpf(2), linux/bpf.h.
+using System.Buffers.Binary;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Orleans.WireGuard.Tests.Support;
+
+/// <summary>A program of the kind that a data plane attaches to a pod's link. Pinned, so that tc(8) finds it.</summary>
+/// <remarks>Two programs are enough to be the data plane of E2b of a tunnelling network plugin: what Cilium does, in a dozen instructions each.</remarks>
+internal static partial class BpfProgram
+{
+    private const int BPF_PROG_LOAD = 5;
+    private const int BPF_OBJ_PIN = 6;
+    private const int BPF_PROG_TYPE_SCHED_CLS = 3;
+    private const int BPF_FUNC_skb_set_tunnel_key = 21;
+    private const int BPF_FUNC_redirect = 23;
+    private const int BPF_FUNC_skb_load_bytes = 26;
+    private const int BPF_FUNC_redirect_neigh = 152;
+    private const int AttributeSize = 128;
+
+    // Behind the Ethernet header lies the IPv4 header, whose last field is the destination.
+    private const int DestinationOffset = 14 + 16;
+
+    /// <summary>
+    /// On the way in from a pod: what goes to a prefix is sent into a metadata VXLAN link, to a node, before the stack has seen it.
+    /// </summary>
+    /// <param name="prefix">IPv4, with a length of whole bytes.</param>
+    /// <param name="node">Where the other end of the encapsulation is.</param>
+    /// <param name="vxlanIndex">Number of the link.</param>
+    public static byte[] Encapsulate(IPPrefix prefix, IPAddress node, int vxlanIndex)
+    {
+        var mask = BinaryPrimitives.ReadInt32LittleEndian([.. Enumerable.Range(0, 4).Select(i => (byte)(i < prefix.Length / 8 ? 0xFF : 0))]);
+        var network = BinaryPrimitives.ReadInt32LittleEndian(prefix.Address.GetAddressBytes());
+        var remote = BinaryPrimitives.ReadInt32BigEndian(node.GetAddressBytes());
+        const short Out = 0x7FFF;
+        return Assemble(
+            Out,
+            [
+                (0xBF, 6, 1, 0, 0), // r6 = r1, the packet
+                (0xB7, 2, 0, 0, DestinationOffset),
+                (0xBF, 3, 10, 0, 0),
+                (0x07, 3, 0, 0, -4), // r3 = where the destination goes
+                (0xB7, 4, 0, 0, 4),
+                (0x85, 0, 0, 0, BPF_FUNC_skb_load_bytes),
+                (0x55, 0, 0, Out, 0), // too short
+                (0x61, 1, 10, -4, 0),
+                (0x54, 1, 0, 0, mask),
+                (0x56, 1, 0, Out, network), // another destination
+                (0x62, 10, 0, -16, 5), // struct bpf_tunnel_key: tunnel_id
+                (0x62, 10, 0, -12, remote), // and remote_ipv4
+                (0xBF, 1, 6, 0, 0),
+                (0xBF, 2, 10, 0, 0),
+                (0x07, 2, 0, 0, -16),
+                (0xB7, 3, 0, 0, 8),
+                (0xB7, 4, 0, 0, 0),
+                (0x85, 0, 0, 0, BPF_FUNC_skb_set_tunnel_key),
+                (0x55, 0, 0, Out, 0),
+                (0xB7, 1, 0, 0, vxlanIndex),
+                (0xB7, 2, 0, 0, 0),
+                (0x85, 0, 0, 0, BPF_FUNC_redirect),
+                (0x95, 0, 0, 0, 0),
+            ]);
+    }
+
+    /// <summary>On the way in from the encapsulation: everything goes to a pod's link, past the stack.</summary>
+    /// <param name="podIndex">Number of that link.</param>
+    public static byte[] Deliver(int podIndex) => Assemble(
+        0,
+        [
+            (0xB7, 1, 0, 0, podIndex),
+            (0xB7, 2, 0, 0, 0),
+            (0xB7, 3, 0, 0, 0),
+            (0xB7, 4, 0, 0, 0),
+            (0x85, 0, 0, 0, BPF_FUNC_redirect_neigh),
+            (0x95, 0, 0, 0, 0),
+        ]);
+
+    /// <summary>Loads a program and pins it.</summary>
+    /// <param name="instructions">The program.</param>
+    /// <param name="path">A file that does not exist yet, in a file system of the kind bpf.</param>
+    public static unsafe void Pin(byte[] instructions, string path)
+    {
+        var license = "GPL\0"u8.ToArray();
+        var log = new byte[64 * 1024];
+        var name = Encoding.UTF8.GetBytes(path + "\0");
+        fixed (byte* program = instructions, text = license, verifier = log, file = name)
+        {
+            var attribute = stackalloc byte[AttributeSize];
+            var words = (uint*)attribute;
+            var longs = (ulong*)attribute;
+            new Span<byte>(attribute, AttributeSize).Clear();
+            (words[0], words[1], longs[1], longs[2]) = (BPF_PROG_TYPE_SCHED_CLS, (uint)instructions.Length / 8, (ulong)program, (ulong)text);
+            (words[6], words[7], longs[4]) = (1, (uint)log.Length, (ulong)verifier);
+            var descriptor = (int)Bpf(Number, BPF_PROG_LOAD, attribute, AttributeSize);
+            if (descriptor < 0)
+            {
+                throw new InvalidOperationException($"BPF_PROG_LOAD: errno {Marshal.GetLastPInvokeError()}: {Encoding.ASCII.GetString(log).TrimEnd('\0')}");
+            }
+
+            try
+            {
+                new Span<byte>(attribute, AttributeSize).Clear();
+                (longs[0], words[2]) = ((ulong)file, (uint)descriptor);
+                Native.Check((int)Bpf(Number, BPF_OBJ_PIN, attribute, AttributeSize), $"BPF_OBJ_PIN {path}");
+            }
+            finally
+            {
+                _ = Close(descriptor);
+            }
+        }
+    }
+
+    private static long Number => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 280 : 321;
+
+    // struct bpf_insn: the operation, two registers in a byte, an offset, a constant. A jump to the end lets the packet pass.
+    private static byte[] Assemble(short outMark, (byte Code, byte Target, byte Source, short Offset, int Constant)[] instructions)
+    {
+        (byte Code, byte Target, byte Source, short Offset, int Constant)[] all = [.. instructions, (0xB7, 0, 0, 0, 0), (0x95, 0, 0, 0, 0)];
+        var bytes = new byte[(outMark == 0 ? instructions.Length : all.Length) * 8];
+        for (var i = 0; i < bytes.Length / 8; i++)
+        {
+            var (code, target, source, offset, constant) = all[i];
+            var jump = offset == outMark && outMark != 0 ? (short)(instructions.Length - i - 1) : offset;
+            (bytes[i * 8], bytes[(i * 8) + 1]) = (code, (byte)((source << 4) | target));
+            BinaryPrimitives.WriteInt16LittleEndian(bytes.AsSpan((i * 8) + 2), jump);
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan((i * 8) + 4), constant);
+        }
+
+        return bytes;
+    }
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static unsafe partial long Bpf(long number, int command, void* attribute, uint size);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+}
