@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
@@ -53,12 +54,18 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
     public async Task InitializeMembershipTableAsync(bool tryInitTableVersion, CancellationToken cancellationToken = default)
     {
         var began = _time.GetTimestamp();
+        var waiting = new StateLog(_time);
         for (var pause = FirstInitializationPause; ; pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestInitializationPause.Ticks)))
         {
             try
             {
                 await InitializeOnceAsync(tryInitTableVersion, cancellationToken);
                 _health.OnSuccess();
+                if (waiting.End(_clusterId) is { } end)
+                {
+                    LogAvailable(_logger, _clusterId, end.Count, end.Duration);
+                }
+
                 return;
             }
             catch (KubernetesApiException failure) when (_time.GetElapsedTime(began) + pause < _options.InitializationTimeout)
@@ -66,7 +73,11 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
                 // Also for what only an operator can mend: the silo keeps its device up meanwhile and says what is missing.
                 var jittered = pause * (0.5 + (0.5 * _api.NextDouble()));
                 _health.OnFailure(failure.Message);
-                LogWaiting(_logger, _clusterId, jittered, failure);
+                if (waiting.Note(_clusterId, failure.Message) is { } line)
+                {
+                    LogWaiting(_logger, _clusterId, failure.Message, line.Count, line.IsNew ? failure : null);
+                }
+
                 await Task.Delay(jittered, _time, cancellationToken);
             }
         }
@@ -276,8 +287,11 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
 
     private string NewWriteId() => ((long)(_api.NextDouble() * long.MaxValue)).ToString("x", CultureInfo.InvariantCulture);
 
-    [LoggerMessage(EventId = 5111, Level = LogLevel.Warning, Message = "Membership of Orleans cluster {ClusterId} is not available yet; next try in {Pause}")]
-    private static partial void LogWaiting(ILogger logger, string clusterId, TimeSpan pause, Exception failure);
+    [LoggerMessage(EventId = 5111, Level = LogLevel.Warning, Message = "Membership of Orleans cluster {ClusterId} is not available yet: {Problem} Trying on ({Count} tries since the last such line)")]
+    private static partial void LogWaiting(ILogger logger, string clusterId, string problem, long count, Exception? failure);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Membership of Orleans cluster {ClusterId} is available after {Count} tries in {Duration}")]
+    private static partial void LogAvailable(ILogger logger, string clusterId, long count, TimeSpan duration);
 
     [LoggerMessage(EventId = 5112, Level = LogLevel.Information, Message = "Created the membership table of Orleans cluster {ClusterId}: OrleansCluster {Name} in namespace {Namespace}")]
     private static partial void LogCreated(ILogger logger, string clusterId, string name, string @namespace);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
@@ -68,8 +69,11 @@ internal sealed class AgentHarness : IAsyncDisposable
             Options.Create(new RotationOptions { Slots = slots }),
             Time,
             NullLogger<ReconcilePass>.Instance);
-        Agent = new MeshAgent(Pass, Options.Create(DeviceOptions), Time, NullLogger<MeshAgent>.Instance);
+        Agent = new MeshAgent(Pass, Options.Create(DeviceOptions), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<MeshAgent>());
     }
+
+    /// <summary>What the loop logs.</summary>
+    public LogRecorder Logs { get; } = new();
 
     /// <summary>Ends waits that would hang.</summary>
     public CancellationToken Token => _watchdog.Token;

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Delivery;
 using Polly;
 using Polly.CircuitBreaker;
 
@@ -31,6 +32,7 @@ internal sealed partial class KubernetesApi : IDisposable
     private readonly TimeProvider _time;
     private readonly Random _random;
     private readonly ILogger<KubernetesApi> _logger;
+    private readonly StateLog _retries;
     private readonly ResiliencePipeline _pipeline;
     private readonly Lock _connecting = new();
     private volatile ApiConnection? _connection;
@@ -43,7 +45,8 @@ internal sealed partial class KubernetesApi : IDisposable
         _time = time;
         _random = random;
         _logger = logger;
-        _pipeline = ApiResilience.Create(_options, time, NextDouble, (failure, retry, pause) => LogRetry(_logger, retry, _options.MaxRetries, pause, failure.Message));
+        _retries = new StateLog(time);
+        _pipeline = ApiResilience.Create(_options, time, NextDouble, TellRetry);
     }
 
     /// <summary>Namespace of our objects.</summary>
@@ -317,6 +320,15 @@ internal sealed partial class KubernetesApi : IDisposable
         ClockProblem = problem;
     }
 
+    // Each call of each loop is retried while the server is away.
+    private void TellRetry(Exception failure, int retry, TimeSpan pause)
+    {
+        if (_retries.Note("", failure.Message) is { } line)
+        {
+            LogRetry(_logger, retry, _options.MaxRetries, pause, failure.Message, line.Count);
+        }
+    }
+
     private TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
     {
         { Delta: { } delta } => delta,
@@ -324,8 +336,8 @@ internal sealed partial class KubernetesApi : IDisposable
         _ => null,
     };
 
-    [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "Retry {Retry} of {MaxRetries} in {Pause}: {Reason}")]
-    private static partial void LogRetry(ILogger logger, int retry, int maxRetries, TimeSpan pause, string reason);
+    [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "Retry {Retry} of {MaxRetries} in {Pause}: {Reason} ({Count} retries since the last such line)")]
+    private static partial void LogRetry(ILogger logger, int retry, int maxRetries, TimeSpan pause, string reason, long count);
 
     [LoggerMessage(EventId = 5103, Level = LogLevel.Warning, Message = "Wrong time: {Problem}")]
     private static partial void LogClock(ILogger logger, string problem);

@@ -163,6 +163,27 @@ public sealed class MeshAgentTests
         Assert.Equal(200, (await mesh.NextWait()).TotalMilliseconds);
     }
 
+    // Two minutes with a try every five seconds.
+    [Fact]
+    public async Task Reconcile_KeepsFailing_IsSaidAsAStateWithOneStackTrace()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        mesh.Devices.OnCall = (_, _) => throw new DeviceException("get cilium_wg0", 5, "told to fail");
+        var delay = await mesh.Start();
+        for (var began = mesh.Time.GetTimestamp(); mesh.Time.GetElapsedTime(began) < TimeSpan.FromSeconds(119); delay = await mesh.NextWait())
+        {
+            mesh.Time.Advance(delay);
+        }
+
+        Assert.InRange(mesh.Agent.Snapshot.CompletedPasses, 20, 40);
+        Assert.Equal(2, mesh.Logs.Lines.Count(line => line.StartsWith("Warning: Reconcile failed: get cilium_wg0: told to fail", StringComparison.Ordinal)));
+        Assert.Single(mesh.Logs.Traces);
+        mesh.Devices.OnCall = null;
+        mesh.Time.Advance(delay);
+        await mesh.NextWait();
+        Assert.Single(mesh.Logs.Lines, line => line.StartsWith("Information: Reconcile succeeded again after ", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Reconcile_ClientFails_KeepsTheLastKnownDevices()
     {

@@ -30,6 +30,7 @@ public sealed class StaticRosterTests
     [InlineData("""{ "Name": "Node_1", "Addresses": ["10.0.0.1"] }""", "Nodes:Static:0:Name 'Node_1' is not a node name; expected 1 to 253 lower-case letters")]
     [InlineData("""{ "Addresses": ["10.0.0.1"] }""", "Nodes:Static:0:Name '' is not a node name")]
     [InlineData("""{ "Name": null, "Addresses": ["10.0.0.1"] }""", "Nodes:Static:0:Name '' is not a node name")]
+    [InlineData("""{ "Name": "node-9", "Addresses": ["10.0.0.1"], "PodCIDRs": ["0.0.0.0/0"] }""", "PodCIDRs: 0.0.0.0/0 is too wide for the pods of one node")]
     [InlineData("""{ "Name": "node-9" }""", "Nodes:Static:0:Addresses has 0 entries; give 1 to 8 IP addresses")]
     [InlineData("""{ "Name": "node-9", "Addresses": ["node-9.example"] }""", "Nodes:Static:0:Addresses: 'node-9.example' is not an IP address; give one such as")]
     [InlineData("""{ "Name": "node-9", "Addresses": ["10.0.0.1/24"] }""", "'10.0.0.1/24' is not an IP address")]

@@ -70,6 +70,28 @@ public sealed class WatchedNodesTests
         Assert.True(roster.Revision > WatchedNodes.Unknown.Revision);
     }
 
+    // While Cilium comes or goes its objects are made or deleted one by one, and that takes no node away; the next list of the kind does.
+    [Fact]
+    public void Replace_ListOfAnotherKind_KeepsNodesThatHaveNoObjectOfItYet()
+    {
+        var known = WatchedNodes.Unknown.Replace([Node("a", "1"), Node("b", "2")], "Node");
+        var moved = known.Replace([Node("a", "3") with { Kind = "CiliumNode" }], "CiliumNode");
+        Assert.Equal(["CiliumNode", "Node"], moved.Nodes.Values.Select(node => node.Kind));
+        Assert.Equal(["a"], moved.Replace([Node("a", "3") with { Kind = "CiliumNode" }], "CiliumNode").Nodes.Keys);
+    }
+
+    [Fact]
+    public void Read_CIDRThatHoldsMostOfTheInternet_IsIgnoredAndNamed()
+    {
+        var node = Read("""{"metadata":{"name":"a"},"spec":{"podCIDRs":["0.0.0.0/0","::/0","fc00::/7","10.244.1.0/24"]}}""");
+        Assert.Equal([IPPrefix.Parse("10.244.1.0/24")], node.PodCIDRs);
+        Assert.Equal(3, node.Problems.Count(problem => problem.StartsWith("has a pod CIDR that is too wide for the pods of one node", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Read_CreationTimestamp_IsWhenItWasMade() => Assert.Equal(
+        new DateTimeOffset(2026, 1, 1, 0, 0, 7, TimeSpan.Zero), Read("""{"metadata":{"name":"a","creationTimestamp":"2026-01-01T00:00:07Z"}}""").CreatedAt);
+
     [Fact]
     public void Without_OlderObjectOfTheSameName_KeepsTheNewOne()
     {
