@@ -74,6 +74,9 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
     /// <inheritdoc cref="EndpointTrials.AskedSince"/>
     public SteadyTime? AskedSince(Slot slot, PublicKey peer) => _trials.AskedSince(slot, peer);
 
+    /// <inheritdoc cref="EndpointTrials.Tried"/>
+    public EquatableArray<IPEndPoint> Tried(Slot slot, PublicKey peer) => _trials.Tried(slot, peer);
+
     private bool IsWithdrawn(Slot slot, DesiredPeer peer, DevicePeer? current) => current?.Endpoint is { } endpoint
         && _announced.TryGetValue((slot, peer.PublicKey), out var before) && before.Contains(endpoint) && !peer.Endpoints.Contains(endpoint);
 

@@ -36,13 +36,18 @@ internal sealed class EndpointTrials
         foreach (var peer in device.Peers)
         {
             var key = (slot, peer.PublicKey);
-            var seen = new Trial(peer.Endpoint, peer.ReceiveBytes, peer.TransmitBytes, null, null);
+            var seen = new Trial(peer.Endpoint, peer.ReceiveBytes, peer.TransmitBytes, null, null, peer.Endpoint is null ? [] : [peer.Endpoint]);
 
             // A peer that began afresh counts from nothing, and that is no answer.
             if (_trials.TryGetValue(key, out var last) && peer.ReceiveBytes <= last.ReceiveBytes)
             {
                 SteadyTime? sent = peer.TransmitBytes > last.TransmitBytes ? now : null;
-                seen = seen with { AskedAt = last.AskedAt ?? sent, TriedAt = Equals(peer.Endpoint, last.Endpoint) ? last.TriedAt ?? sent : null };
+                seen = seen with
+                {
+                    AskedAt = last.AskedAt ?? sent,
+                    TriedAt = Equals(peer.Endpoint, last.Endpoint) ? last.TriedAt ?? sent : null,
+                    Tried = seen.Tried.All(last.Tried.Contains) ? last.Tried : [.. last.Tried, .. seen.Tried],
+                };
             }
 
             _trials[key] = seen;
@@ -65,8 +70,12 @@ internal sealed class EndpointTrials
     /// <summary>Since when a peer has been asked in vain; <see langword="null"/> if it has not.</summary>
     public SteadyTime? AskedSince(Slot slot, PublicKey peer) => _trials.TryGetValue((slot, peer), out var trial) ? trial.AskedAt : null;
 
+    /// <summary>Where a peer was sent to since it was last heard.</summary>
+    public EquatableArray<IPEndPoint> Tried(Slot slot, PublicKey peer) => _trials.TryGetValue((slot, peer), out var trial) ? trial.Tried : [];
+
     private static TimeSpan Patience(bool hasSession) => hasSession ? DataPatience : InitiationPatience;
 
     /// <summary>What a device last showed of a peer, and since when it has been asked in vain.</summary>
-    private sealed record Trial(IPEndPoint? Endpoint, long ReceiveBytes, long TransmitBytes, SteadyTime? AskedAt, SteadyTime? TriedAt);
+    private sealed record Trial(
+        IPEndPoint? Endpoint, long ReceiveBytes, long TransmitBytes, SteadyTime? AskedAt, SteadyTime? TriedAt, EquatableArray<IPEndPoint> Tried);
 }

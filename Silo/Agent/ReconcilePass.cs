@@ -247,7 +247,7 @@ internal sealed class ReconcilePass
                 other.NodeName,
                 peers.Any(found => _endpoints.IsAnswering(found.Slot, found.Peer, awaited.Contains(other.NodeName), now)),
                 peers.Select(found => _endpoints.AskedSince(found.Slot, found.Peer.PublicKey)).Min() ?? now,
-                [.. peers.Select(found => found.Peer.Endpoint).OfType<IPEndPoint>()]);
+                [.. peers.SelectMany(found => _endpoints.Tried(found.Slot, found.Peer.PublicKey))]);
         }
     }
 

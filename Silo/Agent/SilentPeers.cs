@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="NodeName">The other one.</param>
 /// <param name="IsAnswering">Whether any slot works.</param>
 /// <param name="AskedSince">Since when the other one has been asked in vain; now if it has not.</param>
-/// <param name="Endpoints">Where the devices send to.</param>
+/// <param name="Endpoints">Where the other one was sent to since.</param>
 internal sealed record NodePair(string NodeName, bool IsAnswering, SteadyTime AskedSince, EquatableArray<IPEndPoint> Endpoints);
 
 /// <summary>

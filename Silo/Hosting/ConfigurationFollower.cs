@@ -44,8 +44,9 @@ internal sealed partial class ConfigurationFollower(IConfiguration configuration
             isChanged = file.TryRead();
             (_seen, _told) = (null, null);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (Exception e)
         {
+            // Whatever it is: a file that cannot be read ends no silo.
             // While a file is being replaced it may be gone or half-written for a moment, so only what is still wrong at the next look is
             // worth a line, and that once.
             if (_seen == e.Message && _told != e.Message)

@@ -1,5 +1,6 @@
 using System.Net;
 using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
@@ -88,6 +89,7 @@ public sealed class EndpointTests
         ShakeHands(mesh, 2);
         await mesh.Pass.Run(false, Token);
 
+        AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2, revision: 1) with { Endpoints = [Second] });
         await mesh.Pass.Run(false, Token);
 
@@ -99,6 +101,7 @@ public sealed class EndpointTests
     public async Task Run_FirstAddressDoesNotAnswer_TriesTheNextAndBeginsWithItFromThenOn()
     {
         await using var mesh = new AgentHarness(2).Settled();
+        AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
         await mesh.Pass.Run(true, Token);
         Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
@@ -129,6 +132,7 @@ public sealed class EndpointTests
     public async Task Run_AddressStopsToAnswer_TriesTheNextAfterWireGuardsPatience()
     {
         await using var mesh = new AgentHarness(2).Settled();
+        AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
         await mesh.Pass.Run(true, Token);
         ShakeHands(mesh, 2);
@@ -146,6 +150,7 @@ public sealed class EndpointTests
     public async Task Run_NoHandshakeForThirtySeconds_NamesThePeerAndWhatWasTried()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(3);
+        AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
         await mesh.Pass.Run(true, Token);
         ShakeHands(mesh, 3);
@@ -174,7 +179,9 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_PeerStopsToAnswer_IsNamedToo()
     {
-        await using var mesh = new AgentHarness(2).Settled(2);
+        await using var mesh = new AgentHarness(2).Settled();
+        AddSecondAddress(mesh);
+        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
         await mesh.Pass.Run(true, Token);
         ShakeHands(mesh, 2);
         var result = await mesh.Pass.Run(false, Token);
@@ -184,7 +191,9 @@ public sealed class EndpointTests
             result = await Send(mesh, 2);
         }
 
-        Assert.Equal("node-2", Assert.Single(result.SilentPeers).NodeName);
+        var silent = Assert.Single(result.SilentPeers);
+        Assert.Equal("node-2", silent.NodeName);
+        Assert.Equal([TestMesh.Address(2), Second], silent.Endpoints.Select(endpoint => endpoint.Address));
     }
 
     // What does not even leave this node is not counted as sent. A session that was not renewed although the next key waits for a handshake is none.
@@ -228,6 +237,9 @@ public sealed class EndpointTests
             Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
         }
     }
+
+    private static void AddSecondAddress(AgentHarness mesh) => mesh.Roster.Set(NodeRoster.Of(
+        [TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { Addresses = [TestMesh.Address(2), Second] }, TestMesh.RosterNode(3)]));
 
     private static DevicePeer Peer(AgentHarness mesh, int node) => mesh.Device.Peers.Single(peer => peer.PublicKey == TestMesh.Key(node));
 
