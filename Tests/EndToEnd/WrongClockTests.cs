@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Globalization;
+using Orleans.WireGuard.LocalMesh.Meter;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>A silo that is started again with a clock that is far behind: behind its former self's start, in 1970, and before that.</summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class WrongClockTests(ITestOutputHelper output)
+{
+    private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+    private static readonly MeshPlan Plan = new("owgq", 3, 119, 241);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static NodePlan Faulty => Plan.Nodes[2];
+
+    [Fact]
+    public async Task Silo_RestartedWithAClockFarBehind_JoinsRotatesAndLosesNoPacket()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        Assert.SkipUnless(File.Exists(FakeTime), "Missing Debian package: faketime.");
+        await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await using var meter = mesh.Meter();
+
+        // Each starts below all its predecessors.
+        foreach (var clock in new[] { TimeProvider.System.GetUtcNow().AddHours(-1), DateTimeOffset.UnixEpoch.AddMinutes(10), DateTimeOffset.UnixEpoch.AddHours(-1) })
+        {
+            await mesh.Harness.KillSiloAsync(Faulty, Token);
+            var began = Stopwatch.GetTimestamp();
+            var behind = (long)(TimeProvider.System.GetUtcNow() - clock).TotalSeconds;
+            await mesh.Restart(Faulty, new Dictionary<string, string?>
+            {
+                ["LD_PRELOAD"] = FakeTime,
+                ["FAKETIME"] = string.Create(CultureInfo.InvariantCulture, $"-{behind}s"),
+
+                // Only the wall clock: timers and timeouts of the process go on as they are.
+                ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
+                ["DONT_FAKE_MONOTONIC"] = "1",
+            });
+            output.WriteLine($"{clock:u}: ready after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
+            await mesh.UntilRotated(Plan.Nodes, 2, Patience);
+
+            // It shows the epoch of the mesh, and that its clock is wrong.
+            var (own, other) = (await mesh.Status(Faulty, Faulty), await mesh.Status(Plan.Nodes[0], Plan.Nodes[0]));
+            Assert.InRange(own.GetProperty("epoch").GetInt64(), other.GetProperty("epoch").GetInt64() - 1, other.GetProperty("epoch").GetInt64() + 1);
+        }
+
+        var report = await meter.StopAsync(Token);
+        output.WriteLine(report.ToString());
+        Assert.True(report.Lost == 0, $"{report}\n{LogTail.Read(mesh.Harness.State.SiloLog(Faulty))}");
+        Assert.DoesNotContain("told I am dead", await File.ReadAllTextAsync(mesh.Harness.State.SiloLog(Faulty), Token), StringComparison.Ordinal);
+    }
+}
