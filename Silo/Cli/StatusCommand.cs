@@ -100,7 +100,7 @@ internal static class StatusCommand
 
         foreach (var node in snapshot.Nodes.Where(node => node.Status is { DroppedOutgoingPackets: > 0 }))
         {
-            Console.Out.WriteLine(string.Create(
+            output.Line(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{node.NodeName} dropped {node.Status!.DroppedOutgoingPackets} packets of its pods that would have left in clear; what else routes on that node?"));
         }
