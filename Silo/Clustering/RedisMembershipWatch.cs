@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using Orleans.Clustering.Redis;
 using Orleans.Configuration;
+using Orleans.WireGuard.Grains.Hosting;
 using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Silo.Clustering;
@@ -23,6 +24,7 @@ internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISilo
     private readonly RedisKey _key;
     private readonly IClusterMembershipService _membership;
     private readonly SharedMembershipTable _table;
+    private readonly EndlessLoops _loops;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<RedisMembershipWatch> _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -35,10 +37,11 @@ internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISilo
         IOptions<ClusterOptions> cluster,
         IClusterMembershipService membership,
         SharedMembershipTable table,
+        EndlessLoops loops,
         TimeProvider timeProvider,
         ILogger<RedisMembershipWatch> logger)
     {
-        (_connection, _membership, _table, _timeProvider, _logger) = (connection, membership, table, timeProvider, logger);
+        (_connection, _membership, _table, _loops, _timeProvider, _logger) = (connection, membership, table, loops, timeProvider, logger);
         _key = redis.Value.CreateRedisKey(cluster.Value);
     }
 
@@ -55,7 +58,8 @@ internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISilo
 
     private Task Start(CancellationToken cancellationToken)
     {
-        _loop = Task.Run(() => FollowAsync(_stopping.Token), CancellationToken.None);
+        var token = _stopping.Token;
+        _loop = Task.Run(() => _loops.KeepAsync("The watch of the membership", FollowAsync, token), CancellationToken.None);
         return Task.CompletedTask;
     }
 

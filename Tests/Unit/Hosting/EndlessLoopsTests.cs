@@ -127,6 +127,12 @@ public sealed class EndlessLoopsTests : IDisposable
 
             // Two threads that listen anew whatever fails.
             "NetlinkLinkMonitor.cs",
+
+            // By the keeper.
+            "RedisMembershipWatch.cs",
+
+            // No loops: one look two seconds later, and the end of the silo. Each catches what it throws.
+            "SharedMembershipTable.cs",
         ];
         string[] starts = ["Task.Run(", ".StartNew(", "new Thread(", "ThreadPool."];
         var found = new[] { "Grains", "Silo" }
