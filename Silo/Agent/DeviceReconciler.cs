@@ -229,7 +229,7 @@ internal sealed partial class DeviceReconciler(
     public IReadOnlyDictionary<PublicKey, string> NodeNames(MeshView view) =>
         view.Others.Where(other => other.Find(slot) is not null).ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
 
-    private EndpointSources EndpointSources(MeshView view, Device observed, IReadOnlySet<PublicKey> resets)
+    private EndpointSources EndpointSources(MeshView view, Device observed, HashSet<PublicKey> resets)
     {
         // A session that is over begins afresh too, and that is no retry: nobody has been asked yet.
         var retried = observed.Peers.Where(peer => resets.Contains(peer.PublicKey) && !planner.Clock.IsProven(slot, peer)).Select(peer => peer.PublicKey);

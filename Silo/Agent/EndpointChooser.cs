@@ -57,6 +57,16 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
         return device with { Peers = chosen };
     }
 
+    /// <summary>Forgets by which address nodes were heard that are no longer in the mesh.</summary>
+    public void Forget(MeshView view)
+    {
+        var present = view.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in _heardFrom.Keys.Where(name => !present.Contains(name)).ToList())
+        {
+            _heardFrom.Remove(name);
+        }
+    }
+
     /// <summary>Whether a peer answers, as far as the device tells: a handshake is shown, and nothing that was sent since stayed without an answer.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="peer">The peer as its device has it.</param>

@@ -96,7 +96,8 @@ internal sealed partial class RealityReconciler(
             encryption.IsWithheld = isWithheld;
             if (isWithheld)
             {
-                LogWithheld(logger, FindingText.Describe(Findings.First(finding => FindingCatalogue.CutsPods(finding.Code))));
+                var sentence = FindingText.Describe(Findings.First(finding => FindingCatalogue.CutsPods(finding.Code)));
+                LogWithheld(logger, sentence);
             }
             else
             {
@@ -132,7 +133,8 @@ internal sealed partial class RealityReconciler(
             {
                 case WitnessStep.Create:
                     isPartial = await witness.CreateAsync(spec, state?.Counts ?? new WitnessCounts(), cancellationToken);
-                    LogMade(logger, string.Join(", ", spec.Links.Select(link => link.Name)), isPartial ? "partial" : "whole");
+                    var names = string.Join(", ", spec.Links.Select(link => link.Name));
+                    LogMade(logger, names, isPartial ? "partial" : "whole");
                     break;
                 case WitnessStep.Change:
                     await witness.ChangeAsync(state!, spec, cancellationToken);
@@ -220,13 +222,15 @@ internal sealed partial class RealityReconciler(
         var known = before.Select(finding => (finding.Code, finding.Subject)).ToHashSet();
         foreach (var finding in Findings.Where(finding => finding.Severity > FindingSeverity.Notice && !known.Contains((finding.Code, finding.Subject))))
         {
-            LogFound(logger, FindingText.CodeOf(finding.Code), FindingText.Describe(finding), FindingText.Evidence(finding));
+            var (code, sentence, evidence) = (FindingText.CodeOf(finding.Code), FindingText.Describe(finding), FindingText.Evidence(finding));
+            LogFound(logger, code, sentence, evidence);
         }
 
         var now = Findings.Select(finding => (finding.Code, finding.Subject)).ToHashSet();
         foreach (var finding in before.Where(finding => finding.Severity > FindingSeverity.Notice && !now.Contains((finding.Code, finding.Subject))))
         {
-            LogGone(logger, FindingText.CodeOf(finding.Code), finding.Subject);
+            var code = FindingText.CodeOf(finding.Code);
+            LogGone(logger, code, finding.Subject);
         }
     }
 

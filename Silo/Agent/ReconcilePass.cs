@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
@@ -158,6 +157,7 @@ internal sealed class ReconcilePass
         MeshView view, Dictionary<Slot, Device> devices, bool isResync, bool isLook, CancellationToken cancellationToken)
     {
         _planner.Forget(view);
+        _endpoints.Forget(view);
         foreach (var (slot, device) in devices)
         {
             _planner.Clock.Observe(slot, device, _steady.Now, _timeProvider.GetUtcNow());

@@ -1,6 +1,5 @@
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;

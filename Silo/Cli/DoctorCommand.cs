@@ -90,7 +90,8 @@ internal static class DoctorCommand
                 await links.GetRules(cancellationToken),
                 await links.GetRoutes(cancellationToken),
                 encryption.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
-                SlotDevices.Names.ToEquatableArray()) with { Table = table.Number, RulePriority = table.RulePriority };
+                SlotDevices.Names.ToEquatableArray());
+            expected = expected with { Table = table.Number, RulePriority = table.RulePriority };
             if (expected.OwnPrefixes.Count == 0)
             {
                 note += " No silo has run here and no list of nodes is configured, so nobody knows which prefixes the pods should have.";

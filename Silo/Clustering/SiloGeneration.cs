@@ -1,4 +1,5 @@
 using System.Net;
+using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
@@ -57,6 +58,11 @@ internal sealed partial class SiloGeneration(ILogger<SiloGeneration> logger)
         {
             // The silo says itself that the membership is away, and waits for it. A generation that turns out too low ends it then.
             LogUnread(logger, e.Message);
+        }
+
+        if (newest == int.MaxValue)
+        {
+            throw new StartupException([$"The membership table has a silo of this address {endPoint} with the highest generation there is, so none can follow it; remove its row."]);
         }
 
         var byClock = SiloAddress.AllocateNewGeneration();

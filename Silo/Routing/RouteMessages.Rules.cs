@@ -1,5 +1,4 @@
 // Messages about rules: linux/fib_rules.h.
-using System.Net;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 

@@ -60,8 +60,8 @@ public sealed class ForgottenNodeTests
             .SelectMany(type => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
                 .Where(field => IsKeyedByANode(field.FieldType) && !IsOfAValue(type, field)).Select(field => $"{Name(type)}.{Property(field)}"))
             .ToHashSet(StringComparer.Ordinal);
-        Assert.Empty(found.Except(Owners.Keys));
-        Assert.Empty(Owners.Keys.Except(found));
+        Assert.Equal("", string.Join(", ", found.Except(Owners.Keys)));
+        Assert.Equal("", string.Join(", ", Owners.Keys.Except(found)));
     }
 
     [Fact]
