@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Capture;
 using Orleans.WireGuard.LocalMesh.Meter;
-using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Silo.Routing.Firewall;
