@@ -5,8 +5,8 @@ using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,9 +1,9 @@
 using System.Net;
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Hosting;

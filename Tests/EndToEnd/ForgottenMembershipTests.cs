@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Orleans.WireGuard.LocalMesh.Meter;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Tests.Support;

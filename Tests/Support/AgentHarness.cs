@@ -4,7 +4,6 @@ using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Findings;

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;

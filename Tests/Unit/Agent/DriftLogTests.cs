@@ -5,7 +5,7 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
 /// <summary>Every change by others counts; whoever makes the same one again and again is said once a minute.</summary>
-public sealed class DriftLogTests
+public sealed class DriftLogTests : IDisposable
 {
     private static readonly Drift Endpoint = new(DriftKind.EndpointChanged, "AAAA");
 
@@ -14,6 +14,8 @@ public sealed class DriftLogTests
     private readonly DriftLog _drifts;
 
     public DriftLogTests() => _drifts = new DriftLog(_time, _logs);
+
+    public void Dispose() => _logs.Dispose();
 
     [Fact]
     public void Note_TheSameEverySecond_IsCountedEachTimeAndSaidOnceAMinute()

@@ -1,6 +1,4 @@
-using System.Collections;
 using System.Reflection;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Silo.Agent;

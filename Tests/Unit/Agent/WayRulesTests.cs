@@ -1,5 +1,4 @@
 using CsCheck;
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Dump;

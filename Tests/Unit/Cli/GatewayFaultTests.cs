@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
-using Orleans.Hosting;
 using Orleans.WireGuard.Silo.Cli;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
@@ -125,7 +124,7 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
         });
 
         // A fault of ours is no answer of a silo.
-        Assert.Null(MeshConnection.DescribeRefusal(new NullReferenceException(), gateway));
+        Assert.Null(MeshConnection.DescribeRefusal(new FileLoadException(), gateway));
     }
 
     private static async Task ServeAsync(Socket socket, string answer, CancellationToken cancellationToken)

@@ -86,11 +86,11 @@ public sealed class ForeignNumbersTests : IDisposable
             .Concat(Times.Select(time => genuine with { FrozenUntil = time }))
             .Concat(Times.Select(time => genuine with { IssuedAt = time }))
             .Concat(from made in Numbers
-                from serves in Numbers
-                select genuine with
-                {
-                    Slots = genuine.Slots.Select(slot => slot with { KeyEpoch = new Epoch(made), ServesEpoch = new Epoch(serves) }).ToEquatableArray(),
-                })
+                    from serves in Numbers
+                    select genuine with
+                    {
+                        Slots = genuine.Slots.Select(slot => slot with { KeyEpoch = new Epoch(made), ServesEpoch = new Epoch(serves) }).ToEquatableArray(),
+                    })
             .Concat([genuine with { Slots = [null!] }, genuine with { Slots = [] }, genuine with { NodeName = TestMesh.Name(2) }]);
         foreach (var announcement in forged)
         {
@@ -153,8 +153,8 @@ public sealed class ForeignNumbersTests : IDisposable
     }
 
     private IEnumerable<AnnouncementSequence> Sequences() => (from epoch in Numbers
-        from revision in Numbers
-        select new AnnouncementSequence(new Epoch(epoch), revision)).Concat(
+                                                              from revision in Numbers
+                                                              select new AnnouncementSequence(new Epoch(epoch), revision)).Concat(
         [
             AnnouncementSequence.At(_node.Clock.Horizon), AnnouncementSequence.At(_node.Clock.Horizon.AddMilliseconds(1)), AnnouncementSequence.At(TestMesh.Start.AddDays(1)),
             AnnouncementSequence.At(TestMesh.Start) with { Revision = AnnouncementSequence.MaxRevision },
