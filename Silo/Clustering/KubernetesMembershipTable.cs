@@ -73,7 +73,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
                 // Also for what only an operator can mend: the silo keeps its device up meanwhile and says what is missing.
                 var jittered = pause * (0.5 + (0.5 * _api.NextDouble()));
                 _health.OnFailure(failure.Message);
-                if (waiting.Note(_clusterId, failure.Message) is { } line)
+                // Not by the message, in which there are times and ports.
+                if (waiting.Note(_clusterId, failure.Failure.ToString()) is { } line)
                 {
                     LogWaiting(_logger, _clusterId, failure.Message, line.Count, line.IsNew ? failure : null);
                 }

@@ -7,7 +7,6 @@ namespace Orleans.WireGuard.Tests.Support;
 internal sealed class LogRecorder : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<string> _lines = [];
-    private readonly ConcurrentQueue<Exception> _traces = [];
     private readonly ConcurrentQueue<Exception> _exceptions = [];
 
     /// <summary>What was logged with a stack trace.</summary>
@@ -15,9 +14,6 @@ internal sealed class LogRecorder : ILoggerProvider, ILogger
 
     /// <summary>What was logged so far, each with its level in front.</summary>
     public IReadOnlyList<string> Lines => [.. _lines];
-
-    /// <summary>The exceptions that were logged with a line, each of which prints a stack trace.</summary>
-    public IReadOnlyList<Exception> Traces => [.. _traces];
 
     /// <inheritdoc/>
     public ILogger CreateLogger(string categoryName) => this;

@@ -323,7 +323,9 @@ internal sealed partial class KubernetesApi : IDisposable
     // Each call of each loop is retried while the server is away.
     private void TellRetry(Exception failure, int retry, TimeSpan pause)
     {
-        if (_retries.Note("", failure.Message) is { } line)
+        // Not by the message, in which there are times and ports.
+        var kind = failure is KubernetesApiException known ? known.Failure.ToString() : failure.GetType().Name;
+        if (_retries.Note("", kind) is { } line)
         {
             LogRetry(_logger, retry, _options.MaxRetries, pause, failure.Message, line.Count);
         }
