@@ -73,9 +73,12 @@ internal sealed partial class RealityReconciler(
         try
         {
             // The refusals of a former process say that strict mode was in force; ours say so too.
-            _wasInForce |= (await links.GetRoutes(cancellationToken)).Any(route => route.IsUnreachable);
+            if (encryption.Configured.Mode == EncryptionMode.Strict && !_wasInForce)
+            {
+                _wasInForce = (await links.GetRoutes(cancellationToken)).Any(route => route.IsUnreachable);
+            }
+
             _dump = await dump.ReadAsync(cancellationToken);
-            await underlay.FindFirst(view, cancellationToken);
         }
         catch (DeviceException e)
         {
@@ -119,7 +122,7 @@ internal sealed partial class RealityReconciler(
         var (before, drifts) = (Findings, new List<Drift>());
         try
         {
-            var spec = BuildSpec(view, _dump, underlay.Links, tunnelPorts);
+            var spec = BuildSpec(view, _dump, Underlay(view, _dump, underlay), tunnelPorts);
             var state = await witness.TryGetAsync(cancellationToken);
             var isFirst = _left is null;
             if (_left is { } left && WitnessPlan.IsDrift(state, left, Present(_dump)))
@@ -163,7 +166,7 @@ internal sealed partial class RealityReconciler(
     private void Settle(MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames)
     {
         var now = timeProvider.GetUtcNow();
-        var expected = Expect(view, underlay.Links, deviceNames);
+        var expected = Expect(view, Underlay(view, _dump!, underlay), deviceNames);
         Findings = FindingCatalogue.Settle([.. RealityCheck.Find(_dump!, expected, now), .. FindClear(now)], Findings);
     }
 
@@ -183,7 +186,7 @@ internal sealed partial class RealityReconciler(
         }
     }
 
-    private Expectation Expect(MeshView view, IReadOnlySet<int> underlay, IReadOnlyCollection<string> deviceNames)
+    private Expectation Expect(MeshView view, HashSet<int> underlay, IReadOnlyCollection<string> deviceNames)
     {
         var nodes = view.Roster!.Nodes.Values;
         return new Expectation(
@@ -199,7 +202,14 @@ internal sealed partial class RealityReconciler(
         };
     }
 
-    private static WitnessSpec BuildSpec(MeshView view, NetworkDump dump, IReadOnlySet<int> underlay, IReadOnlyList<ushort> tunnelPorts)
+    // Before any way was asked, and where none has to be, the links that have this node's own addresses are those.
+    private static HashSet<int> Underlay(MeshView view, NetworkDump dump, UnderlayPaths underlay)
+    {
+        var own = view.Roster!.Find(view.NodeName)!.Addresses;
+        return [.. underlay.Links, .. dump.Addresses.Where(address => own.Contains(address.Address)).Select(address => address.LinkIndex)];
+    }
+
+    private static WitnessSpec BuildSpec(MeshView view, NetworkDump dump, HashSet<int> underlay, IReadOnlyList<ushort> tunnelPorts)
     {
         // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
         var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));

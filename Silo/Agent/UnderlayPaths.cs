@@ -12,16 +12,6 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
     /// <summary>Numbers of the links by which peers are reached, as far as was asked.</summary>
     public IReadOnlySet<int> Links => _paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex).ToHashSet();
 
-    /// <summary>Asks the ways to all other nodes of the roster, unless some are known already.</summary>
-    public async Task FindFirst(MeshView view, CancellationToken cancellationToken)
-    {
-        if (_paths.Count == 0 && view.Roster is { } roster)
-        {
-            var addresses = roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.Addresses);
-            await Find(addresses.ToHashSet(), cancellationToken);
-        }
-    }
-
     /// <summary>Forgets all ways, so that they are asked again.</summary>
     public void Forget() => _paths.Clear();
 

@@ -8,6 +8,8 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 /// <summary>Cleanup removes what a silo made, and nothing else.</summary>
 public sealed class NodeCleanupTests
 {
+    private static readonly CleanupItem Witness = new("witness", "table of what is counted at the wire");
+
     private const string Name = "cilium_wg0";
     private const int EPERM = 1;
 
@@ -28,6 +30,7 @@ public sealed class NodeCleanupTests
                 new CleanupItem("route", $"10.0.2.0/24 dev {Name}"),
                 new CleanupItem("route", $"10.0.3.0/24 dev {Name}"),
                 new CleanupItem("rule", "from 10.0.1.0/24"),
+                Witness,
             ],
             report.Removed);
         Assert.Empty(report.Kept);
@@ -117,7 +120,7 @@ public sealed class NodeCleanupTests
         await Assert.ThrowsAsync<DeviceException>(() => Cleanup(mesh).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token));
         Assert.Equal(["device", "route"], report.Removed.Select(item => item.Kind));
         isFailing = false;
-        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24")], (await Clean(mesh)).Removed);
+        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Witness], (await Clean(mesh)).Removed);
     }
 
     private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, _ => mesh.Devices);
