@@ -56,6 +56,9 @@ public enum DriftKind
 
     /// <summary>The nftables table that counts what leaves in clear was changed or removed.</summary>
     WitnessChanged,
+
+    /// <summary>The link has another name.</summary>
+    LinkRenamed,
 }
 
 /// <summary>How often somebody else changed one kind of thing on a node. Every one was repaired when it was noticed.</summary>

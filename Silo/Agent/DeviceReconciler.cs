@@ -27,6 +27,7 @@ internal sealed partial class DeviceReconciler(
 {
     private readonly MtuReconciler _mtu = new(links, paths, options, logger);
     private readonly Dictionary<PublicKey, IPEndPoint> _formerEndpoints = [];
+    private readonly RenamedLink _renamed = new(SlotDevices.Name(slot), (ushort)(options.ListenPort + slot.Index), devices, links, drifts);
     private ExpectedDevice? _expected;
     private Link? _link;
     private SourceCheck? _sourceCheck;
@@ -41,11 +42,21 @@ internal sealed partial class DeviceReconciler(
     /// <summary>Whether this pass found the link down or replaced: then its routes are gone and nobody deleted them.</summary>
     public bool IsLinkLost { get; private set; }
 
+    /// <summary>Whether this pass gave the link its name back: then it may have lost its routes.</summary>
+    public bool IsRenamedBack { get; private set; }
+
     /// <summary>Reads the device and counts what others changed on it.</summary>
     /// <returns>The device; <see langword="null"/> if there is none.</returns>
-    public async Task<Device?> Find(CancellationToken cancellationToken)
+    public async Task<Device?> Find(MeshView view, CancellationToken cancellationToken)
     {
+        IsRenamedBack = false;
         var device = await devices.TryGetDevice(DeviceName, cancellationToken);
+        if (device is null && await FindRenamed(view, cancellationToken) is { } renamed)
+        {
+            await RenameBack(renamed, cancellationToken);
+            device = await devices.TryGetDevice(DeviceName, cancellationToken);
+        }
+
         if (_expected is { } expected)
         {
             drifts.Note(DriftDetector.OfDevice(expected, device));
@@ -97,14 +108,22 @@ internal sealed partial class DeviceReconciler(
     /// <exception cref="DeviceException">The device is somebody else's, or it is too early to tell, or it cannot be read.</exception>
     public async Task<KeyPair?> ReadKeyPair(MeshView view, CancellationToken cancellationToken)
     {
-        if (await devices.TryGetDevice(DeviceName, cancellationToken) is not { PublicKey: not null } device)
+        var name = DeviceName;
+        var device = await devices.TryGetDevice(name, cancellationToken);
+        if (device is null && await FindRenamed(view, cancellationToken) is { } renamed)
+        {
+            name = renamed.Name;
+            device = await devices.TryGetDevice(name, cancellationToken);
+        }
+
+        if (device is not { PublicKey: not null })
         {
             return null;
         }
 
         return await Judge(view, device, cancellationToken) switch
         {
-            DeviceOwner.Ours => await devices.GetKeyPair(DeviceName, cancellationToken),
+            DeviceOwner.Ours => await devices.GetKeyPair(name, cancellationToken),
             DeviceOwner.Unknown => throw new DeviceException(
                 $"adopt {DeviceName}", 0, "the node source has not answered yet, so nobody knows whose peers these are"),
             _ => options.TakeOver ? null : throw new DeviceException(
@@ -119,14 +138,14 @@ internal sealed partial class DeviceReconciler(
 
     /// <summary>Brings the link up. A port that is taken shows only once it is, so this comes before the peers.</summary>
     /// <param name="isResync">Whether to read the link again, instead of trusting what this process wrote last.</param>
+    /// <param name="canMakeAnew">Whether the key ring has the device's key, so that the device may be made anew if nothing else helps.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task BringUp(bool isResync, CancellationToken cancellationToken)
+    public async Task BringUp(bool isResync, bool canMakeAnew, CancellationToken cancellationToken)
     {
-        IsLinkLost = false;
+        IsLinkLost = IsRenamedBack;
         if (isResync || _link is null)
         {
-            var link = await links.TryGetLink(DeviceName, cancellationToken)
-                ?? throw new DeviceException($"get link {DeviceName}", 0, "the device answers but its link is gone");
+            var link = await links.TryGetLink(DeviceName, cancellationToken) ?? await RecoverLink(canMakeAnew, cancellationToken);
             var sourceCheck = await links.GetSourceCheck(DeviceName, cancellationToken);
             if (_link is { } expected)
             {
@@ -137,7 +156,7 @@ internal sealed partial class DeviceReconciler(
                 }
 
                 drifts.Note(changes);
-                IsLinkLost = changes.Any(change => change.Kind is DriftKind.LinkDown or DriftKind.LinkDeleted or DriftKind.AddressDeleted);
+                IsLinkLost |= changes.Any(change => change.Kind is DriftKind.LinkDown or DriftKind.LinkDeleted or DriftKind.AddressDeleted);
             }
 
             // What was noted once is known now, also if this pass fails before it could be repaired.
@@ -199,6 +218,42 @@ internal sealed partial class DeviceReconciler(
         var status = DeviceStatusBuilder.Build(
             slot, device, devices.Transport, _link?.Mtu ?? 0, view.Announcements, planner.Clock, steady.Now);
         return status with { TransportReason = devices.TransportReason };
+    }
+
+    // What this process made is ours by its number; after a restart it has to be told by what is on it.
+    private async Task<Link?> FindRenamed(MeshView view, CancellationToken cancellationToken) =>
+        await _renamed.Find(_link, cancellationToken) is { } link
+        && (_link is not null
+            || (await devices.TryGetDevice(link.Name, cancellationToken) is { } device && await Judge(view, device, cancellationToken) == DeviceOwner.Ours))
+            ? link
+            : null;
+
+    private async Task RenameBack(Link link, CancellationToken cancellationToken)
+    {
+        await _renamed.Restore(link, cancellationToken);
+
+        // It is read again, as a link that was made by somebody else.
+        (_link, IsRenamedBack) = (null, true);
+    }
+
+    private async Task<Link> RecoverLink(bool canMakeAnew, CancellationToken cancellationToken)
+    {
+        var operation = $"get link {DeviceName}";
+        if (await _renamed.Find(_link, cancellationToken) is { } renamed)
+        {
+            await RenameBack(renamed, cancellationToken);
+            IsLinkLost = true;
+            return await links.TryGetLink(DeviceName, cancellationToken) ?? throw new DeviceException(operation, 0, "the link was renamed back and is gone again");
+        }
+
+        if (canMakeAnew)
+        {
+            // Two that disagree about one device: without its process there is neither. The next pass makes it, with the key of the ring.
+            (_link, _expected) = (null, null);
+            await devices.DeleteDevice(DeviceName, cancellationToken);
+        }
+
+        throw new DeviceException(operation, 0, $"the device answers but its link is gone{(canMakeAnew ? "; it is made anew" : "")}");
     }
 
     private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(

@@ -57,13 +57,12 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
         return device with { Peers = chosen };
     }
 
-    /// <summary>Forgets by which address nodes were heard that are no longer in the mesh.</summary>
-    public void Forget(MeshView view)
+    /// <summary>Forgets where other nodes than these were heard.</summary>
+    public void ForgetExcept(IReadOnlySet<string> nodeNames)
     {
-        var present = view.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
-        foreach (var name in _heardFrom.Keys.Where(name => !present.Contains(name)).ToList())
+        foreach (var name in _heardFrom.Keys.Where(name => !nodeNames.Contains(name)).ToList())
         {
-            _heardFrom.Remove(name);
+            _ = _heardFrom.Remove(name);
         }
     }
 

@@ -119,6 +119,7 @@ internal sealed partial class RealityReconciler(
             return [];
         }
 
+        _wasInForce |= encryption.CurrentValue.Mode == EncryptionMode.Strict;
         var (before, drifts) = (Findings, new List<Drift>());
         try
         {

@@ -100,7 +100,7 @@ internal sealed class ReconcilePass
         var devices = new Dictionary<Slot, Device>();
         foreach (var slot in _slots)
         {
-            if (await slot.Find(cancellationToken) is { } device)
+            if (await slot.Find(view, cancellationToken) is { } device)
             {
                 devices[slot.Slot] = device;
                 if (!await slot.IsOurs(view, device, cancellationToken))
@@ -134,7 +134,11 @@ internal sealed class ReconcilePass
                 _routes.Forget();
             }
 
-            await slot.BringUp(isResync, cancellationToken);
+            await slot.BringUp(isResync, view.IsSettled && view.Keys.Any(key => key.Slot == slot.Slot), cancellationToken);
+            if (slot.IsRenamedBack)
+            {
+                _routes.Forget();
+            }
         }
 
         return await Configure(view, devices, isResync, isLook, cancellationToken);
@@ -157,7 +161,7 @@ internal sealed class ReconcilePass
         MeshView view, Dictionary<Slot, Device> devices, bool isResync, bool isLook, CancellationToken cancellationToken)
     {
         _planner.Forget(view);
-        _endpoints.Forget(view);
+        _endpoints.ForgetExcept(view.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal));
         foreach (var (slot, device) in devices)
         {
             _planner.Clock.Observe(slot, device, _steady.Now, _timeProvider.GetUtcNow());

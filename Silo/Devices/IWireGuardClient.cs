@@ -19,6 +19,15 @@ internal interface IWireGuardClient
     /// <exception cref="DeviceException">It exists but cannot be read.</exception>
     Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Looks for the link of a device that somebody renamed. Whose it is has to be judged; a device that is not renamed, or cannot be told, is none.
+    /// </summary>
+    /// <param name="name">How the device was called.</param>
+    /// <param name="listenPort">Its UDP port.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    /// <returns>What the link is called now, or <see langword="null"/>.</returns>
+    Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken);
+
     /// <summary>Reads the key pair that a device uses, or <see langword="null"/> if it has none. The caller disposes it.</summary>
     /// <exception cref="DeviceException">There is no such device, or it cannot be read.</exception>
     Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken);

@@ -15,6 +15,12 @@ internal interface ILinkClient : IWayClient
     /// <summary>Reads a link, or <see langword="null"/> if there is none of this name.</summary>
     Task<Link?> TryGetLink(string name, CancellationToken cancellationToken);
 
+    /// <summary>Reads a link by its number, or <see langword="null"/> if there is none of this number.</summary>
+    Task<Link?> TryGetLink(int index, CancellationToken cancellationToken);
+
+    /// <summary>Gives a link another name. A kernel before 6.2 renames none that is up, so there it is down afterwards and has lost its routes.</summary>
+    Task Rename(int index, string name, CancellationToken cancellationToken);
+
     /// <summary>Sets the MTU in bytes.</summary>
     Task SetMtu(string name, int mtu, CancellationToken cancellationToken);
 

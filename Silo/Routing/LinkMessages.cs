@@ -52,6 +52,18 @@ internal static class LinkMessages
         return writer.Complete();
     }
 
+    /// <summary>Renames a link by its number.</summary>
+    public static Span<byte> WriteRename(Span<byte> buffer, int index, string name)
+    {
+        var writer = BeginLink(buffer, RTM_SETLINK, Acknowledged, index);
+        writer.WriteString(IFLA_IFNAME, name);
+        return writer.Complete();
+    }
+
+    /// <summary>Takes a link down by its number.</summary>
+    public static Span<byte> WriteSetDown(Span<byte> buffer, int index) =>
+        BeginLink(buffer, RTM_SETLINK, Acknowledged, index, flags: 0, change: IFF_UP).Complete();
+
     /// <summary>Brings a link up.</summary>
     public static Span<byte> WriteSetUp(Span<byte> buffer, string name)
     {

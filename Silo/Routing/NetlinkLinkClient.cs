@@ -51,6 +51,37 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
+    public Task<Link?> TryGetLink(int index, CancellationToken cancellationToken) =>
+        Run($"read link number {index}", connection => TryGetLink(connection, index), cancellationToken);
+
+    /// <summary>Reads all links.</summary>
+    public Task<EquatableArray<Link>> GetLinks(CancellationToken cancellationToken) => Run(
+        "read all links",
+        connection =>
+        {
+            List<Link> links = [];
+            connection.Execute(DumpMessages.WriteGetLinks(connection.Request), (in NetlinkMessage message) => links.Add(LinkMessages.ReadLink(message)));
+            return links.ToEquatableArray();
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Rename(int index, string name, CancellationToken cancellationToken)
+    {
+        CheckName(name);
+        var operation = $"rename link number {index} to {name}";
+        try
+        {
+            await Execute(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
+        }
+        catch (DeviceException e) when (e.Errno == EBUSY)
+        {
+            await Execute($"take link number {index} down", connection => LinkMessages.WriteSetDown(connection.Request, index), cancellationToken);
+            await Execute(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
     public Task SetMtu(string name, int mtu, CancellationToken cancellationToken)
     {
         CheckName(name);

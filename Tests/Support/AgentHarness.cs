@@ -44,11 +44,13 @@ internal sealed class AgentHarness : IAsyncDisposable
     /// <param name="poll">How often it reads its devices without a reason.</param>
     /// <param name="slots">How many devices it has.</param>
     /// <param name="others">The other nodes, in roster and membership.</param>
-    public AgentHarness(TimeSpan poll, int slots, int[] others)
+    /// <param name="isUserspace">Whether its devices are those of wireguard-go.</param>
+    public AgentHarness(TimeSpan poll, int slots, int[] others, bool isUserspace = false)
     {
         DeviceOptions.PollInterval = poll;
         _watchdog.CancelAfter(Patience);
-        Devices = new FakeWireGuardClient(Links);
+        Devices = new FakeWireGuardClient(Links) { IsUserspace = isUserspace };
+        Links.OnRenamed = Devices.FollowRename;
         Roster.Set(TestMesh.Roster([1, .. others]));
         Membership = new FakeMembership([1, .. others]);
         Store = TestMesh.Store(Roster, Membership, Time);

@@ -97,6 +97,26 @@ internal sealed partial class FakeLinkClient : ILinkClient
         }
     }
 
+    /// <summary>Is told of a link that is renamed.</summary>
+    public Action<string, string>? OnRenamed { get; set; }
+
+    /// <summary>Renames a link as somebody else would; its number and routes stay, and the routes lead through the new name.</summary>
+    public void RenameLink(string name, string newName)
+    {
+        lock (_lock)
+        {
+            var link = Find(name, "rename");
+            _ = _links.ContainsKey(newName) ? throw new DeviceException($"rename {name}", EEXIST, "File exists") : _links.Remove(name);
+            _links[newName] = link with { Name = newName };
+            foreach (var (key, route) in _routes.Where(entry => entry.Value.DeviceName == name).ToArray())
+            {
+                _routes[key] = route with { DeviceName = newName };
+            }
+        }
+
+        OnRenamed?.Invoke(name, newName);
+    }
+
     /// <summary>Removes a link and its routes.</summary>
     public void RemoveLink(string name)
     {
@@ -130,6 +150,17 @@ internal sealed partial class FakeLinkClient : ILinkClient
     /// <inheritdoc/>
     public Task<Link?> TryGetLink(string name, CancellationToken cancellationToken) =>
         Call(nameof(TryGetLink), name, () => _links.GetValueOrDefault(name), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Link?> TryGetLink(int index, CancellationToken cancellationToken) =>
+        Call(nameof(TryGetLink), index, () => _links.Values.FirstOrDefault(link => link.Index == index), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Rename(int index, string name, CancellationToken cancellationToken)
+    {
+        var link = await Call(nameof(Rename), index, () => _links.Values.First(link => link.Index == index), cancellationToken);
+        RenameLink(link.Name, name);
+    }
 
     /// <inheritdoc/>
     public Task SetMtu(string name, int mtu, CancellationToken cancellationToken) => Call(nameof(SetMtu), name, () =>

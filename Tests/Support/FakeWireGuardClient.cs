@@ -125,6 +125,38 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         return Peek(name);
     }
 
+    /// <summary>Whether devices are read by the name that they were made with, as those of wireguard-go are, and not by that of their link.</summary>
+    public bool IsUserspace { get; init; }
+
+    /// <inheritdoc/>
+    public async Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        lock (_lock)
+        {
+            return _devices.Where(entry => entry.Value.LinkName != name && (IsUserspace ? entry.Key == name : entry.Value.Device.ListenPort == listenPort))
+                .Select(entry => entry.Value.LinkName).FirstOrDefault();
+        }
+    }
+
+    /// <summary>Follows a link that is renamed, as a device does.</summary>
+    public void FollowRename(string name, string newName)
+    {
+        lock (_lock)
+        {
+            if (_devices.FirstOrDefault(entry => entry.Value.LinkName == name) is { Value: { } state } found)
+            {
+                state.LinkName = newName;
+                if (!IsUserspace)
+                {
+                    _ = _devices.Remove(found.Key);
+                    _devices[newName] = state;
+                    state.Device = state.Device with { Name = newName };
+                }
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public async Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken)
     {
@@ -188,7 +220,7 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
             if (_devices.Remove(name, out var state))
             {
                 state.Dispose();
-                links?.RemoveLink(name);
+                links?.RemoveLink(state.LinkName);
             }
         }
     }
@@ -329,6 +361,8 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         private KeyPair? _keyPair;
 
         public Device Device { get; set; } = device;
+
+        public string LinkName { get; set; } = device.Name;
 
         public void SetKeyPair(KeyPair? keyPair)
         {

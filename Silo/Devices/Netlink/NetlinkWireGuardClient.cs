@@ -65,6 +65,21 @@ internal sealed class NetlinkWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
+    public async Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken)
+    {
+        // No two devices of a namespace that are up have a port in common.
+        foreach (var link in (await _links.GetLinks(cancellationToken)).Where(link => link.Kind == LinkKind && link.Name != name))
+        {
+            if ((await TryGetDevice(link.Name, cancellationToken))?.ListenPort == listenPort)
+            {
+                return link.Name;
+            }
+        }
+
+        return null;
+    }
+
+    /// <inheritdoc/>
     public Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken)
     {
         NetlinkLinkClient.CheckName(name);

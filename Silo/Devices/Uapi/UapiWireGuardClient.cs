@@ -46,6 +46,10 @@ internal sealed class UapiWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
+    public Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken) =>
+        Task.FromResult(UserspaceProcess.TryFindRenamedLink(name, _options.NetworkNamespace));
+
+    /// <inheritdoc/>
     public async Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken)
     {
         var operation = $"get the key of {name}";

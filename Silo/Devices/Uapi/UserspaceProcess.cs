@@ -29,6 +29,36 @@ internal static class UserspaceProcess
         return null;
     }
 
+    /// <summary>What the TUN device is called now whose process was started for a device of this name, if that is another name.</summary>
+    /// <param name="name">The name that the process was started with.</param>
+    /// <param name="networkNamespace">Path of the namespace, such as <c>/proc/self/ns/net</c>.</param>
+    public static string? TryFindRenamedLink(string name, string networkNamespace)
+    {
+        const string LinkLine = "iff:\t";
+        var wanted = new FileInfo(networkNamespace).LinkTarget;
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            try
+            {
+                if (new FileInfo($"{directory}/ns/net").LinkTarget == wanted && File.ReadAllText($"{directory}/cmdline").TrimEnd('\0').Split('\0')[^1] == name)
+                {
+                    var links = Directory.EnumerateFiles($"{directory}/fdinfo").SelectMany(File.ReadLines)
+                        .Where(line => line.StartsWith(LinkLine, StringComparison.Ordinal)).Select(line => line[LinkLine.Length..]);
+                    if (links.FirstOrDefault() is { } link && link != name)
+                    {
+                        return link;
+                    }
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // As above: it is gone, or not ours to look into, and not a process at all if its name is no number.
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Kills the process that holds a device with SIGKILL, if there is one.</summary>
     /// <returns>Its process id, or <see langword="null"/>.</returns>
     public static int? TryKill(string name, string networkNamespace)

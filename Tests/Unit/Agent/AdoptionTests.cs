@@ -296,6 +296,9 @@ public sealed class AdoptionTests
             case DriftKind.LinkDeleted:
                 mesh.Devices.Remove(Name);
                 break;
+            case DriftKind.LinkRenamed:
+                mesh.Links.RenameLink(Name, "renamed");
+                break;
             case DriftKind.RouteDeleted:
                 await mesh.Links.DeleteRoute(route, Token);
                 break;

@@ -24,6 +24,10 @@ internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine m
     }
 
     /// <inheritdoc/>
+    public Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken) =>
+        kernel.FindRenamed(name, listenPort, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken) => kernel.GetKeyPair(name, cancellationToken);
 
     /// <inheritdoc/>
