@@ -213,6 +213,9 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
 
                 return Task.CompletedTask;
             });
+            // A packet to a neighbour that is not known yet waits, and would be counted after the counters were read.
+            const string Meet = "for i in $(seq 50); do ping -c1 -W1 192.168.7.2 && ping -6 -c1 -W1 fd00:7::2 && exit 0; done; exit 1";
+            await Run(pair.A, "sh", "-c", Meet);
             pair.LinkOfA = (await Pair.Links(pair.A)).Single(link => link.Name == "eth0");
             pair.LinkOfB = (await Pair.Links(pair.B)).Single(link => link.Name == "eth0");
             return pair;
