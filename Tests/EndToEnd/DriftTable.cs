@@ -102,7 +102,11 @@ internal static class DriftTable
 
         Task<CommandResult> Shell(string line) => mesh.RunAsync(node, cancellationToken, "sh", "-c", line);
 
-        async Task<string> State(string device) => (await Shell(Show.Replace("{dev}", device, StringComparison.Ordinal))).Output;
+        // Of a peer's own addresses each is right, and one that did not answer for a while is followed by the next.
+        async Task<string> State(string device) => mesh.Plan.Nodes.Where(other => other != node).Aggregate(
+            (await Shell(Show.Replace("{dev}", device, StringComparison.Ordinal))).Output,
+            (state, other) => state.Replace($"{other.Address}:", "ANNOUNCED:", StringComparison.Ordinal)
+                .Replace($"[{other.IPv6?.Address}]:", "ANNOUNCED:", StringComparison.Ordinal));
 
         // While a handshake is being started its keepalive is on, which is not how it was before.
         async Task<string> Settled(string device)
