@@ -70,7 +70,7 @@ internal sealed partial class MeshCases
             foreach (var node in Plan.Nodes)
             {
                 string[] refusals = ["ip -4 route show table 201", "ip -6 route show table 201"];
-                foreach (var (command, sign) in refusals.Select(command => (command, "unreachable")).Append(("nft list tables", FirewallTable.Name)))
+                foreach (var (command, sign) in refusals.Select(command => (command, "unreachable")).Append(("nft list tables inet", FirewallTable.Name)))
                 {
                     if ((await Run(node, command, cancellationToken)).Contains(sign, StringComparison.Ordinal) != isStrict)
                     {
