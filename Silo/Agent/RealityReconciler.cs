@@ -29,11 +29,15 @@ internal sealed partial class RealityReconciler(
     /// <summary>How often is looked, unless a resync comes before: what was wrong for longer than a minute has to be known within it.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
+    // Of news there may be many a second.
+    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(1);
+
     // A look that takes long on a node with many routes waits so many times as long, to stay below half a percent of a core.
     private const int PaceFactor = 200;
 
     private readonly ClearTraffic _clear = new();
     private SteadyTime? _nextLook;
+    private SteadyTime _nextLookAtNews;
     private NetworkDump? _dump;
     private WitnessSpec? _left;
     private bool _wasInForce;
@@ -56,6 +60,19 @@ internal sealed partial class RealityReconciler(
 
     /// <summary>Whether it is time to look again.</summary>
     public bool IsDue => _nextLook is not { } next || SteadyTime.Now(timeProvider) >= next;
+
+    /// <summary>
+    /// Notes what the kernel told of. What is found is about rules and links of others too, and those may change again after they were read and
+    /// before a pass ends that was begun because of the first change.
+    /// </summary>
+    public void Hear(KernelNews news)
+    {
+        const KernelNews concerning = KernelNews.Ways | KernelNews.Underlay | KernelNews.Devices | KernelNews.Lost;
+        if ((news & concerning) != KernelNews.None && _nextLook is { } next && _nextLookAtNews < next)
+        {
+            _nextLook = _nextLookAtNews;
+        }
+    }
 
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>
@@ -89,6 +106,7 @@ internal sealed partial class RealityReconciler(
         {
             var cost = SteadyTime.Now(timeProvider) - began;
             _nextLook = began + (cost * PaceFactor > Interval ? cost * PaceFactor : Interval);
+            _nextLookAtNews = began + (cost * PaceFactor > MinInterval ? cost * PaceFactor : MinInterval);
         }
 
         Settle(view, underlay, deviceNames);

@@ -82,13 +82,16 @@ internal sealed class ReconcilePass
     /// Only reads, and no device, which costs most in a large mesh.
     /// </summary>
     /// <exception cref="DeviceException">The system refused something.</exception>
-    public async Task<bool> HasChanged(KernelNews news, CancellationToken cancellationToken) =>
-        news.HasFlag(KernelNews.Lost)
-        || (news.HasFlag(KernelNews.Devices) && await HasAnyLinkChanged(cancellationToken))
-        || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChanged(cancellationToken))
-        || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChanged(cancellationToken))
-        || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChanged(cancellationToken))
-        || (news.HasFlag(KernelNews.Ways) && await _ways.HaveChanged(cancellationToken));
+    public async Task<bool> HasChanged(KernelNews news, CancellationToken cancellationToken)
+    {
+        _reality.Hear(news);
+        return news.HasFlag(KernelNews.Lost)
+            || (news.HasFlag(KernelNews.Devices) && await HasAnyLinkChanged(cancellationToken))
+            || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChanged(cancellationToken))
+            || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChanged(cancellationToken))
+            || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChanged(cancellationToken))
+            || (news.HasFlag(KernelNews.Ways) && await _ways.HaveChanged(cancellationToken));
+    }
 
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>

@@ -65,7 +65,7 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
             await Mesh.Topology.RemovePlainRoutesAsync(Token);
         }
 
-        await Until(async () => (await Mesh.AskReadyAsync(node, Token)).IsReady, "the node to be ready again");
+        await Until(async () => (await Mesh.AskReadyAsync(node, Token)).IsReady, "the node to be ready again", async () => (await Mesh.AskReadyAsync(node, Token)).Reason);
         Assert.Equal(0, (await Mesh.RunAsync(node, Token, "owg", "status")).ExitCode);
     }
 
@@ -162,12 +162,16 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         return long.Parse(text.Split("packets ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
     }
 
-    private static async Task Until(Func<Task<bool>> condition, string what)
+    private static async Task Until(Func<Task<bool>> condition, string what, Func<Task<string>>? why = null)
     {
         var started = Time.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(Time.GetElapsedTime(started) < Limit, $"Waited {Limit.TotalSeconds:0} s in vain for {what}.");
+            if (Time.GetElapsedTime(started) >= Limit)
+            {
+                Assert.Fail($"Waited {Limit.TotalSeconds:0} s in vain for {what}. {(why is null ? "" : await why())}");
+            }
+
             await Task.Delay(TimeSpan.FromMilliseconds(50), Time, Token);
         }
     }

@@ -1,6 +1,8 @@
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
@@ -140,6 +142,22 @@ public sealed class LookTests
         await mesh.Pass.Run(false, Token);
         Assert.Equal(3, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
         Assert.Equal(TestMesh.Address(3), mesh.Links.Calls.Last(call => call.Operation == nameof(ILinkClient.TryGetPath)).Subject);
+    }
+
+    // The ways are right again before anybody asks for them, so nothing else says that the rule is gone.
+    [Fact]
+    public async Task HasChanged_RuleGoesAfterItWasRead_IsNoFindingASecondLater()
+    {
+        await using var mesh = Strict();
+        mesh.Dump.Current = FakeNetworkDump.Bare with { Rules = [new RuleEntry(IsIPv6: false, 105, 254, FR_ACT_BLACKHOLE)] };
+        Assert.True(HasRule(await mesh.Pass.Run(true, Token)));
+        mesh.Dump.Current = FakeNetworkDump.Bare;
+        Assert.False(await mesh.Pass.HasChanged(KernelNews.Ways, Token));
+        Assert.True(HasRule(await mesh.Pass.Run(false, Token)));
+        mesh.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(HasRule(await mesh.Pass.Run(false, Token)));
+
+        static bool HasRule(PassResult result) => result.Findings.Any(finding => finding.Code == FindingCode.RuleBeforeOurs);
     }
 
     // What happens while a way is asked for the first time must not be missed.
