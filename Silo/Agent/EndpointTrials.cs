@@ -19,6 +19,9 @@ internal sealed class EndpointTrials
     /// </summary>
     public static readonly TimeSpan DataPatience = TimeSpan.FromSeconds(10 + 5) + InitiationPatience;
 
+    // A message without data. Whoever was sent something and has nothing to say sends one, and nobody answers it.
+    private const long KeepaliveBytes = 32;
+
     private readonly Dictionary<(Slot Slot, PublicKey Peer), Trial> _trials = [];
 
     /// <summary>Notes what a device shows.</summary>
@@ -41,7 +44,7 @@ internal sealed class EndpointTrials
             // A peer that began afresh counts from nothing, and that is no answer.
             if (_trials.TryGetValue(key, out var last) && peer.ReceiveBytes <= last.ReceiveBytes)
             {
-                SteadyTime? sent = peer.TransmitBytes > last.TransmitBytes ? now : null;
+                SteadyTime? sent = peer.TransmitBytes > last.TransmitBytes && peer.TransmitBytes - last.TransmitBytes != KeepaliveBytes ? now : null;
                 seen = seen with
                 {
                     AskedAt = last.AskedAt ?? sent,

@@ -238,6 +238,28 @@ public sealed class EndpointTests
         }
     }
 
+    // Who got the last word sends a message without data 10 s later, and then nobody says anything any more.
+    [Fact]
+    public async Task Run_LastMessageWasAKeepalive_IsNoProblemAndKeepsTheAddress()
+    {
+        await using var mesh = new AgentHarness(2).Settled();
+        AddSecondAddress(mesh);
+        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
+        await mesh.Pass.Run(true, Token);
+        ShakeHands(mesh, 2);
+        await Send(mesh, 2);
+        Receive(mesh, 2, Peer(mesh, 2).Endpoint);
+        await mesh.Pass.Run(false, Token);
+        mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { TransmitBytes = peer.TransmitBytes + 32 });
+        for (var second = 0; second < 120; second++)
+        {
+            mesh.Time.Advance(Tick);
+            Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
+        }
+
+        Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
+    }
+
     private static void AddSecondAddress(AgentHarness mesh) => mesh.Roster.Set(NodeRoster.Of(
         [TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { Addresses = [TestMesh.Address(2), Second] }, TestMesh.RosterNode(3)]));
 
