@@ -114,7 +114,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
 
             using var document = JsonDocument.Parse(result.Output);
             var removed = document.RootElement.GetProperty("removed").EnumerateArray().Select(item => item.GetProperty("kind").GetString());
-            Assert.Equal(["device", "firewall", "route", "rule"], removed.Distinct().Order(StringComparer.Ordinal));
+            Assert.Equal(["device", "firewall", "route", "rule", "witness"], removed.Distinct().Order(StringComparer.Ordinal));
             Assert.All(before.Except(after), line => Assert.True(
                 IsOfDevice(line) || line.StartsWith("201:", StringComparison.Ordinal)
                     || (line.StartsWith("unreachable", StringComparison.Ordinal) && line.Contains("table 201", StringComparison.Ordinal)),
