@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using Orleans.WireGuard.LocalMesh.Silos;
+using Orleans.WireGuard.LocalMesh.Topology;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.EndToEnd;
+
+/// <summary>A silo that is started again with a clock that is far behind: behind its former self's start, in 1970, and before that.</summary>
+[Trait("Kind", "EndToEnd")]
+[Collection(LocalMeshCollection.Name)]
+public sealed class WrongClockTests(ITestOutputHelper output)
+{
+    private static readonly MeshPlan Plan = new("owgq", 3, 119, 241);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static NodePlan Faulty => Plan.Nodes[2];
+
+    [Fact]
+    public async Task Silo_RestartedWithAClockFarBehind_JoinsRotatesAndLosesNoPacket()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        Assert.SkipUnless(WrongClock.IsPossible, "Missing Debian packages: gcc, libc6-dev.");
+        await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        var library = await WrongClock.Build(mesh.Harness.State.BinDirectory, Token);
+        await using var meter = mesh.Meter();
+
+        // Each starts below all its predecessors.
+        foreach (var clock in new[] { TimeProvider.System.GetUtcNow().AddHours(-1), DateTimeOffset.UnixEpoch.AddMinutes(10), DateTimeOffset.UnixEpoch.AddHours(-1) })
+        {
+            await mesh.Harness.KillSiloAsync(Faulty, Token);
+            var began = Stopwatch.GetTimestamp();
+            await mesh.Restart(Faulty, WrongClock.Environment(library, clock - TimeProvider.System.GetUtcNow()));
+            output.WriteLine($"{clock:u}: ready after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
+            await mesh.UntilRotated(Plan.Nodes, 2, Patience);
+
+            // It shows the epoch of the mesh, and that its clock is wrong.
+            var (before, own, after) = (await Epoch(mesh, Plan.Nodes[0]), await Epoch(mesh, Faulty), await Epoch(mesh, Plan.Nodes[0]));
+            Assert.InRange(own, before - 1, after + 1);
+        }
+
+        var report = await meter.StopAsync(Token);
+        output.WriteLine(report.ToString());
+        Assert.True(report.Lost == 0, $"{report}\n{LogTail.Read(mesh.Harness.State.SiloLog(Faulty))}");
+        Assert.DoesNotContain("told I am dead", await File.ReadAllTextAsync(mesh.Harness.State.SiloLog(Faulty), Token), StringComparison.Ordinal);
+    }
+
+    private static async Task<long> Epoch(RotatingMesh mesh, NodePlan node) => (await mesh.Status(node, node)).GetProperty("epoch").GetInt64();
+}
