@@ -5,8 +5,6 @@ using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Grains.Rotation;
-using Polly;
-using Polly.Retry;
 
 namespace Orleans.WireGuard.Grains.Hosting;
 
@@ -43,24 +41,8 @@ public static class WireGuardGrainsExtensions
         builder.AddPlacementDirector<NodeLocalPlacement, NodeLocalDirector>();
         builder.AddGrainService<PeerService>();
 
-        // The NodeGrain has to live without anybody asking for it. By this stage the silo is an active member, so it lands here.
-        builder.AddStartupTask(static (services, cancellationToken) => Begin(services, cancellationToken));
+        builder.AddStartupTask<NodeKeeperStarter>();
         return builder;
-    }
-
-    // Until the others know that the former silo of this node is dead, the grain directory may lead to it, and what is refused then ends the silo.
-    private static async Task Begin(IServiceProvider services, CancellationToken cancellationToken)
-    {
-        var keeper = services.GetRequiredService<IGrainFactory>().GetGrain<INodeKeeper>(services.GetRequiredService<ILocalSiloDetails>().Name);
-        var retry = new ResiliencePipelineBuilder { TimeProvider = services.GetRequiredService<TimeProvider>() }
-            .AddRetry(new RetryStrategyOptions
-            {
-                ShouldHandle = new PredicateBuilder().Handle<OrleansMessageRejectionException>(),
-                MaxRetryAttempts = 30,
-                Delay = TimeSpan.FromSeconds(1),
-            })
-            .Build();
-        await retry.ExecuteAsync(async _ => await keeper.Begin(), cancellationToken);
     }
 
     /// <summary>Adds what keeps loops going, and ends the silo if one ends. Safe to call twice.</summary>

@@ -29,15 +29,16 @@ internal sealed partial class RealityReconciler(
     /// <summary>How often is looked, unless a resync comes before: what was wrong for longer than a minute has to be known within it.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    // Of news there may be many a second.
-    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(1);
+    // The same after news, of which there may be many a second.
+    private static readonly TimeSpan NewsInterval = TimeSpan.FromSeconds(1);
 
     // A look that takes long on a node with many routes waits so many times as long, to stay below half a percent of a core.
     private const int PaceFactor = 200;
 
     private readonly ClearTraffic _clear = new();
-    private SteadyTime? _nextLook;
-    private SteadyTime _nextLookAtNews;
+    private SteadyTime? _lookedAt;
+    private TimeSpan _pause;
+    private bool _hasNews;
     private NetworkDump? _dump;
     private WitnessSpec? _left;
     private bool _wasInForce;
@@ -59,20 +60,21 @@ internal sealed partial class RealityReconciler(
             : null;
 
     /// <summary>Whether it is time to look again.</summary>
-    public bool IsDue => _nextLook is not { } next || SteadyTime.Now(timeProvider) >= next;
+    public bool IsDue
+    {
+        get
+        {
+            var interval = _hasNews ? NewsInterval : Interval;
+            return _lookedAt is not { } lookedAt || SteadyTime.Now(timeProvider) - lookedAt >= (_pause > interval ? _pause : interval);
+        }
+    }
 
     /// <summary>
     /// Notes what the kernel told of. What is found is about rules and links of others too, and those may change again after they were read and
     /// before a pass ends that was begun because of the first change.
     /// </summary>
-    public void Hear(KernelNews news)
-    {
-        const KernelNews concerning = KernelNews.Ways | KernelNews.Underlay | KernelNews.Devices | KernelNews.Lost;
-        if ((news & concerning) != KernelNews.None && _nextLook is { } next && _nextLookAtNews < next)
-        {
-            _nextLook = _nextLookAtNews;
-        }
-    }
+    public void Hear(KernelNews news) =>
+        _hasNews |= (news & (KernelNews.Ways | KernelNews.Underlay | KernelNews.Devices | KernelNews.Lost)) != KernelNews.None;
 
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>
@@ -87,6 +89,7 @@ internal sealed partial class RealityReconciler(
         }
 
         var began = SteadyTime.Now(timeProvider);
+        _hasNews = false;
         try
         {
             // The refusals of a former process say that strict mode was in force; ours say so too.
@@ -104,9 +107,7 @@ internal sealed partial class RealityReconciler(
         }
         finally
         {
-            var cost = SteadyTime.Now(timeProvider) - began;
-            _nextLook = began + (cost * PaceFactor > Interval ? cost * PaceFactor : Interval);
-            _nextLookAtNews = began + (cost * PaceFactor > MinInterval ? cost * PaceFactor : MinInterval);
+            (_lookedAt, _pause) = (began, (SteadyTime.Now(timeProvider) - began) * PaceFactor);
         }
 
         Settle(view, underlay, deviceNames);

@@ -15,8 +15,6 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Collection(LocalMeshCollection.Name)]
 public sealed class RotationFaultTests(ITestOutputHelper output)
 {
-    private const string FakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
-
     private static readonly MeshPlan Plan = new("owgf", 3, 108, 252);
     private static readonly int SecondSlotPort = MeshPlan.WireGuardPorts[1];
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
@@ -169,16 +167,9 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     [InlineData(600)]
     public async Task Clock_OfOneNodeAhead_CostsOthersNothing(int seconds)
     {
-        Assert.SkipUnless(File.Exists(FakeTime), "Missing Debian package: faketime.");
-        var ahead = new Dictionary<string, string?>
-        {
-            ["LD_PRELOAD"] = FakeTime,
-            ["FAKETIME"] = string.Create(CultureInfo.InvariantCulture, $"+{seconds}s"),
-
-            // Only the wall clock: timers and timeouts of the process go on as they are.
-            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
-            ["DONT_FAKE_MONOTONIC"] = "1",
-        };
+        WrongClock.SkipUnlessPossible();
+        using var clock = await WrongClock.Build(Token);
+        var ahead = clock.Environment(TimeSpan.FromSeconds(seconds));
         await using var mesh = await Start(variables: node => node == Faulty ? ahead : null);
         await using var meter = mesh.Meter();
         await mesh.UntilRotated(Others, 2, Patience);

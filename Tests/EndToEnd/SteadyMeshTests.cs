@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Orleans.WireGuard.LocalMesh.Check;
 using Orleans.WireGuard.LocalMesh.Probes;
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
@@ -53,6 +54,27 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         Assert.NotEqual(sequence, await Sequence(victim));
         Assert.All(reports, report => Assert.True(report.Sent > 1_000, $"only {report.Sent} pings were sent"));
         Assert.Equal(0, reports.Sum(r => r.Lost));
+    }
+
+    // Who got the last packet sends a keepalive 10 s later, which nobody answers. What is not answered for 30 s after it was sent makes a node not ready.
+    [Fact]
+    public async Task Pods_SilentAfterAFewPackets_LeaveTheNodesReady()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        var (mesh, from, to) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[0], fixture.Mesh.Plan.Nodes[1]);
+        await fixture.Starter.WaitReadyAsync(mesh.Plan.Nodes, Token);
+        (await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "3", "-W", "2", to.PodAddress.ToString()], Token)).EnsureSuccess();
+        var started = Time.GetTimestamp();
+        while (Time.GetElapsedTime(started) < TimeSpan.FromSeconds(10 + 30 + 5))
+        {
+            foreach (var node in mesh.Plan.Nodes)
+            {
+                var (isReady, reason) = await mesh.AskReadyAsync(node, Token);
+                Assert.True(isReady, $"{node.Name} after {Time.GetElapsedTime(started).TotalSeconds:0} s: {reason}");
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(1), Time, Token);
+        }
     }
 
     [Fact]

@@ -22,10 +22,10 @@ public sealed class WrongClockTests(ITestOutputHelper output)
     public async Task Silo_RestartedWithAClockFarBehind_JoinsRotatesAndLosesNoPacket()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        Assert.SkipUnless(WrongClock.IsPossible, "Missing Debian packages: gcc, libc6-dev.");
+        WrongClock.SkipUnlessPossible();
+        using var library = await WrongClock.Build(Token);
         await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
         await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        var library = await WrongClock.Build(mesh.Harness.State.BinDirectory, Token);
         await using var meter = mesh.Meter();
 
         // Each starts below all its predecessors.
@@ -33,11 +33,14 @@ public sealed class WrongClockTests(ITestOutputHelper output)
         {
             await mesh.Harness.KillSiloAsync(Faulty, Token);
             var began = Stopwatch.GetTimestamp();
-            await mesh.Restart(Faulty, WrongClock.Environment(library, clock - TimeProvider.System.GetUtcNow()));
+            await mesh.Restart(Faulty, library.Environment(clock - TimeProvider.System.GetUtcNow()));
             output.WriteLine($"{clock:u}: ready after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
             await mesh.UntilRotated(Plan.Nodes, 2, Patience);
 
             // It shows the epoch of the mesh, and that its clock is wrong.
+            var behind = TimeProvider.System.GetUtcNow() - clock;
+            var correction = (await mesh.Status(Faulty, Faulty)).GetProperty("rotation").GetProperty("clockCorrection").GetDouble();
+            Assert.InRange(correction, behind.TotalSeconds - (2 * Patience.TotalSeconds), behind.TotalSeconds + 1);
             var (before, own, after) = (await Epoch(mesh, Plan.Nodes[0]), await Epoch(mesh, Faulty), await Epoch(mesh, Plan.Nodes[0]));
             Assert.InRange(own, before - 1, after + 1);
         }

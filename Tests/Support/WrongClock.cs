@@ -1,15 +1,13 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Orleans.WireGuard.LocalMesh.Processes;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>Has a process see another wall clock than the machine's, and everything else as it is.</summary>
+/// <summary>A library that has a process see another wall clock than the machine's, and nothing else. Compiled by the test that uses it.</summary>
 /// <remarks>
-/// For clocks that are behind. The library of Debian's package faketime also answers for what waits, takes a time of the clock that nobody sets for one of
-/// the wall clock now and then, and then a timer of a process whose clock is years behind fires years later.
+/// The one of Debian's package faketime changes waiting too, whatever it is told: with it, timers of a silo whose clock says 1970 were seen never to fire.
 /// </remarks>
-internal static class WrongClock
+internal sealed class WrongClock : IDisposable
 {
     private const string Source =
         """
@@ -58,27 +56,34 @@ internal static class WrongClock
         }
         """;
 
-    /// <summary>The compiler of Debian's package gcc.</summary>
-    public static bool IsPossible => OperatingSystem.IsLinux() && File.Exists("/usr/bin/gcc") && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("owg-clock-");
+
+    private WrongClock()
+    {
+    }
+
+    private string Library => Path.Combine(_directory.FullName, "wrong-clock.so");
+
+    /// <summary>Skips the test where there is no compiler.</summary>
+    public static void SkipUnlessPossible() =>
+        Assert.SkipUnless(File.Exists("/usr/bin/gcc") && File.Exists("/usr/include/stdlib.h"), "Missing Debian packages: gcc, libc6-dev.");
 
     /// <summary>Compiles the library.</summary>
-    /// <param name="directory">Where it is put.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>Its path.</returns>
-    public static async Task<string> Build(string directory, CancellationToken cancellationToken)
+    public static async Task<WrongClock> Build(CancellationToken cancellationToken)
     {
-        var (source, library) = (Path.Combine(directory, "wrong-clock.c"), Path.Combine(directory, "wrong-clock.so"));
-        await File.WriteAllTextAsync(source, Source + "\n", cancellationToken);
-        (await Command.RunAsync("gcc", ["-shared", "-fPIC", "-O2", "-o", library, source], cancellationToken)).EnsureSuccess();
-        return library;
+        var clock = new WrongClock();
+        (await Command.RunAsync("gcc", ["-shared", "-fPIC", "-O2", "-o", clock.Library, "-x", "c", "-"], cancellationToken, Source + "\n")).EnsureSuccess();
+        return clock;
     }
 
     /// <summary>The environment of a process that sees such a clock.</summary>
-    /// <param name="library">The library.</param>
-    /// <param name="offset">What its clock is ahead; negative if it is behind.</param>
-    public static IReadOnlyDictionary<string, string?> Environment(string library, TimeSpan offset) => new Dictionary<string, string?>
+    /// <param name="offset">What its clock is ahead, in whole seconds; negative if it is behind.</param>
+    public Dictionary<string, string?> Environment(TimeSpan offset) => new()
     {
-        ["LD_PRELOAD"] = library,
+        ["LD_PRELOAD"] = Library,
         ["WRONG_CLOCK_SECONDS"] = ((long)offset.TotalSeconds).ToString(CultureInfo.InvariantCulture),
     };
+
+    /// <inheritdoc/>
+    public void Dispose() => _directory.Delete(recursive: true);
 }

@@ -100,10 +100,7 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_FirstAddressDoesNotAnswer_TriesTheNextAndBeginsWithItFromThenOn()
     {
-        await using var mesh = new AgentHarness(2).Settled();
-        AddSecondAddress(mesh);
-        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(true, Token);
+        await using var mesh = await WithTwoAddresses();
         Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
 
         var seconds = 0;
@@ -131,10 +128,7 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_AddressStopsToAnswer_TriesTheNextAfterWireGuardsPatience()
     {
-        await using var mesh = new AgentHarness(2).Settled();
-        AddSecondAddress(mesh);
-        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(true, Token);
+        await using var mesh = await WithTwoAddresses();
         ShakeHands(mesh, 2);
         await mesh.Pass.Run(false, Token);
         for (var second = 0; second <= EndpointTrials.DataPatience.TotalSeconds; second++)
@@ -179,10 +173,7 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_PeerStopsToAnswer_IsNamedToo()
     {
-        await using var mesh = new AgentHarness(2).Settled();
-        AddSecondAddress(mesh);
-        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(true, Token);
+        await using var mesh = await WithTwoAddresses();
         ShakeHands(mesh, 2);
         var result = await mesh.Pass.Run(false, Token);
         for (var second = 0; second <= SilentPeers.Patience.TotalSeconds; second++)
@@ -242,10 +233,7 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_LastMessageWasAKeepalive_IsNoProblemAndKeepsTheAddress()
     {
-        await using var mesh = new AgentHarness(2).Settled();
-        AddSecondAddress(mesh);
-        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(true, Token);
+        await using var mesh = await WithTwoAddresses();
         ShakeHands(mesh, 2);
         await Send(mesh, 2);
         Receive(mesh, 2, Peer(mesh, 2).Endpoint);
@@ -258,6 +246,15 @@ public sealed class EndpointTests
         }
 
         Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
+    }
+
+    private static async Task<AgentHarness> WithTwoAddresses()
+    {
+        var mesh = new AgentHarness(2).Settled();
+        AddSecondAddress(mesh);
+        mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
+        await mesh.Pass.Run(true, Token);
+        return mesh;
     }
 
     private static void AddSecondAddress(AgentHarness mesh) => mesh.Roster.Set(NodeRoster.Of(
