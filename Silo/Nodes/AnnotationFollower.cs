@@ -18,6 +18,8 @@ internal sealed class AnnotationFollower(
     ILocalSiloDetails silo,
     EndlessLoops loops) : BackgroundService
 {
+    private readonly Lock _lock = new();
+
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -47,26 +49,33 @@ internal sealed class AnnotationFollower(
         }
     }
 
-    private void Note(PeerAnnouncement announcement) =>
-        differences.Note(announcement.NodeName, nodes.Current.Nodes.GetValueOrDefault(announcement.NodeName), announcement);
+    private void Note(PeerAnnouncement announcement) => Note(announcement.NodeName);
+
+    // Whoever notes last has seen the latest of both: an announcement may be accepted while the objects are gone through.
+    private void Note(string nodeName)
+    {
+        lock (_lock)
+        {
+            differences.Note(nodeName, nodes.Current.Nodes.GetValueOrDefault(nodeName), store.Announcements.GetValueOrDefault(nodeName));
+        }
+    }
 
     private async Task NoteObjectsAsync(CancellationToken cancellationToken)
     {
         var last = WatchedNodes.Unknown;
         await foreach (var known in nodes.ChangesAsync(cancellationToken))
         {
-            var announcements = store.Announcements;
             foreach (var (name, node) in known.Nodes)
             {
                 if (!ReferenceEquals(node, last.Nodes.GetValueOrDefault(name)))
                 {
-                    differences.Note(name, node, announcements.GetValueOrDefault(name));
+                    Note(name);
                 }
             }
 
             foreach (var name in last.Nodes.Keys.Where(name => !known.Nodes.ContainsKey(name)))
             {
-                differences.Note(name, null, null);
+                Note(name);
             }
 
             last = known;
