@@ -51,8 +51,13 @@ internal static class NodeStatusQuery
         var started = time.GetTimestamp();
         while (true)
         {
-            var moved = await Task.WhenAll(nodes.Select(async node =>
-                (await Read(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32()));
+            // One after the other: in an emulation two runtimes that start at once leave the silo that they ask no time to answer.
+            var moved = new List<int>();
+            foreach (var node in nodes)
+            {
+                moved.Add((await Read(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32());
+            }
+
             if (moved.All(peers => peers == mesh.Plan.Nodes.Count - 1))
             {
                 return;
