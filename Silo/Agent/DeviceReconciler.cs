@@ -27,11 +27,11 @@ internal sealed partial class DeviceReconciler(
 {
     private readonly MtuReconciler _mtu = new(links, paths, options, logger);
     private readonly Dictionary<PublicKey, IPEndPoint> _formerEndpoints = [];
+    private readonly DeviceAdoption _adoption = new(SlotDevices.Name(slot), devices, links, options);
     private readonly RenamedLink _renamed = new(SlotDevices.Name(slot), (ushort)(options.ListenPort + slot.Index), devices, links, drifts);
     private ExpectedDevice? _expected;
     private Link? _link;
     private SourceCheck? _sourceCheck;
-    private volatile bool _isOurs;
 
     /// <summary>The slot.</summary>
     public Slot Slot => slot;
@@ -49,7 +49,7 @@ internal sealed partial class DeviceReconciler(
     /// <returns>The device; <see langword="null"/> if there is none.</returns>
     public async Task<Device?> Find(MeshView view, CancellationToken cancellationToken)
     {
-        IsRenamedBack = false;
+        (IsRenamedBack, IsLinkLost) = (false, false);
         var device = await devices.TryGetDevice(DeviceName, cancellationToken);
         if (device is null && await FindRenamed(view, cancellationToken) is { } renamed)
         {
@@ -59,11 +59,7 @@ internal sealed partial class DeviceReconciler(
 
         if (_expected is { } expected)
         {
-            drifts.Note(DriftDetector.OfDevice(expected, device));
-            NoteFormerEndpoints(expected, device);
-
-            // What was noted once is known now, also if this pass fails before it could be repaired.
-            _expected = device is null ? null : expected with { Device = device };
+            await NoteChanges(expected, device, cancellationToken);
         }
 
         return device;
@@ -79,7 +75,7 @@ internal sealed partial class DeviceReconciler(
         (_link, _sourceCheck) = (null, null);
         _mtu.Forget();
         await devices.CreateDevice(DeviceName, cancellationToken);
-        _isOurs = true;
+        _adoption.NoteMade();
         return await devices.TryGetDevice(DeviceName, cancellationToken)
             ?? throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
@@ -87,21 +83,7 @@ internal sealed partial class DeviceReconciler(
     /// <summary>Whether the device may be written. Asked of the system once: from then on it is ours, and what others do is drift.</summary>
     /// <returns><see langword="false"/> while that cannot be told yet.</returns>
     /// <exception cref="DeviceException">It is somebody else's.</exception>
-    public async Task<bool> IsOurs(MeshView view, Device device, CancellationToken cancellationToken)
-    {
-        if (!_isOurs)
-        {
-            _isOurs = await Judge(view, device, cancellationToken) switch
-            {
-                DeviceOwner.Ours => true,
-                DeviceOwner.Unknown => false,
-                _ => options.TakeOver ? true : throw new DeviceException(
-                    $"adopt {DeviceName}", 0, await Describe(view, device, cancellationToken)),
-            };
-        }
-
-        return _isOurs;
-    }
+    public Task<bool> IsOurs(MeshView view, Device device, CancellationToken cancellationToken) => _adoption.IsOurs(view, device, cancellationToken);
 
     /// <summary>The key pair that a former silo left on the device; the caller disposes it.</summary>
     /// <returns><see langword="null"/> if there is none, or somebody else made it and knows its private half.</returns>
@@ -116,19 +98,7 @@ internal sealed partial class DeviceReconciler(
             device = await devices.TryGetDevice(name, cancellationToken);
         }
 
-        if (device is not { PublicKey: not null })
-        {
-            return null;
-        }
-
-        return await Judge(view, device, cancellationToken) switch
-        {
-            DeviceOwner.Ours => await devices.GetKeyPair(name, cancellationToken),
-            DeviceOwner.Unknown => throw new DeviceException(
-                $"adopt {DeviceName}", 0, "the node source has not answered yet, so nobody knows whose peers these are"),
-            _ => options.TakeOver ? null : throw new DeviceException(
-                $"adopt {DeviceName}", 0, await Describe(view, device, cancellationToken)),
-        };
+        return device is null ? null : await _adoption.ReadKeyPair(view, name, device, cancellationToken);
     }
 
     /// <summary>Whether the link is another one than the last pass left. Only reads.</summary>
@@ -142,7 +112,7 @@ internal sealed partial class DeviceReconciler(
     /// <param name="cancellationToken">Ends it between two calls.</param>
     public async Task BringUp(bool isResync, bool canMakeAnew, CancellationToken cancellationToken)
     {
-        IsLinkLost = IsRenamedBack;
+        IsLinkLost |= IsRenamedBack;
         if (isResync || _link is null)
         {
             var link = await links.TryGetLink(DeviceName, cancellationToken) ?? await RecoverLink(canMakeAnew, cancellationToken);
@@ -220,11 +190,28 @@ internal sealed partial class DeviceReconciler(
         return status with { TransportReason = devices.TransportReason };
     }
 
+    private async Task NoteChanges(ExpectedDevice expected, Device? device, CancellationToken cancellationToken)
+    {
+        var changes = DriftDetector.OfDevice(expected, device);
+        if (device is not null && changes.Count > 0 && _link is { } link && await links.TryGetLink(link.Index, cancellationToken) is null)
+        {
+            // The process of a userspace device answers for a moment after its link was deleted, already without peers. Nobody removed those.
+            changes = DriftDetector.OfDevice(expected, null);
+            (IsLinkLost, _link, _sourceCheck) = (true, null, null);
+        }
+
+        drifts.Note(changes);
+        NoteFormerEndpoints(expected, device);
+
+        // What was noted once is known now, also if this pass fails before it could be repaired.
+        _expected = device is null || IsLinkLost ? null : expected with { Device = device };
+    }
+
     // What this process made is ours by its number; after a restart it has to be told by what is on it.
     private async Task<Link?> FindRenamed(MeshView view, CancellationToken cancellationToken) =>
         await _renamed.Find(_link, cancellationToken) is { } link
         && (_link is not null
-            || (await devices.TryGetDevice(link.Name, cancellationToken) is { } device && await Judge(view, device, cancellationToken) == DeviceOwner.Ours))
+            || (await devices.TryGetDevice(link.Name, cancellationToken) is { } device && await _adoption.Judge(view, device, cancellationToken) == DeviceOwner.Ours))
             ? link
             : null;
 
@@ -249,18 +236,17 @@ internal sealed partial class DeviceReconciler(
         if (canMakeAnew)
         {
             // Two that disagree about one device: without its process there is neither. The next pass makes it, with the key of the ring.
+            if (_expected is { } expected)
+            {
+                drifts.Note(DriftDetector.OfDevice(expected, null));
+            }
+
             (_link, _expected) = (null, null);
             await devices.DeleteDevice(DeviceName, cancellationToken);
         }
 
         throw new DeviceException(operation, 0, $"the device answers but its link is gone{(canMakeAnew ? "; it is made anew" : "")}");
     }
-
-    private async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
-        device, view.NodeName, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
-
-    private async Task<string> Describe(MeshView view, Device device, CancellationToken cancellationToken) =>
-        DeviceOwnership.Describe(device, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
 
     private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
     {

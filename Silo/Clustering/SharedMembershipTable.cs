@@ -3,7 +3,10 @@ using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
-/// <summary>A membership table outside of this process, and what this silo does if it forgets: it ends, and joins again.</summary>
+/// <summary>
+/// A membership table outside of this process, and what this silo does if it forgets: it ends, and joins again. Silos that join are left in peace
+/// (<see cref="JoiningSilos"/>).
+/// </summary>
 /// <remarks>
 /// Orleans' own reads are judged as they pass, so it costs none; whoever hears of a change sooner calls <see cref="LookAsync"/>. All silos see the
 /// same and end within seconds of each other, and whoever starts makes the table anew in the one place there is, so they come back as one
@@ -16,8 +19,12 @@ internal sealed partial class SharedMembershipTable(
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RepairTimeout = TimeSpan.FromSeconds(5);
 
+    // As long as Orleans lets a silo try to join (ClusterMembershipOptions.MaxJoinAttemptTime).
+    private static readonly TimeSpan JoinPatience = TimeSpan.FromMinutes(5);
+
     private readonly Lock _lock = new();
     private readonly TableMemory _memory = new((long)(LookAgainAfter.TotalSeconds * time.TimestampFrequency));
+    private readonly JoiningSilos _joining = new((long)(JoinPatience.TotalSeconds * time.TimestampFrequency));
     private Task _lookingAgain = Task.CompletedTask;
     private volatile bool _hasForgotten;
 
@@ -63,6 +70,11 @@ internal sealed partial class SharedMembershipTable(
     {
         var table = await ReadAsync(inner.ReadAllAsync, true, cancellationToken);
         ThrowIfSuperseded(table);
+        lock (_lock)
+        {
+            _joining.Spare(table.Members.Select(member => member.Item1), OwnAddress, time.GetTimestamp());
+        }
+
         return table;
     }
 

@@ -34,8 +34,10 @@ internal static class SiloDefaults
 
     private static void ConfigureMembership(ClusterMembershipOptions membership)
     {
-        // The first probe waits this long; later ones adapt to each peer between half of it and MaxProbeTimeout.
-        membership.ProbeTimeout = TimeSpan.FromSeconds(1);
+        // The first probe waits this long, since a silo that has just become active is still busy with its start; later ones adapt to each peer
+        // between the two others. The least one decides how soon a killed silo is noticed.
+        membership.ProbeTimeout = TimeSpan.FromSeconds(1.5);
+        membership.MinProbeTimeout = TimeSpan.FromSeconds(0.5);
 
         // The setting that decides how long a hung silo goes unnoticed. Not below 1.5 s: a throttled pod pauses that long.
         membership.MaxProbeTimeout = TimeSpan.FromSeconds(1.5);

@@ -55,7 +55,10 @@ internal static class DriftTable
         (DriftKind.RouteAdded, "ip route add default dev {dev} table 201"),
         (DriftKind.RuleDeleted, "ip rule delete lookup 201"),
         (DriftKind.RuleAdded, "ip rule add from 203.0.113.0/24 lookup 201 pref 201 protocol 201"),
-        (DriftKind.LinkRenamed, "ip link set {dev} down && ip link set {dev} name owgrenamed; ip link set owgrenamed up || :"),
+
+        // In one process, because a link that is up again by the repair of the first half keeps its name.
+        (DriftKind.LinkRenamed, "for try in 1 2 3 4 5; do printf 'link set {dev} down\nlink set {dev} name owgrenamed\n' | ip -batch - && break; done "
+            + "&& { ip link set owgrenamed up || :; }"),
         (DriftKind.LinkDeleted, "ip link delete {dev}"),
     ];
 

@@ -104,6 +104,22 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
         Assert.Equal(own.Generation + 3_601, generation.Value);
     }
 
+    // Rows that one read shows are no rows of the next one's cache.
+    [Theory]
+    [InlineData(ClusteringProvider.Redis)]
+    [InlineData(ClusteringProvider.Kubernetes)]
+    public async Task ReadAll_AnotherSiloJoins_IsHiddenHereAndKeptInTheStore(ClusteringProvider provider)
+    {
+        using var host = Build(provider);
+        var table = host.Services.GetRequiredService<IMembershipTable>();
+        await JoinAsync(host, table);
+        var other = TableEntries.Entry(SiloStatus.Joining, SiloAddress.New(IPAddress.Loopback, 5_000, 1));
+        Assert.True(await table.InsertRowAsync(other, (await table.ReadAllAsync(Token)).Version.Next(), Token));
+
+        Assert.Equal(SiloStatus.Created, (await table.ReadAllAsync(Token)).TryGet(other.SiloAddress)!.Item1.Status);
+        Assert.Equal(SiloStatus.Joining, (await table.ReadRowAsync(other.SiloAddress, Token)).Members.Single().Item1.Status);
+    }
+
     // Its table is in the silo's own memory, and nobody else is in it.
     [Fact]
     public void Development_HasNothingToForget()

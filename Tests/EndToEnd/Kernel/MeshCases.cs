@@ -251,13 +251,16 @@ internal sealed partial class MeshCases
         }
     }
 
-    // The first faults say more than the last lines.
+    // The first faults and the last lines, without the traces of their stacks.
     private string Log(NodePlan node)
     {
         const int Faults = 6;
+        const int Last = 20;
+        const int Columns = 300;
         var file = Mesh.State.SiloLog(node);
-        var faults = File.Exists(file) ? File.ReadLines(file).Where(line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" crit: ", StringComparison.Ordinal)).Take(Faults) : [];
-        return $"{node.Name}: {string.Join('\n', faults)}\n{LogTail.Read(file)}";
+        IReadOnlyList<string> lines = File.Exists(file) ? File.ReadAllLines(file) : [];
+        var faults = lines.Where(line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" crit: ", StringComparison.Ordinal)).Take(Faults);
+        return $"{node.Name}: {string.Join('\n', faults.Concat(lines.TakeLast(Last)).Select(line => line[..Math.Min(line.Length, Columns)]))}";
     }
 
     private async Task<string> Key(NodePlan node, CancellationToken cancellationToken) =>

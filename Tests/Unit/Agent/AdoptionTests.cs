@@ -150,13 +150,27 @@ public sealed class AdoptionTests
         Assert.Empty(mesh.Links.ForeignRoutes);
     }
 
-    // A userspace device answers for a moment after its link was deleted.
-    [Fact]
-    public async Task Run_LinkDeletedBeforeItsProcessEnded_IsCountedOnce()
+    // A userspace device answers for a moment after its link was deleted, from some point on without its peers.
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task Run_LinkDeletedBeforeItsProcessEnded_IsCountedOnce(bool isRingSettled, bool isWithoutPeers)
     {
         await using var mesh = new AgentHarness(2).Settled(2);
+        if (isRingSettled)
+        {
+            mesh.Ring.Settle();
+        }
+
         await mesh.Pass.Run(true, Token);
         mesh.Links.RemoveLink(Name);
+        if (isWithoutPeers)
+        {
+            mesh.Devices.Change(Name, device => device with { Peers = [] });
+        }
+
         await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token));
         mesh.Devices.Remove(Name);
         await mesh.Pass.Run(true, Token);

@@ -31,6 +31,7 @@ public sealed class ForgottenNodeTests
         ["HandshakeAttempts._wantedSince"] = "ForgetUnwanted, in each pass",
         ["HeartbeatStore+Snapshot.Times"] = "read anew with each list",
         ["HeartbeatStore._own"] = "has this silo's own rows only",
+        ["JoiningSilos._since"] = "Spare: what the table no longer has",
         ["KernelWatch._destinations"] = "Keep, at each resync",
         ["KernelWatch._devices"] = "has this node's own devices only",
         ["KernelWatch.names"] = "has this node's own devices only",
