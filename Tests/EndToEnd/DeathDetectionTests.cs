@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
@@ -10,16 +12,23 @@ using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>How soon the other silos know of one that is killed, that hangs, and that comes back, with nobody gossiping: by probes and by the watch of Redis.</summary>
+/// <summary>
+/// How soon the other silos know of one that is killed, that hangs, and that comes back, with nobody gossiping: by probes and by the watch of Redis. And that they
+/// have patience with one that starts.
+/// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
 public sealed class DeathDetectionTests(ITestOutputHelper output)
 {
+    private const int Attempts = 10;
+
     private static readonly MeshPlan Plan = new("owgd", 3, 118, 242);
 
     // ARCHITECTURE says 2 s and 5 s, on a machine that has nothing else to do. The table itself is read every 30 s.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan FourProbes = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan Standstill = TimeSpan.FromSeconds(15);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -39,6 +48,8 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
         var grains = client.Services.GetRequiredService<IGrainFactory>();
         await MeasureAsync(grains, isThere: true);
 
+        // The first four probes of a silo have a second each, the later ones half of it.
+        await Task.Delay(FourProbes, TimeProvider.System, Token);
         await mesh.KillSiloAsync(Victim, Token);
         var killed = await MeasureAsync(grains, isThere: false);
 
@@ -55,6 +66,68 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
         output.WriteLine($"all others knew: killed after {killed.TotalSeconds:0.0} s, hung after {hung.TotalSeconds:0.0} s, back {back.TotalSeconds:0.0} s after it was ready");
         await client.StopAsync(Token);
     }
+
+    // Whoever probed it while it joins would have declared it dead three times over.
+    [Fact]
+    public async Task Silo_StoppedForLongWhileItJoins_GoesOn()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
+        var starter = new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
+        await starter.StartAsync(LocalMeshCollection.Binary, TimeSpan.FromSeconds(30), Token);
+        await using var redis = await RespClient.ConnectAsync(Plan.HostAddress, MeshPlan.RedisPort, Token);
+        var silo = await StopWhileItJoins(mesh, redis);
+
+        await Task.Delay(Standstill, TimeProvider.System, Token);
+        Assert.Equal(SiloStatus.Joining, await ReadStatus(redis, Victim));
+        silo.Signal(NativeMethods.SIGCONT);
+        await starter.WaitReadyAsync(Plan.Nodes, Token);
+
+        Assert.Same(silo, mesh.Silo(Victim));
+        Assert.True(silo.IsAlive, "It was declared dead.");
+        Assert.Equal(SiloStatus.Active, await ReadStatus(redis, Victim));
+    }
+
+    // The moment may be missed; then the silo is killed and started again.
+    private static async Task<OwnedProcess> StopWhileItJoins(MeshHarness mesh, RespClient redis)
+    {
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            await mesh.KillSiloAsync(Victim, Token);
+            var former = await ReadRow(redis, Victim);
+            mesh.StartSilo(Victim);
+            var silo = mesh.Silo(Victim)!;
+            while (await ReadRow(redis, Victim) == former || await ReadStatus(redis, Victim) is not (SiloStatus.Joining or SiloStatus.Active))
+            {
+                Assert.True(silo.IsAlive, "It did not start.");
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
+            }
+
+            silo.Signal(NativeMethods.SIGSTOP);
+
+            // What was on its way.
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Token);
+            if (await ReadStatus(redis, Victim) == SiloStatus.Joining)
+            {
+                return silo;
+            }
+        }
+
+        throw new InvalidOperationException($"The silo was never caught while it joined, in {Attempts} starts.");
+    }
+
+    /// <summary>The latest row of a node's silo, as the table has it.</summary>
+    private static async Task<string?> ReadRow(RespClient redis, NodePlan node)
+    {
+        var fields = ((object?[])(await redis.SendAsync(Token, "HGETALL", $"{WireGuardSiloExtensions.ServiceId}/members/local"))!)
+            .Select(field => Encoding.UTF8.GetString((byte[])field!)).Chunk(2).Select(pair => (Name: pair[0], Row: pair[1]));
+        return fields.Where(field => field.Name.Contains(node.Address.ToString(), StringComparison.Ordinal)).OrderBy(field => field.Name, StringComparer.Ordinal)
+            .Select(field => field.Row).LastOrDefault();
+    }
+
+    private static async Task<SiloStatus?> ReadStatus(RespClient redis, NodePlan node) => await ReadRow(redis, node) is { } row
+        ? Enum.Parse<SiloStatus>(JsonNode.Parse(row)!["Status"]!.ToString())
+        : null;
 
     private static async Task<IHost> ConnectAsync()
     {
