@@ -74,7 +74,7 @@ internal sealed partial class RealityReconciler(
     /// before a pass ends that was begun because of the first change.
     /// </summary>
     public void Hear(KernelNews news) =>
-        _hasNews |= (news & (KernelNews.Ways | KernelNews.Underlay | KernelNews.Devices | KernelNews.Lost)) != KernelNews.None;
+        _hasNews |= (news & (KernelNews.Ways | KernelNews.Underlay | KernelNews.Encapsulation | KernelNews.Devices | KernelNews.Lost)) != KernelNews.None;
 
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>

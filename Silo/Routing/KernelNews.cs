@@ -24,4 +24,7 @@ internal enum KernelNews
 
     /// <summary>A rule or route of somebody else that may lead packets of pods past our table.</summary>
     Ways = 32,
+
+    /// <summary>A link of anybody that puts packets into others, by which pods may talk past our devices.</summary>
+    Encapsulation = 64,
 }

@@ -17,6 +17,7 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// <code>
 /// link     one of our names, or the number of a device of ours (it was renamed) ─▶ Devices
 ///          the number of a link to peers: its MTU, and whether it is up         ─▶ Underlay
+///          of a kind that encapsulates                                          ─▶ Encapsulation
 /// address  taken from a link to peers: routes from it go without a word         ─▶ Underlay
 ///          taken from a device of ours, as are all its IPv4 routes with it      ─▶ Devices
 /// setting  of a device of ours, such as rp_filter                               ─▶ Devices
@@ -29,18 +30,14 @@ namespace Orleans.WireGuard.Silo.Routing;
 /// </code>
 /// Addresses that are added without a route are left to the resync.
 /// </remarks>
-internal sealed class NewsFilter
+internal sealed partial class NewsFilter
 {
     // In struct rtmsg and in struct fib_rule_hdr alike, and so are the numbers of the attributes: RTA_DST is FRA_DST, RTA_TABLE is FRA_TABLE.
     private const int TableOffset = 4;
 
     // struct ifinfomsg and struct ifaddrmsg have the number of the link at the same place.
     private const int IndexOffset = 4;
-    private const int LinkHeaderSize = 16;
     private const int RouteHeaderSize = 12;
-
-    // struct netconfmsg, padded.
-    private const int SettingHeaderSize = 4;
 
     // struct nfgenmsg.
     private const int FirewallHeaderSize = 4;
@@ -117,60 +114,6 @@ internal sealed class NewsFilter
         RTM_NEWRULE or RTM_DELRULE => IsOurRoutingTable(message.Payload) ? KernelNews.Routes : JudgeRule(message.Payload),
         _ => message.Type >> 8 == NFNL_SUBSYS_NFTABLES && IsOurFirewallTable(message) ? KernelNews.Firewall : KernelNews.None,
     };
-
-    // A renamed link is told of under its new name alone, one that left for another namespace as deleted.
-    private KernelNews JudgeLink(ReadOnlySpan<byte> payload)
-    {
-        var index = Index(payload);
-        var news = _links.Contains(index) ? KernelNews.Underlay : KernelNews.None;
-        return _devices.Contains(index) || HasOurName(payload) ? news | KernelNews.Devices : news;
-    }
-
-    private KernelNews JudgeAddress(int link) =>
-        (_links.Contains(link) ? KernelNews.Underlay : KernelNews.None) | (_devices.Contains(link) ? KernelNews.Devices : KernelNews.None);
-
-    private KernelNews JudgeSetting(ReadOnlySpan<byte> payload)
-    {
-        var reader = new NetlinkReader(payload);
-        reader.ReadPast(SettingHeaderSize);
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            if (attribute.Type == NETCONFA_IFINDEX)
-            {
-                return _devices.Contains((int)attribute.AsUInt32()) ? KernelNews.Devices : KernelNews.None;
-            }
-        }
-
-        return KernelNews.None;
-    }
-
-    private bool HasOurName(ReadOnlySpan<byte> payload)
-    {
-        var reader = new NetlinkReader(payload);
-        reader.ReadPast(LinkHeaderSize);
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            if (attribute.Type == IFLA_IFNAME)
-            {
-                return IsOurName(attribute.Value.TrimEnd((byte)0));
-            }
-        }
-
-        return false;
-    }
-
-    private bool IsOurName(ReadOnlySpan<byte> name)
-    {
-        foreach (var ours in _names)
-        {
-            if (name.SequenceEqual(ours))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 
     private KernelNews JudgeRoute(ReadOnlySpan<byte> payload)
     {

@@ -47,6 +47,18 @@ public sealed class NewsFilterTests
     public void Judge_Link_ByNumberAndName(int type, int index, string name, object expected) =>
         Assert.Equal((KernelNews)expected, Filter.Judge(Link(type, index, name)));
 
+    // Pods may talk through it, whoever made it and whatever it is called.
+    [Theory]
+    [InlineData(RTM_NEWLINK, Pod, "vxlan", KernelNews.Encapsulation)]
+    [InlineData(RTM_DELLINK, Pod, "vxlan", KernelNews.Encapsulation)]
+    [InlineData(RTM_NEWLINK, Pod, "geneve", KernelNews.Encapsulation)]
+    [InlineData(RTM_NEWLINK, Pod, "openvswitch", KernelNews.Encapsulation)]
+    [InlineData(RTM_NEWLINK, Pod, "vxlan6", KernelNews.None)]
+    [InlineData(RTM_NEWLINK, Pod, "bridge", KernelNews.None)]
+    [InlineData(RTM_NEWLINK, Underlay, "vxlan", KernelNews.Underlay | KernelNews.Encapsulation)]
+    public void Judge_Link_ByKind(int type, int index, string kind, object expected) =>
+        Assert.Equal((KernelNews)expected, Filter.Judge(Link(type, index, "any0", kind)));
+
     // As kernel 6.18 said it, of the links without the attributes behind the MTU.
     [Theory]
     [InlineData("54000000 1000 0000 00000000 00000000 0000 0100 03000000 03100000 01000000", true, KernelNews.None)]
@@ -228,7 +240,7 @@ public sealed class NewsFilterTests
         await monitor.Stop(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
     }
 
-    private static byte[] Link(int type, int index, string name)
+    private static byte[] Link(int type, int index, string name, string kind = "veth")
     {
         var writer = new NetlinkWriter(new byte[128], (ushort)type, flags: 0);
         writer.WriteUInt32(0);
@@ -237,6 +249,9 @@ public sealed class NewsFilterTests
         writer.WriteUInt32(uint.MaxValue);
         writer.WriteString(IFLA_IFNAME, name);
         writer.WriteUInt32(IFLA_MTU, 1500);
+        var info = writer.BeginNested(IFLA_LINKINFO);
+        writer.WriteString(IFLA_INFO_KIND, kind);
+        writer.EndNested(info);
         return writer.Complete().ToArray();
     }
 
