@@ -1,6 +1,8 @@
 // The tables of cases as they went on the kernel in the guest.
 using Orleans.WireGuard.Tests.EndToEnd.Devices;
+using Orleans.WireGuard.Tests.EndToEnd.Findings;
 using Orleans.WireGuard.Tests.EndToEnd.Routing;
+using Orleans.WireGuard.Tests.EndToEnd.Routing.Witness;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 
@@ -11,6 +13,8 @@ public sealed class KernelTests(KernelFixture fixture, ITestOutputHelper output)
     [
         .. LinkCases.All.Select(linkCase => $"link.{linkCase.Name}"),
         .. DeviceCases.All.Select(deviceCase => $"device.{deviceCase.Name}"),
+        .. WitnessCases.All.Select(witnessCase => $"witness.{witnessCase.Name}"),
+        .. RealityTable.Rows.Select(row => $"reality.{row.Name}"),
         .. MeshCases.All.Select(meshCase => $"mesh.{meshCase.Name}"),
     ];
 

@@ -3,9 +3,12 @@ using System.Diagnostics;
 using System.Globalization;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Tests.EndToEnd.Devices;
+using Orleans.WireGuard.Tests.EndToEnd.Findings;
 using Orleans.WireGuard.Tests.EndToEnd.Kernel;
 using Orleans.WireGuard.Tests.EndToEnd.Kernel.Guest;
 using Orleans.WireGuard.Tests.EndToEnd.Routing;
+using Orleans.WireGuard.Tests.EndToEnd.Routing.Witness;
+using Orleans.WireGuard.Tests.Support;
 
 // One line for each case: CASE|name|PASS or FAIL|milliseconds|why, or what it measured. KernelReport on the host reads it.
 var filter = args.Length > 0 ? args[0] : "";
@@ -28,6 +31,8 @@ IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> 
         $"device.{c.Name}",
         caseLimit,
         Silent(token => DeviceCaseContext.Run(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
+    .. WitnessCases.All.Select(c => ($"witness.{c.Name}", caseLimit, Silent(c.Run))),
+    .. RealityTable.Rows.Select(row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => Find(row, token)))),
     .. MeshCases.All.Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
 ];
 
@@ -51,6 +56,14 @@ foreach (var (name, limit, run) in cases.Where(c => c.Name.Contains(filter, Stri
 
 Console.WriteLine("DONE|");
 return 0;
+
+static async Task<string> Find(RealityRow row, CancellationToken token)
+{
+    List<string> report = [];
+    var found = await RealityNode.FindAsync(row, change: [], report.Add, token);
+    Expect.Equal(string.Join(", ", row.Found), string.Join(", ", found.Select(finding => finding.Code)));
+    return string.Join("; ", report);
+}
 
 static Func<CancellationToken, Task<string>> Silent(Func<CancellationToken, Task> run) => async token =>
 {
