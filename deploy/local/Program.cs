@@ -44,10 +44,12 @@ try
             return await new BenchCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "bench-rotation":
             return await new RotationBenchCommand(options, time, Console.Out).RunAsync(cancellation.Token);
+        case "bench-witness":
+            return await new WitnessBenchCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         case "down":
             return await new DownCommand(options, time, Console.Out).RunAsync(cancellation.Token);
         default:
-            Console.Error.WriteLine("usage: owg-local demo|demo-kubernetes|node|check|bench|bench-rotation|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
+            Console.Error.WriteLine("usage: owg-local demo|demo-kubernetes|node|check|bench|bench-rotation|bench-witness|down|up|prerequisites   (NODES, PERIOD, DURATION as environment variables)");
             return 2;
     }
 }

@@ -21,7 +21,7 @@ internal sealed record LocalOptions(
     /// <summary><c>ROTATIONS</c>, how often every node rotates in run B of <c>make bench-rotation</c>.</summary>
     public int Rotations { get; init; } = 50;
 
-    /// <summary><c>ROUNDS</c>, how often <c>make bench-rotation</c> measures TCP in each run.</summary>
+    /// <summary><c>ROUNDS</c>, how often <c>make bench-rotation</c> measures TCP in each run, and pairs of <c>make bench-witness</c>.</summary>
     public int Rounds { get; init; } = 5;
 
     /// <summary><c>RUNS</c>, which runs <c>make bench-rotation</c> does.</summary>
