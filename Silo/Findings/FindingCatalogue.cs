@@ -1,7 +1,7 @@
 namespace Orleans.WireGuard.Silo.Findings;
 
 /// <summary>What is known of each finding before it is found. Pure.</summary>
-/// <remarks>Sentences for people are made in <c>Cli</c>: what travels is the code and what was seen.</remarks>
+/// <remarks>Sentences for people are made by <see cref="FindingText"/>: what travels is the code and what was seen.</remarks>
 internal static class FindingCatalogue
 {
     private static readonly Dictionary<FindingCode, Entry> Entries = new()

@@ -35,6 +35,27 @@ internal static class TestData
         Assert.Equal(File.ReadAllText(file), actual);
     }
 
+    /// <summary>Compares with what stands between two marks in a document, or writes it there if the tests were told to.</summary>
+    /// <param name="path">The document, from the folder that holds the solution.</param>
+    /// <param name="begin">The mark before it.</param>
+    /// <param name="end">The mark behind it.</param>
+    /// <param name="actual">What has to be there.</param>
+    /// <exception cref="Xunit.Sdk.EqualException">It differs.</exception>
+    public static void AssertSection(string path, string begin, string end, string actual)
+    {
+        var file = Path.Combine(Root, path);
+        var text = File.ReadAllText(file);
+        var (from, to) = (text.IndexOf(begin, StringComparison.Ordinal) + begin.Length, text.IndexOf(end, StringComparison.Ordinal));
+        Assert.True(from > begin.Length && to >= from, $"{path} has no section between '{begin.Trim()}' and '{end}'.");
+        if (Environment.GetEnvironmentVariable(UpdateVariable) == "1")
+        {
+            File.WriteAllText(file, text[..from] + actual + text[to..]);
+            return;
+        }
+
+        Assert.Equal(text[from..to], actual);
+    }
+
     /// <summary>Bytes as lines of 32, in hexadecimal.</summary>
     public static string ToHexLines(ReadOnlySpan<byte> bytes)
     {

@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Findings;
 
@@ -22,6 +23,21 @@ public sealed class FindingCatalogueTests
         Assert.Equal(code, FindingText.TryParseCode(code.ToString()));
         Assert.Equal(code, FindingText.TryParseCode(FindingText.CodeOf(code)));
         Assert.Equal(code, FindingText.TryParseCode(((int)code).ToString(System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    // What people read about a code is what the silo says.
+    [Fact]
+    public void Readme_HasEveryCode()
+    {
+        const string Begin = "<!-- codes -->\n";
+        const string End = "<!-- end of codes -->";
+        var rows = FindingCatalogue.Codes.Order().Select(code =>
+        {
+            var finding = FindingCatalogue.Make(code, "…", Now);
+            var (what, remedy) = (FindingText.Describe(finding).Replace("?", "…", StringComparison.Ordinal), FindingText.Remedy(finding).Replace("?", "…", StringComparison.Ordinal));
+            return $"| {FindingText.CodeOf(code)} `{code}` | {finding.Severity}{(FindingCatalogue.CutsPods(code) ? ", withholds strict" : "")} | {what} | {remedy} |\n";
+        });
+        TestData.AssertSection("Silo/Findings/README.md", Begin, End, "\n| Code | How bad | What is wrong | What to do |\n|---|---|---|---|\n" + string.Concat(rows) + "\n");
     }
 
     [Theory]
