@@ -6,16 +6,6 @@ namespace Orleans.WireGuard.Grains;
 /// <content>When a key is made, kept and destroyed.</content>
 internal sealed partial class NodeGrain
 {
-    // Before anything is announced by a clock that is wrong, or refused by it.
-    private async Task LearnTheTime(CancellationToken cancellationToken)
-    {
-        if (!_hasAskedTheTime)
-        {
-            await _survey.AskForTheTime(_delivery.AttemptTimeout, cancellationToken);
-            _hasAskedTheTime = true;
-        }
-    }
-
     // Whoever leaves the roster wakes this node, and a member may be there before the roster knows it.
     private void ForgetAbsent()
     {
@@ -249,4 +239,20 @@ internal sealed partial class NodeGrain
         _rotation.Rotations++;
         _rotation.ReplacedAt = Now;
     }
+
+    private TimeSpan WaitInterval => Clamp(_options.Period / 40, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
+
+    private TimeSpan NextDelay(Epoch due)
+    {
+        // What the time of the mesh is may have turned out within this very turn.
+        var next = Clamp(_schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime), TimeSpan.Zero, _options.Period);
+        next = (_isWaiting || _requests.Count > 0) && WaitInterval < next ? WaitInterval : next;
+        var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
+
+        // A node without a slot in common may be announced before it is seen to be an active member.
+        var isLooking = FindDraining() is not null || FindMissing([.. _ring.Keys.Select(key => key.Slot)], isActiveOnly: false).Count > 0;
+        return isLooking && look < next ? look : next;
+    }
+
+    private static TimeSpan Clamp(TimeSpan value, TimeSpan min, TimeSpan max) => value < min ? min : value > max ? max : value;
 }

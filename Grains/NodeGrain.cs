@@ -42,6 +42,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly RotationSchedule _schedule;
     private readonly RotationState _rotation = new();
     private readonly MeshClock _clock;
+    private readonly ClockSurvey _clocks;
     private readonly PathSurvey _survey;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<NodeGrain> _logger;
@@ -52,7 +53,6 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private PeerAnnouncement? _formerSelf;
     private SteadyTime _askAgainAt;
     private bool _isCorrected;
-    private bool _hasAskedTheTime;
     private bool _isWaiting;
     private bool _isWoken;
     private bool _hasAdopted;
@@ -70,12 +70,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         IMeshAgent agent,
         IPeerServiceClient client,
         MeshClock clock,
+        ClockSurvey clocks,
         IOptions<RotationOptions> options,
         IOptions<DeliveryOptions> delivery,
         TimeProvider timeProvider,
         ILogger<NodeGrain> logger)
     {
-        (_silo, _ring, _identity, _store, _ledger, _members, _clock) = (silo, ring, identity, store, ledger, members, clock);
+        (_silo, _ring, _identity, _store, _ledger, _members, _clock, _clocks) = (silo, ring, identity, store, ledger, members, clock, clocks);
         (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
@@ -127,7 +128,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
-            Problem = agent.FindProblem() ?? _ledger.Problem,
+            Problem = _clock.FindProblem() ?? agent.FindProblem() ?? _ledger.Problem,
             DroppedPackets = agent.DroppedPackets,
             DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,
@@ -248,7 +249,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         try
         {
             ForgetAbsent();
-            await LearnTheTime(cancellationToken);
+            await _clocks.AskFirst(_delivery.AttemptTimeout).WaitAsync(cancellationToken);
             FollowClock();
             var due = _schedule.KeyEpoch(MeshTime);
             await SettleKeys(due, cancellationToken);
@@ -280,20 +281,4 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
         _timer!.Change(_isWoken ? TimeSpan.Zero : delay, Timeout.InfiniteTimeSpan);
     }
-
-    private TimeSpan WaitInterval => Clamp(_options.Period / 40, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
-
-    private TimeSpan NextDelay(Epoch due)
-    {
-        // What the time of the mesh is may have turned out within this very turn.
-        var next = Clamp(_schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime), TimeSpan.Zero, _options.Period);
-        next = (_isWaiting || _requests.Count > 0) && WaitInterval < next ? WaitInterval : next;
-        var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
-
-        // A node without a slot in common may be announced before it is seen to be an active member.
-        var isLooking = FindDraining() is not null || FindMissing([.. _ring.Keys.Select(key => key.Slot)], isActiveOnly: false).Count > 0;
-        return isLooking && look < next ? look : next;
-    }
-
-    private static TimeSpan Clamp(TimeSpan value, TimeSpan min, TimeSpan max) => value < min ? min : value > max ? max : value;
 }

@@ -10,6 +10,8 @@ internal static class AnnouncementRules
     // Clocks of machines that nobody keeps in step differ by minutes.
     private static readonly TimeSpan MaxClockDifference = TimeSpan.FromMinutes(5);
 
+    private static readonly Epoch LastSecond = Epoch.At(DateTimeOffset.MaxValue, AnnouncementSequence.Unit);
+
     /// <summary>How far ahead of the mesh's time an announcement may be and still be taken.</summary>
     /// <param name="period">Length of an epoch. A clock that is a period off is not corrected yet when two nodes start at once, so it is two of them.</param>
     public static TimeSpan MaxLead(TimeSpan period) => (2 * period) + MaxClockDifference;
@@ -80,6 +82,14 @@ internal static class AnnouncementRules
     public static bool IsPossible(AnnouncementSequence sequence, DateTimeOffset horizon) =>
         sequence.Epoch.Value >= 0 && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision && sequence <= AnnouncementSequence.At(horizon);
 
+    /// <summary>Whether a sequence is a time, and one that lies too far ahead to be taken. What is out of range says nothing of any clock.</summary>
+    public static bool IsAhead(AnnouncementSequence sequence, DateTimeOffset horizon) =>
+        sequence.Epoch.Value >= 0 && sequence.Epoch <= LastSecond && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision
+        && !IsPossible(sequence, horizon);
+
+    /// <summary>Of when a sequence is that <see cref="IsAhead"/>, for people.</summary>
+    public static string DescribeTime(AnnouncementSequence sequence) => $"is of {sequence.Epoch.Start(AnnouncementSequence.Unit):u}";
+
     private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset horizon)
     {
         if (!NodeNameRule.IsValid(announcement.NodeName))
@@ -89,7 +99,10 @@ internal static class AnnouncementRules
 
         if (!IsPossible(announcement.Sequence, horizon))
         {
-            return $"sequence {announcement.Sequence} is out of range, or later than {horizon:u}: is a clock wrong?";
+            return IsAhead(announcement.Sequence, horizon)
+                ? $"sequence {announcement.Sequence} {DescribeTime(announcement.Sequence)}, later than {horizon:u}: "
+                    + "the clock of its node is ahead, or that of this node behind"
+                : $"sequence {announcement.Sequence} is out of range";
         }
 
         // A serializer sets fields, not what a constructor has checked: null and values that cannot be made here can come from there.

@@ -11,6 +11,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
     private PeerAnnouncement? _formerSelf;
+    private RefusedAhead? _ahead;
     private DividedRoster? _divided;
     private volatile bool _isSynced;
 
@@ -31,6 +32,18 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
             lock (_lock)
             {
                 return _refusals.Values.OrderBy(refusal => refusal.Outcome).ToEquatableArray();
+            }
+        }
+    }
+
+    /// <summary>The last one that was refused because it lies too far ahead; <see langword="null"/> if none was.</summary>
+    public RefusedAhead? LastAhead
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _ahead;
             }
         }
     }
@@ -93,7 +106,13 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
         lock (_lock)
         {
             var count = _refusals.TryGetValue(outcome, out var last) ? last.Count + 1 : 1;
-            _refusals[outcome] = new RefusalCount(outcome, count, NodeNameRule.Bound(announcement.NodeName), detail, timeProvider.GetUtcNow());
+            var name = NodeNameRule.Bound(announcement.NodeName);
+            _refusals[outcome] = new RefusalCount(outcome, count, name, detail, timeProvider.GetUtcNow());
+            if (outcome == AnnouncementOutcome.Malformed && AnnouncementRules.IsAhead(announcement.Sequence, clock.Horizon))
+            {
+                _ahead = new RefusedAhead(name, announcement.Sequence, SteadyTime.Now(timeProvider));
+            }
+
             return outcome;
         }
     }

@@ -15,6 +15,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly IPeerServiceClient _client;
     private readonly IGrainFactory _grains;
     private readonly MeshClock _clock;
+    private readonly ClockSurvey _clocks;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly Random _random;
@@ -22,6 +23,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly ILogger<PeerService> _logger;
     private readonly StateLog _refusals;
     private readonly StateLog _exchanges;
+    private readonly StateLog _clockProblem;
 
     /// <summary>Made by Orleans, once for each silo.</summary>
     public PeerService(
@@ -34,21 +36,24 @@ internal sealed partial class PeerService : GrainService, IPeerService
         IPeerServiceClient client,
         IGrainFactory grains,
         MeshClock clock,
+        ClockSurvey clocks,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
         Random random,
         EndlessLoops loops)
         : base(id, silo, loggerFactory)
     {
-        (_store, _agent, _members, _client, _grains, _clock) = (store, agent, members, client, grains, clock);
+        (_store, _agent, _members, _client, _grains, _clock, _clocks) = (store, agent, members, client, grains, clock, clocks);
         (_options, _timeProvider, _random, _loops) = (options.Value, timeProvider, random, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
-        (_refusals, _exchanges) = (new StateLog(timeProvider), new StateLog(timeProvider));
+        (_refusals, _exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider), new StateLog(timeProvider));
     }
 
     /// <inheritdoc/>
     public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
     {
+        // By a clock that is wrong it would be refused. Whoever is asked for the time answers at once, so two silos that start do not wait for each other.
+        await _clocks.AskFirst(_options.AttemptTimeout);
         var outcome = await Accept(announcement);
         if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
         {
@@ -72,6 +77,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     private async Task HealOnce()
     {
+        await _clocks.Ask(_options.AttemptTimeout);
+        TellClock();
         var others = _members.Others.ToArray();
         lock (_random)
         {
@@ -95,6 +102,21 @@ internal sealed partial class PeerService : GrainService, IPeerService
             _store.MarkSynced();
             LogSynced(_logger, _store.Announcements.Count, answers);
             _agent.RequestReconcile();
+        }
+    }
+
+    private void TellClock()
+    {
+        if (_clock.FindProblem() is not { } problem)
+        {
+            if (_clockProblem.End(_members.LocalNodeName) is { } end)
+            {
+                LogClockKnown(_logger, end.Duration);
+            }
+        }
+        else if (_clockProblem.Note(_members.LocalNodeName, "") is not null)
+        {
+            LogClock(_logger, problem);
         }
     }
 
@@ -241,6 +263,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Accepted announcement {Sequence} of {NodeName}: keys {PublicKeys}")]
     private static partial void LogAccepted(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKeys);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The time is not known: {Problem}. Tunnels go on, but what others announce may be refused")]
+    private static partial void LogClock(ILogger logger, string problem);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The time is known again, after {Duration}")]
+    private static partial void LogClockKnown(ILogger logger, TimeSpan duration);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "There is no slot in common with {NodeName} until the next turn of this node: {Problem}")]
     private static partial void LogNotShared(ILogger logger, string nodeName, string problem);

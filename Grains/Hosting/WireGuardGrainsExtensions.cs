@@ -33,6 +33,7 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton<MeshMembers>();
         services.AddSingleton(static services => new MeshClock(
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<IOptions<RotationOptions>>().Value.Period));
+        services.AddSingleton<ClockSurvey>();
         services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
         services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
         services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();

@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <remarks>
 /// A clock that is a quarter of a period off rotates at the wrong moment, and one that is a whole period off replaces the slot that others use.
 /// Nothing breaks by that, since no key is replaced that a peer depends on, but rotations would wait for each other. So such a node follows the
-/// median of the mesh, in which it counts itself. What another clock said is kept beside the clock that nobody sets, so that it stays true when this one
-/// is set. Safe to use from several threads.
+/// median of the mesh, in which it counts itself, but no clock that cannot be right. What another clock said is kept beside the clock that nobody sets, so
+/// that it stays true when this one is set. Safe to use from several threads.
 /// </remarks>
 /// <param name="timeProvider">This node's own clock.</param>
 /// <param name="period">Length of an epoch.</param>
@@ -17,6 +17,12 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     public const double FollowFraction = 1.0 / 4;
 
     private const double WarnFraction = 1.0 / 8;
+
+    // The program runs on .NET 10, which was published on that day, so a clock before it is wrong: one that was never set begins in 1970. It is not the day
+    // of the build, which a reproducible build does not know. After half a century nobody runs the program any more, and a clock that was set at random
+    // is mostly beyond that. An announcement is no such bound: a clock that is ahead has made some of them, and would then decide for all.
+    private static readonly DateTimeOffset Earliest = new(2025, 11, 11, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset Latest = Earliest.AddYears(50);
 
     // A reading that nobody has taken again for so long says nothing about now.
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(30);
@@ -59,7 +65,7 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
                 if (_correction is not { } correction || now > _validUntil || (offset - _offset).Duration() > SetBy)
                 {
                     var recent = Recent(now).Select(reading => reading.Value).ToList();
-                    correction = Find([.. recent.Select(reading => reading.At(now) - clock)], period);
+                    correction = Find(clock, [.. recent.Select(reading => reading.At(now))], period);
                     (_correction, _offset) = (correction, offset);
                     _validUntil = recent.Select(reading => reading.TakenAt).DefaultIfEmpty(now).Min() + MaxAge;
                 }
@@ -74,6 +80,39 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
 
     /// <summary>The latest moment that may be in what another silo says (<see cref="AnnouncementRules.MaxLead"/>).</summary>
     public DateTimeOffset Horizon => MeshTime + AnnouncementRules.MaxLead(period);
+
+    /// <summary>The nodes whose clocks have been read lately enough; another reading of them is not due before half of the time for which one counts.</summary>
+    public IReadOnlySet<string> FindFresh()
+    {
+        lock (_lock)
+        {
+            var now = SteadyTime.Now(timeProvider);
+            return _readings.Where(reading => now - reading.Value.TakenAt <= MaxAge / 2).Select(reading => reading.Key).ToHashSet(StringComparer.Ordinal);
+        }
+    }
+
+    /// <summary>That this node's clock cannot be right and no other one has told it the time, in a sentence; <see langword="null"/> if it is not so.</summary>
+    public string? FindProblem()
+    {
+        lock (_lock)
+        {
+            var now = SteadyTime.Now(timeProvider);
+            return ClockRemarks.FindProblem(timeProvider.GetUtcNow(), [.. Recent(now).Select(reading => reading.Value.At(now))]);
+        }
+    }
+
+    /// <summary>Whose announcement lies too far ahead to be taken, in a sentence; <see langword="null"/> if by now nobody's does.</summary>
+    /// <param name="late">The one that was refused for it last.</param>
+    public string? FindNote(RefusedAhead? late)
+    {
+        lock (_lock)
+        {
+            var now = SteadyTime.Now(timeProvider);
+            return late is not null && now - late.RefusedAt <= RefusedAhead.MaxAge && !AnnouncementRules.IsPossible(late.Sequence, Horizon)
+                ? ClockRemarks.DescribeRefused(late, timeProvider.GetUtcNow(), Recent(now).Any())
+                : null;
+        }
+    }
 
     /// <summary>Notes what another node's clock said while this one waited for it.</summary>
     /// <param name="nodeName">The other node.</param>
@@ -115,13 +154,24 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     /// <summary>Whether clocks are so far apart that people should know: more than an eighth of a period. Pure.</summary>
     public static bool IsWorthAWarning(TimeSpan ahead, TimeSpan period) => ahead.Duration() > period * WarnFraction;
 
-    /// <summary>The correction that follows from the skews of all others. Pure.</summary>
-    public static TimeSpan Find(IReadOnlyCollection<TimeSpan> others, TimeSpan period)
+    /// <summary>Whether a clock can say this and be right. Pure.</summary>
+    public static bool CanBeRight(DateTimeOffset clock) => clock >= Earliest && clock <= Latest;
+
+    /// <summary>The correction that follows from all clocks. Pure.</summary>
+    /// <param name="own">This node's.</param>
+    /// <param name="others">Those of the others, at the same moment.</param>
+    /// <param name="period">Length of an epoch.</param>
+    public static TimeSpan Find(DateTimeOffset own, IReadOnlyCollection<DateTimeOffset> others, TimeSpan period)
     {
-        // The lower of two in the middle and the upper one, whichever is nearer to our own clock: of two nodes neither is the mesh.
-        var all = others.Append(TimeSpan.Zero).Order().ToList();
-        var (low, high) = (all[(all.Count - 1) / 2], all[all.Count / 2]);
-        var median = low.Duration() < high.Duration() ? low : high;
+        // Nodes that all began in 1970 have to agree as well, so if no clock can be right, each counts.
+        var all = others.Append(own).Order().ToList();
+        var right = all.Where(CanBeRight).ToList();
+        var (isCounted, counted) = right.Count > 0 ? (CanBeRight(own), right) : (true, all);
+
+        // The lower of two in the middle and the upper one, whichever is nearer to our own clock: of two nodes neither is the mesh. One that does not count
+        // decides nothing here either; what is announced by the lower one is ahead of nobody.
+        var (low, high) = (counted[(counted.Count - 1) / 2] - own, counted[counted.Count / 2] - own);
+        var median = !isCounted || low.Duration() < high.Duration() ? low : high;
         return median.Duration() > period * FollowFraction ? median : TimeSpan.Zero;
     }
 

@@ -10,27 +10,16 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </remarks>
 internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {
-    // Of so many the median is right as long as most clocks of the mesh are.
-    private const int ClocksAtStart = 8;
-
     private readonly Dictionary<string, (PathStatus? Path, SteadyTime AskedAt)> _answers = new(StringComparer.Ordinal);
 
     /// <summary>Asks every other active silo at once.</summary>
     /// <param name="timeout">How long to wait for each.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The names of the nodes that answered.</returns>
-    public Task<IReadOnlySet<string>> Ask(TimeSpan timeout, CancellationToken cancellationToken) => Ask(members.Others, timeout, cancellationToken);
-
-    /// <summary>
-    /// Asks a few other active silos, for their clocks: those that follow by name, so that silos that start together do not all ask the same ones.
-    /// </summary>
-    /// <param name="timeout">How long to wait for each.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    public Task AskForTheTime(TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var others = members.Others;
-        var following = others.Where(other => string.CompareOrdinal(other.NodeName, members.LocalNodeName) > 0);
-        return Ask([.. following.Concat(others).Distinct().Take(ClocksAtStart)], timeout, cancellationToken);
+        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout, cancellationToken)));
+        return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>Forgets what nodes have said that are gone.</summary>
@@ -41,13 +30,6 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
         {
             _answers.Remove(gone);
         }
-    }
-
-    private async Task<IReadOnlySet<string>> Ask(
-        IReadOnlyList<(SiloAddress Silo, string NodeName)> silos, TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        var answered = await Task.WhenAll(silos.Select(other => Ask(other.Silo, other.NodeName, timeout, cancellationToken)));
-        return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>

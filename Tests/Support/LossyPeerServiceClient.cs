@@ -13,6 +13,9 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     /// <summary>How long every announcement takes longer; by default it does not.</summary>
     public TimeSpan Delay { get; set; }
 
+    /// <summary>How long every question for a path, and so for a clock, takes longer; by default it does not.</summary>
+    public TimeSpan PathDelay { get; init; }
+
     /// <summary>How many were lost so far.</summary>
     public int Lost => Volatile.Read(ref _lost);
 
@@ -37,5 +40,13 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => inner.Exchange(silo, digest);
 
     /// <inheritdoc/>
-    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => inner.GetPath(silo, nodeName);
+    public async Task<PathReply> GetPath(SiloAddress silo, string nodeName)
+    {
+        if (PathDelay > TimeSpan.Zero)
+        {
+            await Task.Delay(PathDelay, TimeProvider.System);
+        }
+
+        return await inner.GetPath(silo, nodeName);
+    }
 }

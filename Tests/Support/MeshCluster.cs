@@ -54,7 +54,10 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <param name="nodes">How many silos.</param>
     /// <param name="timeProvider">Drives grain timers, schedules and time-outs of ours; the real clock by default.</param>
     /// <param name="period">Length of an epoch; a day by default, so that nothing rotates by itself.</param>
-    public static async Task<MeshCluster> Start(int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null)
+    /// <param name="wrongClock">A clock of its own for a node; by default, and where it gives none, <paramref name="timeProvider"/>.</param>
+    /// <param name="pathDelay">How long it takes longer to ask another silo for a path and its clock.</param>
+    public static async Task<MeshCluster> Start(
+        int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null, Func<string, TimeProvider?>? wrongClock = null, TimeSpan pathDelay = default)
     {
         var length = period ?? TimeSpan.FromDays(1);
         var logs = new LogRecorder();
@@ -65,10 +68,10 @@ internal sealed class MeshCluster : IAsyncDisposable
         builder.ConfigureSilo((options, silo) =>
         {
             var name = NodeName(options.SiloName);
-            if (timeProvider is not null)
+            if ((wrongClock?.Invoke(name) ?? timeProvider) is { } clock)
             {
-                silo.Services.AddSingleton(timeProvider);
-                silo.Services.AddKeyedSingleton(TimeProviderNames.Grains, timeProvider);
+                silo.Services.AddSingleton(clock);
+                silo.Services.AddKeyedSingleton(TimeProviderNames.Grains, clock);
 
                 // Probes, time-outs and housekeeping of Orleans go on by the real clock, or a leap of ours looks like a hang to them.
                 string[] background =
@@ -104,7 +107,7 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddSingleton<IWitness>(new FakeWitness());
             silo.Services.AddSingleton<INetworkDump>(new FakeNetworkDump());
             silo.Services.AddSingleton<PeerServiceClient>();
-            silo.Services.AddSingleton<LossyPeerServiceClient>();
+            silo.Services.AddSingleton(services => new LossyPeerServiceClient(services.GetRequiredService<PeerServiceClient>()) { PathDelay = pathDelay });
             silo.Services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));
             silo.Services.AddMeshAgent();
         });

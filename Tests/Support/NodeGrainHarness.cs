@@ -28,10 +28,11 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         Clock = new MeshClock(Time, Rotation.Period);
         Store = new AnnouncementStore(Roster, members, Clock, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
+        var client = Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null);
         Grain = UnhostedGrain.SetUp(
             new NodeGrain(
-                Membership, Ring, _identity, Store, Ledger, members, this, Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null),
-                Clock, Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
+                Membership, Ring, _identity, Store, Ledger, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
+                Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
             Membership.Name,
             this,
             Stub.Of<IGrainFactory>((_, _) => peer));

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Web;
 using Orleans.WireGuard.Tests.Support;
 
@@ -45,6 +46,28 @@ public sealed class ReadinessTests
     [Fact]
     public async Task NodesCheck_AllIsWell_IsReady() => Assert.Equal((HealthStatus.Healthy, "ready\n"), await Ask(TestMesh.RosterNode(1), TestMesh.RosterNode(2)));
 
+    // Whoever has an absurd clock and nobody to ask is told to be no good, by the name of the fault. Of others' clocks it is only told.
+    [Fact]
+    public async Task ClockCheck_OwnClockOrAnothersIsWrong_NamesTheClock()
+    {
+        var (time, membership) = (new WaitableTimeProvider(TestMesh.Start), new FakeMembership(1, 2));
+        var clock = new MeshClock(time, TimeSpan.FromSeconds(120));
+        var store = new AnnouncementStore(new FakeRosterSource(0), membership.Members, clock, time);
+        var check = new ClockCheck(clock, store, new ServiceCollection().BuildServiceProvider());
+        Assert.Equal((HealthStatus.Healthy, "ready\n"), await Ask(check));
+
+        _ = store.Offer(TestMesh.Announce(2) with { Sequence = AnnouncementSequence.At(TestMesh.Start.AddHours(3)) });
+        var (status, text) = await Ask(check);
+        Assert.Equal(HealthStatus.Degraded, status);
+        Assert.StartsWith("ready\nclock: announcements of 'node-2' are refused", text, StringComparison.Ordinal);
+
+        time.SetBy = -TimeSpan.FromDays(20_000);
+        (status, text) = await Ask(check);
+        Assert.Equal(HealthStatus.Unhealthy, status);
+        Assert.StartsWith("clock: the clock of this node says 1971-", text, StringComparison.Ordinal);
+        Assert.Single(text.Trim().Split('\n'));
+    }
+
     private static async Task<(HealthStatus Status, string Text)> Ask(params RosterNode[] nodes)
     {
         var roster = new FakeRosterSource(0);
@@ -52,8 +75,13 @@ public sealed class ReadinessTests
         var membership = new FakeMembership(1, 2);
         var store = TestMesh.Store(roster, membership, new FakeTimeProvider(TestMesh.Start));
         store.MarkSynced();
+        return await Ask(new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));
+    }
+
+    private static async Task<(HealthStatus Status, string Text)> Ask(IHealthCheck check)
+    {
         var services = new ServiceCollection().AddLogging();
-        services.AddHealthChecks().AddCheck("nodes", new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));
+        services.AddHealthChecks().AddCheck("check", check);
         await using var provider = services.BuildServiceProvider();
         var report = await provider.GetRequiredService<HealthCheckService>().CheckHealthAsync(TestContext.Current.CancellationToken);
         return (report.Status, Health.Describe(report));

@@ -37,6 +37,55 @@ public sealed class MeshClockTests
     [Fact]
     public void Correction_TwoNodes_IsZero() => Assert.Equal(TimeSpan.Zero, Correction(600));
 
+    // A clock that was never set, one that lost its battery, one that was set at random: it counts nowhere, so the others agree as they would without it, and
+    // its own node goes by their time, whatever it says itself. Of one other too, because that one can be right.
+    [Fact]
+    public void Find_ClockThatCannotBeRight_ShiftsNobody() =>
+        Gen.Select(Gen.Int[-100_000, 100_000].Array[1, 6], Absurd).Sample((seconds, absurd) =>
+        {
+            var right = seconds.Select(second => TestMesh.Start.AddDays(100).AddSeconds(second)).ToList();
+            for (var own = 0; own < right.Count; own++)
+            {
+                var others = right.Where((_, index) => index != own).ToList();
+                Assert.Equal(MeshClock.Find(right[own], others, Period), MeshClock.Find(right[own], [.. others, absurd], Period));
+            }
+
+            var followed = absurd + MeshClock.Find(absurd, right, Period);
+            Assert.Equal(right.Order().ElementAt((right.Count - 1) / 2), followed);
+        });
+
+    [Theory]
+    [InlineData("1969-12-31T23:00:00Z", false)]
+    [InlineData("1970-01-01T00:10:00Z", false)]
+    [InlineData("2025-11-10T23:59:59Z", false)]
+    [InlineData("2025-11-11T00:00:00Z", true)]
+    [InlineData("2026-01-01T00:00:00Z", true)]
+    [InlineData("2075-11-11T00:00:00Z", true)]
+    [InlineData("2075-11-11T00:00:01Z", false)]
+    public void CanBeRight_Clock_FromTheRuntimesFirstDayForHalfACentury(string clock, bool canBe) =>
+        Assert.Equal(canBe, MeshClock.CanBeRight(DateTimeOffset.Parse(clock, null)));
+
+    // Or two machines without a battery would keep each in its own time.
+    [Fact]
+    public void Find_NoClockCanBeRight_AllCount()
+    {
+        var began = DateTimeOffset.UnixEpoch;
+        Assert.Equal(TimeSpan.FromMinutes(10), MeshClock.Find(began, [began.AddMinutes(10), began.AddMinutes(10)], Period));
+        Assert.Equal(TimeSpan.Zero, MeshClock.Find(began, [began.AddMinutes(10)], Period));
+    }
+
+    // Between two rotations a day may pass, and a node in 1970 would refuse everybody for the rest of it.
+    [Fact]
+    public void FindFresh_HalfOfTheTimeForWhichAReadingCounts_ReadsAgain()
+    {
+        Assert.True(_clock.Note("node-2", TestMesh.Start, SteadyTime.Now(_time)));
+        _time.Advance(TimeSpan.FromMinutes(15));
+        Assert.Equal(["node-2"], _clock.FindFresh());
+        _time.Advance(TimeSpan.FromTicks(1));
+        Assert.Empty(_clock.FindFresh());
+        Assert.Single(_clock.Skews);
+    }
+
     [Fact]
     public void Correction_NobodyElse_IsZero() => Assert.Equal(TimeSpan.Zero, Correction());
 
@@ -92,7 +141,9 @@ public sealed class MeshClockTests
     [InlineData(2999)]
     public void MeshTime_AllOthersAreFarAway_IsATimeWithAnEpoch(int year)
     {
+        // This node's cannot be right either.
         var other = new DateTimeOffset(year, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        _time.SetBy = other.AddYears(1) - TestMesh.Start;
         Assert.True(_clock.Note("node-2", other, SteadyTime.Now(_time)));
         Assert.True(_clock.Note("node-3", other, SteadyTime.Now(_time)));
         Assert.Equal(other, _clock.MeshTime);
@@ -133,6 +184,10 @@ public sealed class MeshClockTests
         Assert.True(MeshClock.IsWorthAWarning(-Period / 4, Period));
     }
 
+    private static Gen<DateTimeOffset> Absurd { get; } = Gen.OneOf(
+        Gen.Int[-3600, 1_700_000_000].Select(second => DateTimeOffset.UnixEpoch.AddSeconds(second)),
+        Gen.Int[2076, 8_999].Select(year => new DateTimeOffset(year, 1, 1, 0, 0, 0, TimeSpan.Zero)));
+
     private static TimeSpan Correction(params int[] seconds) =>
-        MeshClock.Find([.. seconds.Select(second => TimeSpan.FromSeconds(second))], Period);
+        MeshClock.Find(TestMesh.Start, [.. seconds.Select(second => TestMesh.Start.AddSeconds(second))], Period);
 }

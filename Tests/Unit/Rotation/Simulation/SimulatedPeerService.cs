@@ -11,6 +11,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
     /// <inheritdoc cref="IPeerService.Receive"/>
     public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
     {
+        await silo.Clocks.AskFirst(options.AttemptTimeout);
         var outcome = Accept(announcement);
         if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
         {
@@ -46,6 +47,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
 
     private async Task HealOnce()
     {
+        await silo.Clocks.Ask(options.AttemptTimeout);
         var others = silo.Members.Others.ToArray();
         simulation.Shuffle(others);
         var answers = 0;

@@ -66,13 +66,14 @@ internal sealed class SimulatedSilo : IDisposable
             NullLogger<ReconcilePass>.Instance);
         Agent = new SimulatedAgent(simulation, this, _clock);
         Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
+        Clocks = new ClockSurvey(Members, Client, meshClock, _clock);
         Service = new SimulatedPeerService(simulation, this, _clock, meshClock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
                 : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurns(member, arguments)
                 : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
         _node = SetUp(_keeperTurns, new NodeGrain(
-            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, meshClock, rotation, Options.Create(_delivery), _clock,
+            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
         _peer = SetUp(new Mailbox(simulation), new PeerGrain(
             Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock, new Random(machine.Number),
@@ -108,6 +109,9 @@ internal sealed class SimulatedSilo : IDisposable
 
     /// <summary>Calls others.</summary>
     public SimulatedPeerServiceClient Client { get; }
+
+    /// <summary>Asks others what time it is.</summary>
+    public ClockSurvey Clocks { get; }
 
     /// <summary>Is called by others.</summary>
     public SimulatedPeerService Service { get; }

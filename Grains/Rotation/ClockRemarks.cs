@@ -1,0 +1,38 @@
+using Orleans.WireGuard.Grains.Delivery;
+
+namespace Orleans.WireGuard.Grains.Rotation;
+
+/// <summary>What there is to say of clocks, in sentences that name them: a wrong one shows as refusals and as silence otherwise. Pure.</summary>
+internal static class ClockRemarks
+{
+    /// <summary>That this node's clock cannot be right and nobody has told it the time; <see langword="null"/> if it is not so.</summary>
+    /// <param name="own">What it says.</param>
+    /// <param name="others">What the clocks of the others say that could be asked.</param>
+    /// <remarks>
+    /// While one of the others can be right the node follows that, and shows how far it is off (<see cref="RotationStatus.ClockCorrection"/>).
+    /// </remarks>
+    public static string? FindProblem(DateTimeOffset own, IReadOnlyCollection<DateTimeOffset> others) =>
+        MeshClock.CanBeRight(own) || others.Any(MeshClock.CanBeRight) ? null
+        : $"the clock of this node says {own:u}, which cannot be, and "
+            + (others.Count == 0 ? "nobody of the mesh could be asked for the time; set the clock"
+                : "no other clock of the mesh is any better; set the clocks");
+
+    /// <summary>That an announcement is refused because by the time of this node it comes from the future.</summary>
+    /// <param name="refused">The announcement.</param>
+    /// <param name="own">What this node's clock says.</param>
+    /// <param name="isAnybodyKnown">Whether another clock could be asked.</param>
+    public static string DescribeRefused(RefusedAhead refused, DateTimeOffset own, bool isAnybodyKnown) =>
+        $"announcements of '{refused.NodeName}' are refused, the last one {AnnouncementRules.DescribeTime(refused.Sequence)}, "
+        + $"and the clock of this node says {own:u}; one of these two times is wrong"
+        + (isAnybodyKnown ? "" : ", and nobody of the mesh could be asked for the time");
+}
+
+/// <summary>An announcement that was refused because it lies too far ahead.</summary>
+/// <param name="NodeName">Whose it is said to be.</param>
+/// <param name="Sequence">Its sequence.</param>
+/// <param name="RefusedAt">When it came.</param>
+internal sealed record RefusedAhead(string NodeName, AnnouncementSequence Sequence, SteadyTime RefusedAt)
+{
+    /// <summary>For how long it is told: whoever is refused tries again every second.</summary>
+    public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(1);
+}
