@@ -244,7 +244,7 @@ internal sealed partial class NodeGrain
 
     private TimeSpan NextDelay(Epoch due)
     {
-        // What the time of the mesh is may have turned out within this very turn.
+        // This turn may have corrected the clock.
         var next = Clamp(_schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime), TimeSpan.Zero, _options.Period);
         next = (_isWaiting || _requests.Count > 0) && WaitInterval < next ? WaitInterval : next;
         var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));

@@ -128,7 +128,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
-            Problem = _clock.FindProblem() ?? agent.FindProblem() ?? _ledger.Problem,
+            Problem = FindProblem(agent),
             DroppedPackets = agent.DroppedPackets,
             DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,
@@ -138,6 +138,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Rotation = _rotation.ToStatus(keys, agent, _clock, Now),
         });
     }
+
+    // A device does not fail because of a clock, so neither hides the other.
+    private string? FindProblem(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
+    {
+        ({ } ofClock, { } ofAgent) => $"{ofClock}; {ofAgent}",
+        var (ofClock, ofAgent) => ofClock ?? ofAgent ?? _ledger.Problem,
+    };
 
     /// <inheritdoc/>
     public Task<RotationReceipt> Rotate(CancellationToken cancellationToken) => Ask(isAdvance: false, cancellationToken);

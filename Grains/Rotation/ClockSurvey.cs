@@ -13,35 +13,37 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
     private const int EnoughClocks = 8;
 
     private readonly Lock _lock = new();
+    private int _asked;
     private Task? _first;
     private Task? _latest;
 
     /// <summary>Waits until somebody has been asked once. Who finds nobody there to be asked waits for nothing, and the next one asks. Never throws.</summary>
-    /// <param name="timeout">How long to wait for each answer.</param>
-    public Task AskFirst(TimeSpan timeout)
+    /// <param name="attemptTimeout">How long others wait for this node; half of it is waited for each answer.</param>
+    public Task AskFirst(TimeSpan attemptTimeout)
     {
         lock (_lock)
         {
-            return Share(_first ?? Begin(timeout));
+            return OwnTask(_first ?? Begin(attemptTimeout));
         }
     }
 
     /// <summary>Asks those that are missing; nobody as long as enough clocks are known. Never throws.</summary>
-    /// <param name="timeout">How long to wait for each answer.</param>
-    public Task Ask(TimeSpan timeout)
+    /// <param name="attemptTimeout">How long others wait for this node; half of it is waited for each answer.</param>
+    public Task Ask(TimeSpan attemptTimeout)
     {
         lock (_lock)
         {
-            return Share(_latest is { IsCompleted: false } underWay ? underWay : Begin(timeout));
+            return OwnTask(_latest is { IsCompleted: false } underWay ? underWay : Begin(attemptTimeout));
         }
     }
 
-    // Of several that await one task all but the first go on later, from the thread pool, and a simulation with one thread would not be in order any more.
-    private static Task Share(Task question) => question.IsCompleted
+    // A task for each caller: what waits for a shared one goes on from the thread pool, all but the first, and nobody could tell in which order.
+    private static Task OwnTask(Task question) => question.IsCompleted
         ? question
         : question.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
-    private Task Begin(TimeSpan timeout)
+    // Who announces something to this node waits for it meanwhile, and has begun earlier.
+    private Task Begin(TimeSpan attemptTimeout)
     {
         var missing = FindMissing();
         if (missing.Count == 0)
@@ -49,21 +51,28 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
             return Task.CompletedTask;
         }
 
-        _latest = Task.WhenAll(missing.Select(other => Ask(other.Silo, other.NodeName, timeout)));
+        _latest = Task.WhenAll(missing.Select(other => Ask(other.Silo, other.NodeName, attemptTimeout / 2)));
         _first ??= _latest;
         return _latest;
     }
 
-    // Those that follow by name, so that silos that start together do not all ask the same ones.
-    private IReadOnlyList<(SiloAddress Silo, string NodeName)> FindMissing()
+    // Those that follow by name first, so that silos that start together do not all ask the same ones, and each round goes on where the one before ended, so
+    // that none that does not answer is in the way of another. A clock that cannot be right is no reason to stop asking.
+    private List<(SiloAddress Silo, string NodeName)> FindMissing()
     {
         var (others, fresh) = (members.Others, clock.FindFresh());
-        var (known, unknown) = (others.Count(other => fresh.Contains(other.NodeName)), others.Where(other => !fresh.Contains(other.NodeName)).ToList());
-        return
-        [
-            .. unknown.Where(other => string.CompareOrdinal(other.NodeName, members.LocalNodeName) > 0).Concat(unknown).Distinct()
-                .Take(Math.Max(EnoughClocks - known, 0)),
-        ];
+        var known = others.Count(other => fresh.TryGetValue(other.NodeName, out var canBeRight) && canBeRight);
+        var unknown = others.Where(other => !fresh.ContainsKey(other.NodeName))
+            .OrderBy(other => string.CompareOrdinal(other.NodeName, members.LocalNodeName) <= 0).ToList();
+        if (unknown.Count == 0 || known >= EnoughClocks)
+        {
+            return [];
+        }
+
+        var start = _asked % unknown.Count;
+        List<(SiloAddress Silo, string NodeName)> missing = [.. unknown.Skip(start).Concat(unknown.Take(start)).Take(EnoughClocks - known)];
+        _asked = start + missing.Count;
+        return missing;
     }
 
     private async Task Ask(SiloAddress silo, string nodeName, TimeSpan timeout)

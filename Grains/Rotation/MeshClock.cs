@@ -81,13 +81,17 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     /// <summary>The latest moment that may be in what another silo says (<see cref="AnnouncementRules.MaxLead"/>).</summary>
     public DateTimeOffset Horizon => MeshTime + AnnouncementRules.MaxLead(period);
 
-    /// <summary>The nodes whose clocks have been read lately enough; another reading of them is not due before half of the time for which one counts.</summary>
-    public IReadOnlySet<string> FindFresh()
+    /// <summary>
+    /// The nodes whose clocks have been read lately enough, and whether each can be right; another reading is not due before half of the time for which one
+    /// counts.
+    /// </summary>
+    public IReadOnlyDictionary<string, bool> FindFresh()
     {
         lock (_lock)
         {
             var now = SteadyTime.Now(timeProvider);
-            return _readings.Where(reading => now - reading.Value.TakenAt <= MaxAge / 2).Select(reading => reading.Key).ToHashSet(StringComparer.Ordinal);
+            return _readings.Where(reading => now - reading.Value.TakenAt <= MaxAge / 2)
+                .ToDictionary(reading => reading.Key, reading => CanBeRight(reading.Value.At(now)), StringComparer.Ordinal);
         }
     }
 

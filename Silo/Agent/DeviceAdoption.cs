@@ -5,7 +5,7 @@ using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Decides once whether a device that was found may be taken over.</summary>
+/// <summary>Tells whose a device is that was found, and whether it may be taken over.</summary>
 internal sealed class DeviceAdoption(string deviceName, IWireGuardClient devices, ILinkClient links, DeviceOptions options)
 {
     private volatile bool _isOurs;

@@ -80,14 +80,10 @@ internal sealed partial class DeviceReconciler(
             ?? throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
 
-    /// <summary>Whether the device may be written. Asked of the system once: from then on it is ours, and what others do is drift.</summary>
-    /// <returns><see langword="false"/> while that cannot be told yet.</returns>
-    /// <exception cref="DeviceException">It is somebody else's.</exception>
+    /// <inheritdoc cref="DeviceAdoption.IsOurs"/>
     public Task<bool> IsOurs(MeshView view, Device device, CancellationToken cancellationToken) => _adoption.IsOurs(view, device, cancellationToken);
 
-    /// <summary>The key pair that a former silo left on the device; the caller disposes it.</summary>
-    /// <returns><see langword="null"/> if there is none, or somebody else made it and knows its private half.</returns>
-    /// <exception cref="DeviceException">The device is somebody else's, or it is too early to tell, or it cannot be read.</exception>
+    /// <inheritdoc cref="DeviceAdoption.ReadKeyPair"/>
     public async Task<KeyPair?> ReadKeyPair(MeshView view, CancellationToken cancellationToken)
     {
         var name = DeviceName;
@@ -198,6 +194,7 @@ internal sealed partial class DeviceReconciler(
             // The process of a userspace device answers for a moment after its link was deleted, already without peers. Nobody removed those.
             changes = DriftDetector.OfDevice(expected, null);
             (IsLinkLost, _link, _sourceCheck) = (true, null, null);
+            _mtu.Forget();
         }
 
         drifts.Note(changes);
@@ -246,55 +243,6 @@ internal sealed partial class DeviceReconciler(
         }
 
         throw new DeviceException(operation, 0, $"the device answers but its link is gone{(canMakeAnew ? "; it is made anew" : "")}");
-    }
-
-    private DesiredDevice KeepAlive(MeshView view, PathPlan plan, DesiredDevice desired, Device observed)
-    {
-        var now = steady.Now;
-        var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
-        var names = NodeNames(view);
-        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
-        var isSameKey = desired.KeyPair is null || desired.KeyPair.PublicKey == observed.PublicKey;
-        return PersistentKeepalive.Apply(desired, observed, Wanted, IsSettled);
-
-        // On a slot that carries nothing a keepalive would only start handshakes too early, or keep alive what is to become quiet.
-        TimeSpan? Wanted(PublicKey key) => !names.TryGetValue(key, out var name) ? null
-            : plan.Paths.TryGetValue(name, out var path) && path.Slot != slot ? TimeSpan.Zero
-            : PersistentKeepalive.Configured(options, name, active.Contains(name));
-
-        bool IsSettled(PublicKey key) => isSameKey && observedPeers.TryGetValue(key, out var peer)
-            && (planner.Clock.IsProven(slot, peer) || now - planner.Clock.Since(slot, key) >= PersistentKeepalive.Patience);
-    }
-
-    /// <summary>The names of the nodes, by the key that they announced for this slot.</summary>
-    public IReadOnlyDictionary<PublicKey, string> NodeNames(MeshView view) =>
-        view.Others.Where(other => other.Find(slot) is not null).ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
-
-    private EndpointSources EndpointSources(MeshView view, Device observed, HashSet<PublicKey> resets)
-    {
-        // A session that is over begins afresh too, and that is no retry: nobody has been asked yet.
-        var retried = observed.Peers.Where(peer => resets.Contains(peer.PublicKey) && !planner.Clock.IsProven(slot, peer)).Select(peer => peer.PublicKey);
-        return new EndpointSources(slot, observed, NodeNames(view), retried.ToHashSet(), _formerEndpoints, steady.Now);
-    }
-
-    // Kept until they are set again: the pass that noticed may fail before.
-    private void NoteFormerEndpoints(ExpectedDevice expected, Device? device)
-    {
-        var before = expected.Device.Peers.ToDictionary(peer => peer.PublicKey);
-        foreach (var peer in device?.Peers ?? [])
-        {
-            if (before.TryGetValue(peer.PublicKey, out var was) && was.Endpoint is { } former && DriftDetector.IsEndpointForeign(expected, was, peer))
-            {
-                _ = _formerEndpoints.TryAdd(peer.PublicKey, former);
-            }
-        }
-    }
-
-    // A peer that no announcement explains is kept as it is, wherever it roams.
-    private Dictionary<PublicKey, EquatableArray<IPEndPoint>> AnnouncedEndpoints(MeshView view, DesiredDevice desired)
-    {
-        var announced = view.Others.Select(other => other.Find(slot)?.PublicKey).ToHashSet();
-        return desired.Peers.Where(peer => announced.Contains(peer.PublicKey)).ToDictionary(peer => peer.PublicKey, peer => peer.Endpoints);
     }
 
     private async Task<Device> ReadBack(DesiredDevice desired, CancellationToken cancellationToken)

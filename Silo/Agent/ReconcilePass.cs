@@ -138,8 +138,9 @@ internal sealed class ReconcilePass
             }
 
             await slot.BringUp(isResync, view.IsSettled && view.Keys.Any(key => key.Slot == slot.Slot), cancellationToken);
-            if (slot.IsRenamedBack)
+            if (slot.IsRenamedBack || (slot.IsLinkLost && !isResync))
             {
+                // A resync has read them already, and counts what others deleted.
                 _routes.Forget();
             }
         }

@@ -19,8 +19,8 @@ internal sealed partial class SharedMembershipTable(
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RepairTimeout = TimeSpan.FromSeconds(5);
 
-    // As long as Orleans lets a silo try to join (ClusterMembershipOptions.MaxJoinAttemptTime).
-    private static readonly TimeSpan JoinPatience = TimeSpan.FromMinutes(5);
+    // Orleans lets a silo try to reach the others for five minutes, and to write that it is active for as long again (MaxJoinAttemptTime).
+    private static readonly TimeSpan JoinPatience = TimeSpan.FromMinutes(10);
 
     private readonly Lock _lock = new();
     private readonly TableMemory _memory = new((long)(LookAgainAfter.TotalSeconds * time.TimestampFrequency));
@@ -142,6 +142,11 @@ internal sealed partial class SharedMembershipTable(
         {
             // The table that this silo was in is no more, and the new one has nothing to do with it.
             return true;
+        }
+
+        lock (_lock)
+        {
+            _joining.Restore(entry);
         }
 
         var isWritten = await write(cancellationToken);

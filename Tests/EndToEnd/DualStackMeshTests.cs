@@ -69,7 +69,14 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         {
             await Underlay.Narrow(Mesh, 1300, "1280", AtOnce);
 
-            Assert.Contains($"too narrow for IPv6 through {await Device(First)}", await ReadLog(First), StringComparison.Ordinal);
+            // The device may be seen before the line is in the file.
+            var line = $"too narrow for IPv6 through {await Device(First)}";
+            for (var started = TimeProvider.System.GetTimestamp(); !(await ReadLog(First)).Contains(line, StringComparison.Ordinal);)
+            {
+                Assert.True(TimeProvider.System.GetElapsedTime(started) < AtOnce, $"The log does not say '{line}'.");
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Token);
+            }
+
             Assert.True(await Ping(First, Second.PodAddress, "-s", Payload(1280, isIPv6: false)));
             Assert.True(await Ping(First, Second.IPv6!.PodAddress, "-s", Payload(1280, isIPv6: true)));
         }

@@ -9,8 +9,9 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Collection(LocalMeshCollection.Name)]
 public sealed class SlotsChangeTests(ITestOutputHelper output)
 {
-    // A rotation with one slot may cost some, and one is part of it.
-    private const double MaxLossPercent = 5;
+    // A rotation in place is part of it, and costs some. Where no slot is in common, the other node may hear of it before it sees that the silo is an active
+    // member; then it makes the key with its next look, a quarter of the grace period later.
+    private static readonly TimeSpan MaxGap = TimeSpan.FromSeconds(1.5);
 
     private static readonly MeshPlan Plan = new("owgx", 2, 110, 254);
     private static readonly TimeSpan NoRotationFor = TimeSpan.FromMinutes(5);
@@ -46,7 +47,7 @@ public sealed class SlotsChangeTests(ITestOutputHelper output)
             var report = await meter.StopAsync(Token);
             output.WriteLine($"from 2 slots to 1, traffic was on slot {latest}: {report.Lost} of {report.Sent} lost");
             Assert.All(Plan.Nodes, node => Assert.NotEqual(0, report.Flows.Single(flow => flow.Pair.From == node.Name).Sent));
-            Assert.True(report.Lost < report.Sent * MaxLossPercent / 100, report.ToString());
+            Assert.True(report.Flows.All(flow => flow.LongestGap < MaxGap && flow.Lost <= flow.Sent * (MaxGap / report.Duration)), report.ToString());
         }
 
         Assert.Equal(MeshPlan.DeviceName, await ActiveDevice.Find(mesh.Harness, Changed, Token));

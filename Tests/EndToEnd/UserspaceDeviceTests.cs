@@ -154,6 +154,22 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         Assert.Null(await Links().TryGetLink(Name, Token));
     }
 
+    // Its TUN device has no name any more, which is none that somebody gave it.
+    [Fact]
+    public async Task FindRenamed_LinkWasDeletedAndItsProcessLingers_IsNone()
+    {
+        var client = Client(TimeSpan.FromSeconds(0.3));
+        await client.CreateDevice(Name, Token);
+        var process = ProcessOf(Name)!.Value;
+        await Namespace.Run(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
+        await WaitUntil(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
+        await Namespace.Run(Token, "ip", "link", "delete", "dev", Name);
+
+        Assert.Null(await client.FindRenamed(Name, 51871, Token));
+        await client.DeleteDevice(Name, Token);
+        Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
+    }
+
     [Fact]
     public async Task TryGetDevice_LinkWasDeleted_IsNull()
     {

@@ -61,6 +61,13 @@ internal sealed class FakeNetworkDump : INetworkDump
     /// <summary>What is read.</summary>
     public NetworkDump Current { get; set; } = Bare;
 
+    /// <summary>How often it was read.</summary>
+    public int Reads { get; private set; }
+
     /// <inheritdoc/>
-    public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(Current);
+    public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken)
+    {
+        Reads++;
+        return Task.FromResult(Current);
+    }
 }

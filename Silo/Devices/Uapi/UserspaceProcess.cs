@@ -34,20 +34,15 @@ internal static class UserspaceProcess
     /// <param name="networkNamespace">Path of the namespace, such as <c>/proc/self/ns/net</c>.</param>
     public static string? TryFindRenamedLink(string name, string networkNamespace)
     {
-        const string LinkLine = "iff:\t";
         var wanted = new FileInfo(networkNamespace).LinkTarget;
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
         {
             try
             {
-                if (new FileInfo($"{directory}/ns/net").LinkTarget == wanted && File.ReadAllText($"{directory}/cmdline").TrimEnd('\0').Split('\0')[^1] == name)
+                if (new FileInfo($"{directory}/ns/net").LinkTarget == wanted && IsStartedFor(directory, name)
+                    && Links(directory).FirstOrDefault() is { Length: > 0 } link && link != name)
                 {
-                    var links = Directory.EnumerateFiles($"{directory}/fdinfo").SelectMany(File.ReadLines)
-                        .Where(line => line.StartsWith(LinkLine, StringComparison.Ordinal)).Select(line => line[LinkLine.Length..]);
-                    if (links.FirstOrDefault() is { } link && link != name)
-                    {
-                        return link;
-                    }
+                    return link;
                 }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -104,6 +99,25 @@ internal static class UserspaceProcess
         }
     }
 
+    // The TUN devices that a process holds by their present names; the name is empty once the link was deleted.
+    private static IEnumerable<string> Links(string directory) => Directory.EnumerateFiles($"{directory}/fdinfo").SelectMany(LinksOfFile);
+
+    private static IEnumerable<string> LinksOfFile(string file)
+    {
+        const string LinkLine = "iff:\t";
+        try
+        {
+            return [.. File.ReadLines(file).Where(line => line.StartsWith(LinkLine, StringComparison.Ordinal)).Select(line => line[LinkLine.Length..])];
+        }
+        catch (IOException)
+        {
+            // It was closed in between, which a TUN device is not.
+            return [];
+        }
+    }
+
+    private static bool IsStartedFor(string directory, string name) => File.ReadAllText($"{directory}/cmdline").TrimEnd('\0').Split('\0')[^1] == name;
+
     private static bool Holds(string directory, string name, string? networkNamespace)
     {
         try
@@ -113,8 +127,8 @@ internal static class UserspaceProcess
                 return false;
             }
 
-            var line = $"iff:\t{name}";
-            return Directory.EnumerateFiles($"{directory}/fdinfo").Any(file => File.ReadLines(file).Contains(line));
+            var links = Links(directory).ToList();
+            return links.Contains(name) || (links.Contains("") && IsStartedFor(directory, name));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -8,7 +8,7 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
 
 [Trait("Kind", "EndToEnd")]
-public sealed class NetlinkLinkClientTests
+public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
 {
     private static readonly string[] Refused = ["10.8.0.1", "10.7.0.1", "10.6.0.1", "fd00:8::1"];
 
@@ -22,6 +22,43 @@ public sealed class NetlinkLinkClientTests
     {
         SkipWithoutRoot();
         await LinkCases.All.Single(linkCase => linkCase.Name == name).RunInNamespace(Token);
+    }
+
+    // What a resync of a large mesh asks. The time is for people; what is asserted is that every way is told.
+    [Theory]
+    [InlineData(1_000)]
+    [InlineData(5_000)]
+    public async Task FindWays_OfALargeMesh_TellsEach(int nodes)
+    {
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.Create("ways", Token);
+        await space.Run(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            await File.WriteAllTextAsync("/proc/sys/net/ipv4/ip_forward", "1", Token);
+            foreach (var link in (string[])["pod0", "cilium_wg0"])
+            {
+                await links.CreateLink(link, "veth", Token);
+                await links.SetUp(link, Token);
+            }
+
+            await links.AddAddress("pod0", new LinkAddress(IPAddress.Parse("10.244.0.1"), 24), Token);
+            await links.AddRule(IPPrefix.Parse("10.244.0.0/24"), Token);
+            List<IPPrefix> remote = [.. Enumerable.Range(0, nodes).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i >> 8}.{i & 255}.0/24")))];
+            foreach (var prefix in remote)
+            {
+                await links.ReplaceRoute(new Route(prefix, "cilium_wg0"), Token);
+            }
+
+            var origin = await links.FindPodLink(IPPrefix.Parse("10.244.0.0/24"), Token);
+            Assert.NotNull(origin);
+            var questions = remote.Select(prefix => new WayQuestion(origin, PodAddress.Remote(prefix))).ToEquatableArray();
+            _ = await links.FindWays(questions, Token);
+            var started = Stopwatch.GetTimestamp();
+            var ways = await links.FindWays(questions, Token);
+            output.WriteLine($"{nodes} ways asked in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0.0} ms");
+            Assert.All(ways, way => Assert.Equal(new Way("cilium_wg0", 201, WayFate.Leaves), way));
+        });
     }
 
     // ip(8) is the witness: it sees what we made, and we see nothing of what it made.

@@ -172,10 +172,30 @@ public sealed class AdoptionTests
         }
 
         await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token));
+        Assert.Equal(isRingSettled ? 1 : 0, mesh.Devices.Calls.Count(call => call.Operation == nameof(IWireGuardClient.DeleteDevice)));
         mesh.Devices.Remove(Name);
         await mesh.Pass.Run(true, Token);
         Assert.Equal([(DriftKind.LinkDeleted, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
         Assert.Single(await mesh.Links.GetRoutes(Token));
+    }
+
+    // Another link of the same name, between two passes that read no link.
+    [Fact]
+    public async Task Run_LinkReplacedByAnother_HasItsRoutesAndMtuAgainWithoutAResync()
+    {
+        await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
+        await mesh.Pass.Run(true, Token);
+        var mtu = (await mesh.Links.TryGetLink(Name, Token))!.Mtu;
+        mesh.Links.RemoveLink(Name);
+        mesh.Links.AddLink(Name);
+        mesh.Devices.Change(Name, device => device with { Peers = [] });
+
+        await mesh.Pass.Run(false, Token);
+
+        Assert.Equal(2, mesh.Device.Peers.Count);
+        Assert.Equal(2, (await mesh.Links.GetRoutes(Token)).Count);
+        Assert.Equal(mtu, (await mesh.Links.TryGetLink(Name, Token))!.Mtu);
+        Assert.Equal([(DriftKind.LinkDeleted, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
     }
 
     // A write of ours that half succeeds is not somebody else's.

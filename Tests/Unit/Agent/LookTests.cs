@@ -49,6 +49,21 @@ public sealed class LookTests
         Assert.Equal(2, mesh.Agent.Snapshot.CompletedPasses);
     }
 
+    // What is found may follow from it, though nothing of ours has changed.
+    [Theory]
+    [InlineData(KernelNews.Encapsulation, true)]
+    [InlineData(KernelNews.None, false)]
+    public async Task HasChanged_LinkThatEncapsulates_MakesALookDueWithinASecond(object news, bool isDue)
+    {
+        await using var mesh = Strict();
+        await mesh.Pass.Run(true, Token);
+        var looks = mesh.Dump.Reads;
+        Assert.False(await mesh.Pass.HasChanged((KernelNews)news, Token));
+        mesh.Time.Advance(TimeSpan.FromSeconds(1));
+        await mesh.Pass.Run(false, Token);
+        Assert.Equal(isDue ? looks + 1 : looks, mesh.Dump.Reads);
+    }
+
     // Our own writes are told of like everybody's.
     [Theory]
     [InlineData(KernelNews.Devices)]

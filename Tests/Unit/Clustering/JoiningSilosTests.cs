@@ -42,6 +42,24 @@ public sealed class JoiningSilosTests
         Assert.Equal(SiloStatus.Created, Show(now: Patience + 1, SiloStatus.Joining).Other);
     }
 
+    // A vote takes the row as it was shown.
+    [Fact]
+    public void Restore_OfARowThatWasChanged_IsWhatItsSiloWrote()
+    {
+        _ = Show(now: 0, SiloStatus.Joining);
+        Assert.Equal(SiloStatus.Joining, Restored(2, SiloStatus.Created));
+        Assert.Equal(SiloStatus.Dead, Restored(2, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Created, Restored(3, SiloStatus.Created));
+        Assert.Equal(SiloStatus.Active, Restored(1, SiloStatus.Active));
+    }
+
+    private SiloStatus Restored(int silo, SiloStatus status)
+    {
+        var row = new MembershipEntry { SiloAddress = Silo(silo), Status = status };
+        _silos.Restore(row);
+        return row.Status;
+    }
+
     private (SiloStatus Other, SiloStatus Own) Show(long now, SiloStatus status)
     {
         MembershipEntry[] rows = [new() { SiloAddress = Silo(2), Status = status }, new() { SiloAddress = Own, Status = status }];

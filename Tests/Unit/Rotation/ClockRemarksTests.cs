@@ -29,7 +29,7 @@ public sealed class ClockRemarksTests
         Assert.Null(ClockRemarks.FindProblem(Never, [Never, TestMesh.Start]));
     }
 
-    // The status says it in the place of what follows from it, and no longer than until somebody has told the time.
+    // The status says it before anything else, and no longer than until somebody has told the time.
     [Fact]
     public async Task GetStatus_ClockCannotBeRight_IsAProblemUntilSomebodyTellsTheTime()
     {
@@ -38,7 +38,7 @@ public sealed class ClockRemarksTests
         node.Time.SetBy = Never - TestMesh.Start;
         await node.Turn();
         var token = TestContext.Current.CancellationToken;
-        Assert.Equal(ClockRemarks.FindProblem(Never, []), (await node.Grain.GetStatus(token)).Problem);
+        Assert.Equal($"{ClockRemarks.FindProblem(Never, [])}; a device failed", (await node.Grain.GetStatus(token)).Problem);
         Assert.True(node.Clock.Note("node-2", TestMesh.Start, SteadyTime.Now(node.Time)));
         var status = await node.Grain.GetStatus(token);
         Assert.Equal(("a device failed", TestMesh.Start - Never), (status.Problem, status.Rotation.ClockCorrection));

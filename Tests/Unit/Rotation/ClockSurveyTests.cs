@@ -46,6 +46,31 @@ public sealed class ClockSurveyTests
         Assert.Equal(16, _asked.Count);
     }
 
+    // A rack in which no machine has a battery for its clock.
+    [Fact]
+    public async Task Ask_EightClocksCannotBeRight_AsksTheNinth()
+    {
+        _membership.Set(5, 1, 2, 3, 4, 6, 7, 8, 9, 10);
+        var asked = 0;
+        _answer = () => Task.FromResult(new PathReply(null, ++asked <= 8 ? DateTimeOffset.UnixEpoch.AddMinutes(asked) : _time.GetUtcNow()));
+        await _survey.Ask(AttemptTimeout);
+        await _survey.Ask(AttemptTimeout);
+        Assert.Equal(9, _asked.Distinct().Count());
+        Assert.Equal(1, _clock.FindFresh().Count(clock => clock.Value));
+    }
+
+    [Fact]
+    public async Task Ask_EightDoNotAnswer_AsksTheNinthNext()
+    {
+        _membership.Set(5, 1, 2, 3, 4, 6, 7, 8, 9, 10);
+        _answer = () => Task.FromException<PathReply>(new TimeoutException());
+        await _survey.Ask(AttemptTimeout);
+        var first = _asked.ToHashSet();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await _survey.Ask(AttemptTimeout);
+        Assert.DoesNotContain(_asked[8], first);
+    }
+
     // Whoever starts alone learns the time when somebody comes.
     [Fact]
     public async Task AskFirst_NobodyIsThere_WaitsForNothingAndAsksLater()

@@ -80,7 +80,7 @@ public sealed class MeshClockTests
     {
         Assert.True(_clock.Note("node-2", TestMesh.Start, SteadyTime.Now(_time)));
         _time.Advance(TimeSpan.FromMinutes(15));
-        Assert.Equal(["node-2"], _clock.FindFresh());
+        Assert.Equal([new("node-2", true)], _clock.FindFresh());
         _time.Advance(TimeSpan.FromTicks(1));
         Assert.Empty(_clock.FindFresh());
         Assert.Single(_clock.Skews);
