@@ -142,9 +142,7 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         var client = Client(TimeSpan.FromSeconds(0.3));
         await client.CreateDevice(Name, Token);
-        var process = ProcessOf(Name)!.Value;
-        await Namespace.Run(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
-        await WaitUntil(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
+        var process = await Suspend();
 
         var e = await Assert.ThrowsAsync<DeviceException>(() => client.TryGetDevice(Name, Token));
         Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
@@ -154,15 +152,21 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         Assert.Null(await Links().TryGetLink(Name, Token));
     }
 
+    private async Task<int> Suspend()
+    {
+        var process = ProcessOf(Name)!.Value;
+        await Namespace.Run(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
+        await WaitUntil(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
+        return process;
+    }
+
     // Its TUN device has no name any more, which is none that somebody gave it.
     [Fact]
     public async Task FindRenamed_LinkWasDeletedAndItsProcessLingers_IsNone()
     {
         var client = Client(TimeSpan.FromSeconds(0.3));
         await client.CreateDevice(Name, Token);
-        var process = ProcessOf(Name)!.Value;
-        await Namespace.Run(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
-        await WaitUntil(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
+        var process = await Suspend();
         await Namespace.Run(Token, "ip", "link", "delete", "dev", Name);
 
         Assert.Null(await client.FindRenamed(Name, 51871, Token));

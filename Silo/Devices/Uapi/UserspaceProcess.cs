@@ -127,8 +127,7 @@ internal static class UserspaceProcess
                 return false;
             }
 
-            var links = Links(directory).ToList();
-            return links.Contains(name) || (links.Contains("") && IsStartedFor(directory, name));
+            return Links(directory).Any(link => link == name || (link.Length == 0 && IsStartedFor(directory, name)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
