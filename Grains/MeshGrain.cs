@@ -6,10 +6,11 @@ namespace Orleans.WireGuard.Grains;
 
 /// <summary>Asks nodes and puts the answers side by side.</summary>
 /// <remarks>
-/// Reentrant, and callers share the question to a node that is under way: ten people who watch a mesh cost as much as one. Answers are not kept,
-/// because they are large; how many nodes there may be is asked before anybody is.
+/// On the silo that is asked: who asks because something is wrong needs no other silo for an answer, and no grain directory, whose parts lie on
+/// silos that may be gone. Reentrant, and callers share the question to a node that is under way: ten people who watch a mesh on one silo cost as much as
+/// one. Answers are not kept, because they are large; how many nodes there may be is asked before anybody is.
 /// </remarks>
-[Reentrant]
+[StatelessWorker(1), Reentrant]
 internal sealed class MeshGrain(
     MeshMembers members, INodeRosterSource roster, AnnouncementStore store, TimeProvider timeProvider) : Grain, IMeshGrain
 {

@@ -1,8 +1,8 @@
 namespace Orleans.WireGuard;
 
 /// <summary>
-/// Read model of a mesh for people and integrations; the grain key is <see cref="DefaultMesh"/>. Runs on any silo. Never on the path of a
-/// key to a device: if it is gone, the mesh goes on.
+/// Read model of a mesh for people and integrations; the grain key is <see cref="DefaultMesh"/>. Runs on the silo that is asked.
+/// Never on the path of a key to a device: if it is gone, the mesh goes on.
 /// </summary>
 [Alias("owg.IMeshGrain")]
 public interface IMeshGrain : IGrainWithStringKey

@@ -7,7 +7,10 @@ namespace Orleans.WireGuard;
 /// <param name="ArrivedClear">From pods of other nodes to pods of this node, in clear, before anything dropped them.</param>
 /// <param name="ArrivedClearEncapsulated">The same inside VXLAN or Geneve.</param>
 /// <param name="ArrivedTunnel">Through other nodes' tunnels.</param>
-/// <param name="IsPartial">Whether the kernel, one before 5.16, lets packets be counted only where netfilter sees them; what BPF redirects is missing.</param>
+/// <param name="IsPartial">
+/// Whether packets may be missing: the kernel is one before 5.16, which has no hook at the link itself, or programs (BPF) send packets past netfilter
+/// (<see cref="FindingCode.SentPastNetfilter"/>).
+/// </param>
 [GenerateSerializer, Immutable, Alias("owg.WitnessStatus")]
 public sealed record WitnessStatus(
     [property: Id(0)] long Clear,

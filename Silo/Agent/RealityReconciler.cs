@@ -1,6 +1,7 @@
 using System.Globalization;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
@@ -36,6 +37,7 @@ internal sealed partial class RealityReconciler(
     private const int PaceFactor = 200;
 
     private readonly ClearTraffic _clear = new();
+    private readonly BlindSpots _blindSpots = new();
     private SteadyTime? _lookedAt;
     private TimeSpan _pause;
     private bool _hasNews;
@@ -142,7 +144,8 @@ internal sealed partial class RealityReconciler(
         var (before, drifts) = (Findings, new List<Drift>());
         try
         {
-            var spec = BuildSpec(view, _dump, Underlay(view, _dump, underlay), tunnelPorts);
+            var spec = BuildSpec(view, _dump, Underlay(view, _dump, underlay), deviceNames, tunnelPorts);
+            var sent = await ReadTrafficAsync(spec, cancellationToken);
             var state = await witness.TryGetAsync(cancellationToken);
             var isFirst = _left is null;
             if (_left is { } left && WitnessPlan.IsDrift(state, left, Present(_dump)))
@@ -151,12 +154,14 @@ internal sealed partial class RealityReconciler(
             }
 
             _clear.Note(state?.Counts ?? new WitnessCounts(), isFirst, SteadyTime.Now(timeProvider));
+            NoteBlindSpots(spec, _dump, sent, state);
             var isPartial = state?.IsPartial ?? false;
             switch (WitnessPlan.Decide(state, spec))
             {
                 case WitnessStep.Create:
                     isPartial = await witness.CreateAsync(spec, state?.Counts ?? new WitnessCounts(), cancellationToken);
                     var names = string.Join(", ", spec.Links.Select(link => link.Name));
+                    _blindSpots.Restart();
                     LogMade(logger, names, isPartial ? "partial" : "whole");
                     break;
                 case WitnessStep.Change:
@@ -166,7 +171,7 @@ internal sealed partial class RealityReconciler(
 
             _left = spec;
             _isCounting = true;
-            Witness = WitnessReport.Of(state?.Counts ?? new WitnessCounts(), isPartial);
+            Witness = WitnessReport.Of(state?.Counts ?? new WitnessCounts(), isPartial || _blindSpots.Current.Any(spot => !spot.IsDevice));
         }
         catch (DeviceException e)
         {
@@ -181,6 +186,40 @@ internal sealed partial class RealityReconciler(
         Settle(view, underlay, deviceNames);
         LogChanges(before);
         return drifts;
+    }
+
+    private async Task<IReadOnlyDictionary<int, LinkTraffic>> ReadTrafficAsync(WitnessSpec spec, CancellationToken cancellationToken)
+    {
+        var traffic = new Dictionary<int, LinkTraffic>();
+        foreach (var link in spec.Links.Concat(spec.Devices))
+        {
+            try
+            {
+                traffic[link.Index] = await links.GetTraffic(link.Name, cancellationToken);
+            }
+
+            // It went away after the look.
+            catch (DeviceException e) when (e.Errno == NetlinkConstants.ENODEV)
+            {
+            }
+        }
+
+        return traffic;
+    }
+
+    private void NoteBlindSpots(WitnessSpec spec, NetworkDump seenLinks, IReadOnlyDictionary<int, LinkTraffic> sent, WitnessState? state)
+    {
+        var bonds = seenLinks.Links.Where(link => link.Kind is "bond" or "team").Select(link => link.Index).ToHashSet();
+        _blindSpots.ForgetExcept(spec.Links.Concat(spec.Devices).Select(link => link.Index).ToHashSet());
+        var seen = (state?.Seen ?? []).ToDictionary(count => count.Index);
+        foreach (var (link, kind) in spec.Links.Select(link => (link, bonds.Contains(link.Index) ? BlindSpotKind.Bond : BlindSpotKind.Link))
+            .Concat(spec.Devices.Select(device => (device, BlindSpotKind.Device))))
+        {
+            if (sent.TryGetValue(link.Index, out var left) && seen.TryGetValue(link.Index, out var count))
+            {
+                _blindSpots.Note(link.Name, kind, left, count);
+            }
+        }
     }
 
     private void Settle(MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames)
@@ -219,6 +258,7 @@ internal sealed partial class RealityReconciler(
         {
             Table = links.Table.Number,
             RulePriority = links.Table.RulePriority,
+            BlindSpots = _blindSpots.Current,
         };
     }
 
@@ -229,22 +269,33 @@ internal sealed partial class RealityReconciler(
         return [.. underlay.Links, .. dump.Addresses.Where(address => own.Contains(address.Address)).Select(address => address.LinkIndex)];
     }
 
-    private static WitnessSpec BuildSpec(MeshView view, NetworkDump dump, HashSet<int> underlay, IReadOnlyList<ushort> tunnelPorts)
+    private static WitnessSpec BuildSpec(
+        MeshView view, NetworkDump dump, HashSet<int> underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts)
     {
         // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
         var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
         var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs);
         var ports = dump.Links.Where(link => link.EncapsulationPort != 0 && link.IsUp)
             .Select(link => new EncapsulationPort(link.EncapsulationPort, link.Kind == "geneve")).Distinct().OrderBy(port => port.Port);
+
+        // Those by which the others know this node come first; of the rest, tunnels are counted all the same.
+        var known = view.Roster.Find(view.NodeName)!.Addresses;
+        var addresses = dump.Addresses.Where(address => underlay.Contains(address.LinkIndex) && !address.Address.IsIPv6LinkLocal)
+            .Select(address => address.Address).Distinct().OrderBy(address => !known.Contains(address)).ThenBy(address => address.ToString(), StringComparer.Ordinal);
         return new WitnessSpec(
-            dump.Links.Where(link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).Select(link => new WitnessLink(link.Index, link.Name)).ToEquatableArray(),
+            Select(dump, link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).ToEquatableArray(),
             PrefixInterval.Merge(own),
             PrefixInterval.Merge(remote),
             ports.Take(WitnessTable.MaxPorts).ToEquatableArray(),
-            tunnelPorts.ToEquatableArray());
+            tunnelPorts.ToEquatableArray(),
+            addresses.Take(WitnessTable.MaxAddresses).ToEquatableArray(),
+            Select(dump, link => deviceNames.Contains(link.Name)).ToEquatableArray());
     }
 
-    private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. dump.Links.Select(link => new WitnessLink(link.Index, link.Name))];
+    private static IEnumerable<WitnessLink> Select(NetworkDump dump, Func<LinkEntry, bool> isMeant) =>
+        dump.Links.Where(isMeant).Select(link => new WitnessLink(link.Index, link.Name));
+
+    private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. Select(dump, static _ => true)];
 
     // A line when a finding begins and one when it ends; the state itself is in the status.
     private void LogChanges(EquatableArray<Finding> before)

@@ -263,8 +263,8 @@ internal sealed class ReconcilePass
     {
         foreach (var slot in _slots)
         {
-            var packets = await _links.GetReceivedPackets(slot.DeviceName, cancellationToken);
-            _receptions.Note(slot.Slot, devices[slot.Slot], packets, slot.NodeNames(view), _steady.Now);
+            var traffic = await _links.GetTraffic(slot.DeviceName, cancellationToken);
+            _receptions.Note(slot.Slot, devices[slot.Slot], traffic.ReceivedPackets, slot.NodeNames(view), _steady.Now);
         }
 
         _receptions.ForgetExcept(view.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal));

@@ -64,7 +64,7 @@ internal sealed record Diagnosis(string NodeName, DateTimeOffset TakenAt, IReadO
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"witness{(counted.IsPartial ? " (partial: this kernel does not show what BPF redirects)" : "")}: {counted.Clear + counted.ClearEncapsulated} packets left in clear, "
+                $"witness{(counted.IsPartial ? " (partial: what BPF sends past netfilter is not counted)" : "")}: {counted.Clear + counted.ClearEncapsulated} packets left in clear, "
                 + $"{counted.ArrivedClear + counted.ArrivedClearEncapsulated} arrived in clear, {counted.Tunnel} left and {counted.ArrivedTunnel} arrived through tunnels.");
         }
         else if (!IsUnanswered)

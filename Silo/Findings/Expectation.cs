@@ -23,11 +23,6 @@ internal sealed record Expectation(
     /// <summary>The priority of the rules that lead there.</summary>
     public uint RulePriority { get; init; } = Routing.RouteTable.Default.RulePriority;
 
-    /// <summary>What the witness and the devices counted, from which can be told whether netfilter sees pods' packets; <see langword="null"/> if unknown.</summary>
-    public StackEvidence? Stack { get; init; }
+    /// <summary>Where packets leave past netfilter, as far as it could be told.</summary>
+    public EquatableArray<BlindSpot> BlindSpots { get; init; } = [];
 }
-
-/// <summary>Packets that our devices took and packets that netfilter saw on their way there, since the same moment.</summary>
-/// <param name="Sent">Sent by our devices.</param>
-/// <param name="Seen">Seen by netfilter.</param>
-internal sealed record StackEvidence(long Sent, long Seen);

@@ -20,6 +20,7 @@ internal static class FindingCatalogue
         [FindingCode.NodeAddressInPodRange] = new(FindingSeverity.Warning, CutsPods: true),
         [FindingCode.ForwardingOff] = new(FindingSeverity.Error),
         [FindingCode.SourceCheckStrict] = new(FindingSeverity.Warning),
+        [FindingCode.SentPastNetfilter] = new(FindingSeverity.Warning, HidesPods: true),
     };
 
     /// <summary>All codes there are.</summary>
@@ -30,6 +31,9 @@ internal static class FindingCatalogue
 
     /// <summary>Whether strict mode would cut healthy traffic while there is such a finding.</summary>
     public static bool CutsPods(FindingCode code) => Entries.TryGetValue(code, out var entry) && entry.CutsPods;
+
+    /// <summary>Whether pods' traffic could be in clear unseen while there is such a finding, so that strict mode promises what nobody sees.</summary>
+    public static bool HidesPods(FindingCode code) => Entries.TryGetValue(code, out var entry) && entry.HidesPods;
 
     /// <summary>Makes a finding, seen now for the first time.</summary>
     public static Finding Make(FindingCode code, string subject, DateTimeOffset now, params IEnumerable<(string Name, string Value)> evidence) =>
@@ -60,7 +64,7 @@ internal static class FindingCatalogue
         ? cause with { Severity = effect.Severity, Evidence = cause.Evidence.Concat(effect.Evidence).ToEquatableArray() }
         : cause;
 
-    private sealed record Entry(FindingSeverity Severity, bool CutsPods = false)
+    private sealed record Entry(FindingSeverity Severity, bool CutsPods = false, bool HidesPods = false)
     {
         public Entry(FindingSeverity severity, FindingCode[] Explains, bool CutsPods = false)
             : this(severity, CutsPods) => this.Explains = Explains;

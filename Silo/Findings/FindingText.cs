@@ -37,6 +37,9 @@ internal static class FindingText
             $"This node reaches other nodes' pods by '{finding.Subject}' from the address {Value(finding, "source")}, which lies among the pods': strict mode drops that.",
         FindingCode.ForwardingOff => $"{finding.Subject} packets are not forwarded on this node, so pods reach nobody.",
         FindingCode.SourceCheckStrict => $"rp_filter of '{finding.Subject}' is strict, which drops packets while traffic moves from one device to the other.",
+        FindingCode.SentPastNetfilter =>
+            $"A program (BPF) sends packets by '{finding.Subject}' past netfilter: {Value(finding, "seen_bytes")} of {Value(finding, "sent_bytes")} bytes were seen, "
+            + "and pods' packets in clear among the others are not counted.",
         _ => finding.Code.ToString(),
     };
 
@@ -56,6 +59,9 @@ internal static class FindingText
         FindingCode.RangeHoldsNodes => "List ranges that have pods only in Encryption:ClusterCIDRs.",
         FindingCode.NodeAddressInPodRange => "Stay permissive, or accept that the node itself cannot reach other nodes' pods: list the code in Encryption:Accept.",
         FindingCode.ForwardingOff => "Set net.ipv4.ip_forward=1, net.ipv6.conf.all.forwarding=1 and the setting of the link that is named.",
+        FindingCode.SentPastNetfilter =>
+            "Have the network plugin route by the host's stack (Cilium: bpf.hostLegacyRouting=true), or look with tcpdump: what goes to other nodes' pods "
+            + "must be WireGuard. If it is, list the code in Encryption:Accept.",
         FindingCode.SourceCheckStrict => "Find who sets it (sysctl.d, udev); the silo sets it to 2 again at every resync.",
         _ => "",
     };

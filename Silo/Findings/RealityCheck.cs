@@ -15,9 +15,6 @@ internal static partial class RealityCheck
     // How many examples a finding shows.
     private const int MaxExamples = 3;
 
-    // The fewest packets from which it is told that netfilter does not see them.
-    private const long EnoughPackets = 100;
-
     // What a WireGuard packet of the largest size cannot carry, and BPF does not tell: bpf_fib_lookup leaves ten bytes to its caller (fib.h of Cilium).
     private const int BpfHeadroom = 10;
 
@@ -116,17 +113,20 @@ internal static partial class RealityCheck
 
     private static IEnumerable<Finding> FindBpf(Look look)
     {
+        foreach (var spot in look.Expected.BlindSpots.Where(spot => !spot.IsDevice))
+        {
+            yield return look.Make(FindingCode.SentPastNetfilter, spot.Link, Evidence(spot));
+        }
+
         var cables = look.Dump.Links.Where(link => link.IsPeerElsewhere && !look.Expected.UnderlayLinks.Contains(link.Index)).ToList();
         var netkit = cables.FirstOrDefault(link => link.Kind == "netkit");
-        var isUnseen = look.Expected.Stack is { Sent: >= EnoughPackets } stack && stack.Seen < stack.Sent / 2;
-        if (netkit is null && !isUnseen)
+        var device = look.Expected.BlindSpots.FirstOrDefault(spot => spot.IsDevice);
+        if (netkit is null && device is null)
         {
             yield break;
         }
 
-        IEnumerable<(string, string)> evidence = netkit is not null
-            ? [("link", netkit.Name), ("kind", netkit.Kind)]
-            : [("sent", Count(look.Expected.Stack!.Sent)), ("seen", Count(look.Expected.Stack.Seen))];
+        (string, string)[] evidence = netkit is not null ? [("link", netkit.Name), ("kind", netkit.Kind)] : Evidence(device!);
         yield return look.Make(FindingCode.BpfHostRouting, "", evidence);
         var devices = look.Dump.Links.Where(link => look.Expected.DeviceNames.Contains(link.Name)).ToList();
         var largest = cables.MaxBy(link => link.Mtu);
@@ -138,6 +138,9 @@ internal static partial class RealityCheck
                 [("mtu", Count(largest.Mtu)), ("largest", Count(devices.Min(device => device.Mtu) - BpfHeadroom)), .. evidence]);
         }
     }
+
+    private static (string, string)[] Evidence(BlindSpot spot) =>
+        [("link", spot.Link), ("sent_bytes", Count(spot.SentBytes)), ("seen_bytes", Count(spot.SeenBytes))];
 
     private static IEnumerable<Finding> FindRanges(Look look)
     {

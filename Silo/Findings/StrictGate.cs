@@ -23,5 +23,5 @@ internal static class StrictGate
     /// <param name="accepted">What the operator accepts.</param>
     public static Finding? FindProblem(bool isWithheld, IEnumerable<Finding> findings, IReadOnlySet<FindingCode> accepted) =>
         findings.FirstOrDefault(finding => !accepted.Contains(finding.Code)
-            && (finding.Severity == FindingSeverity.Error || (isWithheld && FindingCatalogue.CutsPods(finding.Code))));
+            && (finding.Severity == FindingSeverity.Error || FindingCatalogue.HidesPods(finding.Code) || (isWithheld && FindingCatalogue.CutsPods(finding.Code))));
 }

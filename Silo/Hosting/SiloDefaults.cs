@@ -79,7 +79,7 @@ internal static class SiloDefaults
     private static void ConfigureLoadPublisher(DeploymentLoadPublisherOptions publisher) =>
         publisher.DeploymentLoadPublisherRefreshTime = TimeSpan.FromSeconds(60);
 
-    // The default of a million entries reserves 20 MB; only the MeshGrain is in the directory at all.
+    // The default of a million entries reserves 20 MB; none of our grains is in the directory at all.
     private static void ConfigureDirectory(GrainDirectoryOptions directory) => directory.CacheSize = 1_000;
 
     private static void ConfigureCollection(GrainCollectionOptions collection) =>

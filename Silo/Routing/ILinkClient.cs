@@ -36,8 +36,8 @@ internal interface ILinkClient : IWayClient
     /// <summary>Reads what <see cref="SetLooseSourceCheck"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
     Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken);
 
-    /// <summary>How many packets came in through a link since it was made. Through a WireGuard device: data only, no handshakes and keepalives.</summary>
-    Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken);
+    /// <summary>What a link has counted since it was made. Of what came in through a WireGuard device: data only, no handshakes and keepalives.</summary>
+    Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken);
 
     /// <summary>How the system would send to <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
     Task<LinkPath?> TryGetPath(System.Net.IPAddress destination, CancellationToken cancellationToken);
@@ -72,3 +72,9 @@ internal interface ILinkClient : IWayClient
     /// <summary>Stops that. A rule that is not there is fine.</summary>
     Task DeleteRule(IPPrefix source, CancellationToken cancellationToken);
 }
+
+/// <summary>What a link has counted since it was made: struct rtnl_link_stats64.</summary>
+/// <param name="ReceivedPackets">Packets that came in.</param>
+/// <param name="SentPackets">Packets that left; one that was cut into several counts as those.</param>
+/// <param name="SentBytes">Their bytes; a WireGuard device of the kernel counts what it made of them.</param>
+internal readonly record struct LinkTraffic(long ReceivedPackets, long SentPackets, long SentBytes);

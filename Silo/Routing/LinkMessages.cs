@@ -98,9 +98,9 @@ internal static class LinkMessages
         return writer.Complete();
     }
 
-    /// <summary>Reads how many packets a link has received, from an RTM_NEWLINK; 0 if it does not say.</summary>
+    /// <summary>Reads what a link has counted, from an RTM_NEWLINK; zeros if it does not say.</summary>
     /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static long ReadReceivedPackets(in NetlinkMessage message)
+    public static LinkTraffic ReadTraffic(in NetlinkMessage message)
     {
         var reader = Begin(message, RTM_NEWLINK);
         reader.ReadPast(4 + (3 * sizeof(uint))); // struct ifinfomsg
@@ -108,12 +108,13 @@ internal static class LinkMessages
         {
             if (attribute.Type == IFLA_STATS64)
             {
-                // struct rtnl_link_stats64 begins with it.
-                return (long)MemoryMarshal.Read<ulong>(attribute.Value);
+                // struct rtnl_link_stats64 begins with rx_packets, tx_packets, rx_bytes, tx_bytes.
+                var counters = MemoryMarshal.Cast<byte, ulong>(attribute.Value);
+                return counters.Length < 4 ? default : new LinkTraffic((long)counters[0], (long)counters[1], (long)counters[3]);
             }
         }
 
-        return 0;
+        return default;
     }
 
     /// <summary>Deletes a link by its number, so that another one that took the name meanwhile is left alone.</summary>

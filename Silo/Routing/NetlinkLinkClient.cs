@@ -116,10 +116,10 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken)
+    public Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read the counters of link {name}", connection => GetReceivedPackets(connection, name), cancellationToken);
+        return Run($"read the counters of link {name}", connection => GetTraffic(connection, name), cancellationToken);
     }
 
     /// <summary>Makes a link without any settings.</summary>
@@ -237,13 +237,13 @@ internal sealed partial class NetlinkLinkClient : ILinkClient
         return new SourceCheck(isLoose, GetAddresses(connection, name, [AF_INET]).Contains(LooseAddress));
     }
 
-    private static long GetReceivedPackets(NetlinkConnection connection, string name)
+    private static LinkTraffic GetTraffic(NetlinkConnection connection, string name)
     {
-        var packets = 0L;
+        LinkTraffic traffic = default;
         connection.Execute(
             LinkMessages.WriteGetCounters(connection.Request, name),
-            (in NetlinkMessage message) => packets = LinkMessages.ReadReceivedPackets(message));
-        return packets;
+            (in NetlinkMessage message) => traffic = LinkMessages.ReadTraffic(message));
+        return traffic;
     }
 
     private static int GetIndex(NetlinkConnection connection, string name) => TryGetLink(connection, name)?.Index

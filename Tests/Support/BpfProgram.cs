@@ -16,8 +16,12 @@ internal static partial class BpfProgram
     private const int BPF_FUNC_skb_set_tunnel_key = 21;
     private const int BPF_FUNC_redirect = 23;
     private const int BPF_FUNC_skb_load_bytes = 26;
+    private const int BPF_FUNC_fib_lookup = 69;
     private const int BPF_FUNC_redirect_neigh = 152;
     private const int AttributeSize = 128;
+
+    // Marks a jump to the end, where the packet passes.
+    private const short Out = 0x7FFF;
 
     // Behind the Ethernet header lies the IPv4 header, whose last field is the destination.
     private const int DestinationOffset = 14 + 16;
@@ -30,23 +34,11 @@ internal static partial class BpfProgram
     /// <param name="vxlanIndex">Number of the link.</param>
     public static byte[] Encapsulate(IPPrefix prefix, IPAddress node, int vxlanIndex)
     {
-        var mask = BinaryPrimitives.ReadInt32LittleEndian([.. Enumerable.Range(0, 4).Select(i => (byte)(i < prefix.Length / 8 ? 0xFF : 0))]);
-        var network = BinaryPrimitives.ReadInt32LittleEndian(prefix.Address.GetAddressBytes());
         var remote = BinaryPrimitives.ReadInt32BigEndian(node.GetAddressBytes());
-        const short Out = 0x7FFF;
         return Assemble(
             Out,
             [
-                (0xBF, 6, 1, 0, 0), // r6 = r1, the packet
-                (0xB7, 2, 0, 0, DestinationOffset),
-                (0xBF, 3, 10, 0, 0),
-                (0x07, 3, 0, 0, -4), // r3 = where the destination goes
-                (0xB7, 4, 0, 0, 4),
-                (0x85, 0, 0, 0, BPF_FUNC_skb_load_bytes),
-                (0x55, 0, 0, Out, 0), // too short
-                (0x61, 1, 10, -4, 0),
-                (0x54, 1, 0, 0, mask),
-                (0x56, 1, 0, Out, network), // another destination
+                .. Match(prefix),
                 (0x62, 10, 0, -16, 5), // struct bpf_tunnel_key: tunnel_id
                 (0x62, 10, 0, -12, remote), // and remote_ipv4
                 (0xBF, 1, 6, 0, 0),
@@ -62,6 +54,68 @@ internal static partial class BpfProgram
                 (0x95, 0, 0, 0, 0),
             ]);
     }
+
+    /// <summary>
+    /// On the way in from a pod: what goes to a prefix is routed here, by the routes and rules of the kernel, before the stack has seen it; Cilium's
+    /// "BPF host routing".
+    /// </summary>
+    /// <param name="prefix">IPv4, with a length of whole bytes.</param>
+    public static byte[] Route(IPPrefix prefix)
+    {
+        const int NoNeighbour = 7; // BPF_FIB_LKUP_RET_NO_NEIGH: a device of ours has none
+        return Assemble(
+            Out,
+            [
+                .. Match(prefix),
+
+                // struct bpf_fib_lookup: 64 bytes, cleared
+                .. Enumerable.Range(1, 8).Select(word => ((byte)0x7A, (byte)10, (byte)0, (short)(-8 * word), 0)),
+                (0x72, 10, 0, -64, 2), // family: AF_INET
+                (0x61, 1, 6, 40, 0),
+                (0x63, 10, 1, -56, 0), // ifindex: where it came in
+                .. Load(DestinationOffset - 4, stack: -48), // ipv4_src
+                .. Load(DestinationOffset, stack: -32), // ipv4_dst
+                (0xBF, 1, 6, 0, 0),
+                (0xBF, 2, 10, 0, 0),
+                (0x07, 2, 0, 0, -64),
+                (0xB7, 3, 0, 0, 64),
+                (0xB7, 4, 0, 0, 0),
+                (0x85, 0, 0, 0, BPF_FUNC_fib_lookup),
+                (0x15, 0, 0, 1, 0),
+                (0x55, 0, 0, Out, NoNeighbour), // no route
+                (0x61, 1, 10, -56, 0), // ifindex: where it leaves
+                (0xB7, 2, 0, 0, 0),
+                (0xB7, 3, 0, 0, 0),
+                (0xB7, 4, 0, 0, 0),
+                (0x85, 0, 0, 0, BPF_FUNC_redirect_neigh),
+                (0x95, 0, 0, 0, 0),
+            ]);
+    }
+
+    /// <summary>What goes to a prefix is sent by another link, past the stack.</summary>
+    /// <param name="prefix">IPv4, with a length of whole bytes.</param>
+    /// <param name="linkIndex">Number of that link.</param>
+    /// <param name="node">The neighbour on that link that gets it; <see langword="null"/> for the destination itself.</param>
+    public static byte[] Send(IPPrefix prefix, int linkIndex, IPAddress? node) => Assemble(
+        Out,
+        [
+            .. Match(prefix),
+
+            // struct bpf_redir_neigh: nh_family and ipv4_nh
+            (0x7A, 10, 0, -8, 0),
+            (0x7A, 10, 0, -16, 0),
+            (0x7A, 10, 0, -24, 0),
+            (0x62, 10, 0, -24, 2),
+            (0x62, 10, 0, -20, node is null ? 0 : BinaryPrimitives.ReadInt32LittleEndian(node.GetAddressBytes())),
+            (0xB7, 1, 0, 0, linkIndex),
+            (0xBF, 2, 10, 0, 0),
+            (0x07, 2, 0, 0, -24),
+            (0xB7, 3, 0, 0, 20),
+            .. node is null ? [(0xB7, 2, 0, 0, 0), (0xB7, 3, 0, 0, 0)] : Array.Empty<(byte, byte, byte, short, int)>(),
+            (0xB7, 4, 0, 0, 0),
+            (0x85, 0, 0, 0, BPF_FUNC_redirect_neigh),
+            (0x95, 0, 0, 0, 0),
+        ]);
 
     /// <summary>On the way in from the encapsulation: everything goes to a pod's link, past the stack.</summary>
     /// <param name="podIndex">Number of that link.</param>
@@ -110,6 +164,33 @@ internal static partial class BpfProgram
             }
         }
     }
+
+    // Keeps the packet in r6. One that is too short, or goes elsewhere than to the prefix, passes.
+    private static (byte Code, byte Target, byte Source, short Offset, int Constant)[] Match(IPPrefix prefix) =>
+    [
+        (0xBF, 6, 1, 0, 0),
+        .. Load(DestinationOffset, stack: -4),
+        (0x61, 1, 10, -4, 0),
+        (0x54, 1, 0, 0, Mask(prefix)),
+        (0x56, 1, 0, Out, Network(prefix)),
+    ];
+
+    private static (byte Code, byte Target, byte Source, short Offset, int Constant)[] Load(int packet, short stack) =>
+    [
+        (0xBF, 1, 6, 0, 0),
+        (0xB7, 2, 0, 0, packet),
+        (0xBF, 3, 10, 0, 0),
+        (0x07, 3, 0, 0, stack),
+        (0xB7, 4, 0, 0, 4),
+        (0x85, 0, 0, 0, BPF_FUNC_skb_load_bytes),
+        (0x55, 0, 0, Out, 0),
+    ];
+
+    // As a program loads them from a packet: in the byte order of the machine, the first byte lowest.
+    private static int Mask(IPPrefix prefix) =>
+        BinaryPrimitives.ReadInt32LittleEndian([.. Enumerable.Range(0, 4).Select(i => (byte)(i < prefix.Length / 8 ? 0xFF : 0))]);
+
+    private static int Network(IPPrefix prefix) => BinaryPrimitives.ReadInt32LittleEndian(prefix.Address.GetAddressBytes());
 
     private static long Number => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 280 : 321;
 

@@ -33,7 +33,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Link> _links = [];
     private readonly Dictionary<IPAddress, int?> _pathMtus = [];
-    private readonly Dictionary<string, long> _receivedPackets = [];
+    private readonly Dictionary<string, LinkTraffic> _traffic = [];
     private readonly Dictionary<string, SourceCheck> _sourceChecks = [];
     private readonly Dictionary<int, int> _failures = [];
     private ImmutableList<LinkCall> _calls = [];
@@ -199,15 +199,18 @@ internal sealed partial class FakeLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<long> GetReceivedPackets(string name, CancellationToken cancellationToken) =>
-        Call(nameof(GetReceivedPackets), name, () => _receivedPackets.GetValueOrDefault(name), cancellationToken);
+    public Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken) =>
+        Call(nameof(GetTraffic), name, () => _traffic.GetValueOrDefault(name), cancellationToken);
 
-    /// <summary>Says what <see cref="GetReceivedPackets"/> answers for a link; 0 unless it was told.</summary>
-    public void SetReceivedPackets(string name, long packets)
+    /// <summary>Says what <see cref="GetTraffic"/> answers for a link; zeros unless it was told.</summary>
+    public void SetReceivedPackets(string name, long packets) => SetTraffic(name, new LinkTraffic(packets, 0, 0));
+
+    /// <inheritdoc cref="SetReceivedPackets"/>
+    public void SetTraffic(string name, LinkTraffic traffic)
     {
         lock (_lock)
         {
-            _receivedPackets[name] = packets;
+            _traffic[name] = traffic;
         }
     }
 

@@ -274,6 +274,7 @@ internal static class NetlinkConstants
     public const ushort NFTA_VERDICT_CODE = 1;
     public const ushort NFTA_META_DREG = 1;
     public const ushort NFTA_META_KEY = 2;
+    public const uint NFT_META_LEN = 0;
     public const uint NFT_META_PROTOCOL = 1;
     public const uint NFT_META_IIFNAME = 6;
     public const uint NFT_META_OIFNAME = 7;
@@ -284,6 +285,13 @@ internal static class NetlinkConstants
     public const ushort NFTA_CMP_DATA = 3;
     public const uint NFT_CMP_EQ = 0;
     public const uint NFT_CMP_NEQ = 1;
+    public const uint NFT_CMP_GT = 4;
+    public const ushort NFTA_BYTEORDER_SREG = 1;
+    public const ushort NFTA_BYTEORDER_DREG = 2;
+    public const ushort NFTA_BYTEORDER_OP = 3;
+    public const ushort NFTA_BYTEORDER_LEN = 4;
+    public const ushort NFTA_BYTEORDER_SIZE = 5;
+    public const uint NFT_BYTEORDER_HTON = 1;
     public const ushort NFTA_PAYLOAD_DREG = 1;
     public const ushort NFTA_PAYLOAD_BASE = 2;
     public const ushort NFTA_PAYLOAD_OFFSET = 3;

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Orleans.WireGuard.Silo.Routing.Witness;
 
 /// <summary>Counts, at the links by which other nodes are reached, what leaves in clear and what leaves through our tunnels.</summary>
@@ -37,12 +39,16 @@ internal readonly record struct EncapsulationPort(ushort Port, bool IsGeneve);
 /// <param name="Remote">Those of the other nodes' pods.</param>
 /// <param name="Ports">Encapsulations to look into, sorted.</param>
 /// <param name="TunnelPorts">UDP ports of our devices, sorted.</param>
+/// <param name="TunnelAddresses">Addresses of this node by which others reach it, sorted.</param>
+/// <param name="Devices">Our devices, by number. What leaves by them is counted only to tell whether netfilter sees it.</param>
 internal sealed record WitnessSpec(
     EquatableArray<WitnessLink> Links,
     EquatableArray<IPPrefix> Own,
     EquatableArray<IPPrefix> Remote,
     EquatableArray<EncapsulationPort> Ports,
-    EquatableArray<ushort> TunnelPorts);
+    EquatableArray<ushort> TunnelPorts,
+    EquatableArray<IPAddress> TunnelAddresses,
+    EquatableArray<WitnessLink> Devices);
 
 /// <summary>What was counted, in packets.</summary>
 /// <param name="Clear">Left in clear.</param>
@@ -58,9 +64,9 @@ internal sealed record WitnessCounts(
     public IReadOnlyList<ulong> InOrder => [Clear, ClearEncapsulated, Tunnel, ArrivedClear, ArrivedClearEncapsulated, ArrivedTunnel];
 
     /// <summary>The counts of some counters; one that is missing counts as 0.</summary>
-    public static WitnessCounts Of(IReadOnlyDictionary<string, ulong> counters)
+    public static WitnessCounts Of(IReadOnlyDictionary<string, (ulong Packets, ulong Bytes)> counters)
     {
-        var counts = WitnessTable.Counters.Select(name => counters.GetValueOrDefault(name)).ToList();
+        var counts = WitnessTable.Counters.Select(name => counters.GetValueOrDefault(name).Packets).ToList();
         return new WitnessCounts(counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
     }
 }
@@ -78,4 +84,15 @@ internal sealed record WitnessState(
     EquatableArray<IPPrefix>? Own,
     EquatableArray<IPPrefix>? Remote,
     WitnessCounts Counts,
-    bool IsPartial);
+    bool IsPartial)
+{
+    /// <summary>What netfilter saw leave by each link and each device of ours, by number, since the table was made; nothing if the table is partial.</summary>
+    public EquatableArray<LinkCount> Seen { get; init; } = [];
+}
+
+/// <summary>What left by a link.</summary>
+/// <param name="Index">The kernel's number for it.</param>
+/// <param name="Packets">Packets; one that the link cuts into several is one.</param>
+/// <param name="Bytes">With the headers of the link.</param>
+/// <param name="LargeBytes">Of those above <see cref="WitnessTable.LargePacket"/>, which the link may cut.</param>
+internal readonly record struct LinkCount(int Index, ulong Packets, ulong Bytes, ulong LargeBytes);

@@ -87,6 +87,12 @@ internal sealed class NetlinkWitness : IWitness
                     batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, name, packets));
                 }
 
+                foreach (var link in isPartial ? [] : spec.Links.Concat(spec.Devices))
+                {
+                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, WitnessTable.SeenCounter(link.Index)));
+                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, WitnessTable.LargeCounter(link.Index)));
+                }
+
                 foreach (var (isOwn, isIPv6) in Sets)
                 {
                     batch.Take(NftablesMessages.WriteAddSet(
@@ -165,7 +171,7 @@ internal sealed class NetlinkWitness : IWitness
 
     private static WitnessState? TryGet(NetlinkConnection connection, NftablesTable table, bool isPartial)
     {
-        var counters = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        var counters = new Dictionary<string, (ulong Packets, ulong Bytes)>(StringComparer.Ordinal);
         List<(string Chain, string Link)> chains = [];
         List<string> comments = [];
         try
@@ -174,7 +180,7 @@ internal sealed class NetlinkWitness : IWitness
             {
                 if (NftablesReader.TryReadCounter(message) is { } counter && counter.Table == table.Name)
                 {
-                    counters[counter.Name] = counter.Packets;
+                    counters[counter.Name] = (counter.Packets, counter.Bytes);
                 }
             });
             if (counters.Count == 0)
@@ -199,7 +205,10 @@ internal sealed class NetlinkWitness : IWitness
                 ReadPrefixes(connection, table, isOwn: true),
                 ReadPrefixes(connection, table, isOwn: false),
                 WitnessCounts.Of(counters),
-                isPartial);
+                isPartial)
+            {
+                Seen = WitnessTable.ReadSeen(counters).ToEquatableArray(),
+            };
         }
 
         // The table or a part of it is not there.

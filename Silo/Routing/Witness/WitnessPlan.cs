@@ -25,7 +25,7 @@ internal static class WitnessPlan
     /// <summary>Whether somebody else changed a table that this process left as <paramref name="left"/>.</summary>
     /// <remarks>A link that went away or was renamed took its chain along; the kernel did that, and nobody else.</remarks>
     public static bool IsDrift(WitnessState? state, WitnessSpec left, IReadOnlySet<WitnessLink> present) =>
-        left.Links.All(present.Contains) && Decide(state, left) != WitnessStep.None;
+        left.Links.Concat(left.Devices).All(present.Contains) && Decide(state, left) != WitnessStep.None;
 
     // What the chains and rules are. Their expressions are not read back: whoever replaces a rule of ours leaves its comment out.
     private static bool IsBuiltAs(WitnessState state, WitnessSpec spec)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Orleans.WireGuard.Silo.Devices.Netlink;
 using Orleans.WireGuard.Silo.Routing.Nftables;
@@ -20,6 +21,13 @@ internal static class WitnessRules
     private const ushort EtherTypeIPv4 = 0x0800;
     private const ushort EtherTypeIPv6 = 0x86DD;
     private const byte UdpProtocol = 17;
+
+    // An IPv4 header without options, as every packet of a tunnel has it: version 4, five words.
+    private const byte PlainIPv4 = 0x45;
+
+    // RFC 791 section 3.1, RFC 8200 section 3.
+    private const uint IPv4ProtocolOffset = 9;
+    private const uint IPv6NextHeaderOffset = 6;
     private const uint PortOffset = 2; // RFC 768: the destination port
 
     // Behind the UDP header come eight bytes of VXLAN (RFC 7348) or Geneve (RFC 8926), for Geneve its options, and an Ethernet frame.
@@ -42,6 +50,7 @@ internal static class WitnessRules
         .. BuildDirection(spec, isArriving: false),
         .. BuildDirection(spec, isArriving: true),
         .. spec.Links.SelectMany(link => BuildLink(link, isPartial)),
+        .. isPartial ? [] : spec.Devices.SelectMany(BuildSeen),
     ];
 
     /// <summary>The base chains with the links that they are called from; in partial mode one for each direction.</summary>
@@ -53,6 +62,7 @@ internal static class WitnessRules
                 (ChainOf(link, isArriving: false), new NftablesHook(NF_NETDEV_EGRESS, 0, link.Name)),
                 (ChainOf(link, isArriving: true), new NftablesHook(NF_NETDEV_INGRESS, 0, link.Name)),
             }),
+            .. spec.Devices.Select(device => (ChainOf(device, isArriving: false), new NftablesHook(NF_NETDEV_EGRESS, 0, device.Name))),
         ];
 
     // Behind every translation of addresses, which decides where a packet really comes from.
@@ -60,8 +70,26 @@ internal static class WitnessRules
 
     private static string ChainOf(WitnessLink link, bool isArriving) => string.Create(CultureInfo.InvariantCulture, $"{(isArriving ? "in" : "out")}{link.Index}");
 
+    private static IEnumerable<WitnessRule> BuildSeen(WitnessLink link)
+    {
+        var chain = ChainOf(link, isArriving: false);
+        yield return new(chain, WitnessTable.Comment + "seen", (ref writer) => Count(ref writer, WitnessTable.SeenCounter(link.Index)));
+        yield return new(chain, WitnessTable.Comment + "large", (ref writer) =>
+        {
+            LoadMeta(ref writer, NFT_META_LEN);
+            ToNetworkOrder(ref writer);
+            Compare(ref writer, NFT_CMP_GT, BigEndian((uint)WitnessTable.LargePacket));
+            Count(ref writer, WitnessTable.LargeCounter(link.Index));
+        });
+    }
+
     private static IEnumerable<WitnessRule> BuildLink(WitnessLink link, bool isPartial)
     {
+        foreach (var rule in isPartial ? [] : BuildSeen(link))
+        {
+            yield return rule;
+        }
+
         foreach (var isArriving in (bool[])[false, true])
         {
             var target = isArriving ? WitnessTable.Arriving : WitnessTable.Leaving;
@@ -73,9 +101,7 @@ internal static class WitnessRules
 
             yield return new(isArriving ? "in" : "out", WitnessTable.Comment + "link " + link.Name, (ref writer) =>
             {
-                // With its terminating zero, the name is compared whole.
-                LoadMeta(ref writer, isArriving ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-                Compare(ref writer, NFT_CMP_EQ, Encoding.ASCII.GetBytes(link.Name.PadRight(IFNAMSIZ, '\0')));
+                CompareName(ref writer, isArriving ? NFT_META_IIFNAME : NFT_META_OIFNAME, link.Name);
                 Jump(ref writer, target);
             });
         }
@@ -84,12 +110,19 @@ internal static class WitnessRules
     private static IEnumerable<WitnessRule> BuildDirection(WitnessSpec spec, bool isArriving)
     {
         var chain = isArriving ? WitnessTable.Arriving : WitnessTable.Leaving;
+        foreach (var (address, port) in spec.TunnelAddresses.SelectMany(address => spec.TunnelPorts.Select(port => (address, port))))
+        {
+            yield return new(
+                chain,
+                string.Create(CultureInfo.InvariantCulture, $"{WitnessTable.Comment}tunnel {port} of {address}"),
+                (ref writer) => BuildTunnel(ref writer, address, port, isArriving));
+        }
+
         foreach (var isIPv6 in (bool[])[false, true])
         {
             yield return new(chain, WitnessTable.Comment + "clear", (ref writer) =>
             {
-                LoadMeta(ref writer, NFT_META_PROTOCOL);
-                Compare(ref writer, NFT_CMP_EQ, BigEndian(isIPv6 ? EtherTypeIPv6 : EtherTypeIPv4));
+                CompareProtocol(ref writer, isIPv6);
                 LookUpPair(ref writer, NFT_PAYLOAD_NETWORK_HEADER, SourceOffset(isIPv6), isIPv6, isArriving);
                 Finish(ref writer, WitnessClass.Clear, isArriving);
             });
@@ -117,6 +150,31 @@ internal static class WitnessRules
         }
     }
 
+    // What the kernel decides without a call: loads of at most four bytes, and comparisons. So no protocol is asked for where a header can tell it.
+    private static void BuildTunnel(ref NetlinkWriter writer, IPAddress address, ushort port, bool isArriving)
+    {
+        var bytes = address.GetAddressBytes();
+        var isIPv6 = bytes.Length != sizeof(uint);
+        if (isIPv6)
+        {
+            CompareProtocol(ref writer, isIPv6);
+            LoadPayload(ref writer, NFT_PAYLOAD_NETWORK_HEADER, IPv6NextHeaderOffset, sizeof(byte));
+        }
+        else
+        {
+            LoadPayload(ref writer, NFT_PAYLOAD_NETWORK_HEADER, 0, sizeof(byte));
+            Compare(ref writer, NFT_CMP_EQ, [PlainIPv4]);
+            LoadPayload(ref writer, NFT_PAYLOAD_NETWORK_HEADER, IPv4ProtocolOffset, sizeof(byte));
+        }
+
+        Compare(ref writer, NFT_CMP_EQ, [UdpProtocol]);
+        LoadPayload(ref writer, NFT_PAYLOAD_NETWORK_HEADER, SourceOffset(isIPv6) + (isArriving ? (uint)bytes.Length : 0), (uint)bytes.Length);
+        Compare(ref writer, NFT_CMP_EQ, bytes);
+        LoadPayload(ref writer, NFT_PAYLOAD_TRANSPORT_HEADER, PortOffset, sizeof(ushort));
+        Compare(ref writer, NFT_CMP_EQ, BigEndian(port));
+        Finish(ref writer, WitnessClass.Tunnel, isArriving);
+    }
+
     private static void BuildEncapsulated(ref NetlinkWriter writer, EncapsulationPort port, byte words, bool isIPv6, bool isArriving)
     {
         ComparePort(ref writer, port.Port);
@@ -132,6 +190,19 @@ internal static class WitnessRules
         Compare(ref writer, NFT_CMP_EQ, BigEndian(isIPv6 ? EtherTypeIPv6 : EtherTypeIPv4));
         LookUpPair(ref writer, NFT_PAYLOAD_TRANSPORT_HEADER, frame + EthernetSize + SourceOffset(isIPv6), isIPv6, isArriving);
         Finish(ref writer, WitnessClass.ClearEncapsulated, isArriving);
+    }
+
+    private static void CompareProtocol(ref NetlinkWriter writer, bool isIPv6)
+    {
+        LoadMeta(ref writer, NFT_META_PROTOCOL);
+        Compare(ref writer, NFT_CMP_EQ, BigEndian(isIPv6 ? EtherTypeIPv6 : EtherTypeIPv4));
+    }
+
+    // With its terminating zero, the name is compared whole.
+    private static void CompareName(ref NetlinkWriter writer, uint key, string name)
+    {
+        LoadMeta(ref writer, key);
+        Compare(ref writer, NFT_CMP_EQ, Encoding.ASCII.GetBytes(name.PadRight(IFNAMSIZ, '\0')));
     }
 
     private static void ComparePort(ref NetlinkWriter writer, ushort port)
@@ -159,6 +230,13 @@ internal static class WitnessRules
 
     /// <summary>The number by which rules of one transaction name a set.</summary>
     public static uint SetId(bool isOwn, bool isIPv6) => (isOwn ? 1u : 3u) + (isIPv6 ? 1u : 0u);
+
+    private static byte[] BigEndian(uint value)
+    {
+        var bytes = new byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, value);
+        return bytes;
+    }
 
     private static byte[] BigEndian(ushort value)
     {

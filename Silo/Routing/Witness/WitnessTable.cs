@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Orleans.WireGuard.Silo.Routing.Witness;
 
 /// <summary>The names of the witness's nftables table and of what is in it, as <c>nft list table netdev orleans_wireguard</c> shows them.</summary>
@@ -6,22 +8,35 @@ namespace Orleans.WireGuard.Silo.Routing.Witness;
 /// table netdev orleans_wireguard {
 ///   counter clear { }  counter clear_encapsulated { }  counter tunnel { }                    what leaves
 ///   counter arrived_clear { }  counter arrived_clear_encapsulated { }  counter arrived_tunnel { }
+///   counter seen2 { }  counter large2 { }  counter seen5 { }  counter large5 { }             what netfilter sees leave by each link
 ///   set own4, own6, remote4, remote6
 ///   chain leaving {
-///     ip saddr @own4 ip daddr @remote4 counter name "clear" accept comment "owg 1 clear"                       (and IPv6)
-///     udp dport 51871 counter name "tunnel" accept comment "owg 1 tunnel 51871"
-///     udp dport 8472, inside: ip saddr @own4 ip daddr @remote4 counter name "clear_encapsulated" accept comment "owg 1 vxlan 8472"
+///     ip saddr 192.168.7.1 udp dport 51871 counter name "tunnel" accept comment "owg 2 tunnel 51871 of 192.168.7.1"
+///     ip saddr @own4 ip daddr @remote4 counter name "clear" accept comment "owg 2 clear"                       (and IPv6)
+///     udp dport 51871 counter name "tunnel" accept comment "owg 2 tunnel 51871"
+///     udp dport 8472, inside: ip saddr @own4 ip daddr @remote4 counter name "clear_encapsulated" accept comment "owg 2 vxlan 8472"
 ///   }
 ///   chain arriving { … }                                                                                       the same, mirrored
-///   chain out2 { type filter hook egress device "eth0" priority 0; policy accept; jump leaving comment "owg 1 link" }
-///   chain in2 { type filter hook ingress device "eth0" priority 0; policy accept; jump arriving comment "owg 1 link" }
+///   chain out2 { type filter hook egress device "eth0" priority 0; policy accept;
+///     counter name "seen2" comment "owg 2 seen"
+///     meta length > 1600 counter name "large2" comment "owg 2 large"
+///     jump leaving comment "owg 2 link"
+///   }
+///   chain in2 { type filter hook ingress device "eth0" priority 0; policy accept; jump arriving comment "owg 2 link" }
+///   chain out5 { type filter hook egress device "cilium_wg0" priority 0; policy accept; … }                          seen5 and large5 alone
 /// }
 /// </code>
-/// The hooks are those of the link itself: a packet that a BPF program redirected to it never meets another one. Nothing is dropped and nothing is
-/// copied. A chain bears the number of its link, so that one that was renamed is told from one that was replaced.
+/// The first rule is for nearly all packets, and the cheapest: it looks nothing up.
+/// /// The hooks are those of the link itself, so no rule or route decides whether a packet meets them. Nothing is dropped and nothing is copied. A chain
+/// bears the number of its link, so that one that was renamed is told from one that was replaced.
+/// <para>
+/// One kind of packet is not seen: what a BPF program at the ingress of one link redirects to another one skips netfilter there (the kernel's
+/// <c>nf_skip_egress</c>), and what a program at the ingress takes away never comes to netfilter. The link counts it all the same, and from the
+/// difference to <c>seen</c> is told that there is such traffic (<see cref="Findings.BlindSpots"/>).
+/// </para>
 /// <para>
 /// A kernel before 5.16 has no egress hook. It gets the table <c>inet orleans_wireguard_witness</c> with the same rules in <c>postrouting</c> and
-/// <c>prerouting</c>, for the names of the links; it does not see what BPF redirects past them.
+/// <c>prerouting</c>, for the names of the links, and without <c>seen</c>.
 /// </para>
 /// </remarks>
 internal static class WitnessTable
@@ -33,10 +48,17 @@ internal static class WitnessTable
     public const string PartialName = "orleans_wireguard_witness";
 
     /// <summary>What the comments of our rules begin with. The number counts their versions.</summary>
-    public const string Comment = "owg 1 ";
+    public const string Comment = "owg 2 ";
 
     /// <summary>The counters of what leaves and of what arrives, by <see cref="WitnessClass"/>.</summary>
     public static readonly string[] Counters = ["clear", "clear_encapsulated", "tunnel", "arrived_clear", "arrived_clear_encapsulated", "arrived_tunnel"];
+
+    /// <summary>Larger packets, in bytes, are not sent as they are over most links: they are cut into segments.</summary>
+    public const ushort LargePacket = 1600;
+
+    // What the names of the counters begin with that each belong to a link.
+    private const string Seen = "seen";
+    private const string Large = "large";
 
     /// <summary>Name of the chain of what leaves.</summary>
     public const string Leaving = "leaving";
@@ -50,10 +72,28 @@ internal static class WitnessTable
     /// <summary>The most ports of encapsulations that are looked into. A node has one or two; all rules fit one transaction.</summary>
     public const int MaxPorts = 4;
 
+    /// <summary>The most addresses of this node for which its tunnels' packets are told without a look-up; those of others are told with one.</summary>
+    public const int MaxAddresses = 4;
+
     /// <summary>Name of a set.</summary>
     /// <param name="isOwn">Whether it has this node's pods, or those of the others.</param>
     /// <param name="isIPv6">The family.</param>
     public static string SetName(bool isOwn, bool isIPv6) => (isOwn ? "own" : "remote") + (isIPv6 ? "6" : "4");
+
+    /// <summary>The counter of all that netfilter sees leave by a link.</summary>
+    public static string SeenCounter(int linkIndex) => string.Create(CultureInfo.InvariantCulture, $"{Seen}{linkIndex}");
+
+    /// <summary>The counter of the large packets among them.</summary>
+    public static string LargeCounter(int linkIndex) => string.Create(CultureInfo.InvariantCulture, $"{Large}{linkIndex}");
+
+    /// <summary>What the counters of <see cref="SeenCounter"/> and <see cref="LargeCounter"/> say.</summary>
+    public static IEnumerable<LinkCount> ReadSeen(IReadOnlyDictionary<string, (ulong Packets, ulong Bytes)> counters) =>
+        from counter in counters
+        where counter.Key.StartsWith(Seen, StringComparison.Ordinal)
+        let index = int.TryParse(counter.Key.AsSpan(Seen.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
+        where index > 0
+        orderby index
+        select new LinkCount(index, counter.Value.Packets, counter.Value.Bytes, counters.GetValueOrDefault(LargeCounter(index)).Bytes);
 
     /// <summary>The counter of a class of packets.</summary>
     public static string Counter(WitnessClass kind, bool isArriving) => Counters[(int)kind + (isArriving ? Counters.Length / 2 : 0)];

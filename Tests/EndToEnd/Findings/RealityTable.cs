@@ -18,8 +18,8 @@ internal sealed record RealityRow(string Name, string Commands, params FindingCo
     /// <summary><c>Encryption:ClusterCIDRs</c>.</summary>
     public string PodRanges { get; init; } = "";
 
-    /// <summary>What devices and netfilter counted.</summary>
-    public StackEvidence? Stack { get; init; }
+    /// <summary>Where packets leave past netfilter.</summary>
+    public BlindSpot? BlindSpot { get; init; }
 
     /// <summary>Names of the links by which peers are reached.</summary>
     public string Underlay { get; init; } = "eth0";
@@ -36,7 +36,7 @@ internal sealed record RealityRow(string Name, string Commands, params FindingCo
         ["cilium_wg0", "cilium_wg1"],
         underlay.ToEquatableArray())
     {
-        Stack = Stack,
+        BlindSpots = BlindSpot is null ? [] : [BlindSpot],
     };
 
     private static EquatableArray<IPPrefix> Parse(string list) =>
@@ -62,6 +62,8 @@ internal static class RealityTable
         link set veth1 up
         route add 10.244.1.7/32 dev veth1
         """;
+
+    private static readonly BlindSpot UnseenDevice = new("cilium_wg0", IsDevice: true, SentBytes: 140_000, SeenBytes: 300);
 
     private const string Bridge = Node + """
 
@@ -178,8 +180,9 @@ internal static class RealityTable
         new("rule_for_the_link_of_a_pod", Calico + "\nrule add pref 10 iif cali1 lookup 101\nroute add default via 192.168.7.254 table 101", FindingCode.RuleBeforeOurs),
         new("rule_that_refuses", Kindnet + "\nrule add pref 30 to 10.244.2.0/24 unreachable", FindingCode.RuleBeforeOurs),
         new("cilium_with_native_routing", Cilium, FindingCode.CiliumAgentDeletesDevice),
-        new("bpf_host_routing_with_pods_that_fit", Kindnet + "\nlink set veth1 mtu 1400", FindingCode.BpfHostRouting) { Stack = new(Sent: 1000, Seen: 3) },
-        new("bpf_host_routing_with_large_pods", Kindnet, FindingCode.PodMtuTooLarge) { Stack = new(Sent: 1000, Seen: 3) },
+        new("bpf_host_routing_with_pods_that_fit", Kindnet + "\nlink set veth1 mtu 1400", FindingCode.BpfHostRouting) { BlindSpot = UnseenDevice },
+        new("bpf_host_routing_with_large_pods", Kindnet, FindingCode.PodMtuTooLarge) { BlindSpot = UnseenDevice },
+        new("program_sends_past_netfilter", Kindnet, FindingCode.SentPastNetfilter) { BlindSpot = new("eth0", IsDevice: false, SentBytes: 140_000, SeenBytes: 3_000) },
         new("range_is_the_network_of_the_nodes", Kindnet, FindingCode.RangeHoldsNodes) { PodRanges = "192.168.0.0/16" },
         new("flannel_vxlan", Bridge + "\n" + """
             link add flannel.1 type vxlan id 1 local 192.168.7.1 dstport 8472 nolearning

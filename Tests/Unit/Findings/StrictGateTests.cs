@@ -28,6 +28,11 @@ public sealed class StrictGateTests
         Assert.Equal(warning, StrictGate.FindProblem(isWithheld: true, [warning], new HashSet<FindingCode>()));
         Assert.Equal(error, StrictGate.FindProblem(isWithheld: false, [error, warning], new HashSet<FindingCode>()));
         Assert.Null(StrictGate.FindProblem(isWithheld: false, [error], new HashSet<FindingCode> { error.Code }));
+
+        // What nobody can see is not green, unless the operator says that it is well.
+        var hidden = Make(FindingCode.SentPastNetfilter);
+        Assert.Equal(hidden, StrictGate.FindProblem(isWithheld: false, [hidden], new HashSet<FindingCode>()));
+        Assert.Null(StrictGate.FindProblem(isWithheld: false, [hidden], new HashSet<FindingCode> { hidden.Code }));
     }
 
     private static Finding Make(FindingCode code) => FindingCatalogue.Make(code, "subject", DateTimeOffset.UnixEpoch);

@@ -91,12 +91,15 @@ public sealed class LinkMessagesTests
     });
 
     [Theory]
-    [InlineData("34000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000 1400 1700 2a01000000000000 0700000000000000", 298)]
-    [InlineData("20000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000", 0)]
-    public void ReadReceivedPackets_Link_YieldsTheFirstCounter(string link, long expected)
+    [InlineData(
+        "44000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000 2400 1700 2a01000000000000 0700000000000000 0900000000000000 0102000000000000",
+        298, 7, 513)]
+    [InlineData("34000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000 1400 1700 2a01000000000000 0700000000000000", 0, 0, 0)]
+    [InlineData("20000000 1000 0000 00000000 00000000 00000000 03000000 00000000 00000000", 0, 0, 0)]
+    public void ReadTraffic_Link_YieldsItsCounters(string link, long received, long sent, long sentBytes)
     {
         new NetlinkReader(Hex.Bytes(link)).TryReadMessage(out var message);
-        Assert.Equal(expected, LinkMessages.ReadReceivedPackets(message));
+        Assert.Equal(new LinkTraffic(received, sent, sentBytes), LinkMessages.ReadTraffic(message));
     }
 
     [Theory]

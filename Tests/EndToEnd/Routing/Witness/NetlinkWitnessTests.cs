@@ -35,7 +35,7 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
         const int Packets = 10_000;
         Assert.SkipWhen(SystemCommand.Find("tcpdump") is null, "Missing: tcpdump.");
         using var pair = await Pair();
-        await pair.Witness(pair.A, WitnessPair.Spec(pair.LinkOfA, isMirrored: false), Token);
+        await pair.Witness(pair.A, pair.SpecOfA, Token);
         var file = Path.Combine(Path.GetTempPath(), $"owg-witness-{Guid.NewGuid():N}.pcap");
         using var capture = await pair.A.Run(() => Task.FromResult(Process.Start(
             new ProcessStartInfo("tcpdump", ["-i", "eth0", "-n", "-B", "65536", "-s", "64", "-Z", "root", "-w", file]) { RedirectStandardError = true })!));
@@ -66,21 +66,26 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     {
         Assert.SkipWhen(SystemCommand.Find("nft") is null, "Missing: nft.");
         using var pair = await Pair();
-        await pair.Witness(pair.A, WitnessPair.Spec(pair.LinkOfA, isMirrored: false), Token);
+        await pair.Witness(pair.A, pair.SpecOfA, Token);
         var shown = await WitnessPair.Run(pair.A, Token, "nft", "list", "table", "netdev", WitnessTable.Name);
         output.WriteLine(shown);
-        Assert.Contains("ip saddr @own4 ip daddr @remote4 counter name \"clear\" accept comment \"owg 1 clear\"", shown, StringComparison.Ordinal);
+        Assert.Contains("ip saddr @own4 ip daddr @remote4 counter name \"clear\" accept comment \"owg 2 clear\"", shown, StringComparison.Ordinal);
         Assert.Contains("ip6 saddr @remote6 ip6 daddr @own6 counter name \"arrived_clear\" accept", shown, StringComparison.Ordinal);
-        Assert.Contains("udp dport 51871 counter name \"tunnel\" accept comment \"owg 1 tunnel 51871\"", shown, StringComparison.Ordinal);
+        Assert.Contains("udp dport 51871 counter name \"tunnel\" accept comment \"owg 2 tunnel 51871\"", shown, StringComparison.Ordinal);
+        Assert.Contains("counter name \"tunnel\" accept comment \"owg 2 tunnel 51871 of 192.168.7.1\"", shown, StringComparison.Ordinal);
+        Assert.Contains("type filter hook egress device \"cilium_wg0\" priority filter; policy accept;", shown, StringComparison.Ordinal);
         Assert.Contains("type filter hook egress device \"eth0\" priority filter; policy accept;", shown, StringComparison.Ordinal);
-        Assert.Contains("jump leaving comment \"owg 1 link\"", shown, StringComparison.Ordinal);
+        Assert.Contains("jump leaving comment \"owg 2 link\"", shown, StringComparison.Ordinal);
         Assert.Contains("elements = { 10.244.1.0/24 }", shown, StringComparison.Ordinal);
+        Assert.Contains($"counter name \"seen{pair.DeviceOfA.Index}\" comment \"owg 2 seen\"", shown, StringComparison.Ordinal);
     }
 
     public static TheoryData<string, string> Faults => new()
     {
         { "nft flush ruleset", nameof(WitnessStep.Create) },
         { "nft delete table netdev orleans_wireguard", nameof(WitnessStep.Create) },
+        { "nft flush chain netdev orleans_wireguard out$(cat /sys/class/net/cilium_wg0/ifindex)", nameof(WitnessStep.Create) },
+        { "ip link delete cilium_wg0", nameof(WitnessStep.Create) },
         { "nft flush chain netdev orleans_wireguard leaving", nameof(WitnessStep.Create) },
         { "nft insert rule netdev orleans_wireguard leaving accept", nameof(WitnessStep.Create) },
         { "nft delete element netdev orleans_wireguard remote4 { 10.244.2.0/24 }", nameof(WitnessStep.Change) },
@@ -97,7 +102,7 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     {
         Assert.SkipWhen(SystemCommand.Find("nft") is null, "Missing: nft.");
         using var pair = await Pair();
-        var spec = WitnessPair.Spec(pair.LinkOfA, isMirrored: false);
+        var spec = pair.SpecOfA;
         await pair.Witness(pair.A, spec, Token);
         await pair.Send(7, "10.244.1.7", "10.244.2.7", 9);
         var before = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token));
@@ -105,7 +110,11 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
 
         await WitnessPair.Run(pair.A, Token, "sh", "-c", command);
         var links = await WitnessPair.Links(pair.A, Token);
-        spec = spec with { Links = links.Where(link => link.Index == pair.LinkOfA.Index).ToEquatableArray() };
+        spec = spec with
+        {
+            Links = links.Where(link => link.Index == pair.LinkOfA.Index).ToEquatableArray(),
+            Devices = links.Where(link => link.Index == pair.DeviceOfA.Index).ToEquatableArray(),
+        };
         var after = await pair.Read(pair.A, Token);
         Assert.Equal(step, WitnessPlan.Decide(after, spec).ToString());
 
@@ -120,7 +129,7 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     {
         using var pair = await Pair();
         var many = Enumerable.Range(0, 5000).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i / 250}.{i % 250}.0/24"))).Order().ToEquatableArray();
-        var spec = WitnessPair.Spec(pair.LinkOfA, isMirrored: false) with { Own = [IPPrefix.Parse("10.244.1.0/24")], Remote = many };
+        var spec = pair.SpecOfA with { Own = [IPPrefix.Parse("10.244.1.0/24")], Remote = many };
         await pair.Witness(pair.A, spec, Token);
         Assert.Equal(WitnessStep.None, WitnessPlan.Decide(await pair.Read(pair.A, Token), spec));
         await WitnessPair.Run(pair.A, Token, "true");

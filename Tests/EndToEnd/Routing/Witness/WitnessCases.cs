@@ -1,4 +1,5 @@
 // The table of cases for the witness. They run on this machine's kernel and on the kernel in the guest.
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Tests.EndToEnd.Routing.Witness.WitnessPair;
@@ -13,18 +14,23 @@ internal sealed record WitnessCase(string Name, Func<CancellationToken, Task> Ru
 /// <summary>The table.</summary>
 internal static class WitnessCases
 {
-    /// <summary>All cases: what leaves is counted once, whatever the node's address is on, and the other end counts the same where it arrives.</summary>
+    /// <summary>
+    /// All cases: what leaves is counted once, whatever the node's address is on, and the other end counts the same where it arrives; and where packets
+    /// leave past netfilter, that is known.
+    /// </summary>
     public static IReadOnlyList<WitnessCase> All { get; } =
     [
         .. UnderlayKind.All.Select(kind => new WitnessCase($"counts_on_{kind.Name}", token => CountsEveryClass(kind, hasEgressHook: true, token))),
         .. UnderlayKind.All.Select(kind => new WitnessCase($"partial_counts_on_{kind.Name}", token => CountsEveryClass(kind, hasEgressHook: false, token))),
+        new("link_sends_past_netfilter", token => TellsThatPacketsArePastIt(isDevice: false, token)),
+        new("device_sends_past_netfilter", token => TellsThatPacketsArePastIt(isDevice: true, token)),
     ];
 
     private static async Task CountsEveryClass(UnderlayKind kind, bool hasEgressHook, CancellationToken token)
     {
         using var pair = await Create(kind, hasEgressHook, token);
-        var isPartial = await pair.Witness(pair.A, Spec(pair.LinkOfA, isMirrored: false), token);
-        await pair.Witness(pair.B, Spec(pair.LinkOfB, isMirrored: true), token);
+        var isPartial = await pair.Witness(pair.A, pair.SpecOfA, token);
+        await pair.Witness(pair.B, pair.SpecOfB, token);
         Expect.Equal(!hasEgressHook, isPartial);
 
         await pair.Send(7, "10.244.1.7", "10.244.2.7", 9);
@@ -33,7 +39,14 @@ internal static class WitnessCases
         await pair.Send(2, "192.168.7.1", "192.168.7.2", VxlanPort, Vxlan("fd00:244:1::7", "fd00:244:2::7"));
         await pair.Send(4, "192.168.7.1", "192.168.7.2", GenevePort, Geneve("10.244.1.7", "10.244.2.7", optionWords: 0));
         await pair.Send(1, "192.168.7.1", "192.168.7.2", GenevePort, Geneve("10.244.1.7", "10.244.2.7", optionWords: 3));
-        await pair.Send(6, "192.168.7.1", "192.168.7.2", TunnelPort);
+        await pair.Send(3, "192.168.7.1", "192.168.7.2", TunnelPort);
+        await pair.Send(1, "192.168.7.1", "192.168.7.2", TunnelPort + 1);
+        await pair.Send(2, "fd00:7::1", "fd00:7::2", TunnelPort);
+
+        // A pod's own packet to that port is in clear, and a node's to another one nothing of ours.
+        await pair.Send(2, "10.244.1.7", "10.244.2.7", TunnelPort);
+        await pair.Send(1, "fd00:244:1::7", "fd00:244:2::7", TunnelPort);
+        await pair.Send(20, "192.168.7.1", "192.168.7.2", 9);
 
         // None of these is from a pod to a pod of the other node.
         await pair.Send(20, "192.168.7.1", "10.244.2.7", 9);
@@ -42,8 +55,39 @@ internal static class WitnessCases
         await pair.Send(20, "192.168.7.1", "192.168.7.2", VxlanPort, [1, 2, 3]);
         await pair.Send(20, "192.168.7.1", "192.168.7.2", 4789, Vxlan("10.244.1.7", "10.244.2.7"));
 
-        await Expects(pair, pair.A, new WitnessCounts(Clear: 12, ClearEncapsulated: 10, Tunnel: 6), token);
-        await Expects(pair, pair.B, new WitnessCounts(ArrivedClear: 12, ArrivedClearEncapsulated: 10, ArrivedTunnel: 6), token);
+        await Expects(pair, pair.A, new WitnessCounts(Clear: 15, ClearEncapsulated: 10, Tunnel: 6), token);
+        await Expects(pair, pair.B, new WitnessCounts(ArrivedClear: 15, ArrivedClearEncapsulated: 10, ArrivedTunnel: 6), token);
+    }
+
+    // The kernel leaves out netfilter's egress for what was redirected at an ingress. The link counts it, and so it is known to be missing.
+    private static async Task TellsThatPacketsArePastIt(bool isDevice, CancellationToken token)
+    {
+        using var pair = await Create(UnderlayKind.Cable, hasEgressHook: true, token);
+        var link = isDevice ? pair.DeviceOfA : pair.LinkOfA;
+        await pair.Witness(pair.A, pair.SpecOfA, token);
+        await pair.Redirect(link, token);
+        var spots = new BlindSpots();
+        await Note();
+        foreach (var _ in Enumerable.Range(0, 2))
+        {
+            await pair.Send(BlindSpots.EnoughPackets, "10.244.1.7", isDevice ? "10.77.0.1" : "10.244.2.7", 9, new byte[1000]);
+            await Note();
+        }
+
+        Expect.True(spots.Current.Count == 0, $"what the stack sends is seen: {string.Join(", ", spots.Current)}");
+
+        await pair.Send(BlindSpots.EnoughPackets, "10.79.0.1", "10.79.0.2", 9, new byte[1000]);
+        await Note();
+        await pair.Send(BlindSpots.EnoughPackets, "10.79.0.1", "10.79.0.2", 9, new byte[1000]);
+        await Note();
+        Expect.True(spots.Current is [{ SeenBytes: < 1000 } spot] && spot.Link == link.Name, $"what came past netfilter is missing: {string.Join(", ", spots.Current)}");
+
+        async Task Note()
+        {
+            var sent = await pair.Traffic(link, token);
+            var state = Expect.NotNull(await pair.Read(pair.A, token));
+            spots.Note(link.Name, isDevice ? BlindSpotKind.Device : BlindSpotKind.Link, sent, state.Seen.Single(count => count.Index == link.Index));
+        }
     }
 
     // On a busy machine what was sent arrives a moment later.

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
@@ -35,6 +36,15 @@ internal sealed class WitnessPair : IDisposable
 
     /// <summary>The link by which <see cref="B"/> reaches the other one.</summary>
     public WitnessLink LinkOfB { get; private set; }
+
+    /// <summary>Stands for a device of ours on <see cref="A"/>; 10.77.0.0/24 is behind it.</summary>
+    public WitnessLink DeviceOfA { get; private set; }
+
+    /// <summary>What the witness of <see cref="A"/> should be.</summary>
+    public WitnessSpec SpecOfA => Spec(LinkOfA, [DeviceOfA], isMirrored: false);
+
+    /// <summary>What the witness of <see cref="B"/> should be.</summary>
+    public WitnessSpec SpecOfB => Spec(LinkOfB, [], isMirrored: true);
 
     /// <summary>Makes the nodes.</summary>
     /// <param name="underlay">What the nodes' addresses are on.</param>
@@ -74,15 +84,6 @@ internal sealed class WitnessPair : IDisposable
         return result.Output;
     });
 
-    /// <summary>What the witness of a node should be.</summary>
-    public static WitnessSpec Spec(WitnessLink link, bool isMirrored)
-    {
-        EquatableArray<IPPrefix> ofA = [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")];
-        EquatableArray<IPPrefix> ofB = [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("fd00:244:2::/64")];
-        return new WitnessSpec(
-            [link], isMirrored ? ofB : ofA, isMirrored ? ofA : ofB, [new(GenevePort, IsGeneve: true), new(VxlanPort, IsGeneve: false)], [TunnelPort, TunnelPort + 1]);
-    }
-
     /// <summary>A VXLAN message with as much of a packet as has addresses.</summary>
     public static byte[] Vxlan(string source, string destination) => [8, 0, 0, 0, 0, 0, 1, 0, .. Frame(source, destination)];
 
@@ -121,12 +122,42 @@ internal sealed class WitnessPair : IDisposable
         return Task.CompletedTask;
     });
 
+    /// <summary>
+    /// Has what comes in by a new link <c>pod1</c> of <see cref="A"/> leave by another one of its links, as a BPF program does that redirects it: behind
+    /// the ingress of the one, and past netfilter.
+    /// </summary>
+    public Task Redirect(WitnessLink target, CancellationToken token) => Run(A, token, "sh", "-c", string.Join("&&", [
+        "ip link add pod1 type veth peer name inside",
+        "ip link set pod1 addrgenmode none up",
+        "ip link set inside arp off addrgenmode none up",
+        "ip addr add 10.79.0.1/24 dev inside",
+        "tc qdisc add dev pod1 clsact",
+        $"tc filter add dev pod1 ingress matchall action mirred egress redirect dev {target.Name}"]));
+
+    /// <summary>What a link of <see cref="A"/> has counted.</summary>
+    public Task<LinkTraffic> Traffic(WitnessLink link, CancellationToken token) => A.Run(() => new NetlinkLinkClient(TimeProvider.System).GetTraffic(link.Name, token));
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _takers.ForEach(taker => taker.Dispose());
         A.Dispose();
         B.Dispose();
+    }
+
+    private static WitnessSpec Spec(WitnessLink link, EquatableArray<WitnessLink> devices, bool isMirrored)
+    {
+        EquatableArray<IPPrefix> ofA = [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")];
+        EquatableArray<IPPrefix> ofB = [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("fd00:244:2::/64")];
+        var own = isMirrored ? 2 : 1;
+        return new WitnessSpec(
+            [link],
+            isMirrored ? ofB : ofA,
+            isMirrored ? ofA : ofB,
+            [new(GenevePort, IsGeneve: true), new(VxlanPort, IsGeneve: false)],
+            [TunnelPort, TunnelPort + 1],
+            [IPAddress.Parse($"192.168.7.{own}"), IPAddress.Parse($"fd00:7::{own}")],
+            devices);
     }
 
     // An Ethernet frame with as much of an IP header as has addresses.
@@ -153,10 +184,16 @@ internal sealed class WitnessPair : IDisposable
                 $"ip route add fd00:244:{other}::/64 via fd00:7::{other}"]));
         }
 
+        await Run(A, token, "sh", "-c", string.Join("&&", [
+            "ip link add cilium_wg0 mtu 1420 type veth peer name behind",
+            "ip link set cilium_wg0 arp off addrgenmode none up",
+            "ip link set behind addrgenmode none up",
+            "ip route add 10.77.0.0/24 dev cilium_wg0"]));
+
         // Somebody takes the packets, or an ICMP message from pod to pod would come back for each.
         await B.Run(() =>
         {
-            foreach (var port in (int[])[9, VxlanPort, GenevePort, 4789, TunnelPort])
+            foreach (var port in (int[])[9, VxlanPort, GenevePort, 4789, TunnelPort, TunnelPort + 1])
             {
                 var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
                 _takers.Add(socket);
@@ -170,6 +207,7 @@ internal sealed class WitnessPair : IDisposable
         const string Meet = "for i in $(seq 50); do ping -c1 -W1 192.168.7.2 && ping -6 -c1 -W1 fd00:7::2 && exit 0; done; exit 1";
         await Run(A, token, "sh", "-c", Meet);
         LinkOfA = (await Links(A, token)).Single(link => link.Name == underlay.Link);
+        DeviceOfA = (await Links(A, token)).Single(link => link.Name == "cilium_wg0");
         LinkOfB = (await Links(B, token)).Single(link => link.Name == underlay.Link);
     }
 

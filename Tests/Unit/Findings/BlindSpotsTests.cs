@@ -1,0 +1,171 @@
+using CsCheck;
+using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Silo.Routing.Witness;
+
+namespace Orleans.WireGuard.Tests.Unit.Findings;
+
+public sealed class BlindSpotsTests
+{
+    private const int Index = 7;
+
+    private readonly BlindSpots _spots = new();
+    private (long Packets, long Bytes) _sent = (5_000, 9_000_000);
+    private (long Packets, long Bytes) _seen = (4, 300);
+
+    [Fact]
+    public void Note_WhatAFormerProcessCounted_TellsNothing()
+    {
+        Note(packets: 0, bytes: 0);
+        Assert.Empty(_spots.Current);
+        Pass(packets: 200, size: 1000, seen: true);
+        Assert.Empty(_spots.Current);
+    }
+
+    [Theory]
+    [InlineData(0, 98)]
+    [InlineData(0, 1400)]
+    [InlineData(1, 1400)]
+    [InlineData(2, 1400)]
+    public void Note_PacketsThatNetfilterDoesNotSee_AreABlindSpot(int kind, int size)
+    {
+        Note(packets: 0, bytes: 0, (BlindSpotKind)kind);
+        Pass(packets: 60, size, seen: false, (BlindSpotKind)kind);
+        Pass(packets: 60, size, seen: false, (BlindSpotKind)kind);
+        Assert.Empty(_spots.Current);
+        Pass(packets: 100, size, seen: false, (BlindSpotKind)kind);
+        Assert.Equal(
+            new BlindSpot("link", (BlindSpotKind)kind == BlindSpotKind.Device, SentBytes: 100 * size, SeenBytes: 0), Assert.Single(_spots.Current));
+    }
+
+    // Few pings among what the silos tell each other.
+    [Fact]
+    public void Note_EverySixthSmallPacketIsUnseen_IsABlindSpot()
+    {
+        Note(packets: 0, bytes: 0);
+        for (var i = 0; i < 2; i++)
+        {
+            Pass(packets: 250, size: 400, seen: true);
+            Pass(packets: 50, size: 98, seen: false);
+            Pass(packets: 50, size: 400, seen: true);
+        }
+
+        Assert.Single(_spots.Current);
+    }
+
+    // What members of a bond send for themselves, by which it finds out that they are alive.
+    [Fact]
+    public void Note_SmallPacketsOfMembersOfABond_AreNone()
+    {
+        Note(packets: 0, bytes: 0, BlindSpotKind.Bond);
+        Pass(packets: 200, size: 124, seen: false, BlindSpotKind.Bond);
+        Pass(packets: 200, size: 124, seen: false, BlindSpotKind.Bond);
+        Assert.Empty(_spots.Current);
+    }
+
+    // A card that tells its counts a second late: what was sent before the window is in it.
+    [Fact]
+    public void Note_CountsThatComeLate_AreNone()
+    {
+        Note(packets: 0, bytes: 0);
+        Pass(packets: 5000, size: 1000, seen: false);
+        Assert.Empty(_spots.Current);
+        Pass(packets: 200, size: 1000, seen: true);
+        Pass(packets: 5000, size: 1000, seen: false);
+        Assert.Empty(_spots.Current);
+    }
+
+    [Fact]
+    public void Note_NoTraffic_LeavesWhatWasToldUntilMoreTellsOtherwise()
+    {
+        Note(packets: 0, bytes: 0);
+        Pass(packets: 200, size: 1000, seen: false);
+        Pass(packets: 200, size: 1000, seen: false);
+        Pass(packets: 0, size: 0, seen: true);
+        Pass(packets: 50, size: 1000, seen: true);
+        Assert.Single(_spots.Current);
+        Pass(packets: 50, size: 1000, seen: true);
+        Assert.Empty(_spots.Current);
+    }
+
+    // A thousand peers that are kept alive, and no pod that talks.
+    [Fact]
+    public void Note_HandshakesAndKeepalivesOfADevice_AreNone()
+    {
+        Note(packets: 0, bytes: 0, BlindSpotKind.Device);
+        Note(packets: 100_000, bytes: 100_000 * 32, BlindSpotKind.Device);
+        Note(packets: 10_000, bytes: 10_000 * 148, BlindSpotKind.Device);
+        Assert.Empty(_spots.Current);
+    }
+
+    // The table was made anew, so what netfilter saw begins at zero and may be above what it was before by the next time.
+    [Fact]
+    public void Restart_CountersOfNetfilterBeganAnew_AreABeginning()
+    {
+        Note(packets: 0, bytes: 0);
+        for (var i = 0; i < 3; i++)
+        {
+            _spots.Restart();
+            _seen = (5, 400);
+            Pass(packets: 1000, size: 1000, seen: false);
+            Assert.Empty(_spots.Current);
+        }
+
+        Pass(packets: 1000, size: 1000, seen: true);
+        Assert.Empty(_spots.Current);
+    }
+
+    [Fact]
+    public void ForgetExcept_LinkIsGone_IsForgotten()
+    {
+        Note(packets: 0, bytes: 0);
+        Pass(packets: 1000, size: 1000, seen: false);
+        Pass(packets: 1000, size: 1000, seen: false);
+        _spots.ForgetExcept(new HashSet<int> { Index });
+        Assert.Single(_spots.Current);
+        _spots.ForgetExcept(new HashSet<int>());
+        Assert.Empty(_spots.Current);
+    }
+
+    // Whatever a link makes of what netfilter saw: cuts it into segments, pads it, encrypts it, adds keepalives.
+    [Fact]
+    public void Note_EverythingIsSeen_IsNeverABlindSpot() =>
+        Gen.Select(Gen.Int[60, 65_000], Gen.Int[536, 1500], Gen.Int[0, 100], Gen.Int[1, 5000], Gen.Int[0, 2], Gen.Int[0, 5000]).Sample((size, segment, overhead, count, which, alive) =>
+        {
+            var (spots, kind) = (new BlindSpots(), (BlindSpotKind)which);
+            long segments = (size + segment - 1) / segment;
+            var (packets, bytes) = (segments * count, (size + (segments * overhead)) * count);
+            if (kind != BlindSpotKind.Link)
+            {
+                (packets, bytes) = (packets + alive, bytes + (alive * 148));
+            }
+
+            for (ulong i = 0; i < 4; i++)
+            {
+                var seen = (ulong)((long)size * count) * i;
+                spots.Note(
+                    "link",
+                    kind,
+                    new LinkTraffic(0, packets * (long)i, bytes * (long)i),
+                    new LinkCount(Index, (ulong)count * i, seen, size > WitnessTable.LargePacket ? seen : 0));
+            }
+
+            return spots.Current.Count == 0;
+        });
+
+    private void Pass(int packets, int size, bool seen, BlindSpotKind kind = BlindSpotKind.Link)
+    {
+        if (seen)
+        {
+            _seen = (_seen.Packets + packets, _seen.Bytes + ((long)packets * size));
+        }
+
+        Note(packets, (long)packets * size, kind);
+    }
+
+    private void Note(long packets, long bytes, BlindSpotKind kind = BlindSpotKind.Link)
+    {
+        _sent = (_sent.Packets + packets, _sent.Bytes + bytes);
+        _spots.Note("link", kind, new LinkTraffic(0, _sent.Packets, _sent.Bytes), new LinkCount(Index, (ulong)_seen.Packets, (ulong)_seen.Bytes, 0));
+    }
+}
