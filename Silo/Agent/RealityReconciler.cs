@@ -6,7 +6,6 @@ using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Agent;
@@ -144,7 +143,7 @@ internal sealed partial class RealityReconciler(
         var (before, drifts) = (Findings, new List<Drift>());
         try
         {
-            var spec = BuildSpec(view, _dump, Underlay(view, _dump, underlay), deviceNames, tunnelPorts);
+            var spec = WitnessSpecBuilder.Build(view, _dump, FindUnderlay(view, _dump, underlay), deviceNames, tunnelPorts);
             var sent = await ReadTrafficAsync(spec, cancellationToken);
             var state = await witness.TryGetAsync(cancellationToken);
             var isFirst = _left is null;
@@ -159,7 +158,7 @@ internal sealed partial class RealityReconciler(
             switch (WitnessPlan.Decide(state, spec))
             {
                 case WitnessStep.Create:
-                    isPartial = await witness.CreateAsync(spec, state?.Counts ?? new WitnessCounts(), cancellationToken);
+                    isPartial = await witness.CreateAsync(spec, state, cancellationToken);
                     var names = string.Join(", ", spec.Links.Select(link => link.Name));
                     _blindSpots.Restart();
                     LogMade(logger, names, isPartial ? "partial" : "whole");
@@ -209,10 +208,12 @@ internal sealed partial class RealityReconciler(
 
     private void NoteBlindSpots(WitnessSpec spec, NetworkDump seenLinks, IReadOnlyDictionary<int, LinkTraffic> sent, WitnessState? state)
     {
-        var bonds = seenLinks.Links.Where(link => link.Kind is "bond" or "team").Select(link => link.Index).ToHashSet();
+        // wireguard-go joins packets of any size, which a link cuts again.
+        var isJoined = seenLinks.Links.Any(link => spec.Devices.Any(device => device.Index == link.Index) && link.Kind == "tun");
+        var rough = seenLinks.Links.Where(link => isJoined || link.Kind is "bond" or "team").Select(link => link.Index).ToHashSet();
         _blindSpots.ForgetExcept(spec.Links.Concat(spec.Devices).Select(link => link.Index).ToHashSet());
         var seen = (state?.Seen ?? []).ToDictionary(count => count.Index);
-        foreach (var (link, kind) in spec.Links.Select(link => (link, bonds.Contains(link.Index) ? BlindSpotKind.Bond : BlindSpotKind.Link))
+        foreach (var (link, kind) in spec.Links.Select(link => (link, rough.Contains(link.Index) ? BlindSpotKind.RoughLink : BlindSpotKind.Link))
             .Concat(spec.Devices.Select(device => (device, BlindSpotKind.Device))))
         {
             if (sent.TryGetValue(link.Index, out var left) && seen.TryGetValue(link.Index, out var count))
@@ -225,7 +226,7 @@ internal sealed partial class RealityReconciler(
     private void Settle(MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames)
     {
         var now = timeProvider.GetUtcNow();
-        var expected = Expect(view, Underlay(view, _dump!, underlay), deviceNames);
+        var expected = Expect(view, FindUnderlay(view, _dump!, underlay), deviceNames);
         Findings = FindingCatalogue.Settle([.. RealityCheck.Find(_dump!, expected, now), .. FindClear(now)], Findings);
     }
 
@@ -263,39 +264,13 @@ internal sealed partial class RealityReconciler(
     }
 
     // Before any way was asked, and where none has to be, the links that have this node's own addresses are those.
-    private static HashSet<int> Underlay(MeshView view, NetworkDump dump, UnderlayPaths underlay)
+    private static HashSet<int> FindUnderlay(MeshView view, NetworkDump dump, UnderlayPaths underlay)
     {
         var own = view.Roster!.Find(view.NodeName)!.Addresses;
         return [.. underlay.Links, .. dump.Addresses.Where(address => own.Contains(address.Address)).Select(address => address.LinkIndex)];
     }
 
-    private static WitnessSpec BuildSpec(
-        MeshView view, NetworkDump dump, HashSet<int> underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts)
-    {
-        // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
-        var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
-        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs);
-        var ports = dump.Links.Where(link => link.EncapsulationPort != 0 && link.IsUp)
-            .Select(link => new EncapsulationPort(link.EncapsulationPort, link.Kind == "geneve")).Distinct().OrderBy(port => port.Port);
-
-        // Those by which the others know this node come first; of the rest, tunnels are counted all the same.
-        var known = view.Roster.Find(view.NodeName)!.Addresses;
-        var addresses = dump.Addresses.Where(address => underlay.Contains(address.LinkIndex) && !address.Address.IsIPv6LinkLocal)
-            .Select(address => address.Address).Distinct().OrderBy(address => !known.Contains(address)).ThenBy(address => address.ToString(), StringComparer.Ordinal);
-        return new WitnessSpec(
-            Select(dump, link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).ToEquatableArray(),
-            PrefixInterval.Merge(own),
-            PrefixInterval.Merge(remote),
-            ports.Take(WitnessTable.MaxPorts).ToEquatableArray(),
-            tunnelPorts.ToEquatableArray(),
-            addresses.Take(WitnessTable.MaxAddresses).ToEquatableArray(),
-            Select(dump, link => deviceNames.Contains(link.Name)).ToEquatableArray());
-    }
-
-    private static IEnumerable<WitnessLink> Select(NetworkDump dump, Func<LinkEntry, bool> isMeant) =>
-        dump.Links.Where(isMeant).Select(link => new WitnessLink(link.Index, link.Name));
-
-    private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. Select(dump, static _ => true)];
+    private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. dump.Links.Select(link => new WitnessLink(link.Index, link.Name))];
 
     // A line when a finding begins and one when it ends; the state itself is in the status.
     private void LogChanges(EquatableArray<Finding> before)

@@ -62,7 +62,10 @@ internal static class StatusCommand
 
             if (node.Status?.Witness is { IsPartial: true })
             {
-                output.Line($"{node.NodeName} witness: partial, what BPF sends past netfilter is not counted: owg doctor says whether there is such traffic, or the kernel has no egress hook (before 5.16)");
+                var reason = node.Status.Findings.Any(finding => finding.Code == FindingCode.SentPastNetfilter)
+                    ? "because programs (BPF) send packets past netfilter, which are not counted"
+                    : "because its kernel has no egress hook (before 5.16): what BPF redirects past netfilter is not counted";
+                output.Line($"{node.NodeName} witness: partial, {reason}");
             }
         }
 

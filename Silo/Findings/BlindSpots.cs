@@ -21,15 +21,11 @@ internal sealed class BlindSpots
     /// <summary>So many packets tell something.</summary>
     public const int EnoughPackets = 100;
 
-    // More than all headers, padding and checksums that are not in both counts, and than a handshake or a keepalive, which only the device counts.
+    // More than the headers, padding and checksums of a packet that are not in both counts, and than a handshake or a keepalive, which only the device counts.
     private const int Overhead = 160;
 
-    // No link cuts large packets into smaller ones than this.
-    private const int SmallestSegment = 500;
-
-    // Of what was sent, every tenth; of few packets, a few more, which programs of others may send for once.
-    private const int Share = 10;
-    private const int FewPackets = 20;
+    // Of what was sent. More than headers of segments, padding and checksums come to where nothing else is counted.
+    private const int Share = 4;
 
     private readonly Dictionary<int, State> _states = [];
 
@@ -81,24 +77,13 @@ internal sealed class BlindSpots
 
         state.Begin = (sent, seen);
         var (bytes, seenBytes) = (sent.SentBytes - begin.Sent.SentBytes, (long)(seen.Bytes - begin.Seen.Bytes));
-        var isUnseen = IsUnseen(kind, begin.Sent, sent, begin.Seen, seen);
+        var isUnseen = IsUnseen(kind, sent.SentPackets - begin.Sent.SentPackets, bytes, seenBytes);
         state.Found = isUnseen && (state.WasUnseen || state.Found is not null) ? new BlindSpot(link, kind == BlindSpotKind.Device, bytes, seenBytes) : null;
         state.WasUnseen = isUnseen;
     }
 
-    private static bool IsUnseen(BlindSpotKind kind, LinkTraffic sentBefore, LinkTraffic sentNow, LinkCount seenBefore, LinkCount seenNow)
-    {
-        var (packets, bytes) = (sentNow.SentPackets - sentBefore.SentPackets, sentNow.SentBytes - sentBefore.SentBytes);
-        var (seenPackets, seenBytes) = ((long)(seenNow.Packets - seenBefore.Packets), (long)(seenNow.Bytes - seenBefore.Bytes));
-        if (bytes - seenBytes - (packets * Overhead) > bytes / Share)
-        {
-            return true;
-        }
-
-        // By their number small packets show too.
-        var segments = (long)(seenNow.LargeBytes - seenBefore.LargeBytes) / SmallestSegment;
-        return kind == BlindSpotKind.Link && packets - seenPackets - segments > Math.Max(FewPackets, packets / Share);
-    }
+    private static bool IsUnseen(BlindSpotKind kind, long packets, long bytes, long seenBytes) =>
+        bytes - seenBytes - (kind == BlindSpotKind.Link ? 0 : packets * Overhead) > bytes / Share;
 
     private sealed class State
     {
@@ -113,11 +98,14 @@ internal sealed class BlindSpots
 /// <summary>What a link counts.</summary>
 internal enum BlindSpotKind
 {
-    /// <summary>Packets that were sent by it.</summary>
+    /// <summary>Packets that are sent by it.</summary>
     Link,
 
-    /// <summary>Those of other links too, which are below it: a bond counts what its members send for themselves.</summary>
-    Bond,
+    /// <summary>
+    /// Others too: a bond counts what its members send for themselves, and every link the parts of small packets that <c>wireguard-go</c> joined. So small
+    /// packets are not missed there.
+    /// </summary>
+    RoughLink,
 
     /// <summary>A device of ours: handshakes and keepalives too.</summary>
     Device,

@@ -20,17 +20,15 @@ internal sealed class FakeWitness : IWitness
         Failure is null ? Task.FromResult(State) : Task.FromException<WitnessState?>(Failure);
 
     /// <inheritdoc/>
-    public Task<bool> CreateAsync(WitnessSpec spec, WitnessCounts counts, CancellationToken cancellationToken)
+    public Task<bool> CreateAsync(WitnessSpec spec, WitnessState? former, CancellationToken cancellationToken)
     {
         Writes++;
-        var chains = WitnessRules.BuildChains(spec, isPartial: false).Select(chain => (chain.Chain, Link: chain.Hook.Device))
-            .Append((WitnessTable.Leaving, "")).Append((WitnessTable.Arriving, "")).Order();
         State = new WitnessState(
-            chains.ToEquatableArray(),
+            WitnessRules.NameChains(spec, isPartial: false).Order().ToEquatableArray(),
             WitnessRules.Build(spec, isPartial: false).Select(rule => rule.Comment).Order(StringComparer.Ordinal).ToEquatableArray(),
             spec.Own,
             spec.Remote,
-            counts,
+            former?.Counts ?? new WitnessCounts(),
             IsPartial: false);
         return Task.FromResult(false);
     }

@@ -219,8 +219,10 @@ internal static class NetlinkConstants
     public const byte NFT_MSG_DELTABLE = 2;
     public const byte NFT_MSG_NEWCHAIN = 3;
     public const byte NFT_MSG_GETCHAIN = 4;
+    public const byte NFT_MSG_DELCHAIN = 5;
     public const byte NFT_MSG_NEWRULE = 6;
     public const byte NFT_MSG_GETRULE = 7;
+    public const byte NFT_MSG_DELRULE = 8;
     public const byte NFT_MSG_NEWSET = 9;
     public const byte NFT_MSG_NEWSETELEM = 12;
     public const byte NFT_MSG_GETSETELEM = 13;
@@ -228,6 +230,7 @@ internal static class NetlinkConstants
     public const byte NFT_MSG_NEWGEN = 15;
     public const byte NFT_MSG_NEWOBJ = 18;
     public const byte NFT_MSG_GETOBJ = 19;
+    public const byte NFT_MSG_DELOBJ = 20;
 
     // linux/netfilter/nf_tables.h: attributes and values.
     public const ushort NFTA_TABLE_NAME = 1;
@@ -274,7 +277,6 @@ internal static class NetlinkConstants
     public const ushort NFTA_VERDICT_CODE = 1;
     public const ushort NFTA_META_DREG = 1;
     public const ushort NFTA_META_KEY = 2;
-    public const uint NFT_META_LEN = 0;
     public const uint NFT_META_PROTOCOL = 1;
     public const uint NFT_META_IIFNAME = 6;
     public const uint NFT_META_OIFNAME = 7;
@@ -285,13 +287,6 @@ internal static class NetlinkConstants
     public const ushort NFTA_CMP_DATA = 3;
     public const uint NFT_CMP_EQ = 0;
     public const uint NFT_CMP_NEQ = 1;
-    public const uint NFT_CMP_GT = 4;
-    public const ushort NFTA_BYTEORDER_SREG = 1;
-    public const ushort NFTA_BYTEORDER_DREG = 2;
-    public const ushort NFTA_BYTEORDER_OP = 3;
-    public const ushort NFTA_BYTEORDER_LEN = 4;
-    public const ushort NFTA_BYTEORDER_SIZE = 5;
-    public const uint NFT_BYTEORDER_HTON = 1;
     public const ushort NFTA_PAYLOAD_DREG = 1;
     public const ushort NFTA_PAYLOAD_BASE = 2;
     public const ushort NFTA_PAYLOAD_OFFSET = 3;

@@ -33,18 +33,6 @@ internal static class NftablesExpressions
         End(ref writer, expression);
     }
 
-    /// <summary>Turns a loaded number of 32 bits into the byte order of the network, in which sizes are compared.</summary>
-    public static void ToNetworkOrder(ref NetlinkWriter writer)
-    {
-        var expression = Begin(ref writer, "byteorder");
-        writer.WriteUInt32BigEndian(NFTA_BYTEORDER_SREG, NFT_REG_1);
-        writer.WriteUInt32BigEndian(NFTA_BYTEORDER_DREG, NFT_REG_1);
-        writer.WriteUInt32BigEndian(NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-        writer.WriteUInt32BigEndian(NFTA_BYTEORDER_LEN, sizeof(uint));
-        writer.WriteUInt32BigEndian(NFTA_BYTEORDER_SIZE, sizeof(uint));
-        End(ref writer, expression);
-    }
-
     /// <summary>Loads bytes of the packet.</summary>
     /// <param name="writer">Where to.</param>
     /// <param name="header">NFT_PAYLOAD_*: where the offset counts from.</param>

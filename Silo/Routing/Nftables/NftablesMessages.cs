@@ -85,7 +85,34 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a counter.</summary>
+    /// <summary>Deletes a chain that has no rules.</summary>
+    public static Span<byte> WriteDeleteChain(Span<byte> buffer, NftablesTable table, string name)
+    {
+        var writer = Begin(buffer, NFT_MSG_DELCHAIN, table, 0);
+        writer.WriteString(NFTA_CHAIN_TABLE, table.Name);
+        writer.WriteString(NFTA_CHAIN_NAME, name);
+        return writer.Complete();
+    }
+
+    /// <summary>Deletes all rules of all chains.</summary>
+    public static Span<byte> WriteDeleteRules(Span<byte> buffer, NftablesTable table)
+    {
+        var writer = Begin(buffer, NFT_MSG_DELRULE, table, 0);
+        writer.WriteString(NFTA_RULE_TABLE, table.Name);
+        return writer.Complete();
+    }
+
+    /// <summary>Deletes a counter that no rule names.</summary>
+    public static Span<byte> WriteDeleteCounter(Span<byte> buffer, NftablesTable table, string name)
+    {
+        var writer = Begin(buffer, NFT_MSG_DELOBJ, table, 0);
+        writer.WriteString(NFTA_OBJ_TABLE, table.Name);
+        writer.WriteString(NFTA_OBJ_NAME, name);
+        writer.WriteUInt32BigEndian(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
+        return writer.Complete();
+    }
+
+    /// <summary>Adds a counter; one that is there goes on.</summary>
     /// <param name="buffer">Where to.</param>
     /// <param name="table">The table.</param>
     /// <param name="name">Name of the counter.</param>

@@ -9,12 +9,12 @@ internal interface IWitness
     /// <summary>Reads the table, or <see langword="null"/> if there is none.</summary>
     Task<WitnessState?> TryGetAsync(CancellationToken cancellationToken);
 
-    /// <summary>Makes the table anew, whatever was there under its name.</summary>
+    /// <summary>Makes the table, or its chains and rules anew: then its counters go on, and no packet is missing in them.</summary>
     /// <param name="spec">What it is to be.</param>
-    /// <param name="counts">What its counters begin with: those of the table that it replaces.</param>
+    /// <param name="former">What is there, as it was read; <see langword="null"/> if there is nothing.</param>
     /// <param name="cancellationToken">Checked before each transaction.</param>
     /// <returns>Whether the kernel has only hooks that miss some packets.</returns>
-    Task<bool> CreateAsync(WitnessSpec spec, WitnessCounts counts, CancellationToken cancellationToken);
+    Task<bool> CreateAsync(WitnessSpec spec, WitnessState? former, CancellationToken cancellationToken);
 
     /// <summary>Changes the prefixes of a table that is there.</summary>
     Task ChangeAsync(WitnessState from, WitnessSpec to, CancellationToken cancellationToken);
@@ -94,5 +94,4 @@ internal sealed record WitnessState(
 /// <param name="Index">The kernel's number for it.</param>
 /// <param name="Packets">Packets; one that the link cuts into several is one.</param>
 /// <param name="Bytes">With the headers of the link.</param>
-/// <param name="LargeBytes">Of those above <see cref="WitnessTable.LargePacket"/>, which the link may cut.</param>
-internal readonly record struct LinkCount(int Index, ulong Packets, ulong Bytes, ulong LargeBytes);
+internal readonly record struct LinkCount(int Index, ulong Packets, ulong Bytes);

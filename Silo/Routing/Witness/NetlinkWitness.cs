@@ -35,13 +35,27 @@ internal sealed class NetlinkWitness : IWitness
         await TryGetAsync(Full, isPartial: false, cancellationToken) ?? await TryGetAsync(Partial, isPartial: true, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<bool> CreateAsync(WitnessSpec spec, WitnessCounts counts, CancellationToken cancellationToken)
+    public async Task<bool> CreateAsync(WitnessSpec spec, WitnessState? former, CancellationToken cancellationToken)
     {
+        if (former is { Own: not null, Remote: not null, IsPartial: false })
+        {
+            try
+            {
+                await CreateAsync(Full, spec, former, isKept: true, isPartial: false, cancellationToken);
+                return false;
+            }
+
+            // Something of it is gone since it was read, or is not what it was.
+            catch (DeviceException e) when (e.Errno is ENOENT or EEXIST or EBUSY or EINVAL)
+            {
+            }
+        }
+
         if (_hasEgressHook)
         {
             try
             {
-                await CreateAsync(Full, spec, counts, isPartial: false, cancellationToken);
+                await CreateAsync(Full, spec, former, isKept: false, isPartial: false, cancellationToken);
                 await DeleteAsync(Partial, cancellationToken);
                 return false;
             }
@@ -53,7 +67,7 @@ internal sealed class NetlinkWitness : IWitness
         }
 
         await DeleteAsync(Full, cancellationToken);
-        await CreateAsync(Partial, spec, counts, isPartial: true, cancellationToken);
+        await CreateAsync(Partial, spec, former, isKept: false, isPartial: true, cancellationToken);
         return true;
     }
 
@@ -72,25 +86,37 @@ internal sealed class NetlinkWitness : IWitness
         await DeleteAsync(Partial, cancellationToken);
     }
 
-    private async Task CreateAsync(NftablesTable table, WitnessSpec spec, WitnessCounts counts, bool isPartial, CancellationToken cancellationToken)
+    private async Task CreateAsync(
+        NftablesTable table, WitnessSpec spec, WitnessState? former, bool isKept, bool isPartial, CancellationToken cancellationToken)
     {
+        // A chain that stays is not touched: for a moment, one that takes its place would count beside it.
+        var chains = WitnessRules.BuildChains(spec, isPartial);
+        var kept = (isKept ? former!.Chains : []).Intersect(WitnessRules.NameChains(spec, isPartial)).ToHashSet();
+        var links = isPartial ? [] : spec.Links.Concat(spec.Devices).Select(link => link.Index).ToList();
         await Run(
             $"make nftables table {table.Name}",
             connection =>
             {
                 var batch = new NftablesBatch(connection.Request);
-                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
-                batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, table));
-                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
-                foreach (var (name, packets) in WitnessTable.Counters.Zip(counts.InOrder))
+                if (isKept)
+                {
+                    Clear(ref batch, table, former!, kept, links);
+                }
+                else
+                {
+                    batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
+                    batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, table));
+                    batch.Take(NftablesMessages.WriteAddTable(batch.Rest, table));
+                }
+
+                foreach (var (name, packets) in WitnessTable.Counters.Zip((former?.Counts ?? new WitnessCounts()).InOrder))
                 {
                     batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, name, packets));
                 }
 
-                foreach (var link in isPartial ? [] : spec.Links.Concat(spec.Devices))
+                foreach (var link in links)
                 {
-                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, WitnessTable.SeenCounter(link.Index)));
-                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, WitnessTable.LargeCounter(link.Index)));
+                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, table, WitnessTable.SeenCounter(link)));
                 }
 
                 foreach (var (isOwn, isIPv6) in Sets)
@@ -99,9 +125,7 @@ internal sealed class NetlinkWitness : IWitness
                         batch.Rest, table, WitnessTable.SetName(isOwn, isIPv6), isIPv6, WitnessRules.SetId(isOwn, isIPv6)));
                 }
 
-                batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, WitnessTable.Leaving, hook: null));
-                batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, WitnessTable.Arriving, hook: null));
-                foreach (var (chain, hook) in WitnessRules.BuildChains(spec, isPartial))
+                foreach (var (chain, hook) in chains.Where(chain => !kept.Contains((chain.Chain, chain.Hook?.Device ?? ""))))
                 {
                     batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, chain, hook));
                 }
@@ -119,8 +143,24 @@ internal sealed class NetlinkWitness : IWitness
             cancellationToken);
 
         // Counting begins when the prefixes are there.
-        await ChangeAsync(table, isOwn: true, [], spec.Own, cancellationToken);
-        await ChangeAsync(table, isOwn: false, [], spec.Remote, cancellationToken);
+        await ChangeAsync(table, isOwn: true, isKept ? former!.Own!.Value : [], spec.Own, cancellationToken);
+        await ChangeAsync(table, isOwn: false, isKept ? former!.Remote!.Value : [], spec.Remote, cancellationToken);
+    }
+
+    // Counters and sets stay, and so does what is in them.
+    private static void Clear(
+        ref NftablesBatch batch, NftablesTable table, WitnessState former, HashSet<(string Chain, string Link)> kept, IReadOnlyCollection<int> links)
+    {
+        batch.Take(NftablesMessages.WriteDeleteRules(batch.Rest, table));
+        foreach (var (chain, _) in former.Chains.Where(chain => !kept.Contains(chain)))
+        {
+            batch.Take(NftablesMessages.WriteDeleteChain(batch.Rest, table, chain));
+        }
+
+        foreach (var count in former.Seen.Where(count => !links.Contains(count.Index)))
+        {
+            batch.Take(NftablesMessages.WriteDeleteCounter(batch.Rest, table, WitnessTable.SeenCounter(count.Index)));
+        }
     }
 
     private async Task ChangeAsync(

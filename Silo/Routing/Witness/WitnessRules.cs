@@ -50,44 +50,43 @@ internal static class WitnessRules
         .. BuildDirection(spec, isArriving: false),
         .. BuildDirection(spec, isArriving: true),
         .. spec.Links.SelectMany(link => BuildLink(link, isPartial)),
-        .. isPartial ? [] : spec.Devices.SelectMany(BuildSeen),
+        .. isPartial ? [] : spec.Devices.Select(BuildSeen),
     ];
 
-    /// <summary>The base chains with the links that they are called from; in partial mode one for each direction.</summary>
-    public static IReadOnlyList<(string Chain, NftablesHook Hook)> BuildChains(WitnessSpec spec, bool isPartial) => isPartial
-        ? [("out", new NftablesHook(NF_INET_POST_ROUTING, LastPriority)), ("in", new NftablesHook(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW))]
-        : [
-            .. spec.Links.SelectMany(link => new[]
-            {
-                (ChainOf(link, isArriving: false), new NftablesHook(NF_NETDEV_EGRESS, 0, link.Name)),
-                (ChainOf(link, isArriving: true), new NftablesHook(NF_NETDEV_INGRESS, 0, link.Name)),
-            }),
-            .. spec.Devices.Select(device => (ChainOf(device, isArriving: false), new NftablesHook(NF_NETDEV_EGRESS, 0, device.Name))),
-        ];
+    /// <summary>The chains: two that are called by the others, and those with the links that they are called from; in partial mode one for each direction.</summary>
+    public static IReadOnlyList<(string Chain, NftablesHook? Hook)> BuildChains(WitnessSpec spec, bool isPartial) =>
+    [
+        (WitnessTable.Leaving, null),
+        (WitnessTable.Arriving, null),
+        .. isPartial
+            ? (IEnumerable<(string, NftablesHook?)>)[("out", new(NF_INET_POST_ROUTING, LastPriority)), ("in", new(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW))]
+            : [
+                .. spec.Links.SelectMany(link => new (string, NftablesHook?)[]
+                {
+                    (ChainOf(link, isArriving: false), new(NF_NETDEV_EGRESS, 0, link.Name)),
+                    (ChainOf(link, isArriving: true), new(NF_NETDEV_INGRESS, 0, link.Name)),
+                }),
+                .. spec.Devices.Select(device => (ChainOf(device, isArriving: false), (NftablesHook?)new NftablesHook(NF_NETDEV_EGRESS, 0, device.Name))),
+            ],
+    ];
+
+    /// <summary>The same, as they are read back: with the name of the link, or an empty one.</summary>
+    public static IEnumerable<(string Chain, string Link)> NameChains(WitnessSpec spec, bool isPartial) =>
+        BuildChains(spec, isPartial).Select(chain => (chain.Chain, chain.Hook?.Device ?? ""));
 
     // Behind every translation of addresses, which decides where a packet really comes from.
     private const int LastPriority = 300;
 
     private static string ChainOf(WitnessLink link, bool isArriving) => string.Create(CultureInfo.InvariantCulture, $"{(isArriving ? "in" : "out")}{link.Index}");
 
-    private static IEnumerable<WitnessRule> BuildSeen(WitnessLink link)
-    {
-        var chain = ChainOf(link, isArriving: false);
-        yield return new(chain, WitnessTable.Comment + "seen", (ref writer) => Count(ref writer, WitnessTable.SeenCounter(link.Index)));
-        yield return new(chain, WitnessTable.Comment + "large", (ref writer) =>
-        {
-            LoadMeta(ref writer, NFT_META_LEN);
-            ToNetworkOrder(ref writer);
-            Compare(ref writer, NFT_CMP_GT, BigEndian((uint)WitnessTable.LargePacket));
-            Count(ref writer, WitnessTable.LargeCounter(link.Index));
-        });
-    }
+    private static WitnessRule BuildSeen(WitnessLink link) => new(
+        ChainOf(link, isArriving: false), WitnessTable.Comment + "seen", (ref writer) => Count(ref writer, WitnessTable.SeenCounter(link.Index)));
 
     private static IEnumerable<WitnessRule> BuildLink(WitnessLink link, bool isPartial)
     {
-        foreach (var rule in isPartial ? [] : BuildSeen(link))
+        if (!isPartial)
         {
-            yield return rule;
+            yield return BuildSeen(link);
         }
 
         foreach (var isArriving in (bool[])[false, true])
@@ -230,13 +229,6 @@ internal static class WitnessRules
 
     /// <summary>The number by which rules of one transaction name a set.</summary>
     public static uint SetId(bool isOwn, bool isIPv6) => (isOwn ? 1u : 3u) + (isIPv6 ? 1u : 0u);
-
-    private static byte[] BigEndian(uint value)
-    {
-        var bytes = new byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32BigEndian(bytes, value);
-        return bytes;
-    }
 
     private static byte[] BigEndian(ushort value)
     {

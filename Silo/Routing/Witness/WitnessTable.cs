@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.Silo.Routing.Witness;
 /// table netdev orleans_wireguard {
 ///   counter clear { }  counter clear_encapsulated { }  counter tunnel { }                    what leaves
 ///   counter arrived_clear { }  counter arrived_clear_encapsulated { }  counter arrived_tunnel { }
-///   counter seen2 { }  counter large2 { }  counter seen5 { }  counter large5 { }             what netfilter sees leave by each link
+///   counter seen2 { }  counter seen5 { }                                                     what netfilter sees leave by each link
 ///   set own4, own6, remote4, remote6
 ///   chain leaving {
 ///     ip saddr 192.168.7.1 udp dport 51871 counter name "tunnel" accept comment "owg 2 tunnel 51871 of 192.168.7.1"
@@ -19,11 +19,10 @@ namespace Orleans.WireGuard.Silo.Routing.Witness;
 ///   chain arriving { … }                                                                                       the same, mirrored
 ///   chain out2 { type filter hook egress device "eth0" priority 0; policy accept;
 ///     counter name "seen2" comment "owg 2 seen"
-///     meta length > 1600 counter name "large2" comment "owg 2 large"
 ///     jump leaving comment "owg 2 link"
 ///   }
 ///   chain in2 { type filter hook ingress device "eth0" priority 0; policy accept; jump arriving comment "owg 2 link" }
-///   chain out5 { type filter hook egress device "cilium_wg0" priority 0; policy accept; … }                          seen5 and large5 alone
+///   chain out5 { type filter hook egress device "cilium_wg0" priority 0; policy accept; counter name "seen5" comment "owg 2 seen" }
 /// }
 /// </code>
 /// The first rule is for nearly all packets, and the cheapest: it looks nothing up.
@@ -53,12 +52,8 @@ internal static class WitnessTable
     /// <summary>The counters of what leaves and of what arrives, by <see cref="WitnessClass"/>.</summary>
     public static readonly string[] Counters = ["clear", "clear_encapsulated", "tunnel", "arrived_clear", "arrived_clear_encapsulated", "arrived_tunnel"];
 
-    /// <summary>Larger packets, in bytes, are not sent as they are over most links: they are cut into segments.</summary>
-    public const ushort LargePacket = 1600;
-
     // What the names of the counters begin with that each belong to a link.
     private const string Seen = "seen";
-    private const string Large = "large";
 
     /// <summary>Name of the chain of what leaves.</summary>
     public const string Leaving = "leaving";
@@ -83,17 +78,14 @@ internal static class WitnessTable
     /// <summary>The counter of all that netfilter sees leave by a link.</summary>
     public static string SeenCounter(int linkIndex) => string.Create(CultureInfo.InvariantCulture, $"{Seen}{linkIndex}");
 
-    /// <summary>The counter of the large packets among them.</summary>
-    public static string LargeCounter(int linkIndex) => string.Create(CultureInfo.InvariantCulture, $"{Large}{linkIndex}");
-
-    /// <summary>What the counters of <see cref="SeenCounter"/> and <see cref="LargeCounter"/> say.</summary>
+    /// <summary>What the counters of <see cref="SeenCounter"/> say.</summary>
     public static IEnumerable<LinkCount> ReadSeen(IReadOnlyDictionary<string, (ulong Packets, ulong Bytes)> counters) =>
         from counter in counters
         where counter.Key.StartsWith(Seen, StringComparison.Ordinal)
         let index = int.TryParse(counter.Key.AsSpan(Seen.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
         where index > 0
         orderby index
-        select new LinkCount(index, counter.Value.Packets, counter.Value.Bytes, counters.GetValueOrDefault(LargeCounter(index)).Bytes);
+        select new LinkCount(index, counter.Value.Packets, counter.Value.Bytes);
 
     /// <summary>The counter of a class of packets.</summary>
     public static string Counter(WitnessClass kind, bool isArriving) => Counters[(int)kind + (isArriving ? Counters.Length / 2 : 0)];

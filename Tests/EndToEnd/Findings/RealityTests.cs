@@ -135,13 +135,13 @@ public sealed class RealityTests
         });
 
         var capture = await PacketCapture.StartAsync(mesh, "past-netfilter", TimeProvider.System, Token);
-        StartPings(mesh);
+        StartPings(mesh, size: 1000);
         await UntilNotReadyAsync(mesh, "OWG313");
         await AssertDoctorAsync(mesh, "OWG313", "eth0");
         var status = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         var (tally, _) = await capture.StopAsync(new FrameClassifier(Plan, default), Token);
         Report($"witness: {status.GetProperty("witness")}, captured: {tally}");
-        Assert.True(tally.PodInClear > 0, $"{tally}");
+        Assert.True(tally[FrameKind.PodInClear] > 0, $"{tally}");
         Assert.True(status.GetProperty("witness").GetProperty("isPartial").GetBoolean());
     }
 
@@ -271,10 +271,10 @@ public sealed class RealityTests
         Assert.Equal(2, JsonDocument.Parse(everywhere.Output).RootElement.GetArrayLength());
     }
 
-    private static string StartPings(MeshHarness mesh)
+    private static string StartPings(MeshHarness mesh, int size = 56)
     {
         var log = Path.Combine(State.CaptureDirectory, "ping-clear.log");
-        mesh.Recorder.Start(["ip", "netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-i", "0.2", Plan.Nodes[1].PodAddress.ToString()], log);
+        mesh.Recorder.Start(["ip", "netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-i", "0.2", "-s", FormattableString.Invariant($"{size}"), Plan.Nodes[1].PodAddress.ToString()], log);
         return log;
     }
 

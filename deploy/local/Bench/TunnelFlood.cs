@@ -31,9 +31,10 @@ internal static class TunnelFlood
         return answered.Sum();
     }
 
-    /// <summary>Reads the counters of a node's witness, by name.</summary>
+    /// <summary>Reads the counters of a node's witness, by name; without those that belong to a single link, which come and go with it.</summary>
     public static async Task<IReadOnlyDictionary<string, long>> ReadWitnessAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken) =>
-        ParseCounters((await mesh.RunAsync(node, cancellationToken, "nft", "-j", "list", "counters", "table", "netdev", "orleans_wireguard")).EnsureSuccess().Output);
+        ParseCounters((await mesh.RunAsync(node, cancellationToken, "nft", "-j", "list", "counters", "table", "netdev", "orleans_wireguard")).EnsureSuccess().Output)
+            .Where(counter => !char.IsAsciiDigit(counter.Key[^1])).ToDictionary();
 
     /// <summary>Reads how many were answered from the last lines of ping(8).</summary>
     /// <exception cref="FormatException">They do not say.</exception>

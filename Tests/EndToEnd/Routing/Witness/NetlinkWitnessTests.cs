@@ -84,7 +84,7 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     {
         { "nft flush ruleset", nameof(WitnessStep.Create) },
         { "nft delete table netdev orleans_wireguard", nameof(WitnessStep.Create) },
-        { "nft flush chain netdev orleans_wireguard out$(cat /sys/class/net/cilium_wg0/ifindex)", nameof(WitnessStep.Create) },
+        { "for chain in $(nft list table netdev orleans_wireguard | grep -o 'out[0-9]*'); do nft flush chain netdev orleans_wireguard $chain; done", nameof(WitnessStep.Create) },
         { "ip link delete cilium_wg0", nameof(WitnessStep.Create) },
         { "nft flush chain netdev orleans_wireguard leaving", nameof(WitnessStep.Create) },
         { "nft insert rule netdev orleans_wireguard leaving accept", nameof(WitnessStep.Create) },
@@ -118,10 +118,35 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
         var after = await pair.Read(pair.A, Token);
         Assert.Equal(step, WitnessPlan.Decide(after, spec).ToString());
 
-        await pair.Repair(pair.A, after, spec, before.Counts, Token);
+        await pair.Repair(pair.A, after ?? before with { Own = null }, spec, Token);
         var repaired = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token));
         Assert.Equal(WitnessStep.None, WitnessPlan.Decide(repaired, spec));
         Assert.Equal(7ul, repaired.Counts.Clear);
+    }
+
+    // A device comes or goes, and with it the chains are made anew.
+    [Fact]
+    public async Task Create_WhilePacketsPass_MissesNone()
+    {
+        const int Packets = 20_000;
+        using var pair = await Pair();
+        EquatableArray<WitnessSpec> specs = [pair.SpecOfA, pair.SpecOfA with { Devices = [] }];
+        await pair.Witness(pair.A, specs[0], Token);
+        var flood = WitnessPair.Run(pair.B, Token, "ping", "-q", "-f", "-c", $"{Packets}", "-I", "10.244.2.7", "10.244.1.7");
+        var times = 0;
+        while (!flood.IsCompleted)
+        {
+            var spec = specs[++times % specs.Count];
+            var before = await pair.Read(pair.A, Token);
+            Assert.Equal(WitnessStep.Create, WitnessPlan.Decide(before, spec));
+            await pair.Repair(pair.A, before, spec, Token);
+        }
+
+        Assert.Contains($" {Packets} received", await flood, StringComparison.Ordinal);
+        var counts = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token)).Counts;
+        output.WriteLine($"made anew {times} times: {counts}");
+        Assert.True(times > 3, $"{times}");
+        Assert.Equal((Packets, Packets), ((int)counts.Clear, (int)counts.ArrivedClear));
     }
 
     [Fact]

@@ -94,7 +94,7 @@ internal sealed class WitnessPair : IDisposable
     /// <summary>Makes a node's table.</summary>
     /// <returns>Whether the witness is partial.</returns>
     public Task<bool> Witness(NamespaceThread space, WitnessSpec spec, CancellationToken token) =>
-        space.Run(() => New().CreateAsync(spec, new WitnessCounts(), token));
+        space.Run(() => New().CreateAsync(spec, former: null, token));
 
     /// <summary>Reads a node's table.</summary>
     public Task<WitnessState?> Read(NamespaceThread space, CancellationToken token) => space.Run(() => New().TryGetAsync(token));
@@ -103,8 +103,8 @@ internal sealed class WitnessPair : IDisposable
     public Task Delete(NamespaceThread space, CancellationToken token) => space.Run(() => New().DeleteAsync(token));
 
     /// <summary>Makes a node's table what it should be.</summary>
-    public Task Repair(NamespaceThread space, WitnessState? state, WitnessSpec spec, WitnessCounts counts, CancellationToken token) => space.Run(() =>
-        WitnessPlan.Decide(state, spec) == WitnessStep.Change ? New().ChangeAsync(state!, spec, token) : New().CreateAsync(spec, counts, token));
+    public Task Repair(NamespaceThread space, WitnessState? state, WitnessSpec spec, CancellationToken token) => space.Run(() =>
+        WitnessPlan.Decide(state, spec) == WitnessStep.Change ? New().ChangeAsync(state!, spec, token) : New().CreateAsync(spec, state, token));
 
     /// <summary>Sends UDP packets from the first node to the second.</summary>
     public Task Send(int count, string source, string destination, int port, byte[]? payload = null) => A.Run(() =>

@@ -1,0 +1,42 @@
+using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Silo.Routing.Dump;
+using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Silo.Routing.Witness;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>What the witness of a node is to count, by what the mesh believes and what the kernel shows. Pure.</summary>
+internal static class WitnessSpecBuilder
+{
+    /// <summary>Tells it.</summary>
+    /// <param name="view">What the mesh believes.</param>
+    /// <param name="dump">What the kernel shows.</param>
+    /// <param name="underlay">Numbers of the links by which others are reached.</param>
+    /// <param name="deviceNames">Our devices.</param>
+    /// <param name="tunnelPorts">Their UDP ports.</param>
+    public static WitnessSpec Build(
+        MeshView view, NetworkDump dump, IReadOnlySet<int> underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts)
+    {
+        // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
+        var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
+        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs);
+        var ports = dump.Links.Where(link => link.EncapsulationPort != 0 && link.IsUp)
+            .Select(link => new EncapsulationPort(link.EncapsulationPort, link.Kind == "geneve")).Distinct().OrderBy(port => port.Port);
+
+        // Those by which the others know this node come first; of the rest, tunnels are counted all the same.
+        var known = view.Roster.Find(view.NodeName)!.Addresses;
+        var addresses = dump.Addresses.Where(address => underlay.Contains(address.LinkIndex) && !address.Address.IsIPv6LinkLocal)
+            .Select(address => address.Address).Distinct().OrderBy(address => !known.Contains(address)).ThenBy(address => address.ToString(), StringComparer.Ordinal);
+        return new WitnessSpec(
+            Select(dump, link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).ToEquatableArray(),
+            PrefixInterval.Merge(own),
+            PrefixInterval.Merge(remote),
+            ports.Take(WitnessTable.MaxPorts).ToEquatableArray(),
+            tunnelPorts.ToEquatableArray(),
+            addresses.Take(WitnessTable.MaxAddresses).ToEquatableArray(),
+            Select(dump, link => deviceNames.Contains(link.Name)).ToEquatableArray());
+    }
+
+    private static IEnumerable<WitnessLink> Select(NetworkDump dump, Func<LinkEntry, bool> isMeant) =>
+        dump.Links.Where(isMeant).Select(link => new WitnessLink(link.Index, link.Name));
+}
