@@ -45,7 +45,7 @@ public enum FindingCode
     /// <summary>The source check of a device of ours is strict and drops packets while traffic moves between the two.</summary>
     SourceCheckStrict = 312,
 
-    /// <summary>A program sends packets to other nodes past netfilter, so that the witness cannot count those in clear among them.</summary>
+    /// <summary>Packets leave past netfilter by a link to the other nodes, so that the witness cannot count those in clear among them.</summary>
     SentPastNetfilter = 313,
 }
 

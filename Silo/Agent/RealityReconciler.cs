@@ -144,7 +144,7 @@ internal sealed partial class RealityReconciler(
         try
         {
             var spec = WitnessSpecBuilder.Build(view, _dump, FindUnderlay(view, _dump, underlay), deviceNames, tunnelPorts);
-            var sent = await ReadTrafficAsync(spec, cancellationToken);
+            var traffic = await ReadTrafficAsync(spec, cancellationToken);
             var state = await witness.TryGetAsync(cancellationToken);
             var isFirst = _left is null;
             if (_left is { } left && WitnessPlan.IsDrift(state, left, Present(_dump)))
@@ -153,14 +153,14 @@ internal sealed partial class RealityReconciler(
             }
 
             _clear.Note(state?.Counts ?? new WitnessCounts(), isFirst, SteadyTime.Now(timeProvider));
-            NoteBlindSpots(spec, _dump, sent, state);
+            NoteBlindSpots(spec, _dump, traffic, state);
             var isPartial = state?.IsPartial ?? false;
             switch (WitnessPlan.Decide(state, spec))
             {
                 case WitnessStep.Create:
+                    _blindSpots.Restart();
                     isPartial = await witness.CreateAsync(spec, state, cancellationToken);
                     var names = string.Join(", ", spec.Links.Select(link => link.Name));
-                    _blindSpots.Restart();
                     LogMade(logger, names, isPartial ? "partial" : "whole");
                     break;
                 case WitnessStep.Change:
@@ -170,7 +170,7 @@ internal sealed partial class RealityReconciler(
 
             _left = spec;
             _isCounting = true;
-            Witness = WitnessReport.Of(state?.Counts ?? new WitnessCounts(), isPartial || _blindSpots.Current.Any(spot => !spot.IsDevice));
+            Witness = WitnessReport.Of(state?.Counts ?? new WitnessCounts(), isPartial || _blindSpots.IsWitnessBlind);
         }
         catch (DeviceException e)
         {
@@ -206,19 +206,21 @@ internal sealed partial class RealityReconciler(
         return traffic;
     }
 
-    private void NoteBlindSpots(WitnessSpec spec, NetworkDump seenLinks, IReadOnlyDictionary<int, LinkTraffic> sent, WitnessState? state)
+    private void NoteBlindSpots(WitnessSpec spec, NetworkDump dump, IReadOnlyDictionary<int, LinkTraffic> traffic, WitnessState? state)
     {
-        // wireguard-go joins packets of any size, which a link cuts again.
-        var isJoined = seenLinks.Links.Any(link => spec.Devices.Any(device => device.Index == link.Index) && link.Kind == "tun");
-        var rough = seenLinks.Links.Where(link => isJoined || link.Kind is "bond" or "team").Select(link => link.Index).ToHashSet();
-        _blindSpots.ForgetExcept(spec.Links.Concat(spec.Devices).Select(link => link.Index).ToHashSet());
+        var now = SteadyTime.Now(timeProvider);
+        _blindSpots.ForgetExcept(spec.Links.Concat(spec.Devices).Select(link => link.Index).ToHashSet(), now);
         var seen = (state?.Seen ?? []).ToDictionary(count => count.Index);
-        foreach (var (link, kind) in spec.Links.Select(link => (link, rough.Contains(link.Index) ? BlindSpotKind.RoughLink : BlindSpotKind.Link))
-            .Concat(spec.Devices.Select(device => (device, BlindSpotKind.Device))))
+
+        // A tunnel in user space, wireguard-go or another one, joins packets of any size, which a link cuts again.
+        var isJoined = dump.Links.Any(link => link.Kind == "tun");
+        var rough = dump.Links.Where(link => isJoined || link.Kind is "bond" or "team").Select(link => link.Index).ToHashSet();
+        foreach (var (link, counting) in spec.Links.Select(link => (link, rough.Contains(link.Index) ? LinkCounting.Rough : LinkCounting.Exact))
+            .Concat(spec.Devices.Select(device => (device, LinkCounting.Device))))
         {
-            if (sent.TryGetValue(link.Index, out var left) && seen.TryGetValue(link.Index, out var count))
+            if (traffic.TryGetValue(link.Index, out var sent) && seen.TryGetValue(link.Index, out var count))
             {
-                _blindSpots.Note(link.Name, kind, left, count);
+                _blindSpots.Note(link.Name, counting, sent, count, now);
             }
         }
     }

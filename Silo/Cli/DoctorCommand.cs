@@ -77,7 +77,7 @@ internal static class DoctorCommand
         var nodeName = CommandConfiguration.NodeName(configuration);
         var encryption = configuration.GetSection(EncryptionOptions.SectionName).Get<EncryptionOptions>() ?? new EncryptionOptions();
         var roster = StaticRoster.TryParse(configuration.GetSection(NodesOptions.SectionName).Get<NodesOptions>() ?? new NodesOptions(), nodeName, out _);
-        var note = $"{reason} This is what the kernel shows by itself.";
+        var note = $"{reason} This is what the kernel shows by itself; whether packets leave past netfilter, only a silo can tell.";
         try
         {
             var table = (configuration.GetSection(RoutingOptions.SectionName).Get<RoutingOptions>() ?? new RoutingOptions()).ToRouteTable();

@@ -63,7 +63,7 @@ internal static class StatusCommand
             if (node.Status?.Witness is { IsPartial: true })
             {
                 var reason = node.Status.Findings.Any(finding => finding.Code == FindingCode.SentPastNetfilter)
-                    ? "because programs (BPF) send packets past netfilter, which are not counted"
+                    ? "because packets leave past netfilter (OWG313), which are not counted"
                     : "because its kernel has no egress hook (before 5.16): what BPF redirects past netfilter is not counted";
                 output.Line($"{node.NodeName} witness: partial, {reason}");
             }

@@ -38,7 +38,7 @@ internal static class FindingText
         FindingCode.ForwardingOff => $"{finding.Subject} packets are not forwarded on this node, so pods reach nobody.",
         FindingCode.SourceCheckStrict => $"rp_filter of '{finding.Subject}' is strict, which drops packets while traffic moves from one device to the other.",
         FindingCode.SentPastNetfilter =>
-            $"A program (BPF) sends packets by '{finding.Subject}' past netfilter: {Value(finding, "seen_bytes")} of {Value(finding, "sent_bytes")} bytes were seen, "
+            $"Packets leave by '{finding.Subject}' past netfilter (BPF, or an offload): {Value(finding, "seen_bytes")} of {Value(finding, "sent_bytes")} bytes were seen, "
             + "and pods' packets in clear among the others are not counted.",
         _ => finding.Code.ToString(),
     };

@@ -8,7 +8,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>What a silo says of itself, as an operator on any node gets it.</summary>
 internal static class NodeStatusQuery
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    // Longer than a view of the membership may be out of date, 30 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
     // Longer than a handshake that has to be repeated, 5 s.
     private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);

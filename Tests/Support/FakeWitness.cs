@@ -12,12 +12,15 @@ internal sealed class FakeWitness : IWitness
     /// <summary>What the next call fails with; <see langword="null"/> for none.</summary>
     public Exception? Failure { get; set; }
 
+    /// <summary>What netfilter is said to have seen leave by each link.</summary>
+    public EquatableArray<LinkCount> Seen { get; set; } = [];
+
     /// <summary>How often it was written.</summary>
     public int Writes { get; private set; }
 
     /// <inheritdoc/>
     public Task<WitnessState?> TryGetAsync(CancellationToken cancellationToken) =>
-        Failure is null ? Task.FromResult(State) : Task.FromException<WitnessState?>(Failure);
+        Failure is null ? Task.FromResult(State is null ? null : State with { Seen = Seen }) : Task.FromException<WitnessState?>(Failure);
 
     /// <inheritdoc/>
     public Task<bool> CreateAsync(WitnessSpec spec, WitnessState? former, CancellationToken cancellationToken)

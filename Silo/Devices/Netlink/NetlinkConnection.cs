@@ -26,7 +26,7 @@ internal sealed class NetlinkConnection : IDisposable
     private const int MaxDatagrams = 1 << 20;
 
     private readonly INetlinkChannel _channel;
-    private readonly NetlinkBuffer _request = new(MaxRequestSize);
+    private readonly NetlinkBuffer _request;
     private readonly NetlinkBuffer _response;
     private readonly Func<int, string?>? _hint;
     private uint _sequence;
@@ -36,10 +36,13 @@ internal sealed class NetlinkConnection : IDisposable
     /// <param name="operation">What this is about, for exceptions.</param>
     /// <param name="hint">What to do about an errno, or <see langword="null"/> if nothing is known.</param>
     /// <param name="receiveSize">Size of the receive buffer in bytes.</param>
-    public NetlinkConnection(INetlinkChannel channel, string operation, Func<int, string?>? hint = null, int receiveSize = ReceiveSize)
+    /// <param name="requestSize">Size of the largest request in bytes.</param>
+    public NetlinkConnection(
+        INetlinkChannel channel, string operation, Func<int, string?>? hint = null, int receiveSize = ReceiveSize, int requestSize = MaxRequestSize)
     {
         _channel = channel;
         _hint = hint;
+        _request = new NetlinkBuffer(requestSize);
         _response = new NetlinkBuffer(receiveSize);
         Operation = operation;
     }

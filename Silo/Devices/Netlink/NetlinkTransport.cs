@@ -23,13 +23,17 @@ internal sealed class NetlinkTransport
     private readonly int _protocol;
     private readonly TimeProvider _timeProvider;
     private readonly Func<int, INetlinkChannel> _open;
+    private readonly int _requestSize;
 
     /// <summary>Makes the transport.</summary>
     /// <param name="protocol">NETLINK_ROUTE or NETLINK_GENERIC.</param>
     /// <param name="timeProvider">Times the pauses.</param>
     /// <param name="open">Opens a channel for a protocol; <see cref="NetlinkSocket.Open"/> outside of tests.</param>
-    public NetlinkTransport(int protocol, TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null)
+    /// <param name="requestSize">Size of the largest request in bytes.</param>
+    public NetlinkTransport(
+        int protocol, TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null, int requestSize = NetlinkConnection.MaxRequestSize)
     {
+        _requestSize = requestSize;
         _protocol = protocol;
         _timeProvider = timeProvider;
         _open = open ?? NetlinkSocket.Open;
@@ -51,7 +55,7 @@ internal sealed class NetlinkTransport
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                using var connection = new NetlinkConnection(_open(_protocol), operation, hint, receiveSize);
+                using var connection = new NetlinkConnection(_open(_protocol), operation, hint, receiveSize, _requestSize);
                 return exchange(connection);
             }
             catch (NetlinkFormatException e)

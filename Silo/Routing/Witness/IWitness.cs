@@ -39,7 +39,7 @@ internal readonly record struct EncapsulationPort(ushort Port, bool IsGeneve);
 /// <param name="Remote">Those of the other nodes' pods.</param>
 /// <param name="Ports">Encapsulations to look into, sorted.</param>
 /// <param name="TunnelPorts">UDP ports of our devices, sorted.</param>
-/// <param name="TunnelAddresses">Addresses of this node by which others reach it, sorted.</param>
+/// <param name="TunnelAddresses">Addresses of this node at these links; those by which the others know it come first.</param>
 /// <param name="Devices">Our devices, by number. What leaves by them is counted only to tell whether netfilter sees it.</param>
 internal sealed record WitnessSpec(
     EquatableArray<WitnessLink> Links,

@@ -11,8 +11,11 @@ namespace Orleans.WireGuard.Silo.Routing.Witness;
 /// <remarks>Calls run to their end on the caller's thread, in its network namespace (<see cref="NetlinkTransport"/>).</remarks>
 internal sealed class NetlinkWitness : IWitness
 {
-    /// <summary>How many prefixes go into one transaction: an IPv6 prefix takes 68 bytes, and all rules fit <see cref="NetlinkConnection.MaxRequestSize"/> beside them.</summary>
+    /// <summary>How many prefixes go into one transaction: an IPv6 prefix takes 68 bytes.</summary>
     public const int MaxPrefixes = 128;
+
+    /// <summary>The largest transaction in bytes. All rules of a table go into one, and it holds the most of <see cref="WitnessTable"/>.</summary>
+    public const int MaxTransaction = 64 * 1024;
 
     private static readonly NftablesTable Full = new(NFPROTO_NETDEV, WitnessTable.Name);
     private static readonly NftablesTable Partial = new(NFPROTO_INET, WitnessTable.PartialName);
@@ -26,7 +29,7 @@ internal sealed class NetlinkWitness : IWitness
     /// <param name="hasEgressHook">Whether to ask the kernel for its egress hook; a test says no, to be where it has none.</param>
     public NetlinkWitness(TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null, bool hasEgressHook = true)
     {
-        _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, open);
+        _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, open, MaxTransaction);
         _hasEgressHook = hasEgressHook;
     }
 
@@ -46,7 +49,7 @@ internal sealed class NetlinkWitness : IWitness
             }
 
             // Something of it is gone since it was read, or is not what it was.
-            catch (DeviceException e) when (e.Errno is ENOENT or EEXIST or EBUSY or EINVAL)
+            catch (DeviceException e) when (e.Errno is ENOENT or EEXIST or EBUSY or EINVAL or EBADMSG)
             {
             }
         }
@@ -142,7 +145,7 @@ internal sealed class NetlinkWitness : IWitness
             },
             cancellationToken);
 
-        // Counting begins when the prefixes are there.
+        // In a table that is new, counting begins when the prefixes are there.
         await ChangeAsync(table, isOwn: true, isKept ? former!.Own!.Value : [], spec.Own, cancellationToken);
         await ChangeAsync(table, isOwn: false, isKept ? former!.Remote!.Value : [], spec.Remote, cancellationToken);
     }

@@ -149,7 +149,7 @@ internal static class WitnessRules
         }
     }
 
-    // What the kernel decides without a call: loads of at most four bytes, and comparisons. So no protocol is asked for where a header can tell it.
+    // For IPv4 what the kernel decides without a call: loads of at most four bytes, and comparisons. So it is not asked for the protocol, which the header tells.
     private static void BuildTunnel(ref NetlinkWriter writer, IPAddress address, ushort port, bool isArriving)
     {
         var bytes = address.GetAddressBytes();

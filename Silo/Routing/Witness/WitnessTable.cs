@@ -26,12 +26,12 @@ namespace Orleans.WireGuard.Silo.Routing.Witness;
 /// }
 /// </code>
 /// The first rule is for nearly all packets, and the cheapest: it looks nothing up.
-/// /// The hooks are those of the link itself, so no rule or route decides whether a packet meets them. Nothing is dropped and nothing is copied. A chain
+/// The hooks are those of the link itself, so no rule or route decides whether a packet meets them. Nothing is dropped and nothing is copied. A chain
 /// bears the number of its link, so that one that was renamed is told from one that was replaced.
 /// <para>
 /// One kind of packet is not seen: what a BPF program at the ingress of one link redirects to another one skips netfilter there (the kernel's
-/// <c>nf_skip_egress</c>), and what a program at the ingress takes away never comes to netfilter. The link counts it all the same, and from the
-/// difference to <c>seen</c> is told that there is such traffic (<see cref="Findings.BlindSpots"/>).
+/// <c>nf_skip_egress</c>). The link counts it all the same, and from the difference to <c>seen</c> is told that there is such traffic
+/// (<see cref="Findings.BlindSpots"/>). What a program takes away where it arrives does not come to netfilter either; of that its sender tells.
 /// </para>
 /// <para>
 /// A kernel before 5.16 has no egress hook. It gets the table <c>inet orleans_wireguard_witness</c> with the same rules in <c>postrouting</c> and
@@ -64,8 +64,8 @@ internal static class WitnessTable
     /// <summary>The most links at which is counted. A node has a few; each costs two chains.</summary>
     public const int MaxLinks = 16;
 
-    /// <summary>The most ports of encapsulations that are looked into. A node has one or two; all rules fit one transaction.</summary>
-    public const int MaxPorts = 4;
+    /// <summary>The most ports of encapsulations that are looked into. A node has one or two; each Geneve port takes 16 rules.</summary>
+    public const int MaxPorts = 2;
 
     /// <summary>The most addresses of this node for which its tunnels' packets are told without a look-up; those of others are told with one.</summary>
     public const int MaxAddresses = 4;

@@ -1,4 +1,5 @@
 // The table of cases for the witness. They run on this machine's kernel and on the kernel in the guest.
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
@@ -66,27 +67,38 @@ internal static class WitnessCases
         var link = isDevice ? pair.DeviceOfA : pair.LinkOfA;
         await pair.Witness(pair.A, pair.SpecOfA, token);
         await pair.Redirect(link, token);
-        var spots = new BlindSpots();
+        var (spots, now) = (new BlindSpots(), SteadyTime.Now(TimeProvider.System));
         await Note();
         foreach (var _ in Enumerable.Range(0, 2))
         {
-            await pair.Send(BlindSpots.EnoughPackets, "10.244.1.7", isDevice ? "10.77.0.1" : "10.244.2.7", 9, new byte[1000]);
-            await Note();
+            await Send("10.244.1.7", isDevice ? "10.77.0.1" : "10.244.2.7");
         }
 
         Expect.True(spots.Current.Count == 0, $"what the stack sends is seen: {string.Join(", ", spots.Current)}");
 
-        await pair.Send(BlindSpots.EnoughPackets, "10.79.0.1", "10.79.0.2", 9, new byte[1000]);
-        await Note();
-        await pair.Send(BlindSpots.EnoughPackets, "10.79.0.1", "10.79.0.2", 9, new byte[1000]);
-        await Note();
+        await Send("10.79.0.1", "10.79.0.2");
+        await Send("10.79.0.1", "10.79.0.2");
         Expect.True(spots.Current is [{ SeenBytes: < 1000 } spot] && spot.Link == link.Name, $"what came past netfilter is missing: {string.Join(", ", spots.Current)}");
+
+        // What is redirected leaves a moment after it was sent.
+        async Task Send(string source, string destination)
+        {
+            var before = (await pair.Traffic(link, token)).SentPackets;
+            await pair.Send(BlindSpots.EnoughPackets, source, destination, 9, new byte[1000]);
+            for (var attempt = 0; attempt < 50 && (await pair.Traffic(link, token)).SentPackets < before + BlindSpots.EnoughPackets; attempt++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, token);
+            }
+
+            await Note();
+        }
 
         async Task Note()
         {
+            now += BlindSpots.Window;
             var sent = await pair.Traffic(link, token);
             var state = Expect.NotNull(await pair.Read(pair.A, token));
-            spots.Note(link.Name, isDevice ? BlindSpotKind.Device : BlindSpotKind.Link, sent, state.Seen.Single(count => count.Index == link.Index));
+            spots.Note(link.Name, isDevice ? LinkCounting.Device : LinkCounting.Exact, sent, state.Seen.Single(count => count.Index == link.Index), now);
         }
     }
 
