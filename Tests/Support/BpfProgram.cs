@@ -36,7 +36,6 @@ internal static partial class BpfProgram
     {
         var remote = BinaryPrimitives.ReadInt32BigEndian(node.GetAddressBytes());
         return Assemble(
-            Out,
             [
                 .. Match(prefix),
                 (0x62, 10, 0, -16, 5), // struct bpf_tunnel_key: tunnel_id
@@ -64,7 +63,6 @@ internal static partial class BpfProgram
     {
         const int NoNeighbour = 7; // BPF_FIB_LKUP_RET_NO_NEIGH: a device of ours has none
         return Assemble(
-            Out,
             [
                 .. Match(prefix),
 
@@ -97,7 +95,6 @@ internal static partial class BpfProgram
     /// <param name="linkIndex">Number of that link.</param>
     /// <param name="node">The neighbour on that link that gets it; <see langword="null"/> for the destination itself.</param>
     public static byte[] Send(IPPrefix prefix, int linkIndex, IPAddress? node) => Assemble(
-        Out,
         [
             .. Match(prefix),
 
@@ -112,19 +109,6 @@ internal static partial class BpfProgram
             (0x07, 2, 0, 0, -24),
             (0xB7, 3, 0, 0, 20),
             .. node is null ? [(0xB7, 2, 0, 0, 0), (0xB7, 3, 0, 0, 0)] : Array.Empty<(byte, byte, byte, short, int)>(),
-            (0xB7, 4, 0, 0, 0),
-            (0x85, 0, 0, 0, BPF_FUNC_redirect_neigh),
-            (0x95, 0, 0, 0, 0),
-        ]);
-
-    /// <summary>On the way in from the encapsulation: everything goes to a pod's link, past the stack.</summary>
-    /// <param name="podIndex">Number of that link.</param>
-    public static byte[] Deliver(int podIndex) => Assemble(
-        0,
-        [
-            (0xB7, 1, 0, 0, podIndex),
-            (0xB7, 2, 0, 0, 0),
-            (0xB7, 3, 0, 0, 0),
             (0xB7, 4, 0, 0, 0),
             (0x85, 0, 0, 0, BPF_FUNC_redirect_neigh),
             (0x95, 0, 0, 0, 0),
@@ -195,14 +179,14 @@ internal static partial class BpfProgram
     private static long Number => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 280 : 321;
 
     // struct bpf_insn: the operation, two registers in a byte, an offset, a constant. A jump to the end lets the packet pass.
-    private static byte[] Assemble(short outMark, (byte Code, byte Target, byte Source, short Offset, int Constant)[] instructions)
+    private static byte[] Assemble((byte Code, byte Target, byte Source, short Offset, int Constant)[] instructions)
     {
         (byte Code, byte Target, byte Source, short Offset, int Constant)[] all = [.. instructions, (0xB7, 0, 0, 0, 0), (0x95, 0, 0, 0, 0)];
-        var bytes = new byte[(outMark == 0 ? instructions.Length : all.Length) * 8];
-        for (var i = 0; i < bytes.Length / 8; i++)
+        var bytes = new byte[all.Length * 8];
+        for (var i = 0; i < all.Length; i++)
         {
             var (code, target, source, offset, constant) = all[i];
-            var jump = offset == outMark && outMark != 0 ? (short)(instructions.Length - i - 1) : offset;
+            var jump = offset == Out ? (short)(instructions.Length - i - 1) : offset;
             (bytes[i * 8], bytes[(i * 8) + 1]) = (code, (byte)((source << 4) | target));
             BinaryPrimitives.WriteInt16LittleEndian(bytes.AsSpan((i * 8) + 2), jump);
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan((i * 8) + 4), constant);

@@ -27,7 +27,7 @@ internal sealed class FakeWitness : IWitness
     {
         Writes++;
         State = new WitnessState(
-            WitnessRules.NameChains(spec, isPartial: false).Order().ToEquatableArray(),
+            WitnessRules.BuildChains(spec, isPartial: false).Select(chain => chain.Key).Order().ToEquatableArray(),
             WitnessRules.Build(spec, isPartial: false).Select(rule => rule.Comment).Order(StringComparer.Ordinal).ToEquatableArray(),
             spec.Own,
             spec.Remote,

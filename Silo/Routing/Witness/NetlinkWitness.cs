@@ -44,7 +44,7 @@ internal sealed class NetlinkWitness : IWitness
         {
             try
             {
-                await CreateAsync(Full, spec, former, isKept: true, isPartial: false, cancellationToken);
+                await CreateAsync(Full, spec, former, isKept: true, cancellationToken);
                 return false;
             }
 
@@ -58,7 +58,7 @@ internal sealed class NetlinkWitness : IWitness
         {
             try
             {
-                await CreateAsync(Full, spec, former, isKept: false, isPartial: false, cancellationToken);
+                await CreateAsync(Full, spec, former, isKept: false, cancellationToken);
                 await DeleteAsync(Partial, cancellationToken);
                 return false;
             }
@@ -70,7 +70,7 @@ internal sealed class NetlinkWitness : IWitness
         }
 
         await DeleteAsync(Full, cancellationToken);
-        await CreateAsync(Partial, spec, former, isKept: false, isPartial: true, cancellationToken);
+        await CreateAsync(Partial, spec, former, isKept: false, cancellationToken);
         return true;
     }
 
@@ -89,12 +89,12 @@ internal sealed class NetlinkWitness : IWitness
         await DeleteAsync(Partial, cancellationToken);
     }
 
-    private async Task CreateAsync(
-        NftablesTable table, WitnessSpec spec, WitnessState? former, bool isKept, bool isPartial, CancellationToken cancellationToken)
+    private async Task CreateAsync(NftablesTable table, WitnessSpec spec, WitnessState? former, bool isKept, CancellationToken cancellationToken)
     {
+        var isPartial = table == Partial;
         // A chain that stays is not touched: for a moment, one that takes its place would count beside it.
         var chains = WitnessRules.BuildChains(spec, isPartial);
-        var kept = (isKept ? former!.Chains : []).Intersect(WitnessRules.NameChains(spec, isPartial)).ToHashSet();
+        var kept = (isKept ? former!.Chains : []).Intersect(chains.Select(chain => chain.Key)).ToHashSet();
         var links = isPartial ? [] : spec.Links.Concat(spec.Devices).Select(link => link.Index).ToList();
         await Run(
             $"make nftables table {table.Name}",
@@ -128,9 +128,9 @@ internal sealed class NetlinkWitness : IWitness
                         batch.Rest, table, WitnessTable.SetName(isOwn, isIPv6), isIPv6, WitnessRules.SetId(isOwn, isIPv6)));
                 }
 
-                foreach (var (chain, hook) in chains.Where(chain => !kept.Contains((chain.Chain, chain.Hook?.Device ?? ""))))
+                foreach (var chain in chains.Where(chain => !kept.Contains(chain.Key)))
                 {
-                    batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, chain, hook));
+                    batch.Take(NftablesMessages.WriteAddChain(batch.Rest, table, chain.Name, chain.Hook));
                 }
 
                 var rules = WitnessRules.Build(spec, isPartial);

@@ -30,7 +30,7 @@ internal static class WitnessPlan
     // What the chains and rules are. Their expressions are not read back: whoever replaces a rule of ours leaves its comment out.
     private static bool IsBuiltAs(WitnessState state, WitnessSpec spec)
     {
-        var chains = WitnessRules.NameChains(spec, state.IsPartial).Order();
+        var chains = WitnessRules.BuildChains(spec, state.IsPartial).Select(chain => chain.Key).Order();
         var comments = WitnessRules.Build(spec, state.IsPartial).Select(rule => rule.Comment).Order(StringComparer.Ordinal);
         return state.Own is not null && state.Remote is not null && chains.SequenceEqual(state.Chains) && comments.SequenceEqual(state.Comments);
     }

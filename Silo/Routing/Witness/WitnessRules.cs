@@ -15,6 +15,15 @@ namespace Orleans.WireGuard.Silo.Routing.Witness;
 /// <param name="Body">Its expressions.</param>
 internal sealed record WitnessRule(string Chain, string Comment, NftablesMessages.RuleBody Body);
 
+/// <summary>A chain of the witness.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Hook">Where packets meet it; <see langword="null"/> if other chains call it.</param>
+internal sealed record WitnessChain(string Name, NftablesHook? Hook)
+{
+    /// <summary>As it is read back: with the name of the link that it is called from, or an empty one.</summary>
+    public (string Chain, string Link) Key => (Name, Hook?.Device ?? "");
+}
+
 /// <summary>The rules that a specification leads to, in their order. Pure.</summary>
 internal static class WitnessRules
 {
@@ -54,25 +63,17 @@ internal static class WitnessRules
     ];
 
     /// <summary>The chains: two that are called by the others, and those with the links that they are called from; in partial mode one for each direction.</summary>
-    public static IReadOnlyList<(string Chain, NftablesHook? Hook)> BuildChains(WitnessSpec spec, bool isPartial) =>
+    public static IReadOnlyList<WitnessChain> BuildChains(WitnessSpec spec, bool isPartial) =>
     [
-        (WitnessTable.Leaving, null),
-        (WitnessTable.Arriving, null),
+        new(WitnessTable.Leaving, null),
+        new(WitnessTable.Arriving, null),
         .. isPartial
-            ? (IEnumerable<(string, NftablesHook?)>)[("out", new(NF_INET_POST_ROUTING, LastPriority)), ("in", new(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW))]
+            ? (IEnumerable<WitnessChain>)[new("out", new(NF_INET_POST_ROUTING, LastPriority)), new("in", new(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW))]
             : [
-                .. spec.Links.SelectMany(link => new (string, NftablesHook?)[]
-                {
-                    (ChainOf(link, isArriving: false), new(NF_NETDEV_EGRESS, 0, link.Name)),
-                    (ChainOf(link, isArriving: true), new(NF_NETDEV_INGRESS, 0, link.Name)),
-                }),
-                .. spec.Devices.Select(device => (ChainOf(device, isArriving: false), (NftablesHook?)new NftablesHook(NF_NETDEV_EGRESS, 0, device.Name))),
+                .. spec.Links.Concat(spec.Devices).Select(link => new WitnessChain(ChainOf(link, isArriving: false), new(NF_NETDEV_EGRESS, 0, link.Name))),
+                .. spec.Links.Select(link => new WitnessChain(ChainOf(link, isArriving: true), new(NF_NETDEV_INGRESS, 0, link.Name))),
             ],
     ];
-
-    /// <summary>The same, as they are read back: with the name of the link, or an empty one.</summary>
-    public static IEnumerable<(string Chain, string Link)> NameChains(WitnessSpec spec, bool isPartial) =>
-        BuildChains(spec, isPartial).Select(chain => (chain.Chain, chain.Hook?.Device ?? ""));
 
     // Behind every translation of addresses, which decides where a packet really comes from.
     private const int LastPriority = 300;

@@ -201,7 +201,7 @@ public sealed class RealityTests
             $"ip link add vx0 type vxlan external dstport {VxlanPort} && ip link set vx0 up && tc qdisc add dev {TopologyCommands.NodePodLink} clsact && tc qdisc add dev vx0 clsact")).EnsureSuccess();
         var (pod, vxlan) = (await IndexAsync(mesh, node, TopologyCommands.NodePodLink), await IndexAsync(mesh, node, "vx0"));
         await AttachAsync(node, TopologyCommands.NodePodLink, BpfProgram.Encapsulate(PrefixOf(other), other.Address, vxlan), Path.Combine(folder, node.Name + "-in"));
-        await AttachAsync(node, "vx0", BpfProgram.Deliver(pod), Path.Combine(folder, node.Name + "-out"));
+        await AttachAsync(node, "vx0", BpfProgram.Send(PrefixOf(node), pod, node: null), Path.Combine(folder, node.Name + "-out"));
     }
 
     private static async Task AttachAsync(NodePlan node, string link, byte[] program, string pin)
