@@ -94,7 +94,10 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     public async Task Firewall_ChangedBySomebodyElse_IsRepairedAtOnce(string command)
     {
         LocalMeshCollection.SkipUnlessPossible();
-        var wanted = await ReadTables();
+
+        // A device that was made anew has its own chains a look later; what is compared must not grow meanwhile.
+        var wanted = "";
+        await Until(async () => CountsDevices(wanted = await ReadTables(), await ReadLinks()), AtOnce, "the witness counts at every device");
         Assert.Contains(FirewallTable.Name, wanted, StringComparison.Ordinal);
 
         var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal).Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
@@ -103,12 +106,20 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         var took = await Until(async () => await ReadTables() == wanted, AtOnce, $"'{line}' is repaired");
         output.WriteLine($"{line}: repaired after {took.TotalMilliseconds:0} ms");
 
-        // nft lists tables in the order in which they were made, and one that is repaired may be made anew.
+        static bool CountsDevices(string tables, string links) =>
+            MeshPlan.DeviceNames.Where(name => links.Contains($" {name}: ", StringComparison.Ordinal)).All(name => tables.Contains($"device \"{name}\"", StringComparison.Ordinal));
+
+        async Task<string> ReadLinks() => (await Mesh.RunAsync(First, Token, "ip", "-o", "link")).EnsureSuccess().Output;
+
+        // nft lists tables, and chains in them, in the order in which they were made, and what is repaired may be made anew.
         async Task<string> ReadTables()
         {
             var text = (await Mesh.RunAsync(First, Token, "nft", "--stateless", "list", "ruleset")).EnsureSuccess().Output;
-            return string.Join('\n', text.Split("\n}\n").Order(StringComparer.Ordinal));
+            return Sort(text, "\n}\n", table => Sort(table, "\n\n", chain => chain));
         }
+
+        static string Sort(string text, string separator, Func<string, string> each) =>
+            string.Join(separator, text.Split(separator).Select(each).Order(StringComparer.Ordinal));
     }
 
     // The kernel tells nobody, so this waits for the next read of the device, a second at most.
