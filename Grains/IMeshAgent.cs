@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Grains;
 

@@ -1,5 +1,5 @@
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Grains;
 

@@ -3,9 +3,10 @@ using Microsoft.Extensions.Options;
 using Orleans.Placement;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Grains;
 

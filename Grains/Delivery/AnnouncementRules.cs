@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
@@ -52,7 +51,7 @@ internal static class AnnouncementRules
             return (AnnouncementOutcome.UnknownNode, $"the roster of {roster.Roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
         }
 
-        if (!Identity.Verify(announcement))
+        if (!AnnouncementSignature.Verify(announcement))
         {
             return (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}");
         }
@@ -69,7 +68,7 @@ internal static class AnnouncementRules
     /// <summary>Judges an announcement by itself, without comparing it with anything: its form and its signature.</summary>
     public static (AnnouncementOutcome Outcome, string Detail) JudgeAlone(PeerAnnouncement announcement, DateTimeOffset horizon) =>
         FindMalformation(announcement, horizon) is { } malformation ? (AnnouncementOutcome.Malformed, malformation)
-        : !Identity.Verify(announcement) ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
+        : !AnnouncementSignature.Verify(announcement) ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
         : (AnnouncementOutcome.Held, "");
 
     /// <summary>Whether a sequence is one that an honest node can have reached and can still get above.</summary>

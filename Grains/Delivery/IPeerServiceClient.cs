@@ -1,4 +1,3 @@
-
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>Calls the PeerService of another silo. A seam, so that a test can lose and delay messages.</summary>

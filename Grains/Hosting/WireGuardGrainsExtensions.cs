@@ -2,9 +2,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Grains.Hosting;
 
@@ -44,17 +45,5 @@ public static class WireGuardGrainsExtensions
 
         builder.AddStartupTask<NodeKeeperStarter>();
         return builder;
-    }
-
-    /// <summary>Adds what keeps loops going, and ends the silo if one ends. Safe to call twice.</summary>
-    internal static IServiceCollection AddEndlessLoops(this IServiceCollection services)
-    {
-        if (services.All(service => service.ServiceType != typeof(EndlessLoops)))
-        {
-            services.AddSingleton<EndlessLoops>();
-            services.AddHostedService(static provider => provider.GetRequiredService<EndlessLoops>());
-        }
-
-        return services;
     }
 }

@@ -1,10 +1,10 @@
 using NSec.Cryptography;
 using NSecPublicKey = NSec.Cryptography.PublicKey;
 
-namespace Orleans.WireGuard.Grains.Keys;
+namespace Orleans.WireGuard.Keys;
 
-/// <summary>The Ed25519 key with which this silo signs its announcements. Made in memory when the silo starts, never stored.</summary>
-internal sealed class Identity : IDisposable
+/// <summary>The Ed25519 key with which a silo signs. Made in memory when the silo starts, never stored, never exported.</summary>
+public sealed class Identity : IDisposable
 {
     /// <summary>Length of a signature in bytes: 64.</summary>
     public const int SignatureSize = 64;
@@ -16,21 +16,20 @@ internal sealed class Identity : IDisposable
     /// <summary>The public half.</summary>
     public PublicKey PublicKey => new(_key.PublicKey.Export(KeyBlobFormat.RawPublicKey));
 
-    /// <summary>The announcement with this identity and its signature.</summary>
-    public PeerAnnouncement Sign(PeerAnnouncement announcement)
-    {
-        var signed = announcement with { Identity = PublicKey };
-        return signed with { Signature = new([.. Algorithm.Sign(_key, AnnouncementEncoding.Encode(signed))]) };
-    }
+    /// <summary>The signature over <paramref name="content"/>, <see cref="SignatureSize"/> bytes.</summary>
+    public byte[] Sign(ReadOnlySpan<byte> content) => Algorithm.Sign(_key, content);
 
-    /// <summary>Whether the signature is that of <see cref="PeerAnnouncement.Identity"/> over this very content.</summary>
-    public static bool Verify(PeerAnnouncement announcement)
+    /// <summary>Whether <paramref name="signature"/> is that of an identity over this very content.</summary>
+    /// <param name="identity">Its public half; one that is no Ed25519 key has signed nothing.</param>
+    /// <param name="content">What was signed.</param>
+    /// <param name="signature">Of any length; another one than <see cref="SignatureSize"/> is no signature.</param>
+    public static bool Verify(PublicKey identity, ReadOnlySpan<byte> content, ReadOnlySpan<byte> signature)
     {
-        Span<byte> identity = stackalloc byte[PublicKey.Size];
-        announcement.Identity.CopyTo(identity);
-        return announcement.Signature.Count == SignatureSize
-            && NSecPublicKey.TryImport(Algorithm, identity, KeyBlobFormat.RawPublicKey, out var key)
-            && Algorithm.Verify(key!, AnnouncementEncoding.Encode(announcement), announcement.Signature.AsSpan());
+        Span<byte> raw = stackalloc byte[PublicKey.Size];
+        identity.CopyTo(raw);
+        return signature.Length == SignatureSize
+            && NSecPublicKey.TryImport(Algorithm, raw, KeyBlobFormat.RawPublicKey, out var key)
+            && Algorithm.Verify(key!, content, signature);
     }
 
     /// <inheritdoc/>

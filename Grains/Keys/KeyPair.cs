@@ -2,13 +2,13 @@ using System.Security.Cryptography;
 using NSec.Cryptography;
 using NSecPublicKey = NSec.Cryptography.PublicKey;
 
-namespace Orleans.WireGuard.Grains.Keys;
+namespace Orleans.WireGuard.Keys;
 
 /// <summary>
 /// An X25519 key pair of a node. The private half lives in memory that libsodium guards, locks and overwrites when this is disposed; it has
 /// no serializer, is never printed, and leaves only through <see cref="ExportPrivateKey"/> towards a device.
 /// </summary>
-internal sealed class KeyPair : IDisposable
+public sealed class KeyPair : IDisposable
 {
     /// <summary>Length of the raw private key in bytes: 32.</summary>
     public const int PrivateKeySize = 32;

@@ -1,4 +1,3 @@
-
 namespace Orleans.WireGuard.Grains.Placement;
 
 /// <summary>The second lock on the door: a node-local grain refuses to activate on a silo that does not bear its name.</summary>

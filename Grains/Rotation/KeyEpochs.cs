@@ -1,5 +1,3 @@
-using Orleans.WireGuard.Grains.Keys;
-
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>Puts right for which epoch a key counts, where this process cannot know or a clock was wrong. Pure.</summary>

@@ -1,5 +1,4 @@
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Keys;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 

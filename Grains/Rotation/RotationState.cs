@@ -1,5 +1,3 @@
-using Orleans.WireGuard.Grains.Keys;
-
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>What a NodeGrain remembers of its rotations, and shows.</summary>

@@ -1,5 +1,3 @@
-using Orleans.WireGuard.Grains.Keys;
-
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>The epochs of a slot's key.</summary>

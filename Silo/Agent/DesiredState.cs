@@ -1,10 +1,9 @@
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -145,8 +144,8 @@ internal static class DesiredState
             .Distinct().ToList();
 
         // In sorted order, because every pass asks this of every node.
-        var covered = PrefixInterval.Merge(refused);
-        var excepted = Spared(view.Roster, self).Where(prefix => PrefixInterval.Covers(covered, prefix));
+        var covered = PrefixSet.Merge(refused);
+        var excepted = Spared(view.Roster, self).Where(prefix => PrefixSet.Covers(covered, prefix));
         return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw)).OrderBy(route => route.Destination).ToEquatableArray();
     }
 
@@ -159,7 +158,7 @@ internal static class DesiredState
             return null;
         }
 
-        var others = PrefixInterval.Merge(OthersOf(view.Roster, self).SelectMany(node => node.ListedPodCIDRs));
+        var others = PrefixSet.Merge(OthersOf(view.Roster, self).SelectMany(node => node.ListedPodCIDRs));
 
         // Only where somebody claims what another has is there anything to spare.
         return view.Roster.Conflicts.Count == 0 ? others
@@ -175,8 +174,8 @@ internal static class DesiredState
     /// </summary>
     private static IEnumerable<IPPrefix> Spared(NodeRoster roster, RosterNode self)
     {
-        var remote = PrefixInterval.Merge(OthersOf(roster, self).SelectMany(node => node.PodCIDRs));
-        var nodes = roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host).Where(address => !PrefixInterval.Covers(remote, address));
+        var remote = PrefixSet.Merge(OthersOf(roster, self).SelectMany(node => node.PodCIDRs));
+        var nodes = roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host).Where(address => !PrefixSet.Covers(remote, address));
         return self.PodCIDRs.Concat(nodes).Distinct();
     }
 

@@ -1,7 +1,8 @@
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -15,7 +16,7 @@ internal sealed class DeviceAdoption(string deviceName, IWireGuardClient devices
 
     /// <summary>Whether the device may be written. Asked of the system once: from then on it is ours, and what others do is drift.</summary>
     /// <returns><see langword="false"/> while that cannot be told yet.</returns>
-    /// <exception cref="DeviceException">It is somebody else's.</exception>
+    /// <exception cref="LinuxException">It is somebody else's.</exception>
     public async Task<bool> IsOurs(MeshView view, Device device, CancellationToken cancellationToken)
     {
         if (!_isOurs)
@@ -37,12 +38,12 @@ internal sealed class DeviceAdoption(string deviceName, IWireGuardClient devices
     /// <param name="device">The device.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns><see langword="null"/> if there is none, or somebody else made it and knows its private half.</returns>
-    /// <exception cref="DeviceException">The device is somebody else's, or it is too early to tell, or it cannot be read.</exception>
+    /// <exception cref="LinuxException">The device is somebody else's, or it is too early to tell, or it cannot be read.</exception>
     public async Task<KeyPair?> ReadKeyPair(MeshView view, string name, Device device, CancellationToken cancellationToken) =>
         device.PublicKey is null ? null : await Judge(view, device, cancellationToken) switch
         {
             DeviceOwner.Ours => await devices.GetKeyPair(name, cancellationToken),
-            DeviceOwner.Unknown => throw new DeviceException(
+            DeviceOwner.Unknown => throw new LinuxException(
                 $"adopt {deviceName}", 0, "the node source has not answered yet, so nobody knows whose peers these are"),
             _ => options.TakeOver ? null : throw await Refuse(view, device, cancellationToken),
         };
@@ -51,7 +52,7 @@ internal sealed class DeviceAdoption(string deviceName, IWireGuardClient devices
     public async Task<DeviceOwner> Judge(MeshView view, Device device, CancellationToken cancellationToken) => DeviceOwnership.Judge(
         device, view.NodeName, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken));
 
-    private async Task<DeviceException> Refuse(MeshView view, Device device, CancellationToken cancellationToken) => new(
+    private async Task<LinuxException> Refuse(MeshView view, Device device, CancellationToken cancellationToken) => new(
         $"adopt {deviceName}",
         0,
         DeviceOwnership.Describe(device, view.Roster, view.Announcements, await FormerTables.ReadAllRoutes(links, cancellationToken)));

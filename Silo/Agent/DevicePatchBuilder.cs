@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

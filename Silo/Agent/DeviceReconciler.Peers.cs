@@ -1,6 +1,7 @@
-// What the peers of a device have to do with nodes: their names, keepalive and endpoints.
 using System.Net;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
+
+// What the peers of a device have to do with nodes: their names, keepalive and endpoints.
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,10 +1,11 @@
 using System.Net;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -66,7 +67,7 @@ internal sealed partial class DeviceReconciler(
     }
 
     /// <summary>Makes the device, which is ours from then on.</summary>
-    /// <exception cref="DeviceException">The name is taken, or the system refused.</exception>
+    /// <exception cref="LinuxException">The name is taken, or the system refused.</exception>
     public async Task<Device> Make(CancellationToken cancellationToken)
     {
         LogCreating(logger, DeviceName, devices.Transport);
@@ -77,7 +78,7 @@ internal sealed partial class DeviceReconciler(
         await devices.CreateDevice(DeviceName, cancellationToken);
         _adoption.NoteMade();
         return await devices.TryGetDevice(DeviceName, cancellationToken)
-            ?? throw new DeviceException($"get {DeviceName}", 0, "the device was made and is gone again");
+            ?? throw new LinuxException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
 
     /// <inheritdoc cref="DeviceAdoption.IsOurs"/>
@@ -227,7 +228,7 @@ internal sealed partial class DeviceReconciler(
         {
             await RenameBack(renamed, cancellationToken);
             IsLinkLost = true;
-            return await links.TryGetLink(DeviceName, cancellationToken) ?? throw new DeviceException(operation, 0, "the link was renamed back and is gone again");
+            return await links.TryGetLink(DeviceName, cancellationToken) ?? throw new LinuxException(operation, 0, "the link was renamed back and is gone again");
         }
 
         if (canMakeAnew)
@@ -242,15 +243,15 @@ internal sealed partial class DeviceReconciler(
             await devices.DeleteDevice(DeviceName, cancellationToken);
         }
 
-        throw new DeviceException(operation, 0, $"the device answers but its link is gone{(canMakeAnew ? "; it is made anew" : "")}");
+        throw new LinuxException(operation, 0, $"the device answers but its link is gone{(canMakeAnew ? "; it is made anew" : "")}");
     }
 
     private async Task<Device> ReadBack(DesiredDevice desired, CancellationToken cancellationToken)
     {
         var observed = await devices.TryGetDevice(DeviceName, cancellationToken)
-            ?? throw new DeviceException($"get {DeviceName}", 0, "the device went away while it was being configured");
+            ?? throw new LinuxException($"get {DeviceName}", 0, "the device went away while it was being configured");
         var rest = DevicePatchBuilder.Build(desired.Settled(), observed);
-        return rest.IsEmpty ? observed : throw new DeviceException(
+        return rest.IsEmpty ? observed : throw new LinuxException(
             $"set {DeviceName}", 0, $"after the write the device still differs in {rest.Peers.Count} peers; does somebody else configure it?");
     }
 

@@ -1,5 +1,5 @@
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

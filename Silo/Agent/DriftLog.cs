@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

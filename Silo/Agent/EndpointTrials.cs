@@ -1,6 +1,6 @@
 using System.Net;
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

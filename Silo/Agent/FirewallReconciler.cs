@@ -1,6 +1,7 @@
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -61,7 +62,7 @@ internal sealed partial class FirewallReconciler(
 
     private static FirewallPrefixes? BuildPrefixes(MeshView view) =>
         DesiredState.BuildDroppedSources(view) is { } remote && DesiredState.BuildRules(view) is { } local
-            ? new FirewallPrefixes(remote.Order().ToEquatableArray(), PrefixInterval.Merge(local))
+            ? new FirewallPrefixes(remote.Order().ToEquatableArray(), PrefixSet.Merge(local))
             : null;
 
     // A node that never was strict may have no nf_tables at all, and needs none.
@@ -73,7 +74,7 @@ internal sealed partial class FirewallReconciler(
             (DroppedPackets, DroppedOutgoingPackets) = ((long)(state?.DroppedPackets ?? 0), (long)(state?.DroppedOutgoingPackets ?? 0));
             return new Observation(state);
         }
-        catch (Devices.DeviceException e) when (!isWanted)
+        catch (LinuxException e) when (!isWanted)
         {
             LogUnreadable(logger, e.Message);
             return new Observation(null);

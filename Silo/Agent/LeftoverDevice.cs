@@ -1,7 +1,7 @@
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -77,7 +77,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         {
             return await _pass.ReadKeyPair(slot, cancellationToken);
         }
-        catch (DeviceException e)
+        catch (LinuxException e)
         {
             throw new InvalidOperationException(e.Message, e);
         }

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,8 +1,9 @@
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Firewall;
-using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Firewall;
+using Orleans.WireGuard.Linux.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -41,7 +42,7 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
     /// <param name="roster">Who the nodes are; <see langword="null"/> if unknown.</param>
     /// <param name="report">Gets each item at once, so that it is true even if this fails.</param>
     /// <param name="cancellationToken">Ends it between two removals.</param>
-    /// <exception cref="DeviceException">The system refused something.</exception>
+    /// <exception cref="LinuxException">The system refused something.</exception>
     public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
     {
         // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.

@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Rotation;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

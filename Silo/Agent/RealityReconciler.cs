@@ -1,12 +1,11 @@
 using System.Globalization;
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Witness;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -101,7 +100,7 @@ internal sealed partial class RealityReconciler(
 
             _dump = await dump.ReadAsync(cancellationToken);
         }
-        catch (DeviceException e)
+        catch (LinuxException e)
         {
             LogUnreadable(logger, e.Message);
             return;
@@ -172,7 +171,7 @@ internal sealed partial class RealityReconciler(
             _isCounting = true;
             Witness = WitnessReport.Of(state?.Counts ?? new WitnessCounts(), isPartial || _blindSpots.IsWitnessBlind);
         }
-        catch (DeviceException e)
+        catch (LinuxException e)
         {
             if (_isCounting)
             {
@@ -198,7 +197,7 @@ internal sealed partial class RealityReconciler(
             }
 
             // It went away after the look.
-            catch (DeviceException e) when (e.Errno == NetlinkConstants.ENODEV)
+            catch (LinuxException e) when (e.Errno == ENODEV)
             {
             }
         }

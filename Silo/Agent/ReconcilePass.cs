@@ -2,10 +2,12 @@ using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -81,7 +83,7 @@ internal sealed class ReconcilePass
     /// Whether what the kernel told of is another than the last pass left it. Our own writes are told of too, and so is much that changes nothing.
     /// Only reads, and no device, which costs most in a large mesh.
     /// </summary>
-    /// <exception cref="DeviceException">The system refused something.</exception>
+    /// <exception cref="LinuxException">The system refused something.</exception>
     public async Task<bool> HasChanged(KernelNews news, CancellationToken cancellationToken)
     {
         _reality.Hear(news);
@@ -96,7 +98,7 @@ internal sealed class ReconcilePass
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends the pass between two calls.</param>
-    /// <exception cref="DeviceException">The system refused something. The next pass begins with reading.</exception>
+    /// <exception cref="LinuxException">The system refused something. The next pass begins with reading.</exception>
     public async Task<PassResult> Run(bool isResync, CancellationToken cancellationToken)
     {
         var view = TakeView();

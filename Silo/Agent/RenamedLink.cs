@@ -1,5 +1,6 @@
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -22,7 +23,7 @@ internal sealed class RenamedLink(string deviceName, ushort listenPort, IWireGua
     }
 
     /// <summary>Renames it back. It may be down then, and without its routes.</summary>
-    /// <exception cref="DeviceException">Another link has the name by now, or the system refused.</exception>
+    /// <exception cref="LinuxException">Another link has the name by now, or the system refused.</exception>
     public async Task Restore(Link link, CancellationToken cancellationToken)
     {
         drifts.Note([new Drift(DriftKind.LinkRenamed, link.Name)]);

@@ -1,6 +1,6 @@
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -54,7 +54,7 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
     /// <param name="view">The sources.</param>
     /// <param name="isResync">Whether to read routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    /// <exception cref="DeviceException">The table is somebody else's, or the system refused something.</exception>
+    /// <exception cref="LinuxException">The table is somebody else's, or the system refused something.</exception>
     public async Task Protect(MeshView view, bool isResync, CancellationToken cancellationToken)
     {
         await Read(isResync, cancellationToken);
@@ -99,7 +99,7 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
             var foreign = await links.GetForeignRoutes(cancellationToken);
             if (!_isOurs && routes.Count + rules.Count == 0 && foreign.Count > 0)
             {
-                throw new DeviceException(
+                throw new LinuxException(
                     $"use routing table {links.Table.Number}",
                     0,
                     $"it holds routes of somebody else ({foreign[0].Description}) and none of ours. Set Routing:Table to one that nobody uses, or empty this one");

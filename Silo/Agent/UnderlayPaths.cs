@@ -1,5 +1,5 @@
 using System.Net;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

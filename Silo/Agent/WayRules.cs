@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,7 +1,6 @@
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Firewall;
-using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -29,8 +28,8 @@ internal static class WitnessSpecBuilder
             .Select(address => address.Address).Distinct().OrderBy(address => !known.Contains(address)).ThenBy(address => address.ToString(), StringComparer.Ordinal);
         return new WitnessSpec(
             Select(dump, link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).ToEquatableArray(),
-            PrefixInterval.Merge(own),
-            PrefixInterval.Merge(remote),
+            PrefixSet.Merge(own),
+            PrefixSet.Merge(remote),
             ports.Take(WitnessTable.MaxPorts).ToEquatableArray(),
             tunnelPorts.ToEquatableArray(),
             addresses.Take(WitnessTable.MaxAddresses).ToEquatableArray(),

@@ -2,17 +2,17 @@ using System.CommandLine;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Devices.Uapi;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Firewall;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Clustering;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Devices.Uapi;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Firewall;
-using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -70,7 +70,7 @@ internal static class CleanupCommand
             var links = new NetlinkLinkClient(TimeProvider.System, table: table);
             await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
         }
-        catch (DeviceException e)
+        catch (LinuxException e)
         {
             fault = $"{e.Message}.";
         }
@@ -96,7 +96,7 @@ internal static class CleanupCommand
         KubernetesApiOptions options, NodesOptions nodes, string nodeName, CleanupReport report, CancellationToken cancellationToken)
     {
         const string Kind = "annotation";
-        if (!NodeSourceChoice.IsKubernetes(nodes, NodeSourceChoice.IsApiKnown(options)))
+        if (!NodeSourceChoice.IsKubernetes(nodes, ApiConnection.IsKnown(options)))
         {
             return null;
         }

@@ -1,12 +1,11 @@
 using System.CommandLine;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -101,7 +100,7 @@ internal static class DoctorCommand
             var found = FindingCatalogue.Settle(RealityCheck.Find(dump, expected, now), []);
             return Print(parsed, [new Diagnosis(nodeName, now, DiagnosedFinding.Of(found), await ReadWitnessAsync(cancellationToken), note)]);
         }
-        catch (Exception e) when (e is DeviceException or FormatException)
+        catch (Exception e) when (e is LinuxException or FormatException)
         {
             return Fault.Tell(ExitCode.Failed, $"{reason} And the kernel cannot be asked: {e.Message}");
         }
@@ -114,7 +113,7 @@ internal static class DoctorCommand
         {
             return await new NetlinkWitness(TimeProvider.System).TryGetAsync(cancellationToken) is { } state ? WitnessReport.Of(state.Counts, state.IsPartial) : null;
         }
-        catch (DeviceException)
+        catch (LinuxException)
         {
             return null;
         }

@@ -3,10 +3,10 @@ using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Web;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Cli;
 

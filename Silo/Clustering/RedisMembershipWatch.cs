@@ -2,7 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using Orleans.Clustering.Redis;
 using Orleans.Configuration;
-using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Supervision;
 using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Silo.Clustering;

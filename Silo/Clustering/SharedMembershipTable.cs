@@ -1,4 +1,5 @@
 using Orleans.Clustering.Redis;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Clustering;

@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

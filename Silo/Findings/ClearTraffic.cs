@@ -1,5 +1,5 @@
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Linux.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

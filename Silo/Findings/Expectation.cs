@@ -1,4 +1,5 @@
 using System.Net;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 
@@ -18,10 +19,10 @@ internal sealed record Expectation(
     EquatableArray<int> UnderlayLinks)
 {
     /// <summary>The routing table that pods' packets are looked up in.</summary>
-    public uint Table { get; init; } = Routing.RouteTable.Default.Number;
+    public uint Table { get; init; } = RouteTable.Default.Number;
 
     /// <summary>The priority of the rules that lead there.</summary>
-    public uint RulePriority { get; init; } = Routing.RouteTable.Default.RulePriority;
+    public uint RulePriority { get; init; } = RouteTable.Default.RulePriority;
 
     /// <summary>Where packets leave past netfilter, as far as it could be told.</summary>
     public EquatableArray<BlindSpot> BlindSpots { get; init; } = [];

@@ -1,6 +1,5 @@
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

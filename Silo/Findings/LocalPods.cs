@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Routing.Dump;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

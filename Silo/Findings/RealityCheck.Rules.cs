@@ -1,8 +1,6 @@
 using System.Net;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Firewall;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 
@@ -14,7 +12,7 @@ internal static partial class RealityCheck
         var pods = look.Pods.Select(pod => pod.LinkName).ToHashSet(StringComparer.Ordinal);
         foreach (var rule in look.Dump.Rules)
         {
-            if (rule.Priority >= look.Expected.RulePriority || rule.IsNarrowed || rule.Table == look.Expected.Table || rule.Table == RT_TABLE_LOCAL
+            if (rule.Priority >= look.Expected.RulePriority || rule.IsNarrowed || rule.Table == look.Expected.Table || rule.Table == RouteTable.Local
                 || (rule.IncomingLink.Length > 0 && !pods.Contains(rule.IncomingLink))
                 || (rule.Source is { } source && !look.Expected.OwnPrefixes.Any(source.Overlaps))
                 || (rule.Destination is { } destination && !look.IsRemote(destination)))
@@ -22,11 +20,11 @@ internal static partial class RealityCheck
                 continue;
             }
 
-            if (rule.Action is >= FR_ACT_BLACKHOLE and <= FR_ACT_PROHIBIT)
+            if (rule.IsRefusal)
             {
                 yield return Describe(rule, ("action", "refuse"));
             }
-            else if (rule.Action == FR_ACT_TO_TBL && look.FindWay(rule) is { } route)
+            else if (rule.IsLookup && look.FindWay(rule) is { } route)
             {
                 yield return Describe(rule, ("route", $"{route.Destination} dev {look.NameOf(route.LinkIndex)} table {route.Table}"));
             }
@@ -52,8 +50,8 @@ internal static partial class RealityCheck
         public Look(NetworkDump dump, Expectation expected, IReadOnlyList<LocalPod> pods, DateTimeOffset now)
         {
             (Dump, Expected, Pods, _now) = (dump, expected, pods, now);
-            _remote = PrefixInterval.Merge(expected.RemotePrefixes.Select(remote => remote.Prefix));
-            _pods = PrefixInterval.Merge(expected.OwnPrefixes.Concat(_remote));
+            _remote = PrefixSet.Merge(expected.RemotePrefixes.Select(remote => remote.Prefix));
+            _pods = PrefixSet.Merge(expected.OwnPrefixes.Concat(_remote));
             _owners = PrefixIndex.Of(expected.RemotePrefixes);
             _names = dump.Links.ToDictionary(link => link.Index, link => link.Name);
             _addresses = dump.Addresses.ToLookup(address => address.LinkIndex, address => address.Address);
@@ -74,9 +72,9 @@ internal static partial class RealityCheck
             _owners.FindOverlap(prefix, "") is { } owner && owner.Prefix.Contains(prefix) ? owner.NodeName : null;
 
         /// <summary>Whether a prefix shares an address with another node's pods.</summary>
-        public bool IsRemote(IPPrefix prefix) => PrefixInterval.Overlaps(_remote, prefix);
+        public bool IsRemote(IPPrefix prefix) => PrefixSet.Overlaps(_remote, prefix);
 
-        public bool IsPodAddress(IPAddress address) => PrefixInterval.Covers(_pods, IPPrefix.Host(address));
+        public bool IsPodAddress(IPAddress address) => PrefixSet.Covers(_pods, IPPrefix.Host(address));
 
         public string NameOf(int index) => _names.GetValueOrDefault(index, "?");
 

@@ -1,6 +1,5 @@
 using System.Globalization;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 
@@ -45,13 +44,13 @@ internal static partial class RealityCheck
             yield break;
         }
 
-        var own = PrefixInterval.Merge(look.Expected.OwnPrefixes);
+        var own = PrefixSet.Merge(look.Expected.OwnPrefixes);
         var strangers = new List<LocalPod>();
         var inside = new List<LocalPod>();
         var elsewhere = new List<(LocalPod Pod, string NodeName)>();
         foreach (var pod in look.Pods)
         {
-            if (PrefixInterval.Covers(own, pod.Prefix) || (pod.IsNetwork && own.Any(pod.Prefix.Contains)))
+            if (PrefixSet.Covers(own, pod.Prefix) || (pod.IsNetwork && own.Any(pod.Prefix.Contains)))
             {
                 inside.Add(pod);
             }

@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Linux.Routing.Witness;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

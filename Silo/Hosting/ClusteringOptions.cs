@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

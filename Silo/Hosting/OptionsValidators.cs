@@ -1,8 +1,8 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Nodes;
 
@@ -39,7 +39,7 @@ internal sealed class NodesOptionsValidator(IOptions<NodeOptions> node, IOptions
 
         // A list without names would look wrong in every line.
         var local = node.ValueOrNull() ?? new NodeOptions();
-        if (NodeSourceChoice.IsKubernetes(options, api.ValueOrNull() is not { } known || NodeSourceChoice.IsApiKnown(known)))
+        if (NodeSourceChoice.IsKubernetes(options, api.ValueOrNull() is not { } known || ApiConnection.IsKnown(known)))
         {
             if (local.Address.Length == 0)
             {

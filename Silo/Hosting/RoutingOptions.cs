@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

@@ -1,5 +1,5 @@
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Silo.Clustering;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

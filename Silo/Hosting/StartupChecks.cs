@@ -5,11 +5,11 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Devices.Uapi;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Devices.Uapi;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

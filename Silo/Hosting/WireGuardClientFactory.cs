@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Devices.Uapi;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

@@ -3,17 +3,18 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Dashboard;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Firewall;
+using Orleans.WireGuard.Linux.Routing.Witness;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Nodes;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Firewall;
-using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Silo.Security;
 
 namespace Orleans.WireGuard.Silo.Hosting;
@@ -110,7 +111,7 @@ public static class WireGuardSiloExtensions
     {
         var nodes = configuration.GetSection(NodesOptions.SectionName).Get<NodesOptions>() ?? new NodesOptions();
         var api = configuration.GetSection(KubernetesApiOptions.SectionName).Get<KubernetesApiOptions>() ?? new KubernetesApiOptions();
-        if (NodeSourceChoice.IsKubernetes(nodes, NodeSourceChoice.IsApiKnown(api)))
+        if (NodeSourceChoice.IsKubernetes(nodes, ApiConnection.IsKnown(api)))
         {
             services.AddKubernetesNodes();
         }

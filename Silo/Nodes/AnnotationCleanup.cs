@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
@@ -30,7 +30,7 @@ internal static class AnnotationCleanup
             {
                 if (await HasAnnotationAsync(api, resource, nodeName, cancellationToken))
                 {
-                    await api.SendAsync(AnnotationPublisher.Patch(resource, nodeName, null), ClusteringJson.Compact.Acknowledgement, cancellationToken);
+                    await api.SendAsync(AnnotationPublisher.Patch(resource, nodeName, null), NodesJson.Default.Acknowledgement, cancellationToken);
                     removed.Add($"{resource.Plural}/{nodeName}");
                 }
             }

@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

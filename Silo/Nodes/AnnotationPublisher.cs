@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -120,7 +120,7 @@ internal sealed partial class AnnotationPublisher
     {
         try
         {
-            await _api.SendAsync(Patch(resource, nodeName, value), ClusteringJson.Compact.Acknowledgement, cancellationToken);
+            await _api.SendAsync(Patch(resource, nodeName, value), NodesJson.Default.Acknowledgement, cancellationToken);
             if (_failures > 0)
             {
                 LogEnded(_logger, nodeName, _failures);
@@ -165,10 +165,10 @@ internal sealed partial class AnnotationPublisher
         }
     }
 
-    [LoggerMessage(EventId = 5211, Level = LogLevel.Information, Message = "Published the active public key in the annotation of node {NodeName}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Published the active public key in the annotation of node {NodeName}")]
     private static partial void LogPublished(ILogger logger, string nodeName);
 
-    [LoggerMessage(EventId = 5212, Level = LogLevel.Warning, Message = "The annotation of node {NodeName} is not up to date, for the {Count}th time since this was last said; keys travel without it: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The annotation of node {NodeName} is not up to date, for the {Count}th time since this was last said; keys travel without it: {Reason}")]
     private static partial void LogFailed(ILogger logger, string nodeName, long count, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The annotation of node {NodeName} can be written again, after {Failures} attempts in vain")]

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

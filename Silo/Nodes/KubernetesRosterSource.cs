@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -56,6 +56,7 @@ internal sealed class CiliumIpam
 [JsonSerializable(typeof(ResourceList<NodeObject>))]
 [JsonSerializable(typeof(WatchEvent<NodeObject>))]
 [JsonSerializable(typeof(AnnotationPatch))]
+[JsonSerializable(typeof(Acknowledgement))]
 internal sealed partial class NodesJson : JsonSerializerContext;
 
 /// <summary>A merge patch of annotations: a null value removes one.</summary>

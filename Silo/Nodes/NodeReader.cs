@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Silo.Clustering;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

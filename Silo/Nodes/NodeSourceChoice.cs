@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
@@ -23,21 +23,13 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
 
     /// <summary>Whether the roster comes from Kubernetes. A list that somebody wrote down wins over an API server that happens to be there.</summary>
     /// <param name="nodes">What is configured.</param>
-    /// <param name="isApiKnown">Whether an API server is known, as <see cref="IsApiKnown"/> says.</param>
+    /// <param name="isApiKnown">Whether an API server is known, as <see cref="ApiConnection.IsKnown"/> says.</param>
     public static bool IsKubernetes(NodesOptions nodes, bool isApiKnown) => nodes.Source switch
     {
         NodeSource.Auto => nodes.Static.Count == 0 && isApiKnown,
         NodeSource.Static => false,
         _ => true,
     };
-
-    /// <summary>Whether there is a configured API server, a pod's service account, or the variable KUBECONFIG. A kubeconfig that merely lies
-    /// in the home directory does not count: who has one is an operator, not a node.</summary>
-    public static bool IsApiKnown(KubernetesApiOptions api) =>
-        api.Address is not null
-        || !string.IsNullOrEmpty(api.KubeConfigPath)
-        || k8s.KubernetesClientConfiguration.IsInCluster()
-        || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(KubernetesApiOptions.KubeConfigVariable));
 
     /// <summary>The kind of objects to follow; asks the API server if that has not been decided yet, or may be decided otherwise by now.</summary>
     /// <param name="known">What has been read so far.</param>

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
@@ -138,9 +138,9 @@ internal sealed partial class NodeWatcher
         }
     }
 
-    [LoggerMessage(EventId = 5203, Level = LogLevel.Information, Message = "Nodes come from {Kind} objects from now on")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Nodes come from {Kind} objects from now on")]
     private static partial void LogChosen(ILogger logger, string kind);
 
-    [LoggerMessage(EventId = 5204, Level = LogLevel.Information, Message = "Node {NodeName} was deleted")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Node {NodeName} was deleted")]
     private static partial void LogDeleted(ILogger logger, string nodeName);
 }

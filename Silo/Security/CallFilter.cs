@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Security;
 

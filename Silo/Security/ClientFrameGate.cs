@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using Orleans.Serialization;
-using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Security;
 

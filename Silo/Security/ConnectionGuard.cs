@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
-using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Security;
 

@@ -2,7 +2,7 @@ using System.Reflection;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.Concurrency;
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;

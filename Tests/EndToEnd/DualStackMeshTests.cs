@@ -2,10 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 using NamedNamespace = Orleans.WireGuard.LocalMesh.Processes.NetworkNamespace;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;

@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Capture;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 

@@ -1,14 +1,16 @@
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Devices.Uapi;
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Devices.Uapi;
-using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Unit.Devices;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -82,9 +84,9 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         await client.CreateDevice(Name, Token);
         var process = ProcessOf(Name);
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
 
-        Assert.Equal(UapiErrno.EEXIST, e.Errno);
+        Assert.Equal(EEXIST, e.Errno);
         Assert.Equal(process, ProcessOf(Name));
     }
 
@@ -93,7 +95,7 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         await Namespace.Run(Token, "ip", "tuntap", "add", "dev", Name, "mode", "tap");
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client().CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client().CreateDevice(Name, Token));
 
         Assert.Contains("Failed to create TUN device", e.Message, StringComparison.Ordinal);
         Assert.NotNull(await Links().TryGetLink(Name, Token));
@@ -144,8 +146,8 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         await client.CreateDevice(Name, Token);
         var process = await Suspend();
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.TryGetDevice(Name, Token));
-        Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.TryGetDevice(Name, Token));
+        Assert.Equal(ETIMEDOUT, e.Errno);
         await client.DeleteDevice(Name, Token);
 
         Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
@@ -275,10 +277,10 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         var peers = Enumerable.Range(0, 5_000)
             .Select(i => new PeerPatch(new PublicKey(Convert.FromHexString($"{i + 1:x64}")), PeerChange.Add, AllowedIPs: Prefixes("10.0.0.0/8")));
 
-        var e = await Assert.ThrowsAsync<DeviceException>(
+        var e = await Assert.ThrowsAsync<LinuxException>(
             () => client.Configure(OtherName, new DevicePatch(null, 40001, [.. peers]), Token));
 
-        Assert.Equal(UapiErrno.EADDRINUSE, e.Errno);
+        Assert.Equal(EADDRINUSE, e.Errno);
         Assert.NotNull(await client.TryGetDevice(OtherName, Token));
     }
 
@@ -291,7 +293,7 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
 
         await connection!.Exchange("set=1\ncolour=blue\n\n"u8.ToArray(), reply, Token);
 
-        Assert.Equal(UapiErrno.EINVAL, UapiReader.ReadErrno(reply.WrittenSpan));
+        Assert.Equal(EINVAL, UapiReader.ReadErrno(reply.WrittenSpan));
     }
 
     [Fact]

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Capture;
 using Orleans.WireGuard.LocalMesh.Meter;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 

@@ -1,16 +1,17 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using k8s;
-using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
-using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
+using Orleans.WireGuard.Supervision;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
+using k8s;
+using k8s.Models;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -106,12 +107,12 @@ public sealed class ApiCluster : IAsyncLifetime
         options.Pod = null;
     }
 
-    internal Silo.Clustering.KubernetesApi CreateApi(Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null, Random? random = null)
+    internal Api.KubernetesApi CreateApi(Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null, Random? random = null)
     {
         var options = new KubernetesApiOptions();
         Configure(options, tokenFile);
         change?.Invoke(options);
-        var api = new Silo.Clustering.KubernetesApi(Options.Create(options), time ?? TimeProvider.System, random ?? new Random(), Logger<Silo.Clustering.KubernetesApi>());
+        var api = new Api.KubernetesApi(Options.Create(options), time ?? TimeProvider.System, random ?? new Random(), Logger<Api.KubernetesApi>());
         lock (_owned)
         {
             _owned.Add(api);
@@ -254,6 +255,9 @@ public sealed class ApiCluster : IAsyncLifetime
     }
 
     internal static ILogger<T> Logger<T>() => new TestLogger<T>();
+
+    /// <summary>For parts that ask who the silo is only where the table is another one.</summary>
+    internal static ILocalSiloDetails NoSilo => Stub.Of<ILocalSiloDetails>((method, _) => throw new InvalidOperationException($"Nobody expected {method.Name}."));
 
     /// <summary>What keeps loops where there is no host; <paramref name="host"/> tells whether it would have been stopped.</summary>
     internal static EndlessLoops Loops(out ApplicationLifetime host)

@@ -1,8 +1,9 @@
-// Loads a BPF program for tc(8): bpf(2), linux/bpf.h.
 using System.Buffers.Binary;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+
+// Loads a BPF program for tc(8): bpf(2), linux/bpf.h.
 
 namespace Orleans.WireGuard.Tests.Support;
 

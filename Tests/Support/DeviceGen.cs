@@ -1,6 +1,6 @@
 using System.Net;
 using CsCheck;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Tests.Support;
 

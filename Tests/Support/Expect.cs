@@ -1,6 +1,7 @@
-// Assertions for cases that also run where there is no test framework: inside the guest of the kernel test bed.
 using System.Runtime.CompilerServices;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux;
+
+// Assertions for cases that also run where there is no test framework: inside the guest of the kernel test bed.
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -30,17 +31,17 @@ internal static class Expect
         where T : class => value ?? throw new ExpectationException($"{what}: expected a value, got none");
 
     /// <summary>Expects the system to refuse with one of <paramref name="errnos"/>.</summary>
-    public static async Task<DeviceException> Fails(Func<Task> action, params int[] errnos)
+    public static async Task<LinuxException> Fails(Func<Task> action, params int[] errnos)
     {
         try
         {
             await action();
         }
-        catch (DeviceException e) when (errnos.Contains(e.Errno))
+        catch (LinuxException e) when (errnos.Contains(e.Errno))
         {
             return e;
         }
-        catch (DeviceException e)
+        catch (LinuxException e)
         {
             throw new ExpectationException($"expected errno {string.Join(" or ", errnos)}, got {e.Errno}: {e.Message}");
         }

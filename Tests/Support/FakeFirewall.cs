@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing.Firewall;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -10,8 +11,6 @@ namespace Orleans.WireGuard.Tests.Support;
 /// </summary>
 internal sealed class FakeFirewall : IFirewall
 {
-    private const int ENOENT = 2;
-    private const int EEXIST = 17;
 
     private readonly Lock _lock = new();
     private ImmutableList<string> _calls = [];
@@ -61,7 +60,7 @@ internal sealed class FakeFirewall : IFirewall
         {
             if (_state is not { } state || !remove.Except(state.Prefixes).IsEmpty)
             {
-                throw new DeviceException("change", ENOENT, "No such file or directory");
+                throw new LinuxException("change", ENOENT, "No such file or directory");
             }
 
             var rest = state.Prefixes.Except(remove);
@@ -81,7 +80,7 @@ internal sealed class FakeFirewall : IFirewall
     {
         var sorted = sources.Order().ToEquatableArray();
         return sorted.Zip(sorted.Skip(1)).Any(pair => pair.First.Overlaps(pair.Second))
-            ? throw new DeviceException("change", EEXIST, "File exists")
+            ? throw new LinuxException("change", EEXIST, "File exists")
             : sorted;
     }
 
@@ -93,7 +92,7 @@ internal sealed class FakeFirewall : IFirewall
             _calls = _calls.Add(call);
             var errno = _nextErrno;
             _nextErrno = 0;
-            return errno == 0 ? Task.FromResult(effect()) : throw new DeviceException(call, errno, "the fake was told to fail this call");
+            return errno == 0 ? Task.FromResult(effect()) : throw new LinuxException(call, errno, "the fake was told to fail this call");
         }
     }
 }

@@ -1,6 +1,7 @@
 // Plays the kernel's end of netlink sockets.
 using System.Runtime.InteropServices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Linux.Netlink;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -10,7 +11,6 @@ namespace Orleans.WireGuard.Tests.Support;
 /// </summary>
 internal sealed class FakeKernel
 {
-    private const int EAGAIN = 11;
 
     private readonly Queue<Func<byte[], IEnumerable<Reply>>> _answers = [];
 

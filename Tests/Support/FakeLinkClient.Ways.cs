@@ -1,7 +1,6 @@
 // Tables, rules and which way packets take through them.
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using Orleans.WireGuard.Linux.Routing;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Support;
 

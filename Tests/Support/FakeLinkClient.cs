@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using System.Net;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -23,11 +24,6 @@ internal sealed partial class FakeLinkClient : ILinkClient
     /// <summary>Number of the link that every way leads through.</summary>
     public const int UnderlayIndex = 1_000;
 
-    private const int ENODEV = 19;
-    private const int ENETDOWN = 100;
-    private const int EEXIST = 17;
-    private const int EINVAL = 22;
-    private const int EIO = 5;
     private const int MinMtu = 68;
 
     private readonly Lock _lock = new();
@@ -106,7 +102,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
         lock (_lock)
         {
             var link = Find(name, "rename");
-            _ = _links.ContainsKey(newName) ? throw new DeviceException($"rename {name}", EEXIST, "File exists") : _links.Remove(name);
+            _ = _links.ContainsKey(newName) ? throw new LinuxException($"rename {name}", EEXIST, "File exists") : _links.Remove(name);
             _links[newName] = link with { Name = newName };
             foreach (var (key, route) in _routes.Where(entry => entry.Value.DeviceName == name).ToArray())
             {
@@ -167,7 +163,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
     {
         if (mtu is < MinMtu or > ushort.MaxValue)
         {
-            throw new DeviceException($"set mtu {mtu} of {name}", EINVAL, "mtu out of range");
+            throw new LinuxException($"set mtu {mtu} of {name}", EINVAL, "mtu out of range");
         }
 
         return _links[name] = Find(name, $"set mtu {mtu} of") with { Mtu = mtu };
@@ -229,7 +225,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
     public Task ReplaceRoute(Route route, CancellationToken cancellationToken) => Call(nameof(ReplaceRoute), route, () =>
         route.DeviceName.Length == 0 || Find(route.DeviceName, $"add route {route.Destination} to").IsUp
             ? _routes[route.Key] = route
-            : throw new DeviceException($"add route {route.Destination} to {route.DeviceName}", ENETDOWN, "Network is down"),
+            : throw new LinuxException($"add route {route.Destination} to {route.DeviceName}", ENETDOWN, "Network is down"),
         cancellationToken);
 
     /// <inheritdoc/>
@@ -242,7 +238,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
 
     /// <inheritdoc/>
     public Task AddRule(IPPrefix source, CancellationToken cancellationToken) => Call(nameof(AddRule), source, () =>
-        _rules.Add(source) ? true : throw new DeviceException($"add rule from {source}", EEXIST, "File exists"), cancellationToken);
+        _rules.Add(source) ? true : throw new LinuxException($"add rule from {source}", EEXIST, "File exists"), cancellationToken);
 
     /// <inheritdoc/>
     public Task DeleteRule(IPPrefix source, CancellationToken cancellationToken) =>
@@ -272,7 +268,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
 
         if (errno != 0)
         {
-            throw new DeviceException($"{operation} {subject}", errno, "the fake was told to fail this call");
+            throw new LinuxException($"{operation} {subject}", errno, "the fake was told to fail this call");
         }
 
         lock (_lock)
@@ -283,7 +279,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
 
     private Link Find(string name, string operation) => _links.TryGetValue(name, out var link)
         ? link
-        : throw new DeviceException($"{operation} {name}", ENODEV, "No such device");
+        : throw new LinuxException($"{operation} {name}", ENODEV, "No such device");
 
     private void RemoveRoutes(string deviceName, Func<Route, bool>? which = null)
     {

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -21,9 +23,6 @@ internal sealed record WireGuardCall(int Number, string Operation, string Device
 /// <param name="links">If given, every device has a link there, which comes and goes with it.</param>
 internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireGuardClient, IDisposable
 {
-    private const int ENODEV = 19;
-    private const int EEXIST = 17;
-    private const int EIO = 5;
 
     private static readonly TimeSpan MaxKeepalive = TimeSpan.FromSeconds(ushort.MaxValue);
 
@@ -175,7 +174,7 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         {
             if (!_devices.TryAdd(name, new State(new Device(name, null, 0, 0, []))))
             {
-                throw new DeviceException($"create {name}", EEXIST, "File exists");
+                throw new LinuxException($"create {name}", EEXIST, "File exists");
             }
 
             links?.AddLink(name);
@@ -349,11 +348,11 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
 
     private State Find(string name, string operation) => _devices.TryGetValue(name, out var state)
         ? state
-        : throw new DeviceException($"{operation} {name}", ENODEV, "No such device");
+        : throw new LinuxException($"{operation} {name}", ENODEV, "No such device");
 
     private sealed record Failure(int Errno, int? AppliedPeers)
     {
-        public void Throw(string operation) => throw new DeviceException(operation, Errno, "the fake was told to fail this call");
+        public void Throw(string operation) => throw new LinuxException(operation, Errno, "the fake was told to fail this call");
     }
 
     private sealed class State(Device device) : IDisposable

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux;
 
 namespace Orleans.WireGuard.Tests.Support;
 

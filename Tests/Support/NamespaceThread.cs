@@ -1,8 +1,8 @@
 // A thread in a network namespace of its own.
 using System.Collections.Concurrent;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Routing;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Support;
 

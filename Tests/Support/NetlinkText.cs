@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Runtime.InteropServices;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Netlink;
 
 namespace Orleans.WireGuard.Tests.Support;
 

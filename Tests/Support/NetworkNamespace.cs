@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices.Uapi;
 
 namespace Orleans.WireGuard.Tests.Support;
 

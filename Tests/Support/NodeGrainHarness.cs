@@ -4,8 +4,8 @@ using Orleans.Timers;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Tests.Support;
 

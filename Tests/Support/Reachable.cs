@@ -59,6 +59,5 @@ internal static class Reachable
         }
     }
 
-    private static bool IsOurs(Type type) => type.Assembly.GetName().Name is "Orleans.WireGuard.Interfaces" or "Orleans.WireGuard.Grains" or "Orleans.WireGuard.Silo"
-        or "owg" || type.IsArray;
+    private static bool IsOurs(Type type) => Product.Assemblies.Contains(type.Assembly) || type.IsArray;
 }

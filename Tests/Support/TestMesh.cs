@@ -4,9 +4,9 @@ using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Tests.Support;
 

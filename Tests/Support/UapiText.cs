@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Tests.Support;
 

@@ -1,9 +1,10 @@
-// Cases in which the system refuses.
 using System.Net;
 using System.Net.Sockets;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Tests.Support;
+
+// Cases in which the system refuses.
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 

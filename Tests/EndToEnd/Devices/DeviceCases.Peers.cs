@@ -1,8 +1,9 @@
-// Cases about peers and their allowed IPs.
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Tests.Support;
+
+// Cases about peers and their allowed IPs.
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 

@@ -1,10 +1,11 @@
-// Cases with packets between two nodes whose devices, addresses, routes and rules our clients made.
 using System.Net;
 using System.Net.Sockets;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
+
+// Cases with packets between two nodes whose devices, addresses, routes and rules our clients made.
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 

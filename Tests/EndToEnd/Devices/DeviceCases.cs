@@ -1,8 +1,9 @@
-// The table of cases that every transport passes: creating, keys, deleting. Peers, errors and traffic are in the other parts.
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Tests.Support;
+
+// The table of cases that every transport passes: creating, keys, deleting. Peers, errors and traffic are in the other parts.
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 

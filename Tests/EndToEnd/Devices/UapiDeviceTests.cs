@@ -1,6 +1,6 @@
 // The table of cases with the UAPI client on wireguard-go, in network namespaces of this machine.
 using Microsoft.Extensions.Logging.Abstractions;
-using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Linux.Devices.Uapi;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Orleans.WireGuard.Silo.Devices;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Findings;

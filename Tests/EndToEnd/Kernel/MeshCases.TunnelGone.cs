@@ -1,8 +1,8 @@
 // The cases in which the tunnels are gone and nobody repairs them.
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Capture;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;

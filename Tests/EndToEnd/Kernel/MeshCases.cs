@@ -1,4 +1,3 @@
-// Cases in which the whole silo runs on the kernel's WireGuard: two nodes inside the guest of the kernel test bed.
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Check;
@@ -6,6 +5,8 @@ using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Tests.Support;
+
+// Cases in which the whole silo runs on the kernel's WireGuard: two nodes inside the guest of the kernel test bed.
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text;
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;

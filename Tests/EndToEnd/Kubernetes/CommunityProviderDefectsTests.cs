@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
@@ -214,7 +215,7 @@ public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFi
             silo.UseKubernetesClustering();
         });
         using var host = builder.Build();
-        var api = host.Services.GetRequiredService<Silo.Clustering.KubernetesApi>();
+        var api = host.Services.GetRequiredService<Api.KubernetesApi>();
         Assert.Equal(cluster.Namespace, api.Namespace);
         Assert.IsType<KubernetesMembershipTable>(host.Services.GetRequiredService<IMembershipTable>());
         Assert.Single(host.Services.GetServices<IMembershipTable>());

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Net;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;

@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;

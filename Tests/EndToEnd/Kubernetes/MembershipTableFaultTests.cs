@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;

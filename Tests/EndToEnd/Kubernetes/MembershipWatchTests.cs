@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
@@ -164,6 +164,8 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
             new ClusteringHealth(TimeProvider.System),
             ApiCluster.Loops(out _),
             TimeProvider.System,
+            cluster.CreateTable(_clusterId),
+            ApiCluster.NoSilo,
             ApiCluster.Logger<MembershipWatch>());
         var lifecycle = new SiloLifecycleSubject(ApiCluster.Logger<SiloLifecycleSubject>());
         watch.Participate(lifecycle);

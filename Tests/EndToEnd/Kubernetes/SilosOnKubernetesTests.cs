@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
 

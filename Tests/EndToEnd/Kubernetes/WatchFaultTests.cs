@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
@@ -243,7 +244,7 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     private async Task<MembershipRun> StartMembershipAsync()
     {
         await _cluster.CreateInitializedTableAsync(_clusterId);
-        var run = new MembershipRun(_cluster.CreateApi(Impatient, random: new NoRandom()), _clusterId);
+        var run = new MembershipRun(_cluster, _cluster.CreateApi(Impatient, random: new NoRandom()), _clusterId);
         await run.StartAsync();
         await InsertAsync(1);
         Assert.Equal(1, await run.NextAsync());
@@ -302,7 +303,7 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
         private readonly MembershipWatch _watch;
         private readonly SiloLifecycleSubject _lifecycle = new(ApiCluster.Logger<SiloLifecycleSubject>());
 
-        public MembershipRun(KubernetesApi api, string clusterId)
+        public MembershipRun(ApiCluster cluster, KubernetesApi api, string clusterId)
         {
             var membership = Stub.Of<IClusterMembershipService>((_, arguments) =>
             {
@@ -317,6 +318,8 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
                 Health,
                 ApiCluster.Loops(out _),
                 TimeProvider.System,
+                cluster.CreateTable(clusterId),
+                ApiCluster.NoSilo,
                 ApiCluster.Logger<MembershipWatch>());
             _watch.Participate(_lifecycle);
         }

@@ -1,14 +1,14 @@
 // Cases about answers that are cut off and news that are lost.
 using Microsoft.Extensions.Logging.Abstractions;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
 
 internal static partial class LinkCases
 {
-    private const int ENOBUFS = 105;
 
     private static async Task CutOffAndLostAnswersAreReadAgain(NetlinkLinkClient links, CancellationToken token)
     {

@@ -1,8 +1,9 @@
 // Cases about routes and rules.
 using System.Net;
 using System.Net.Sockets;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
 

@@ -1,7 +1,8 @@
 // The table of cases for links, addresses, routes and rules. They run on this machine's kernel and on the kernel in the guest.
 using System.Net;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
 
@@ -24,10 +25,6 @@ internal sealed record LinkCase(string Name, Func<NetlinkLinkClient, Cancellatio
 /// <summary>The table.</summary>
 internal static partial class LinkCases
 {
-    private const int EEXIST = 17;
-    private const int ENODEV = 19;
-    private const int EINVAL = 22;
-    private const int EOPNOTSUPP = 95;
 
     // The one kind that every kernel here has. Making one makes its other end too, under a name that the kernel picks.
     private const string Kind = "veth";

@@ -2,7 +2,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing;

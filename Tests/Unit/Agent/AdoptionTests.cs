@@ -1,8 +1,11 @@
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
@@ -10,8 +13,6 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 public sealed class AdoptionTests
 {
     private const string Name = "cilium_wg0";
-    private const int EADDRINUSE = 98;
-    private const int ENODEV = 19;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -42,7 +43,7 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.Change(Name, device => device with { ListenPort = 51820, Peers = [Stranger] }, theirs);
         var before = mesh.Device;
-        Assert.Contains("configured by somebody else", (await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("configured by somebody else", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
         Assert.Contains("Three ways out", (await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPair(Slot.Zero, Token))).Message, StringComparison.Ordinal);
         Assert.Equal((before, 0), (mesh.Device, mesh.Writes));
     }
@@ -171,7 +172,7 @@ public sealed class AdoptionTests
             mesh.Devices.Change(Name, device => device with { Peers = [] });
         }
 
-        await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token));
         Assert.Equal(isRingSettled ? 1 : 0, mesh.Devices.Calls.Count(call => call.Operation == nameof(IWireGuardClient.DeleteDevice)));
         mesh.Devices.Remove(Name);
         await mesh.Pass.Run(true, Token);
@@ -207,7 +208,7 @@ public sealed class AdoptionTests
         mesh.Announce(3);
         mesh.Announce(4);
         mesh.Devices.FailCall(mesh.Devices.Calls.Count + 2, appliedPeers: 1);
-        await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token));
         Assert.Equal(2, mesh.Device.Peers.Count);
         await mesh.Pass.Run(true, Token);
         Assert.Equal(3, mesh.Device.Peers.Count);
@@ -230,7 +231,7 @@ public sealed class AdoptionTests
 
             return Task.CompletedTask;
         };
-        Assert.Equal(ENODEV, (await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(false, Token))).Errno);
+        Assert.Equal(ENODEV, (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(false, Token))).Errno);
         await mesh.Pass.Run(true, Token);
         Assert.Equal(2, mesh.Device.Peers.Count);
         Assert.Equal(2, (await mesh.Links.GetRoutes(Token)).Count);
@@ -243,7 +244,7 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2).Settled(2);
         var isTaken = true;
         mesh.Links.OnCall = (call, _) => isTaken && call.Operation == nameof(ILinkClient.SetUp)
-            ? throw new DeviceException($"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
+            ? throw new LinuxException($"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
             : Task.CompletedTask;
         var delay = await mesh.Start();
         Assert.Contains("UDP port of the device is taken", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);

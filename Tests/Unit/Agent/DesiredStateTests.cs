@@ -1,9 +1,10 @@
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -194,10 +195,10 @@ public sealed class DesiredStateTests
     [Fact]
     public void BuildDevice_IdleSlot_HasNeitherKeyNorPeers()
     {
-        using var pair = Grains.Keys.KeyPair.Create();
+        using var pair = KeyPair.Create();
         var view = View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2)) with
         {
-            Keys = [new Grains.Keys.SlotKey(Slot.One, pair, new Epoch(1), TestMesh.Start)],
+            Keys = [new SlotKey(Slot.One, pair, new Epoch(1), TestMesh.Start)],
             IsSettled = true,
         };
         var device = Build(view, Observed(Peer(2)));

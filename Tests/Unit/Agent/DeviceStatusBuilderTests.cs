@@ -1,5 +1,5 @@
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;

@@ -1,8 +1,9 @@
 using System.Net;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 

@@ -1,16 +1,16 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing.Firewall;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
 public sealed class FirewallReconcilerTests
 {
-    private const int EOPNOTSUPP = 95;
     private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
 
     private readonly FakeFirewall _firewall = new();
@@ -82,7 +82,7 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_NoNfTables_MattersOnlyWhereItIsWanted()
     {
         _firewall.FailNextCall(EOPNOTSUPP);
-        await Assert.ThrowsAsync<DeviceException>(() => Reconcile([1, 2]));
+        await Assert.ThrowsAsync<LinuxException>(() => Reconcile([1, 2]));
 
         _options.DropPlaintext = false;
         _firewall.FailNextCall(EOPNOTSUPP);
@@ -95,7 +95,7 @@ public sealed class FirewallReconcilerTests
     {
         await Reconcile([1, 2]);
         _firewall.FailNextCall(EOPNOTSUPP);
-        await Assert.ThrowsAsync<DeviceException>(() => Reconcile([1, 2, 3]));
+        await Assert.ThrowsAsync<LinuxException>(() => Reconcile([1, 2, 3]));
         await Reconcile([1, 2, 3]);
 
         Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], _firewall.State!.Prefixes.Remote);

@@ -1,8 +1,7 @@
 using System.Reflection;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -67,7 +66,7 @@ public sealed class ForgottenNodeTests
     [Fact]
     public void Fields_ThatRememberNodes_HaveAnOwnerThatForgets()
     {
-        var found = ((Assembly[])[typeof(KeyRing).Assembly, typeof(Device).Assembly]).SelectMany(assembly => assembly.GetTypes()).Where(Remembers)
+        var found = Product.Types.Where(Remembers)
             .SelectMany(type => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
                 .Where(field => IsKeyedByANode(field.FieldType) && !IsOfAValue(type, field)).Select(field => $"{Name(type)}.{Property(field)}"))
             .ToHashSet(StringComparer.Ordinal);

@@ -1,7 +1,7 @@
 using CsCheck;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;

@@ -1,8 +1,7 @@
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Tests.Support;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 

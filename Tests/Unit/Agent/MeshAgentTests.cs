@@ -1,6 +1,7 @@
 using CsCheck;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -141,7 +142,7 @@ public sealed class MeshAgentTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         var isFailing = true;
-        mesh.Devices.OnCall = (_, _) => isFailing ? throw new DeviceException("get cilium_wg0", 5, "told to fail") : Task.CompletedTask;
+        mesh.Devices.OnCall = (_, _) => isFailing ? throw new LinuxException("get cilium_wg0", 5, "told to fail") : Task.CompletedTask;
         var delays = new List<double> { (await mesh.Start()).TotalMilliseconds };
         while (delays.Count < 7)
         {
@@ -168,7 +169,7 @@ public sealed class MeshAgentTests
     public async Task Reconcile_KeepsFailing_IsSaidAsAStateWithOneStackTrace()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        mesh.Devices.OnCall = (_, _) => throw new DeviceException("get cilium_wg0", 5, "told to fail");
+        mesh.Devices.OnCall = (_, _) => throw new LinuxException("get cilium_wg0", 5, "told to fail");
         var delay = await mesh.Start();
         for (var began = mesh.Time.GetTimestamp(); mesh.Time.GetElapsedTime(began) < TimeSpan.FromSeconds(100); delay = await mesh.NextWait())
         {
@@ -203,7 +204,7 @@ public sealed class MeshAgentTests
     public async Task RequestReconcile_DeviceKeepsFailing_IsTriedOnceASecondAtMost()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        mesh.Devices.OnCall = (_, _) => throw new DeviceException("get cilium_wg0", 5, "told to fail");
+        mesh.Devices.OnCall = (_, _) => throw new LinuxException("get cilium_wg0", 5, "told to fail");
         var delay = await mesh.Start();
         for (; delay < TimeSpan.FromSeconds(5); delay = await mesh.NextWait())
         {

@@ -1,7 +1,8 @@
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
@@ -11,7 +12,6 @@ public sealed class NodeCleanupTests
     private static readonly CleanupItem Witness = new("witness", "table of what is counted at the wire");
 
     private const string Name = "cilium_wg0";
-    private const int EPERM = 1;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -115,9 +115,9 @@ public sealed class NodeCleanupTests
         var report = new CleanupReport();
         var isFailing = true;
         mesh.Links.OnCall = (call, _) => isFailing && call.Operation == nameof(ILinkClient.DeleteRule)
-            ? throw new DeviceException("delete the rule", EPERM, "told to fail")
+            ? throw new LinuxException("delete the rule", EPERM, "told to fail")
             : Task.CompletedTask;
-        await Assert.ThrowsAsync<DeviceException>(() => Cleanup(mesh).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => Cleanup(mesh).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token));
         Assert.Equal(["device", "route"], report.Removed.Select(item => item.Kind));
         isFailing = false;
         Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Witness], (await Clean(mesh)).Removed);

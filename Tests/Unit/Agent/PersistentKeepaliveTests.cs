@@ -1,5 +1,6 @@
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 
@@ -26,7 +27,7 @@ public sealed class PersistentKeepaliveTests
     public void Apply_OnAlready_StaysOnUntilOurKeyChanges()
     {
         Assert.Equal(On, Apply(desired: Off, current: On, isSettled: false));
-        using var next = Grains.Keys.KeyPair.Create();
+        using var next = KeyPair.Create();
         Assert.Equal(Off, Apply(desired: Off, current: On, isSettled: false, next));
     }
 
@@ -47,7 +48,7 @@ public sealed class PersistentKeepaliveTests
     }
 
     private static TimeSpan Apply(
-        TimeSpan desired, TimeSpan current, bool isSettled, Grains.Keys.KeyPair? keyPair = null, DeviceOptions? options = null, bool hasSilo = true)
+        TimeSpan desired, TimeSpan current, bool isSettled, KeyPair? keyPair = null, DeviceOptions? options = null, bool hasSilo = true)
     {
         var device = new DesiredDevice("cilium_wg0", keyPair, 51871, [new DesiredPeer(TestMesh.Key(2), [], [], desired)]);
         var observed = new Device("cilium_wg0", TestMesh.Key(1), 51871, 0, [new DevicePeer(TestMesh.Key(2), null, [], current, null, 0, 0)]);

@@ -1,9 +1,8 @@
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;

@@ -1,6 +1,7 @@
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -172,7 +173,7 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2, 3, 4).Settled(2, 3, 4);
         mesh.Devices.FailCall(4, appliedPeers: 1);
-        Assert.Equal(5, (await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token))).Errno);
+        Assert.Equal(5, (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token))).Errno);
         Assert.Single(mesh.Device.Peers);
         await mesh.Pass.Run(true, Token);
         Assert.Equal(3, mesh.Device.Peers.Count);
@@ -189,8 +190,8 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         var isFailing = true;
-        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == operation ? throw new DeviceException(operation, 5, "told to fail") : Task.CompletedTask;
-        await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token));
+        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == operation ? throw new LinuxException(operation, 5, "told to fail") : Task.CompletedTask;
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token));
         isFailing = false;
         await mesh.Pass.Run(true, Token);
         Assert.Equal(new Link(Name, 1, 1440, true), await mesh.Links.TryGetLink(Name, Token));
@@ -212,7 +213,7 @@ public sealed class ReconcilePassTests
             return Task.CompletedTask;
         };
         Assert.Contains(
-            "does somebody else configure it?", (await Assert.ThrowsAsync<DeviceException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
+            "does somebody else configure it?", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 
@@ -78,7 +79,7 @@ public sealed class RenamedLinkTests
         var key = mesh.Device.PublicKey;
         mesh.Links.RemoveLink(Name);
 
-        await Assert.ThrowsAsync<Silo.Devices.DeviceException>(() => mesh.Pass.Run(true, Token));
+        await Assert.ThrowsAsync<Linux.LinuxException>(() => mesh.Pass.Run(true, Token));
         Assert.True((await mesh.Pass.Run(true, Token)).IsApplied);
 
         Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));

@@ -1,6 +1,6 @@
 using CsCheck;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;

@@ -1,10 +1,10 @@
 using CsCheck;
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -136,7 +136,7 @@ public sealed class RouteReconcilerTests
     {
         await _routes.Protect(View([1, 2], []), isResync: true, Token);
         _links.FailNextCall();
-        await Assert.ThrowsAsync<DeviceException>(() => _routes.Connect(View([1, 2], [2]), Tunnels([2]), Token));
+        await Assert.ThrowsAsync<LinuxException>(() => _routes.Connect(View([1, 2], [2]), Tunnels([2]), Token));
         await Pass([1, 2], [2]);
 
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
@@ -164,7 +164,7 @@ public sealed class RouteReconcilerTests
     public async Task Protect_TableOfSomebodyElse_IsRefusedAndLeftAlone()
     {
         _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
-        var refusal = await Assert.ThrowsAsync<DeviceException>(() => _routes.Protect(View([1, 2], []), isResync: true, Token));
+        var refusal = await Assert.ThrowsAsync<LinuxException>(() => _routes.Protect(View([1, 2], []), isResync: true, Token));
         Assert.Contains("Routing:Table", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("default via 192.168.0.9", refusal.Message, StringComparison.Ordinal);
         Assert.Equal((1, 0, 0), (_links.ForeignRoutes.Count, _links.Routes.Count, _links.Rules.Count));
@@ -253,7 +253,7 @@ public sealed class RouteReconcilerTests
                 routes.Connect(view, Tunnels(peers), Token).GetAwaiter().GetResult();
                 before = after;
             }
-            catch (DeviceException)
+            catch (LinuxException)
             {
                 before = [.. before.Intersect(after)];
             }

@@ -1,9 +1,8 @@
 using CsCheck;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
 using Orleans.WireGuard.Tests.Support;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 

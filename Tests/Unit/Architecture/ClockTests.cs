@@ -1,6 +1,5 @@
 using System.Reflection;
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Architecture;
@@ -32,7 +31,8 @@ public sealed class ClockTests
     [Fact]
     public void GrainsAndAgent_WallClock_IsNotWhatDurationsAreToldBy() => Assert.Equal(
         Allowed.Keys.Order(StringComparer.Ordinal),
-        typeof(SteadyTime).Assembly.GetTypes().Concat(typeof(Device).Assembly.GetTypes().Where(type => type.Namespace is "Orleans.WireGuard.Silo.Agent" or "Orleans.WireGuard.Silo.Nodes"))
+        Product.Grains.GetTypes().Concat(Product.Supervision.GetTypes())
+            .Concat(Product.Silo.GetTypes().Where(type => type.Namespace is "Orleans.WireGuard.Silo.Agent" or "Orleans.WireGuard.Silo.Nodes"))
             .Where(MeasuresByTheWallClock).Select(Name).Distinct().Order(StringComparer.Ordinal));
 
     [Fact]

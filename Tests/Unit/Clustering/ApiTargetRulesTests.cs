@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 
 namespace Orleans.WireGuard.Tests.Unit.Clustering;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using CsCheck;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 
 namespace Orleans.WireGuard.Tests.Unit.Clustering;
 

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using CsCheck;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Membership;
 
 namespace Orleans.WireGuard.Tests.Unit.Clustering;
 
@@ -19,7 +20,7 @@ public sealed partial class ObjectNamesTests
     public void Cluster_AnyId_IsADnsLabel() => Gen.String[1, 300].Sample(id =>
     {
         var name = ObjectNames.Cluster(id);
-        Assert.True(ObjectNames.IsLabel(name), $"\"{id}\" became \"{name}\"");
+        Assert.True(DnsLabel.IsValid(name), $"\"{id}\" became \"{name}\"");
     });
 
     [Fact]

@@ -1,19 +1,18 @@
-using System.Reflection;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Configuration;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Deploy;
 
 /// <summary>The ConfigMap has a place and a comment for every option, and nothing that no option reads.</summary>
 public sealed class ConfigMapTests
 {
-    private static readonly Assembly[] Ours = [typeof(RotationOptions).Assembly, typeof(NodesOptions).Assembly];
-
     /// <summary>Every options class of ours by its section; found, not listed, so that a new one cannot be forgotten.</summary>
-    private static readonly Dictionary<string, Type> Options = Ours.SelectMany(assembly => assembly.GetTypes())
+    private static readonly Dictionary<string, Type> Options = Product.Types
         .Where(type => type.GetField("SectionName") is { IsLiteral: true }).ToDictionary(type => (string)type.GetField("SectionName")!.GetRawConstantValue()!);
 
     [Fact]

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 using YamlDotNet.RepresentationModel;
@@ -35,7 +35,7 @@ public sealed class ManifestTests
         Assert.Equal([" nodes: list watch patch", "cilium.io ciliumnodes: list watch patch"], Rules("ClusterRole").Order(StringComparer.Ordinal));
         var named = ((ApiResource[])[ApiResource.OrleansClusters, ApiResource.Leases, ApiResource.Nodes, ApiResource.CiliumNodes]).Select(resource => resource.Plural);
         Assert.Equal(named.Order(StringComparer.Ordinal), Rules("Role").Concat(Rules("ClusterRole")).Select(rule => rule.Split(' ')[1].TrimEnd(':')).Order(StringComparer.Ordinal));
-        foreach (var (readme, rules) in (IEnumerable<(string, IEnumerable<string>)>)[("Silo/Clustering/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole"))])
+        foreach (var (readme, rules) in (IEnumerable<(string, IEnumerable<string>)>)[("Silo/Kubernetes/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole"))])
         {
             var text = File.ReadAllText(Path.Combine(TestData.Root, readme));
             Assert.All(rules, rule => Assert.Contains($"`{rule.Split(' ')[1].TrimEnd(':')}` | {string.Join(", ", rule.Split(' ')[2..])} |", text, StringComparison.Ordinal));

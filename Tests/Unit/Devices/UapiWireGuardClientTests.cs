@@ -1,9 +1,11 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Devices.Uapi;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices;
 
@@ -11,7 +13,6 @@ namespace Orleans.WireGuard.Tests.Unit.Devices;
 public sealed class UapiWireGuardClientTests
 {
     private const string Name = "cilium_wg0";
-    private const int ECONNRESET = 104;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -61,10 +62,10 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, reply);
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDevice(Name, Token));
 
         Assert.Equal($"get {Name}", e.Operation);
-        Assert.Equal(UapiErrno.EPROTO, e.Errno);
+        Assert.Equal(EPROTO, e.Errno);
     }
 
     [Fact]
@@ -72,7 +73,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, "");
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDevice(Name, Token));
 
         Assert.Equal(ECONNRESET, e.Errno);
     }
@@ -102,7 +103,7 @@ public sealed class UapiWireGuardClientTests
             }
         });
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDevice(Name, Token));
 
         Assert.Contains("more than 67108864 bytes", e.Message, StringComparison.Ordinal);
     }
@@ -126,8 +127,8 @@ public sealed class UapiWireGuardClientTests
         Assert.False(reading.IsCompleted);
         time.Advance(TimeSpan.FromSeconds(0.1));
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => reading);
-        Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
+        var e = await Assert.ThrowsAsync<LinuxException>(() => reading);
+        Assert.Equal(ETIMEDOUT, e.Errno);
     }
 
     [Fact]
@@ -153,7 +154,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, $"errno={errno}\n\n");
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).Configure(Name, UapiGolden.Patch, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).Configure(Name, UapiGolden.Patch, Token));
 
         Assert.Equal($"set {Name}", e.Operation);
         Assert.Equal(expected, e.Errno);
@@ -184,9 +185,9 @@ public sealed class UapiWireGuardClientTests
     [Fact]
     public async Task Configure_NoDevice_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client("/nowhere").Configure(Name, DevicePatch.Empty, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client("/nowhere").Configure(Name, DevicePatch.Empty, Token));
 
-        Assert.Equal(UapiErrno.ENODEV, e.Errno);
+        Assert.Equal(ENODEV, e.Errno);
     }
 
     [Fact]
@@ -202,9 +203,9 @@ public sealed class UapiWireGuardClientTests
     [Fact]
     public async Task GetKeyPair_NoDevice_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client("/nowhere").GetKeyPair(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client("/nowhere").GetKeyPair(Name, Token));
 
-        Assert.Equal(UapiErrno.ENODEV, e.Errno);
+        Assert.Equal(ENODEV, e.Errno);
     }
 
     [Theory]
@@ -225,9 +226,9 @@ public sealed class UapiWireGuardClientTests
     {
         var client = Client(new UserspaceDeviceOptions { Command = ["no-such-wireguard-go"], SocketDirectory = "/nowhere", TunPath = "/dev/null" });
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
 
-        Assert.Equal(UapiErrno.ENOENT, e.Errno);
+        Assert.Equal(ENOENT, e.Errno);
         Assert.Contains("apt-get install wireguard-go", e.Message, StringComparison.Ordinal);
     }
 
@@ -236,7 +237,7 @@ public sealed class UapiWireGuardClientTests
     {
         var client = Client(new UserspaceDeviceOptions { SocketDirectory = "/nowhere", TunPath = "/nowhere/tun" });
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
 
         Assert.Contains("modprobe tun", e.Message, StringComparison.Ordinal);
     }
@@ -251,7 +252,7 @@ public sealed class UapiWireGuardClientTests
             TunPath = "/dev/null",
         });
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
 
         Assert.Equal($"create {Name}", e.Operation);
         Assert.EndsWith(": the reason", e.Message, StringComparison.Ordinal);
@@ -269,7 +270,7 @@ public sealed class UapiWireGuardClientTests
         });
         var start = TimeProvider.System.GetTimestamp();
 
-        await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
 
         Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0, 15);
     }
@@ -285,9 +286,9 @@ public sealed class UapiWireGuardClientTests
             StartTimeout = TimeSpan.FromMilliseconds(200),
         });
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
 
-        Assert.Equal(UapiErrno.ETIMEDOUT, e.Errno);
+        Assert.Equal(ETIMEDOUT, e.Errno);
     }
 
     [Fact]
@@ -295,9 +296,9 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, UapiGolden.GetReply);
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Client(server).CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).CreateDevice(Name, Token));
 
-        Assert.Equal(UapiErrno.EEXIST, e.Errno);
+        Assert.Equal(EEXIST, e.Errno);
         Assert.True(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
     }
 

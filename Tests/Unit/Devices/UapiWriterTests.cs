@@ -1,9 +1,9 @@
 using System.Net;
 using System.Text;
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Uapi;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Devices.Uapi;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices;

@@ -1,8 +1,8 @@
 using CsCheck;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Findings;

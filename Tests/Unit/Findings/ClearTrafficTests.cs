@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Findings;

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;

@@ -1,5 +1,5 @@
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Hosting;
-using Orleans.WireGuard.Silo.Routing;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
 

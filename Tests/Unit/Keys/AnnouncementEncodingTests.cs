@@ -1,6 +1,6 @@
 using System.Net;
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Keys;

@@ -1,5 +1,6 @@
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Keys;
@@ -14,7 +15,7 @@ public sealed class IdentityTests
         var signed = identity.Sign(announcement);
         Assert.Equal(announcement with { Identity = identity.PublicKey, Signature = signed.Signature }, signed);
         Assert.Equal(Identity.SignatureSize, signed.Signature.Count);
-        Assert.True(Identity.Verify(signed));
+        Assert.True(AnnouncementSignature.Verify(signed));
     });
 
     [Fact]
@@ -24,7 +25,7 @@ public sealed class IdentityTests
             using var identity = new Identity();
             var signed = identity.Sign(announcement);
             var changed = AnnouncementMembers.Take(member, signed, other);
-            Assert.Equal(signed == changed, Identity.Verify(changed));
+            Assert.Equal(signed == changed, AnnouncementSignature.Verify(changed));
         });
 
     [Fact]
@@ -36,7 +37,7 @@ public sealed class IdentityTests
         {
             var signature = signed.Signature.ToArray();
             signature[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.False(Identity.Verify(signed with { Signature = [.. signature] }), $"bit {bit}");
+            Assert.False(AnnouncementSignature.Verify(signed with { Signature = [.. signature] }), $"bit {bit}");
         }
     }
 
@@ -48,7 +49,7 @@ public sealed class IdentityTests
     {
         using var identity = new Identity();
         var signed = TestMesh.Announce(identity, 1);
-        Assert.False(Identity.Verify(signed with { Signature = [.. signed.Signature.Append((byte)0).Take(length)] }));
+        Assert.False(AnnouncementSignature.Verify(signed with { Signature = [.. signed.Signature.Append((byte)0).Take(length)] }));
     }
 
     [Fact]
@@ -58,7 +59,7 @@ public sealed class IdentityTests
         using var other = new Identity();
         var signed = TestMesh.Announce(other, 1);
         Assert.NotEqual(identity.PublicKey, other.PublicKey);
-        Assert.False(Identity.Verify(signed with { Identity = identity.PublicKey }));
+        Assert.False(AnnouncementSignature.Verify(signed with { Identity = identity.PublicKey }));
     }
 
     [Fact]
@@ -66,7 +67,7 @@ public sealed class IdentityTests
     {
         using var identity = new Identity();
         var signed = TestMesh.Announce(identity, 1);
-        Assert.False(Identity.Verify(signed with { Identity = default }));
-        Assert.False(Identity.Verify(signed with { Identity = new PublicKey([.. Enumerable.Repeat((byte)0xFF, PublicKey.Size)]) }));
+        Assert.False(AnnouncementSignature.Verify(signed with { Identity = default }));
+        Assert.False(AnnouncementSignature.Verify(signed with { Identity = new PublicKey([.. Enumerable.Repeat((byte)0xFF, PublicKey.Size)]) }));
     }
 }

@@ -1,5 +1,5 @@
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Keys;

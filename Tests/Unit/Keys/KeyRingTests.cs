@@ -1,4 +1,5 @@
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Keys;

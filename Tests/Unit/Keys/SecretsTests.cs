@@ -4,9 +4,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
 using Orleans.Serialization.Serializers;
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Cli;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Keys;
@@ -18,7 +19,7 @@ public sealed class SecretsTests
     private const int Fragment = 6;
 
     private static readonly Type[] Holders =
-        [.. Assemblies().SelectMany(assembly => assembly.GetTypes()).Where(type => HoldsSecret(type, [])).OrderBy(type => type.FullName, StringComparer.Ordinal)];
+        [.. Product.Types.Where(type => HoldsSecret(type, [])).OrderBy(type => type.FullName, StringComparer.Ordinal)];
 
     [Fact]
     public void Holders_Known_AreFound()
@@ -101,11 +102,9 @@ public sealed class SecretsTests
         }
     }
 
-    private static Assembly[] Assemblies() => [typeof(PublicKey).Assembly, typeof(KeyPair).Assembly, typeof(Device).Assembly];
-
     private static bool HoldsSecret(Type type, HashSet<Type> seen) => seen.Add(type)
         && type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).SelectMany(field => Parts(field.FieldType))
-            .Any(part => part == typeof(NSec.Cryptography.Key) || (Assemblies().Contains(part.Assembly) && HoldsSecret(part, seen)));
+            .Any(part => part == typeof(NSec.Cryptography.Key) || (Product.Assemblies.Contains(part.Assembly) && HoldsSecret(part, seen)));
 
     private static IEnumerable<Type> Parts(Type type) => type.HasElementType
         ? Parts(type.GetElementType()!)

@@ -1,8 +1,8 @@
 using System.Net;
 using CsCheck;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;

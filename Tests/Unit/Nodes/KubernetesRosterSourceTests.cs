@@ -1,5 +1,5 @@
 using System.Net;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
@@ -100,10 +100,10 @@ public sealed class KubernetesRosterSourceTests
     }
 
     [Fact]
-    public void IsApiKnown_ConfiguredServer_IsKnown()
+    public void IsKnown_ConfiguredServer_IsKnown()
     {
-        Assert.True(NodeSourceChoice.IsApiKnown(new KubernetesApiOptions { Address = new Uri("https://10.0.0.1") }));
-        Assert.True(NodeSourceChoice.IsApiKnown(new KubernetesApiOptions { KubeConfigPath = "config" }));
+        Assert.True(ApiConnection.IsKnown(new KubernetesApiOptions { Address = new Uri("https://10.0.0.1") }));
+        Assert.True(ApiConnection.IsKnown(new KubernetesApiOptions { KubeConfigPath = "config" }));
     }
 
     private static NodeRecord Node(string name) => new(name, "1", [IPAddress.Parse("10.0.0.4")], [IPPrefix.Parse("10.244.1.0/24")], null, []);

@@ -107,7 +107,7 @@ public sealed class RosterSharesTests
                     Assert.True(!isRemote || way is { IsUnreachable: true }, $"{self.NodeName} lets out {address}");
                 }
 
-                Assert.Equal(dropped.Count, Silo.Routing.Firewall.PrefixInterval.Merge(dropped).Count);
+                Assert.Equal(dropped.Count, PrefixSet.Merge(dropped).Count);
             }
         },
         iter: 100);

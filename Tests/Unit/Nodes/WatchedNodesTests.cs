@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;

@@ -1,6 +1,6 @@
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation;

@@ -1,7 +1,7 @@
 using System.Net;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Routing;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Routing;
 

@@ -86,8 +86,8 @@ public sealed class ClientFrameGateTests
     {
         var (toSilo, toClient) = (new Pipe(), new Pipe());
         var connection = new DefaultConnectionContext("test", new Duplex(toSilo.Reader, toClient.Writer), new Duplex(toClient.Reader, toSilo.Writer));
-        var isAborted = false;
-        await using var registration = connection.ConnectionClosed.Register(() => isAborted = true);
+        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = connection.ConnectionClosed.Register(aborted.SetResult);
         var received = new ArrayBufferWriter<byte>();
         var gate = new ClientFrameGate(Services.GetRequiredService<Serializer<ClientPreamble>>(), TimeProvider.System, NullLogger<ClientFrameGate>.Instance);
 
@@ -132,7 +132,13 @@ public sealed class ClientFrameGateTests
 
         await toSilo.Writer.CompleteAsync();
         await running.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token);
-        Assert.Equal(isRefused, isAborted);
+        if (isRefused)
+        {
+            // This connection tells of its end from another thread.
+            await aborted.Task.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token);
+        }
+
+        Assert.Equal(isRefused, aborted.Task.IsCompleted);
         return received.WrittenSpan.ToArray();
     }
 

@@ -1,8 +1,8 @@
 using System.Net;
-using System.Reflection;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Silo.Security;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Serialization;
 
@@ -143,8 +143,7 @@ internal static class WireSamples
     };
 
     /// <summary>Every type that has a generated serializer.</summary>
-    public static IEnumerable<Type> FindTypes() => ((Assembly[])[typeof(PublicKey).Assembly, typeof(DigestReply).Assembly, typeof(Silo.Agent.MeshAgent).Assembly])
-        .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false));
+    public static IEnumerable<Type> FindTypes() => Product.Types.Where(type => type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false));
 
     /// <summary>A value in a form in which exceptions and strategies compare too.</summary>
     public static object Comparable(object value) => value switch

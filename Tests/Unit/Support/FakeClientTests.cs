@@ -1,8 +1,10 @@
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Support;
 
@@ -10,7 +12,6 @@ namespace Orleans.WireGuard.Tests.Unit.Support;
 public sealed class FakeClientTests
 {
     private const string Name = "cilium_wg0";
-    private const int EIO = 5;
 
     private static readonly PublicKey First = PublicKey.Parse("YUwE3JW6PBY857S3pyr3672g/sg1PCT2O1A7+QcgJB4=");
     private static readonly PublicKey Second = PublicKey.Parse("xkyWp6Z0byEXv5AGE0GfctMlt3hx5+3G54cjOZYlDA8=");
@@ -36,7 +37,7 @@ public sealed class FakeClientTests
         var patch = DevicePatch.Empty with { Peers = [new(First, PeerChange.Add), new(Second, PeerChange.Add)] };
         client.FailNextCall(appliedPeers: 1);
 
-        Assert.Equal(EIO, (await Assert.ThrowsAsync<DeviceException>(() => client.Configure(Name, patch, Token))).Errno);
+        Assert.Equal(EIO, (await Assert.ThrowsAsync<LinuxException>(() => client.Configure(Name, patch, Token))).Errno);
         Assert.Equal([First], client.Peek(Name)!.Peers.Select(peer => peer.PublicKey));
 
         await client.Configure(Name, patch, Token);
@@ -51,7 +52,7 @@ public sealed class FakeClientTests
         using var client = new FakeWireGuardClient();
         client.FailCall(1);
 
-        await Assert.ThrowsAsync<DeviceException>(() => client.CreateDevice(Name, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
         Assert.Null(await client.TryGetDevice(Name, Token));
     }
 
@@ -82,7 +83,7 @@ public sealed class FakeClientTests
         await client.CreateDevice(Name, Token);
         var route = new Route(Prefix, Name);
 
-        await Assert.ThrowsAsync<DeviceException>(() => links.ReplaceRoute(route, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => links.ReplaceRoute(route, Token));
         await links.SetUp(Name, Token);
         await links.ReplaceRoute(route, Token);
         Assert.Equal([route], await links.GetRoutes(Token));

@@ -1,7 +1,7 @@
 // Runs the tables of cases on the guest's kernel and reports on standard output, which is the serial console.
 using System.Diagnostics;
 using System.Globalization;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Tests.EndToEnd.Devices;
 using Orleans.WireGuard.Tests.EndToEnd.Findings;
 using Orleans.WireGuard.Tests.EndToEnd.Kernel;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing.Firewall;
@@ -97,7 +97,7 @@ public sealed class NetlinkFirewallTests
                 [IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:3::/64")],
                 [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")]),
             (await firewall.TryGet(Token))!.Prefixes);
-        await Assert.ThrowsAsync<DeviceException>(() => firewall.Change(
+        await Assert.ThrowsAsync<LinuxException>(() => firewall.Change(
             FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.1.0.0/16")] }, FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.2.0.0/16")] }, Token));
         Assert.Equal(3, (await firewall.TryGet(Token))!.Prefixes.Remote.Count);
     });

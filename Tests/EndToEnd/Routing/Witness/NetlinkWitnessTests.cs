@@ -1,10 +1,11 @@
-// The witness on a real link, with real packets, beside tcpdump(1) and nft(8).
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
+
+// The witness on a real link, with real packets, beside tcpdump(1) and nft(8).
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing.Witness;
 

@@ -1,9 +1,10 @@
-// The table of cases for the witness. They run on this machine's kernel and on the kernel in the guest.
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Tests.EndToEnd.Routing.Witness.WitnessPair;
+
+// The table of cases for the witness. They run on this machine's kernel and on the kernel in the guest.
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing.Witness;
 

@@ -1,9 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
-using Orleans.WireGuard.Silo.Routing.Witness;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing.Witness;

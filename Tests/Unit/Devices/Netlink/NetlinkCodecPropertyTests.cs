@@ -1,7 +1,7 @@
 using CsCheck;
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Routing;
-using Orleans.WireGuard.Silo.Routing.Dump;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices.Netlink;

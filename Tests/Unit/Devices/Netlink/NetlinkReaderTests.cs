@@ -1,5 +1,5 @@
 using System.Net;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Linux.Netlink;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices.Netlink;

@@ -1,19 +1,15 @@
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Netlink;
 using Orleans.WireGuard.Tests.Support;
+using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices.Netlink;
 
 public sealed class NetlinkTransportTests
 {
-    private const int EINTR = 4;
-    private const int ENODEV = 19;
-    private const int EMSGSIZE = 90;
-    private const int EBADMSG = 74;
-    private const int ENOBUFS = 105;
-    private const int ETIMEDOUT = 110;
 
     private const string Entry = "14000000 1234 0200 00000000 00000000 2a000000";
     private const string InterruptedEntry = "14000000 1234 1200 00000000 00000000 2b000000";
@@ -59,7 +55,7 @@ public sealed class NetlinkTransportTests
             _kernel.Answer(InterruptedDone);
         }
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Run());
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Run());
 
         Assert.Equal("dump: given up after 8 attempts: it changed while it was read (errno 11)", e.Message);
         Assert.Equal(NetlinkTransport.MaxAttempts, _kernel.Requests.Count);
@@ -98,13 +94,13 @@ public sealed class NetlinkTransportTests
     public async Task Run_DatagramBeyondTheLargestBuffer_GivesUp()
     {
         _kernel.AnswerRaw(new FakeKernel.Reply(new byte[NetlinkTransport.MaxReceiveSize + 1]));
-        Assert.Equal(EMSGSIZE, (await Assert.ThrowsAsync<DeviceException>(() => Run())).Errno);
+        Assert.Equal(EMSGSIZE, (await Assert.ThrowsAsync<LinuxException>(() => Run())).Errno);
     }
 
     [Fact]
     public async Task Run_NoAnswer_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Run());
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Run());
         Assert.Equal(ETIMEDOUT, e.Errno);
         Assert.Contains("the kernel did not answer", e.Message, StringComparison.Ordinal);
     }
@@ -113,7 +109,7 @@ public sealed class NetlinkTransportTests
     public async Task Run_AnswerToAnotherRequest_SaysSo()
     {
         _kernel.AnswerRaw(new FakeKernel.Reply(Hex.Bytes("14000000 0300 0200 07000000 00000000 00000000")));
-        var e = await Assert.ThrowsAsync<DeviceException>(() => Run());
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Run());
         Assert.Equal("dump: An answer to request 7 came, 1 was asked. (errno 74)", e.Message);
     }
 
@@ -125,7 +121,7 @@ public sealed class NetlinkTransportTests
     public async Task Run_AnswerThatMakesNoSense_SaysSo(string datagram)
     {
         _kernel.AnswerRaw(new FakeKernel.Reply(Hex.Bytes(datagram)));
-        Assert.Equal(EBADMSG, (await Assert.ThrowsAsync<DeviceException>(() => Run())).Errno);
+        Assert.Equal(EBADMSG, (await Assert.ThrowsAsync<LinuxException>(() => Run())).Errno);
         Assert.Equal(0, _kernel.Open);
     }
 
@@ -134,8 +130,8 @@ public sealed class NetlinkTransportTests
     {
         _kernel.Answer(FakeKernel.Error(1)).Answer(FakeKernel.Error(ENODEV));
 
-        var capability = await Assert.ThrowsAsync<DeviceException>(() => Run());
-        var hinted = await Assert.ThrowsAsync<DeviceException>(() => Run(hint: errno => errno == ENODEV ? "look there" : null));
+        var capability = await Assert.ThrowsAsync<LinuxException>(() => Run());
+        var hinted = await Assert.ThrowsAsync<LinuxException>(() => Run(hint: errno => errno == ENODEV ? "look there" : null));
 
         Assert.Equal(
             "dump: Operation not permitted; the process needs the capability CAP_NET_ADMIN in this network namespace (errno 1)",
@@ -188,7 +184,7 @@ public sealed class NetlinkTransportTests
         _kernel.Answer(FakeKernel.Error(2)).Answer(Recorded.Family, FakeKernel.Ack).Answer(Recorded.EmptyDevice);
         var client = new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel);
 
-        var e = await Assert.ThrowsAsync<DeviceException>(() => client.TryGetDevice("wg0", Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.TryGetDevice("wg0", Token));
         Assert.Contains("the kernel has no WireGuard: load its module (modprobe wireguard)", e.Message, StringComparison.Ordinal);
 
         Assert.NotNull(await client.TryGetDevice("wg0", Token));

@@ -1,8 +1,8 @@
 using System.Net;
 using CsCheck;
-using Orleans.WireGuard.Grains.Keys;
-using Orleans.WireGuard.Silo.Devices;
-using Orleans.WireGuard.Silo.Devices.Netlink;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Netlink;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices.Netlink;

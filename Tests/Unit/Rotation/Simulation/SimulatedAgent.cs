@@ -1,5 +1,5 @@
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 

@@ -1,5 +1,5 @@
+using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Devices;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Orleans.WireGuard.Grains.Keys;
+using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 

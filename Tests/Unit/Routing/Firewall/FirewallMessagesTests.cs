@@ -1,8 +1,8 @@
-using Orleans.WireGuard.Silo.Devices.Netlink;
-using Orleans.WireGuard.Silo.Routing.Firewall;
-using Orleans.WireGuard.Silo.Routing.Nftables;
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing.Firewall;
+using Orleans.WireGuard.Linux.Routing.Nftables;
 using Orleans.WireGuard.Tests.Support;
-using static Orleans.WireGuard.Silo.Devices.Netlink.NetlinkConstants;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Routing.Firewall;
 

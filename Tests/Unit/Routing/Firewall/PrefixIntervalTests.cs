@@ -1,6 +1,6 @@
 using System.Net;
 using CsCheck;
-using Orleans.WireGuard.Silo.Routing.Firewall;
+using Orleans.WireGuard.Linux.Routing.Nftables;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Routing.Firewall;
@@ -28,21 +28,21 @@ public sealed class PrefixIntervalTests
     [Fact]
     public void Merge_Nested_KeepsTheWidest() => Assert.Equal(
         Prefixes("10.244.2.0/23", "10.244.8.0/24", "fd00:244:2::/64"),
-        PrefixInterval.Merge(Prefixes("10.244.3.0/24", "10.244.2.0/23", "10.244.2.0/24", "fd00:244:2::/64", "10.244.8.0/24")));
+        PrefixSet.Merge(Prefixes("10.244.3.0/24", "10.244.2.0/23", "10.244.2.0/24", "fd00:244:2::/64", "10.244.8.0/24")));
 
     [Fact]
     public void Covers_AnyPrefixes_IsWhetherOneHoldsIt() => Gen.Select(MeshGen.Prefix.List[0, 20], MeshGen.Prefix).Sample((prefixes, other) =>
     {
-        var merged = PrefixInterval.Merge(prefixes);
+        var merged = PrefixSet.Merge(prefixes);
         Assert.All(
-            prefixes.Append(other), prefix => Assert.Equal(prefixes.Any(wider => wider.Contains(prefix)), PrefixInterval.Covers(merged, prefix)));
+            prefixes.Append(other), prefix => Assert.Equal(prefixes.Any(wider => wider.Contains(prefix)), PrefixSet.Covers(merged, prefix)));
     });
 
     // What is written is what is read: the law of the set, whatever the order of the kernel's dump.
     [Fact]
     public void TryJoin_EndsOfMergedPrefixes_YieldsThem() => MeshGen.Prefix.Where(prefix => !prefix.IsIPv6).List[0, 20].Sample(prefixes =>
     {
-        var merged = PrefixInterval.Merge(prefixes);
+        var merged = PrefixSet.Merge(prefixes);
         var ends = new List<(byte[] Address, bool IsEnd)>();
         foreach (var prefix in merged)
         {

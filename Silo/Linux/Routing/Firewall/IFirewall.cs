@@ -1,0 +1,53 @@
+namespace Orleans.WireGuard.Linux.Routing.Firewall;
+
+/// <summary>
+/// Drops packets between pods of different nodes that go in clear: a table of our own that knows both sides' pod CIDRs. Touches nothing else.
+/// </summary>
+/// <remarks>Every failure of the system is a <see cref="LinuxException"/>.</remarks>
+public interface IFirewall
+{
+    /// <summary>Reads the table, or <see langword="null"/> if there is none.</summary>
+    Task<FirewallState?> TryGet(CancellationToken cancellationToken);
+
+    /// <summary>Makes the table anew, whatever was there under its name; its counters start at zero.</summary>
+    /// <param name="prefixes">What is in its sets.</param>
+    /// <param name="cancellationToken">Checked before each transaction.</param>
+    Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken);
+
+    /// <summary>Changes the sets of a table that is there, in one step as long as they are few.</summary>
+    /// <param name="remove">Prefixes that are in them.</param>
+    /// <param name="add">Prefixes that are not.</param>
+    /// <param name="cancellationToken">Checked before each transaction.</param>
+    Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken);
+
+    /// <summary>Removes the table. One that is not there is fine.</summary>
+    Task Delete(CancellationToken cancellationToken);
+}
+
+/// <summary>Whose packets are meant, by both families' prefixes. On each side none holds another, and they are sorted.</summary>
+/// <param name="Remote">Pods of other nodes: what comes from them, and what goes to them.</param>
+/// <param name="Local">Pods of this node: what comes from them.</param>
+public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, EquatableArray<IPPrefix> Local)
+{
+    /// <summary>Nobody's.</summary>
+    public static FirewallPrefixes None { get; } = new([], []);
+
+    /// <summary>Whether there are none.</summary>
+    public bool IsEmpty => Remote.Count + Local.Count == 0;
+
+    /// <summary>What is here and not there.</summary>
+    public FirewallPrefixes Except(FirewallPrefixes other) =>
+        new(Remote.Except(other.Remote).ToEquatableArray(), Local.Except(other.Local).ToEquatableArray());
+}
+
+/// <summary>The table as it was read.</summary>
+/// <param name="Prefixes">What is in its sets.</param>
+/// <param name="IsIntact">Whether the rules are ours and the sets hold prefixes; if not, somebody else wrote to the table, or a former version made it.</param>
+public sealed record FirewallState(FirewallPrefixes Prefixes, bool IsIntact)
+{
+    /// <summary>Packets that came in clear and were dropped since the table was made.</summary>
+    public ulong DroppedPackets { get; init; }
+
+    /// <summary>Packets that would have left in clear and were dropped since the table was made.</summary>
+    public ulong DroppedOutgoingPackets { get; init; }
+}

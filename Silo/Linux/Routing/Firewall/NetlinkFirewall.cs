@@ -1,0 +1,186 @@
+// The table through nfnetlink, subsystem nf_tables.
+using Orleans.WireGuard.Linux.Netlink;
+using Orleans.WireGuard.Linux.Routing.Nftables;
+using static Orleans.WireGuard.Linux.Errno;
+using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
+
+namespace Orleans.WireGuard.Linux.Routing.Firewall;
+
+/// <summary>Our nftables table through netlink. Needs CAP_NET_ADMIN and a kernel with nf_tables.</summary>
+/// <remarks>Calls run to their end on the caller's thread, in its network namespace (<see cref="NetlinkTransport"/>).</remarks>
+public sealed class NetlinkFirewall : IFirewall
+{
+    /// <summary>
+    /// How many prefixes go into one transaction. An IPv6 prefix takes 68 bytes, so all of them fit <see cref="NetlinkConnection.MaxRequestSize"/>
+    /// next to the table itself.
+    /// </summary>
+    public const int MaxPrefixes = 256;
+
+    private static readonly NftablesTable Table = FirewallTable.Table;
+
+    private readonly NetlinkTransport _transport;
+
+    /// <summary>Makes it.</summary>
+    /// <param name="timeProvider">Times the pauses before repetitions.</param>
+    public NetlinkFirewall(TimeProvider timeProvider) => _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);
+
+    /// <inheritdoc/>
+    public Task<FirewallState?> TryGet(CancellationToken cancellationToken) =>
+        Run($"read nftables table {Table.Name}", TryGet, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken)
+    {
+        // What does not fit into the first transaction follows; a rule with half of its set is better than none.
+        var changes = Changes(prefixes, isAdded: true).ToList();
+        await Run(
+            $"make nftables table {Table.Name}",
+            connection =>
+            {
+                var batch = new NftablesBatch(connection.Request);
+                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, Table));
+                batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, Table));
+                batch.Take(NftablesMessages.WriteAddTable(batch.Rest, Table));
+                foreach (var chain in FirewallTable.Chains)
+                {
+                    batch.Take(NftablesMessages.WriteAddChain(batch.Rest, Table, chain.Name, chain.Hook));
+                }
+
+                foreach (var counter in FirewallTable.Counters)
+                {
+                    batch.Take(NftablesMessages.WriteAddCounter(batch.Rest, Table, counter));
+                }
+
+                foreach (var set in FirewallTable.Sets)
+                {
+                    batch.Take(NftablesMessages.WriteAddSet(batch.Rest, Table, set.Name, set.IsIPv6, set.Id));
+                }
+
+                Write(ref batch, changes.Take(MaxPrefixes), lastFlags: 0);
+                foreach (var rule in FirewallTable.Rules)
+                {
+                    batch.Take(FirewallMessages.WriteAddRule(batch.Rest, rule, rule == FirewallTable.Rules[^1] ? NLM_F_ACK : (ushort)0));
+                }
+
+                connection.ExecuteBatch(batch.Complete());
+                return true;
+            },
+            cancellationToken);
+        await Change(changes.Skip(MaxPrefixes), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) =>
+
+        // Removals first: a prefix that holds one that goes can come only then. Few enough, and it is one transaction.
+        Change(Changes(remove, isAdded: false).Concat(Changes(add, isAdded: true)), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task Delete(CancellationToken cancellationToken) => Run(
+        $"delete nftables table {Table.Name}",
+        connection =>
+        {
+            // Deleting a table that is not there is an error, adding one that is there is none.
+            var batch = new NftablesBatch(connection.Request);
+            batch.Take(NftablesMessages.WriteAddTable(batch.Rest, Table));
+            batch.Take(NftablesMessages.WriteDeleteTable(batch.Rest, Table, NLM_F_ACK));
+            connection.ExecuteBatch(batch.Complete());
+            return true;
+        },
+        cancellationToken);
+
+    // This node's own first: there are few of them, and without them nothing is dropped on the way out.
+    private static IEnumerable<SetChange> Changes(FirewallPrefixes prefixes, bool isAdded) =>
+        prefixes.Local.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Local6 : FirewallTable.Local4, prefix, isAdded))
+            .Concat(prefixes.Remote.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Remote6 : FirewallTable.Remote4, prefix, isAdded)));
+
+    private async Task Change(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
+    {
+        foreach (var chunk in changes.Chunk(MaxPrefixes))
+        {
+            await Run(
+                $"change the sets of nftables table {Table.Name}",
+                connection =>
+                {
+                    var batch = new NftablesBatch(connection.Request);
+                    Write(ref batch, chunk, NLM_F_ACK);
+                    connection.ExecuteBatch(batch.Complete());
+                    return true;
+                },
+                cancellationToken);
+        }
+    }
+
+    private static void Write(ref NftablesBatch batch, IEnumerable<SetChange> changes, ushort lastFlags)
+    {
+        var groups = changes.GroupBy(change => (change.IsAdded, change.Set)).OrderBy(group => group.Key.IsAdded).ToList();
+        foreach (var group in groups)
+        {
+            var (set, prefixes) = (group.Key.Set, group.Select(change => change.Prefix).ToArray());
+            var flags = group == groups[^1] ? lastFlags : (ushort)0;
+            batch.Take(group.Key.IsAdded
+                ? NftablesMessages.WriteAddPrefixes(batch.Rest, Table, set.Name, set.IsIPv6, prefixes, flags)
+                : NftablesMessages.WriteRemovePrefixes(batch.Rest, Table, set.Name, set.IsIPv6, prefixes, flags));
+        }
+    }
+
+    private static FirewallState? TryGet(NetlinkConnection connection)
+    {
+        var counters = new Dictionary<string, ulong>();
+        var rules = new List<(string Chain, bool IsOurs)>();
+        connection.Execute(NftablesMessages.WriteGetCounters(connection.Request, Table), (in NetlinkMessage message) =>
+        {
+            if (NftablesReader.TryReadCounter(message) is { Table: FirewallTable.Name } counter)
+            {
+                counters[counter.Name] = counter.Packets;
+            }
+        });
+        connection.Execute(
+            NftablesMessages.WriteGetRules(connection.Request, Table), (in NetlinkMessage message) => rules.Add(NftablesReader.ReadRule(message, FirewallMessages.RuleUserData)));
+        if (counters.Count == 0)
+        {
+            return null;
+        }
+
+        var sets = FirewallTable.Sets.ToDictionary(set => set, set => ReadSet(connection, set));
+        var isIntact = FirewallTable.Rules.Select(rule => (rule.Chain.Name, true)).SequenceEqual(rules)
+            && FirewallTable.Counters.All(counters.ContainsKey) && sets.Values.All(set => set is not null);
+        var prefixes = new FirewallPrefixes(
+            Join(sets[FirewallTable.Remote4], sets[FirewallTable.Remote6]), Join(sets[FirewallTable.Local4], sets[FirewallTable.Local6]));
+        return new FirewallState(prefixes, isIntact)
+        {
+            DroppedPackets = counters.GetValueOrDefault(FirewallTable.Counter),
+            DroppedOutgoingPackets = counters.GetValueOrDefault(FirewallTable.OutgoingCounter),
+        };
+    }
+
+    private static EquatableArray<IPPrefix> Join(List<IPPrefix>? ipv4, List<IPPrefix>? ipv6) => (ipv4 ?? []).Concat(ipv6 ?? []).Order().ToEquatableArray();
+
+    // Null if it is not there, as in a table of a former version, or holds what is no prefix.
+    private static List<IPPrefix>? ReadSet(NetlinkConnection connection, FirewallSet set)
+    {
+        List<(byte[] Address, bool IsEnd)> ends = [];
+        try
+        {
+            connection.Execute(
+                NftablesMessages.WriteGetPrefixes(connection.Request, Table, set.Name), (in NetlinkMessage message) => NftablesReader.ReadPrefixes(message, ends));
+            return PrefixInterval.TryJoin(ends);
+        }
+        catch (LinuxException e) when (e.Errno == ENOENT)
+        {
+            return null;
+        }
+    }
+
+    private Task<T> Run<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
+        _transport.Run(operation, exchange, Hint, cancellationToken);
+
+    private static string? Hint(int errno) => errno switch
+    {
+        EOPNOTSUPP or EPROTONOSUPPORT or EINVAL or EAFNOSUPPORT =>
+            "the kernel needs nf_tables with the family inet (modprobe nf_tables); without it set Encryption:DropPlaintext to false",
+        _ => null,
+    };
+
+    private readonly record struct SetChange(FirewallSet Set, IPPrefix Prefix, bool IsAdded);
+}

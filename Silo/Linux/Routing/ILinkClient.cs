@@ -1,0 +1,78 @@
+namespace Orleans.WireGuard.Linux.Routing;
+
+/// <summary>Links, routes and rules of this network namespace. Touches only what is in its own routing table, and its own rules.</summary>
+/// <remarks>Every failure of the system is a <see cref="LinuxException"/>.</remarks>
+public interface ILinkClient : IWayClient
+{
+    /// <summary>Where our routes live.</summary>
+    RouteTable Table { get; }
+
+    /// <summary>The same for another table of ours: one that a silo used before its configuration changed.</summary>
+    ILinkClient At(RouteTable table);
+
+    /// <summary>Reads a link, or <see langword="null"/> if there is none of this name.</summary>
+    Task<Link?> TryGetLink(string name, CancellationToken cancellationToken);
+
+    /// <summary>Reads a link by its number, or <see langword="null"/> if there is none of this number.</summary>
+    Task<Link?> TryGetLink(int index, CancellationToken cancellationToken);
+
+    /// <summary>Gives a link another name. A kernel before 6.2 renames none that is up, so there it is down afterwards and has lost its routes.</summary>
+    Task Rename(int index, string name, CancellationToken cancellationToken);
+
+    /// <summary>Sets the MTU in bytes.</summary>
+    Task SetMtu(string name, int mtu, CancellationToken cancellationToken);
+
+    /// <summary>Brings a link up.</summary>
+    Task SetUp(string name, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Lets packets in whose answers would leave through another link. While traffic moves from one slot to the other, the two directions of a
+    /// connection use different devices, and a strict source check (rp_filter) would drop both.
+    /// </summary>
+    Task SetLooseSourceCheck(string name, CancellationToken cancellationToken);
+
+    /// <summary>Reads what <see cref="SetLooseSourceCheck"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
+    Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken);
+
+    /// <summary>What a link has counted since it was made. Of what came in through a WireGuard device: data only, no handshakes and keepalives.</summary>
+    Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken);
+
+    /// <summary>How the system would send to <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
+    Task<LinkPath?> TryGetPath(System.Net.IPAddress destination, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The routes of <see cref="Table"/> that carry <see cref="RouteTable.Protocol"/>, sorted by destination, an unreachable one last.
+    /// </summary>
+    Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken);
+
+    /// <summary>Adds a route to <see cref="Table"/>, or replaces the one for the same destination in one step. A route through a device and an
+    /// unreachable one are two routes; neither replaces the other.</summary>
+    Task ReplaceRoute(Route route, CancellationToken cancellationToken);
+
+    /// <summary>Removes a route of <see cref="Table"/>. One that is not there is fine.</summary>
+    Task DeleteRoute(Route route, CancellationToken cancellationToken);
+
+    /// <summary>The routes of <see cref="Table"/> that are none of ours.</summary>
+    Task<EquatableArray<ForeignRoute>> GetForeignRoutes(CancellationToken cancellationToken);
+
+    /// <summary>Removes one of them. One that is not there is fine.</summary>
+    Task DeleteForeignRoute(ForeignRoute route, CancellationToken cancellationToken);
+
+    /// <summary>Where other routes of ours live, as rules with our protocol tell: from another configuration.</summary>
+    Task<EquatableArray<RouteTable>> GetFormerTables(CancellationToken cancellationToken);
+
+    /// <summary>The sources whose packets are looked up in <see cref="Table"/>, sorted.</summary>
+    Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken);
+
+    /// <summary>Looks packets from <paramref name="source"/> up in <see cref="Table"/>.</summary>
+    Task AddRule(IPPrefix source, CancellationToken cancellationToken);
+
+    /// <summary>Stops that. A rule that is not there is fine.</summary>
+    Task DeleteRule(IPPrefix source, CancellationToken cancellationToken);
+}
+
+/// <summary>What a link has counted since it was made: struct rtnl_link_stats64.</summary>
+/// <param name="ReceivedPackets">Packets that came in.</param>
+/// <param name="SentPackets">Packets that left; most links count what they cut a large one into.</param>
+/// <param name="SentBytes">Their bytes; a WireGuard device of the kernel counts what it made of them.</param>
+public readonly record struct LinkTraffic(long ReceivedPackets, long SentPackets, long SentBytes);
