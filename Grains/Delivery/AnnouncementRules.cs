@@ -3,7 +3,7 @@ using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>Whether a receiver accepts an announcement (DESIGN: only what is signed, newer, well-formed and takes nothing from another node).</summary>
+/// <summary>Whether a receiver accepts an announcement: one that is signed, newer, well-formed and takes nothing from another node.</summary>
 internal static class AnnouncementRules
 {
     // Clocks of machines that nobody keeps in step differ by minutes.

@@ -3,7 +3,7 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Cli;
 
-/// <summary>When <c>owg status</c> ends with 0.</summary>
+/// <summary>When <c>owg status</c> ends with 0, and that the documentation shows what it prints.</summary>
 public sealed class StatusCommandTests
 {
     [Fact]
@@ -18,6 +18,19 @@ public sealed class StatusCommandTests
 
     [Fact]
     public void IsWell_NodeComplains_IsFalse() => Assert.False(StatusCommand.IsWell(Snapshot("has no key yet", AgreementState.Agrees)));
+
+    // It was copied from a terminal; whoever changes a column copies it again.
+    [Fact]
+    public void Readme_Example_HasTheColumnsOfTheTable()
+    {
+        var lines = File.ReadLines(RepositoryFiles.Find("README.md")).SkipWhile(line => !line.StartsWith("  NODE ", StringComparison.Ordinal))
+            .TakeWhile(line => line != "```").Where(line => line[0] == ' ').Select(Cells).ToList();
+        Assert.Equal(RotationText.Columns, lines[0]);
+        Assert.Equal(4, lines.Count);
+        Assert.All(lines, cells => Assert.Equal(RotationText.Columns.Length, cells.Length));
+    }
+
+    private static string[] Cells(string line) => line.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static MeshSnapshot Snapshot(string? problem, params AgreementState[] states) => new(
         TestMesh.Start,
