@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -9,6 +8,7 @@ using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Silo.Hosting;
+using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -75,7 +75,8 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
         await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
         var starter = new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
         await starter.StartAsync(LocalMeshCollection.Binary, TimeSpan.FromSeconds(30), Token);
-        await using var redis = await RespClient.ConnectAsync(Plan.HostAddress, MeshPlan.RedisPort, Token);
+        await using var client = await mesh.Redis.ConnectAsync(Token);
+        var redis = client.GetDatabase();
         var silo = await StopWhileItJoins(mesh, redis);
 
         await Task.Delay(Standstill, TimeProvider.System, Token);
@@ -89,7 +90,7 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
     }
 
     // The moment may be missed; then the silo is killed and started again.
-    private static async Task<OwnedProcess> StopWhileItJoins(MeshHarness mesh, RespClient redis)
+    private static async Task<OwnedProcess> StopWhileItJoins(MeshHarness mesh, IDatabase redis)
     {
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
@@ -118,11 +119,12 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
     }
 
     /// <summary>The latest row of a node's silo as the table has it, by the name of its field, which ends with the generation.</summary>
-    private static async Task<(string? Name, string? Row)> ReadRow(RespClient redis, NodePlan node)
+    private static async Task<(string? Name, string? Row)> ReadRow(IDatabase redis, NodePlan node)
     {
-        var fields = ((object?[])(await redis.SendAsync(Token, "HGETALL", $"{WireGuardSiloExtensions.ServiceId}/members/local"))!)
-            .Select(field => Encoding.UTF8.GetString((byte[])field!)).Chunk(2).Select(pair => ((string?)pair[0], (string?)pair[1]));
-        return fields.Where(field => field.Item1!.Contains(node.Address.ToString(), StringComparison.Ordinal)).OrderBy(field => field.Item1, StringComparer.Ordinal).LastOrDefault();
+        var fields = (await redis.HashGetAllAsync($"{WireGuardSiloExtensions.ServiceId}/members/local"))
+            .Select(field => (Name: (string?)field.Name, Row: (string?)field.Value));
+        return fields.Where(field => field.Name!.Contains(node.Address.ToString(), StringComparison.Ordinal))
+            .OrderBy(field => field.Name, StringComparer.Ordinal).LastOrDefault();
     }
 
     private static SiloStatus? StatusOf(string? row) => row is null ? null : Enum.Parse<SiloStatus>(JsonNode.Parse(row)!["Status"]!.ToString());

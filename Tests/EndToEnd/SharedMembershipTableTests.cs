@@ -2,17 +2,16 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
 using Orleans.WireGuard.Api;
-using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
+using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -152,11 +151,10 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
         {
             try
             {
-                await using var client = await RespClient.ConnectAsync(IPAddress.Loopback, _redisPort, Token);
-                await client.SendAsync(Token, "PING");
+                await using var client = await ConnectAsync();
                 return;
             }
-            catch (Exception e) when (e is SocketException or IOException)
+            catch (RedisConnectionException)
             {
                 Assert.False(_redis.HasExited, "redis-server ended.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
@@ -181,6 +179,9 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
+
+    private Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync(
+        new ConfigurationOptions { EndPoints = { { IPAddress.Loopback, _redisPort } }, ConnectRetry = 0 });
 
     private static async Task ReadUntilAsync(IMembershipTable table, CancellationToken stopping)
     {
@@ -239,15 +240,16 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
     {
         if (provider == ClusteringProvider.Redis)
         {
-            await using var client = await RespClient.ConnectAsync(IPAddress.Loopback, _redisPort, Token);
-            var key = $"owg/members/{_clusterId}";
-            var fields = ((object?[])(await client.SendAsync(Token, "HKEYS", key))!).Select(field => Encoding.UTF8.GetString((byte[])field!)).ToList();
-            _ = await (loss switch
+            await using var client = await ConnectAsync();
+            var (database, key) = (client.GetDatabase(), $"owg/members/{_clusterId}");
+            var fields = await database.HashKeysAsync(key);
+            Task forgetting = loss switch
             {
-                "all" => client.SendAsync(Token, "FLUSHALL"),
-                "row" => client.SendAsync(Token, "HDEL", key, fields.Single(field => field != "Version")),
-                _ => client.SendAsync(Token, "HSET", key, "Version", "1"),
-            });
+                "all" => database.ExecuteAsync("FLUSHALL"),
+                "row" => database.HashDeleteAsync(key, fields.Single(field => field != "Version")),
+                _ => database.HashSetAsync(key, "Version", "1"),
+            };
+            await forgetting;
             return;
         }
 

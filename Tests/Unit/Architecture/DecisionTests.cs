@@ -1,7 +1,5 @@
 using System.Reflection;
-using Orleans.WireGuard.Grains.Keys;
 using Orleans.WireGuard.LocalMesh.Bench;
-using Orleans.WireGuard.Silo.Devices;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Architecture;
@@ -14,11 +12,8 @@ public sealed class DecisionTests
 {
     private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static;
 
-    private static readonly Type[] OneOfEachAssembly =
-        [typeof(PublicKey), typeof(KeyPair), typeof(Device), typeof(WitnessBench), typeof(DecisionTests)];
-
     private static readonly ILookup<string, Type> Types =
-        OneOfEachAssembly.SelectMany(type => type.Assembly.GetTypes()).ToLookup(type => type.Name.Split('`')[0]);
+        Product.Types.Concat(typeof(WitnessBench).Assembly.GetTypes()).Concat(typeof(DecisionTests).Assembly.GetTypes()).ToLookup(type => type.Name.Split('`')[0]);
 
     private static IReadOnlyList<DecisionEntry> Entries => DecisionLog.Parse(File.ReadAllText(RepositoryFiles.Find(DecisionLog.FileName)));
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Orleans.WireGuard.LocalMesh.Probes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
@@ -225,10 +224,6 @@ public sealed class ProbeTests
     [InlineData("[]")]
     [InlineData("Connecting ...")]
     public void MeshStatus_SomethingElse_ThrowsFormatException(string text) => Assert.Throws<FormatException>(() => MeshStatus.Parse(text));
-
-    [Fact]
-    public void RespClient_Encode_WritesBulkStrings() =>
-        Assert.Equal("*2\r\n$4\r\nDUMP\r\n$3\r\na:b\r\n", Encoding.ASCII.GetString(RespClient.Encode("DUMP", "a:b"u8.ToArray())));
 
     internal static DeviceSample Sample(DateTimeOffset at, string key1, string key2, string? heldOf1 = null, string? heldOf2 = null) =>
         new(at, new Dictionary<string, IReadOnlyList<DeviceDump>>

@@ -1,6 +1,5 @@
-using System.Text;
 using System.Text.Json;
-using Orleans.WireGuard.LocalMesh.Silos;
+using StackExchange.Redis;
 
 namespace Orleans.WireGuard.LocalMesh.Bench;
 
@@ -11,19 +10,14 @@ internal static class MembershipRows
     private const int Dead = 6;
 
     /// <summary>How many rows of this silo are declared dead.</summary>
-    public static async Task<int> CountDeadAsync(RespClient redis, string siloName, CancellationToken cancellationToken)
+    public static async Task<int> CountDeadAsync(ConnectionMultiplexer redis, string siloName, CancellationToken cancellationToken)
     {
-        var dead = 0;
-        foreach (var key in ((object?[])(await redis.SendAsync(cancellationToken, "KEYS", "*"))!).OfType<byte[]>())
+        var (database, dead) = (redis.GetDatabase(), 0);
+        await foreach (var key in redis.GetServers().Single().KeysAsync().WithCancellation(cancellationToken))
         {
-            if (await redis.SendAsync(cancellationToken, "TYPE", key) is not "hash")
+            if (await database.KeyTypeAsync(key) == RedisType.Hash)
             {
-                continue;
-            }
-
-            foreach (var value in ((object?[])(await redis.SendAsync(cancellationToken, "HVALS", key))!).OfType<byte[]>())
-            {
-                dead += IsDeadRow(Encoding.UTF8.GetString(value), siloName) ? 1 : 0;
+                dead += (await database.HashValuesAsync(key)).Count(value => IsDeadRow(value.ToString(), siloName));
             }
         }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Orleans.WireGuard.LocalMesh.Secrets;
 using Orleans.WireGuard.LocalMesh.Silos;
+using StackExchange.Redis;
 
 namespace Orleans.WireGuard.LocalMesh.Check;
 
@@ -28,7 +29,7 @@ internal sealed class SecretSearch(MeshHarness mesh, CheckOptions options, DateT
         var files = Files().ToList();
         var findings = await Task.Run(() => scanner.SearchFiles(files).ToList(), cancellationToken);
         await using var redis = await mesh.Redis.ConnectAsync(cancellationToken);
-        var entries = await redis.DumpAllAsync(cancellationToken);
+        var entries = await DumpAllAsync(redis, cancellationToken);
         findings.AddRange(SearchEntries(scanner, entries));
         return ProofEvaluation.SecretsStayInside(keys.Count, files.Count, entries.Count, findings, notFound);
     }
@@ -57,14 +58,31 @@ internal sealed class SecretSearch(MeshHarness mesh, CheckOptions options, DateT
         }
 
         await using var redis = await mesh.Redis.ConnectAsync(cancellationToken);
-        await redis.SendAsync(cancellationToken, "HSET", PlantedKey, "row", Convert.ToBase64String(planted));
-        if (!SearchEntries(scanner, await redis.DumpAllAsync(cancellationToken)).Any())
+        await redis.GetDatabase().HashSetAsync(PlantedKey, "row", Convert.ToBase64String(planted));
+        if (!SearchEntries(scanner, await DumpAllAsync(redis, cancellationToken)).Any())
         {
             missed.Add("the membership store");
         }
 
-        await redis.SendAsync(cancellationToken, "DEL", PlantedKey);
+        await redis.GetDatabase().KeyDeleteAsync(PlantedKey);
         return missed;
+    }
+
+    /// <summary>Every key of the membership store with its value as the server serializes it.</summary>
+    private static async Task<IReadOnlyList<(byte[] Key, byte[] Value)>> DumpAllAsync(
+        ConnectionMultiplexer redis, CancellationToken cancellationToken)
+    {
+        var (database, found) = (redis.GetDatabase(), new List<(byte[], byte[])>());
+        await foreach (var key in redis.GetServers().Single().KeysAsync().WithCancellation(cancellationToken))
+        {
+            // DUMP knows every type; a key may have expired since.
+            if (await database.KeyDumpAsync(key) is { } value)
+            {
+                found.Add(((byte[])key!, value));
+            }
+        }
+
+        return found;
     }
 
     private static IEnumerable<SecretFinding> SearchEntries(SecretScanner scanner, IEnumerable<(byte[] Key, byte[] Value)> entries) =>

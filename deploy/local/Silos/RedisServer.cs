@@ -1,6 +1,6 @@
-using System.Net.Sockets;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
+using StackExchange.Redis;
 
 namespace Orleans.WireGuard.LocalMesh.Silos;
 
@@ -46,17 +46,22 @@ internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorde
     }
 
     /// <summary>Connects a client.</summary>
-    public Task<RespClient> ConnectAsync(CancellationToken cancellationToken) =>
-        RespClient.ConnectAsync(plan.HostAddress, MeshPlan.RedisPort, cancellationToken);
+    /// <exception cref="RedisConnectionException">It does not answer.</exception>
+    public Task<ConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken)
+    {
+        // With retries, a server that is not there yet would cost the whole ConnectTimeout.
+        var options = new ConfigurationOptions { EndPoints = { { plan.HostAddress, MeshPlan.RedisPort } }, ConnectRetry = 0 };
+        return ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken);
+    }
 
     private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
     {
         try
         {
             await using var client = await ConnectAsync(cancellationToken);
-            return await client.SendAsync(cancellationToken, "PING") is string;
+            return true;
         }
-        catch (Exception e) when (e is SocketException or IOException)
+        catch (RedisConnectionException)
         {
             // Not listening yet.
             return false;
