@@ -18,14 +18,14 @@ internal interface IMeshAgent
 
     /// <summary>Waits for a pass that begins after this call.</summary>
     /// <returns>Whether the devices now are what the store and the key ring say; if not, the snapshot has the reason.</returns>
-    Task<bool> Reconcile(CancellationToken cancellationToken);
+    Task<bool> ReconcileAsync(CancellationToken cancellationToken);
 
     /// <summary>Reads the key pair that a slot's device uses, which a former silo of this node left on it. The caller disposes it.</summary>
     /// <returns><see langword="null"/> if there is no device, or it has no key, or the key was made by somebody else.</returns>
     /// <exception cref="InvalidOperationException">
     /// The device is somebody else's, or it is too early to tell, or it cannot be read. The message says which.
     /// </exception>
-    Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken);
+    Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken);
 }
 
 /// <summary>The outcome of a reconcile pass.</summary>

@@ -32,7 +32,7 @@ internal sealed class MeshGrain(
 
         var active = FindActive();
         ThrowIfTooLarge(FindNames(active).Count, IMeshGrain.MaxNodes);
-        return (await AskNodes(nodeNames, active).WaitAsync(cancellationToken)).ToEquatableArray();
+        return (await AskNodesAsync(nodeNames, active).WaitAsync(cancellationToken)).ToEquatableArray();
     }
 
     /// <inheritdoc/>
@@ -41,7 +41,7 @@ internal sealed class MeshGrain(
         var (takenAt, active) = (timeProvider.GetUtcNow(), FindActive());
         var names = FindNames(active);
         ThrowIfTooLarge(names.Count, IMeshGrain.MaxSnapshotNodes);
-        var nodes = await AskNodes(names, active).WaitAsync(cancellationToken);
+        var nodes = await AskNodesAsync(names, active).WaitAsync(cancellationToken);
         return new MeshSnapshot(takenAt, nodes.ToEquatableArray(), KeyAgreementMatrix.Build(nodes));
     }
 
@@ -59,14 +59,14 @@ internal sealed class MeshGrain(
     private List<string> FindNames(IEnumerable<string> active) =>
         [.. active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal)];
 
-    private Task<MeshNode[]> AskNodes(IEnumerable<string> names, HashSet<string> active) =>
-        Task.WhenAll(names.Select(name => active.Contains(name) ? AskShared(name) : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
+    private Task<MeshNode[]> AskNodesAsync(IEnumerable<string> names, HashSet<string> active) =>
+        Task.WhenAll(names.Select(name => active.Contains(name) ? AskSharedAsync(name) : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
 
-    private Task<MeshNode> AskShared(string nodeName)
+    private Task<MeshNode> AskSharedAsync(string nodeName)
     {
         if (!_underWay.TryGetValue(nodeName, out var question))
         {
-            question = AskNode(nodeName);
+            question = AskNodeAsync(nodeName);
             if (!question.IsCompleted)
             {
                 _underWay[nodeName] = question;
@@ -76,7 +76,7 @@ internal sealed class MeshGrain(
         return question;
     }
 
-    private async Task<MeshNode> AskNode(string nodeName)
+    private async Task<MeshNode> AskNodeAsync(string nodeName)
     {
         try
         {

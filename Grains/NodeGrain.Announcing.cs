@@ -35,9 +35,9 @@ internal sealed partial class NodeGrain
             || (FindSelf() is { } self && (self.Endpoints != announced.Endpoints || self.AllowedIPs != announced.AllowedIPs));
     }
 
-    private async Task<AnnouncementSequence> ApplyAndAnnounce(CancellationToken cancellationToken)
+    private async Task<AnnouncementSequence> ApplyAndAnnounceAsync(CancellationToken cancellationToken)
     {
-        await ApplyToDevices(cancellationToken);
+        await ApplyToDevicesAsync(cancellationToken);
         var announcement = BuildAnnouncement();
         var receipt = await GrainFactory.GetGrain<IPeerGrain>(NodeName).Publish(announcement, cancellationToken);
         if (receipt.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied))
@@ -50,14 +50,14 @@ internal sealed partial class NodeGrain
         return announcement.Sequence;
     }
 
-    private async Task ApplyToDevices(CancellationToken cancellationToken)
+    private async Task ApplyToDevicesAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(_options.ApplyTimeout, _timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         bool isApplied;
         try
         {
-            isApplied = await _agent.Reconcile(either.Token);
+            isApplied = await _agent.ReconcileAsync(either.Token);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {

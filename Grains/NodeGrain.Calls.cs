@@ -24,7 +24,7 @@ internal sealed partial class NodeGrain
     private bool HaveDevicesFailed => _failedAtPass is { } failed && (_agent.Snapshot.CompletedPasses <= failed || _agent.Snapshot.Problem is not null);
 
     // Whatever is not done by then the node goes on with by itself, as after any failure.
-    private async Task<RotationReceipt> Ask(bool isAdvance, CancellationToken cancellationToken)
+    private async Task<RotationReceipt> AskAsync(bool isAdvance, CancellationToken cancellationToken)
     {
         var patience = HaveDevicesFailed ? CallPatienceAfterFailure : CallPatience;
         var request = new KeyRequest(isAdvance, Now);
@@ -45,7 +45,7 @@ internal sealed partial class NodeGrain
     }
 
     // Those that wait for peers are looked at again in the next turn.
-    private async Task AnswerRequests(Epoch due, CancellationToken cancellationToken)
+    private async Task AnswerRequestsAsync(Epoch due, CancellationToken cancellationToken)
     {
         for (var count = _requests.Count; count > 0; count--)
         {
@@ -53,7 +53,7 @@ internal sealed partial class NodeGrain
             try
             {
                 // Who has given up hears of nothing any more, and wants no key.
-                if (!request.Done.Task.IsCompleted && !await TryAnswer(request, due, cancellationToken))
+                if (!request.Done.Task.IsCompleted && !await TryAnswerAsync(request, due, cancellationToken))
                 {
                     _requests.Enqueue(request);
                 }
@@ -67,18 +67,18 @@ internal sealed partial class NodeGrain
         }
     }
 
-    private Task<bool> TryAnswer(KeyRequest request, Epoch due, CancellationToken cancellationToken) =>
-        request.IsAdvance ? TryAdvance(request, due, cancellationToken) : RotateNow(request, due, cancellationToken);
+    private Task<bool> TryAnswerAsync(KeyRequest request, Epoch due, CancellationToken cancellationToken) =>
+        request.IsAdvance ? TryAdvanceAsync(request, due, cancellationToken) : RotateNowAsync(request, due, cancellationToken);
 
-    private async Task<bool> RotateNow(KeyRequest request, Epoch due, CancellationToken cancellationToken)
+    private async Task<bool> RotateNowAsync(KeyRequest request, Epoch due, CancellationToken cancellationToken)
     {
         var key = SlotPhases.ActiveKey(_ring.Keys)!;
         MakeKey(key.Slot, KeyEpochs.OfReplacement(key, due, _schedule));
-        await AnnounceFor(request, key.Slot, key.KeyPair.PublicKey, cancellationToken);
+        await AnnounceForAsync(request, key.Slot, key.KeyPair.PublicKey, cancellationToken);
         return true;
     }
 
-    private async Task<bool> TryAdvance(KeyRequest request, Epoch due, CancellationToken cancellationToken)
+    private async Task<bool> TryAdvanceAsync(KeyRequest request, Epoch due, CancellationToken cancellationToken)
     {
         // The one that was the next when it was asked for: its time may come while peers are waited for.
         var next = request.Epoch ??= new Epoch(due.Value + 1);
@@ -88,7 +88,7 @@ internal sealed partial class NodeGrain
             return request.Refuse(obstacle);
         }
 
-        var decision = await Decide(slot, TimeSpan.Zero, cancellationToken);
+        var decision = await DecideAsync(slot, TimeSpan.Zero, cancellationToken);
 
         // Somebody may have frozen the node meanwhile.
         if (FindObstacle(next) is { } late)
@@ -104,7 +104,7 @@ internal sealed partial class NodeGrain
 
         var old = _ring.Find(slot);
         MakeKey(slot, next);
-        await AnnounceFor(request, slot, old?.KeyPair.PublicKey, cancellationToken);
+        await AnnounceForAsync(request, slot, old?.KeyPair.PublicKey, cancellationToken);
         return true;
     }
 
@@ -114,9 +114,9 @@ internal sealed partial class NodeGrain
             ? $"'{NodeName}' has the key of the next epoch already; the one after it can be brought forward from {_schedule.RotationAt(next):u} on."
         : null;
 
-    private async Task AnnounceFor(KeyRequest request, Slot slot, PublicKey? old, CancellationToken cancellationToken)
+    private async Task AnnounceForAsync(KeyRequest request, Slot slot, PublicKey? old, CancellationToken cancellationToken)
     {
-        var sequence = await ApplyAndAnnounce(cancellationToken);
+        var sequence = await ApplyAndAnnounceAsync(cancellationToken);
         request.Done.TrySetResult(new RotationReceipt(NodeName, old, _ring.Find(slot)!.KeyPair.PublicKey, sequence));
     }
 

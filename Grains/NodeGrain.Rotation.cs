@@ -37,7 +37,7 @@ internal sealed partial class NodeGrain
     }
 
     /// <summary>Sees to it once that the ring has what the devices have, and that a new node has a key in every slot.</summary>
-    private async Task SettleKeys(Epoch due, CancellationToken cancellationToken)
+    private async Task SettleKeysAsync(Epoch due, CancellationToken cancellationToken)
     {
         if (_ring.IsSettled)
         {
@@ -47,7 +47,7 @@ internal sealed partial class NodeGrain
         for (byte index = 0; index < _options.Slots; index++)
         {
             var slot = new Slot(index);
-            await Adopt(slot, _schedule.LatestOf(slot, due), cancellationToken);
+            await AdoptAsync(slot, _schedule.LatestOf(slot, due), cancellationToken);
         }
 
         if (_ring.Keys.Count == 0)
@@ -67,12 +67,12 @@ internal sealed partial class NodeGrain
     /// others say in which epoch it was made it counts for <paramref name="epoch"/>.
     /// </summary>
     /// <exception cref="RotationFailedException">The device cannot be read or is somebody else's; a new key would not get onto it either.</exception>
-    private async Task Adopt(Slot slot, Epoch epoch, CancellationToken cancellationToken)
+    private async Task AdoptAsync(Slot slot, Epoch epoch, CancellationToken cancellationToken)
     {
         KeyPair? keyPair;
         try
         {
-            keyPair = _ring.Find(slot) is null ? await _agent.ReadKeyPair(slot, cancellationToken) : null;
+            keyPair = _ring.Find(slot) is null ? await _agent.ReadKeyPairAsync(slot, cancellationToken) : null;
         }
         catch (InvalidOperationException e)
         {
@@ -89,7 +89,7 @@ internal sealed partial class NodeGrain
         }
     }
 
-    private async Task ReplaceIfDue(Epoch due, CancellationToken cancellationToken)
+    private async Task ReplaceIfDueAsync(Epoch due, CancellationToken cancellationToken)
     {
         _isWaiting = false;
         if (SetEpochs(key => KeyEpochs.WithoutFuture(key, due, _schedule)))
@@ -105,7 +105,7 @@ internal sealed partial class NodeGrain
             return;
         }
 
-        var decision = await Decide(slot, MeshTime - _schedule.RotationAt(due), cancellationToken);
+        var decision = await DecideAsync(slot, MeshTime - _schedule.RotationAt(due), cancellationToken);
         var key = _ring.Find(slot);
         if (key?.ServesEpoch >= due)
         {
@@ -156,10 +156,10 @@ internal sealed partial class NodeGrain
     private bool IsNeeded(Slot slot) =>
         FindMissing([.. _ring.Keys.Select(key => key.Slot).Where(other => other != slot)], isActiveOnly: true).Any(missing => missing.Slot == slot);
 
-    private async Task<RotationDecision> Decide(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
+    private async Task<RotationDecision> DecideAsync(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
     {
         var key = _ring.Find(slot);
-        var facts = key is null ? [] : await Survey(key, cancellationToken);
+        var facts = key is null ? [] : await SurveyAsync(key, cancellationToken);
         _rotation.Lagging = key is null ? [] : FindLagging(key, facts);
         return RotationPlan.Decide(
             new RotationSituation(
@@ -169,11 +169,11 @@ internal sealed partial class NodeGrain
             _options.MaxLaggingFraction);
     }
 
-    private async Task<IReadOnlyList<PeerFacts>> Survey(SlotKey key, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<PeerFacts>> SurveyAsync(SlotKey key, CancellationToken cancellationToken)
     {
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
-        var answered = await _survey.Ask(_delivery.AttemptTimeout, cancellationToken);
-        await ApplyToDevices(cancellationToken);
+        var answered = await _survey.AskAsync(_delivery.AttemptTimeout, cancellationToken);
+        await ApplyToDevicesAsync(cancellationToken);
         var heard = _ledger.HeldNodes(_members.Others.Select(other => other.Silo));
         var otherServes = _ring.Keys.FirstOrDefault(other => other.Slot != key.Slot)?.ServesEpoch;
         return _survey.Facts(key, otherServes, _agent.Snapshot, answered, heard, _store.Announcements);
@@ -197,7 +197,7 @@ internal sealed partial class NodeGrain
     private bool MayRetire(Slot slot) =>
         FindDraining()?.Slot == slot && !IsAnnouncementDue() && _rotation.ActiveFreeze(Now) is null && !IsNeeded(slot);
 
-    private async Task RetireIfQuiet(CancellationToken cancellationToken)
+    private async Task RetireIfQuietAsync(CancellationToken cancellationToken)
     {
         if (FindDraining() is not { } key || !MayRetire(key.Slot) || Now < _askAgainAt)
         {
@@ -212,14 +212,14 @@ internal sealed partial class NodeGrain
         }
 
         _askAgainAt = Now + Grace;
-        _rotation.Lagging = FindLagging(key, await Survey(key, cancellationToken));
+        _rotation.Lagging = FindLagging(key, await SurveyAsync(key, cancellationToken));
 
         // Meanwhile an operator may have frozen the node, and a former self may have said what the keys serve.
         if (_rotation.Lagging.Count == 0 && MayRetire(key.Slot))
         {
             // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
             _retired.Add(_ring.Remove(key.Slot)!);
-            await ApplyAndAnnounce(cancellationToken);
+            await ApplyAndAnnounceAsync(cancellationToken);
             var publicKey = key.KeyPair.PublicKey.ToShortString();
             LogRetired(_logger, NodeName, publicKey, key.Slot);
         }

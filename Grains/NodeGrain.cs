@@ -102,7 +102,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     {
         NodeLocalGuard.ThrowIfElsewhere(this.GetPrimaryKeyString(), _silo);
         _timer = this.RegisterGrainTimer(
-            static (self, token) => self.OnTimer(token),
+            static (self, token) => self.OnTimerAsync(token),
             this,
             new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         return Task.CompletedTask;
@@ -148,10 +148,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     };
 
     /// <inheritdoc/>
-    public Task<RotationReceipt> Rotate(CancellationToken cancellationToken) => Ask(isAdvance: false, cancellationToken);
+    public Task<RotationReceipt> Rotate(CancellationToken cancellationToken) => AskAsync(isAdvance: false, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<RotationReceipt> Advance(CancellationToken cancellationToken) => Ask(isAdvance: true, cancellationToken);
+    public Task<RotationReceipt> Advance(CancellationToken cancellationToken) => AskAsync(isAdvance: true, cancellationToken);
 
     /// <inheritdoc/>
     public Task<DateTimeOffset> Freeze(TimeSpan duration, CancellationToken cancellationToken)
@@ -250,28 +250,28 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         _timer!.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
-    private async Task OnTimer(CancellationToken cancellationToken)
+    private async Task OnTimerAsync(CancellationToken cancellationToken)
     {
         var delay = RetryDelay;
         _isWoken = false;
         try
         {
             ForgetAbsent();
-            await _clocks.AskFirst(_delivery.AttemptTimeout).WaitAsync(cancellationToken);
+            await _clocks.AskFirstAsync(_delivery.AttemptTimeout).WaitAsync(cancellationToken);
             FollowClock();
             var due = _schedule.KeyEpoch(MeshTime);
-            await SettleKeys(due, cancellationToken);
-            await AnswerRequests(due, cancellationToken);
-            await ReplaceIfDue(due, cancellationToken);
+            await SettleKeysAsync(due, cancellationToken);
+            await AnswerRequestsAsync(due, cancellationToken);
+            await ReplaceIfDueAsync(due, cancellationToken);
             ShareSlots(due);
-            await RetireIfQuiet(cancellationToken);
+            await RetireIfQuietAsync(cancellationToken);
 
             // Others may know that an adopted key is older than it seems, or may have what this node's object claims, and what is announced once is
             // not taken back.
             var isHeard = _store.IsSynced || (!IsDisputed() && (!_hasAdopted || _formerSelf is not null));
             if (isHeard && IsAnnouncementDue())
             {
-                await ApplyAndAnnounce(cancellationToken);
+                await ApplyAndAnnounceAsync(cancellationToken);
             }
 
             delay = isHeard ? NextDelay(due) : SyncInterval;

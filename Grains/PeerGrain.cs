@@ -61,7 +61,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     {
         NodeLocalGuard.ThrowIfElsewhere(this.GetPrimaryKeyString(), _silo);
         this.RegisterGrainTimer(
-            static (self, _) => self.DeliverToLaggards(),
+            static (self, _) => self.DeliverToLaggardsAsync(),
             this,
             new GrainTimerCreationOptions(_options.LaggardInterval, _options.LaggardInterval) { Interleave = true, KeepAlive = true });
         return Task.CompletedTask;
@@ -92,7 +92,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             _inFlight.Clear();
             _publishedAt = SteadyTime.Now(_timeProvider);
             _ledger.Begin(announcement, _timeProvider.GetUtcNow());
-            _ = DeliverToLaggards();
+            _ = DeliverToLaggardsAsync();
         }
 
         return new(new AnnouncementReceipt(_silo.Name, outcome, _ledger.Announcement?.Sequence));
@@ -138,7 +138,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
-    private Task DeliverToLaggards()
+    private Task DeliverToLaggardsAsync()
     {
         if (_ledger.Announcement is not { } announcement)
         {
@@ -152,7 +152,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             var isUnderWay = _inFlight.TryGetValue(silo, out var delivery) && !delivery.IsCompleted;
             if (!isUnderWay && !_ledger.HasApplied(silo))
             {
-                _inFlight[silo] = Deliver(announcement, silo, nodeName, _current.Token);
+                _inFlight[silo] = DeliverAsync(announcement, silo, nodeName, _current.Token);
             }
         }
 
@@ -168,7 +168,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
-    private async Task Deliver(PeerAnnouncement announcement, SiloAddress silo, string nodeName, CancellationToken cancellationToken)
+    private async Task DeliverAsync(PeerAnnouncement announcement, SiloAddress silo, string nodeName, CancellationToken cancellationToken)
     {
         try
         {
@@ -177,7 +177,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 {
                     try
                     {
-                        var answer = await _client.Receive(silo, announcement).WaitAsync(token);
+                        var answer = await _client.ReceiveAsync(silo, announcement).WaitAsync(token);
                         Record(announcement, silo, nodeName, answer.Outcome, null);
                         return answer;
                     }
@@ -189,7 +189,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                     }
                 },
                 cancellationToken);
-            await Conclude(announcement, nodeName, receipt);
+            await ConcludeAsync(announcement, nodeName, receipt);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -205,7 +205,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
-    private async Task Conclude(PeerAnnouncement announcement, string nodeName, AnnouncementReceipt receipt)
+    private async Task ConcludeAsync(PeerAnnouncement announcement, string nodeName, AnnouncementReceipt receipt)
     {
         switch (receipt.Outcome)
         {

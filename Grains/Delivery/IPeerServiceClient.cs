@@ -4,11 +4,11 @@ namespace Orleans.WireGuard.Grains.Delivery;
 internal interface IPeerServiceClient
 {
     /// <inheritdoc cref="IPeerService.Receive"/>
-    Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement);
+    Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement);
 
     /// <inheritdoc cref="IPeerService.Exchange"/>
-    Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest);
+    Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest);
 
     /// <inheritdoc cref="IPeerService.GetPath"/>
-    Task<PathReply> GetPath(SiloAddress silo, string nodeName);
+    Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName);
 }

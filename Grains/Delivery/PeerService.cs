@@ -54,11 +54,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
     public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
     {
         // By a clock that is wrong it would be refused. Whoever is asked for the time answers at once, so two silos that start do not wait for each other.
-        await _clocks.AskFirst(_options.AttemptTimeout);
-        var outcome = await Accept(announcement);
+        await _clocks.AskFirstAsync(_options.AttemptTimeout);
+        var outcome = await AcceptAsync(announcement);
         if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
         {
-            outcome = await Reconcile() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
+            outcome = await ReconcileAsync() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
         }
 
         var held = _store.Announcements.GetValueOrDefault(announcement.NodeName);
@@ -74,11 +74,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     /// <inheritdoc/>
     protected override Task StartInBackground() => _loops.RepeatAsync(
-        "Anti-entropy", _ => HealOnce(), _ => _options.AntiEntropyInterval, StoppedCancellationTokenSource.Token);
+        "Anti-entropy", _ => HealOnceAsync(), _ => _options.AntiEntropyInterval, StoppedCancellationTokenSource.Token);
 
-    private async Task HealOnce()
+    private async Task HealOnceAsync()
     {
-        await _clocks.Ask(_options.AttemptTimeout);
+        await _clocks.AskAsync(_options.AttemptTimeout);
         TellClock();
         var others = _members.Others.ToArray();
         lock (_random)
@@ -94,7 +94,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
                 break;
             }
 
-            answers += await TryExchange(silo, nodeName) ? 1 : 0;
+            answers += await TryExchangeAsync(silo, nodeName) ? 1 : 0;
         }
 
         // Alone, there is nobody to ask, and that is an answer too.
@@ -121,7 +121,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    private async Task<bool> TryExchange(SiloAddress silo, string nodeName)
+    private async Task<bool> TryExchangeAsync(SiloAddress silo, string nodeName)
     {
         try
         {
@@ -130,11 +130,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
             int taken;
             do
             {
-                reply = await _client.Exchange(silo, DigestComparison.ToDigest(_store.Announcements)).WaitAsync(timeout, _timeProvider);
+                reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements)).WaitAsync(timeout, _timeProvider);
                 taken = 0;
                 foreach (var newer in reply.Newer)
                 {
-                    taken += await Accept(newer) == AnnouncementOutcome.Held ? 1 : 0;
+                    taken += await AcceptAsync(newer) == AnnouncementOutcome.Held ? 1 : 0;
                 }
             }
             while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);
@@ -144,7 +144,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
             {
                 if (_store.Announcements.GetValueOrDefault(wanted) is { } announcement)
                 {
-                    await _client.Receive(silo, announcement).WaitAsync(timeout, _timeProvider);
+                    await _client.ReceiveAsync(silo, announcement).WaitAsync(timeout, _timeProvider);
                 }
             }
 
@@ -168,11 +168,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    private async Task<AnnouncementOutcome> Accept(PeerAnnouncement announcement)
+    private async Task<AnnouncementOutcome> AcceptAsync(PeerAnnouncement announcement)
     {
         if (announcement.NodeName == _members.LocalNodeName)
         {
-            return await MeetFormerSelf(announcement);
+            return await MeetFormerSelfAsync(announcement);
         }
 
         var (outcome, detail) = _store.Offer(announcement);
@@ -181,7 +181,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
             case AnnouncementOutcome.Held:
                 var publicKeys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
                 LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKeys);
-                _ = ShareSlot(announcement);
+                _ = ShareSlotAsync(announcement);
                 if (_refusals.End(announcement.NodeName) is { } end)
                 {
                     LogTakenAgain(_logger, announcement.NodeName, end.Count, end.Duration);
@@ -206,7 +206,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// Others hold an announcement of this node that this silo did not make: it was restarted. Its own announcements must be above that
     /// one, or nobody would take them.
     /// </summary>
-    private async Task<AnnouncementOutcome> MeetFormerSelf(PeerAnnouncement announcement)
+    private async Task<AnnouncementOutcome> MeetFormerSelfAsync(PeerAnnouncement announcement)
     {
         var (outcome, detail) = AnnouncementRules.JudgeAlone(announcement, _clock.Horizon);
         if (outcome != AnnouncementOutcome.Held)
@@ -221,7 +221,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     }
 
     // Not awaited: whoever delivers has nothing to do with it, and the NodeGrain may be waiting for others.
-    private async Task ShareSlot(PeerAnnouncement announcement)
+    private async Task ShareSlotAsync(PeerAnnouncement announcement)
     {
         if (!SlotSharing.IsApart(_store.Announcements.GetValueOrDefault(_members.LocalNodeName), announcement))
         {
@@ -249,12 +249,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    private async Task<bool> Reconcile()
+    private async Task<bool> ReconcileAsync()
     {
         using var timeout = new CancellationTokenSource(_options.AttemptTimeout, _timeProvider);
         try
         {
-            return await _agent.Reconcile(timeout.Token);
+            return await _agent.ReconcileAsync(timeout.Token);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {

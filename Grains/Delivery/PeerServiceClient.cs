@@ -6,12 +6,12 @@ namespace Orleans.WireGuard.Grains.Delivery;
 internal sealed class PeerServiceClient(IServiceProvider services) : GrainServiceClient<IPeerService>(services), IPeerServiceClient
 {
     /// <inheritdoc/>
-    public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) =>
+    public Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement) =>
         GetGrainService(silo).Receive(announcement);
 
     /// <inheritdoc/>
-    public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => GetGrainService(silo).Exchange(digest);
+    public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) => GetGrainService(silo).Exchange(digest);
 
     /// <inheritdoc/>
-    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => GetGrainService(silo).GetPath(nodeName);
+    public Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName) => GetGrainService(silo).GetPath(nodeName);
 }

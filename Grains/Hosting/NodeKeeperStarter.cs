@@ -19,11 +19,11 @@ internal sealed partial class NodeKeeperStarter(
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
-    public Task Execute(CancellationToken cancellationToken) => Begin(grains.GetGrain<INodeKeeper>(silo.Name).Begin, cancellationToken);
+    public Task Execute(CancellationToken cancellationToken) => BeginAsync(grains.GetGrain<INodeKeeper>(silo.Name).Begin, cancellationToken);
 
     /// <summary>Calls until the call is not refused.</summary>
     /// <exception cref="OrleansMessageRejectionException">It was refused to the last.</exception>
-    internal async Task Begin(Func<Task> begin, CancellationToken cancellationToken)
+    internal async Task BeginAsync(Func<Task> begin, CancellationToken cancellationToken)
     {
         var retry = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions

@@ -19,31 +19,31 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
 
     /// <summary>Waits until somebody has been asked once. Who finds nobody there to be asked waits for nothing, and the next one asks. Never throws.</summary>
     /// <param name="attemptTimeout">How long others wait for this node; half of it is waited for each answer.</param>
-    public Task AskFirst(TimeSpan attemptTimeout)
+    public Task AskFirstAsync(TimeSpan attemptTimeout)
     {
         lock (_lock)
         {
-            return OwnTask(_first ?? Begin(attemptTimeout));
+            return OwnTaskAsync(_first ?? BeginAsync(attemptTimeout));
         }
     }
 
     /// <summary>Asks those that are missing; nobody as long as enough clocks are known. Never throws.</summary>
     /// <param name="attemptTimeout">How long others wait for this node; half of it is waited for each answer.</param>
-    public Task Ask(TimeSpan attemptTimeout)
+    public Task AskAsync(TimeSpan attemptTimeout)
     {
         lock (_lock)
         {
-            return OwnTask(_latest is { IsCompleted: false } underWay ? underWay : Begin(attemptTimeout));
+            return OwnTaskAsync(_latest is { IsCompleted: false } underWay ? underWay : BeginAsync(attemptTimeout));
         }
     }
 
     // A task for each caller: what waits for a shared one goes on from the thread pool, all but the first, and nobody could tell in which order.
-    private static Task OwnTask(Task question) => question.IsCompleted
+    private static Task OwnTaskAsync(Task question) => question.IsCompleted
         ? question
         : question.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     // Who announces something to this node waits for it meanwhile, and has begun earlier.
-    private Task Begin(TimeSpan attemptTimeout)
+    private Task BeginAsync(TimeSpan attemptTimeout)
     {
         var missing = FindMissing();
         if (missing.Count == 0)
@@ -51,7 +51,7 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
             return Task.CompletedTask;
         }
 
-        _latest = Task.WhenAll(missing.Select(other => Ask(other.Silo, other.NodeName, attemptTimeout / 2)));
+        _latest = Task.WhenAll(missing.Select(other => AskAsync(other.Silo, other.NodeName, attemptTimeout / 2)));
         _first ??= _latest;
         return _latest;
     }
@@ -75,12 +75,12 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
         return missing;
     }
 
-    private async Task Ask(SiloAddress silo, string nodeName, TimeSpan timeout)
+    private async Task AskAsync(SiloAddress silo, string nodeName, TimeSpan timeout)
     {
         var askedAt = SteadyTime.Now(timeProvider);
         try
         {
-            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
+            var reply = await client.GetPathAsync(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
             _ = clock.Note(nodeName, reply.AnsweredAt, askedAt);
         }
         catch (Exception)

@@ -15,9 +15,9 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     /// <param name="timeout">How long to wait for each.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The names of the nodes that answered.</returns>
-    public async Task<IReadOnlySet<string>> Ask(TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<IReadOnlySet<string>> AskAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var answered = await Task.WhenAll(members.Others.Select(other => Ask(other.Silo, other.NodeName, timeout, cancellationToken)));
+        var answered = await Task.WhenAll(members.Others.Select(other => AskAsync(other.Silo, other.NodeName, timeout, cancellationToken)));
         return answered.OfType<string>().ToHashSet(StringComparer.Ordinal);
     }
 
@@ -68,12 +68,12 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
                 active.Contains(node.Key) && (isBehind || (hasHandshake && !heard.Contains(node.Key))))];
     }
 
-    private async Task<string?> Ask(SiloAddress silo, string nodeName, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<string?> AskAsync(SiloAddress silo, string nodeName, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var askedAt = SteadyTime.Now(timeProvider);
         try
         {
-            var reply = await client.GetPath(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider, cancellationToken);
+            var reply = await client.GetPathAsync(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider, cancellationToken);
             if (!clock.Note(nodeName, reply.AnsweredAt, askedAt) || reply.Path is { Slot.Index: >= Slot.Count })
             {
                 // Nonsense tells nothing of where it sends.

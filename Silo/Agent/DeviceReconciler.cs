@@ -48,19 +48,19 @@ internal sealed partial class DeviceReconciler(
 
     /// <summary>Reads the device and counts what others changed on it.</summary>
     /// <returns>The device; <see langword="null"/> if there is none.</returns>
-    public async Task<Device?> Find(MeshView view, CancellationToken cancellationToken)
+    public async Task<Device?> FindAsync(MeshView view, CancellationToken cancellationToken)
     {
         (IsRenamedBack, IsLinkLost) = (false, false);
-        var device = await devices.TryGetDevice(DeviceName, cancellationToken);
-        if (device is null && await FindRenamed(view, cancellationToken) is { } renamed)
+        var device = await devices.TryGetDeviceAsync(DeviceName, cancellationToken);
+        if (device is null && await FindRenamedAsync(view, cancellationToken) is { } renamed)
         {
-            await RenameBack(renamed, cancellationToken);
-            device = await devices.TryGetDevice(DeviceName, cancellationToken);
+            await RenameBackAsync(renamed, cancellationToken);
+            device = await devices.TryGetDeviceAsync(DeviceName, cancellationToken);
         }
 
         if (_expected is { } expected)
         {
-            await NoteChanges(expected, device, cancellationToken);
+            await NoteChangesAsync(expected, device, cancellationToken);
         }
 
         return device;
@@ -68,52 +68,52 @@ internal sealed partial class DeviceReconciler(
 
     /// <summary>Makes the device, which is ours from then on.</summary>
     /// <exception cref="LinuxException">The name is taken, or the system refused.</exception>
-    public async Task<Device> Make(CancellationToken cancellationToken)
+    public async Task<Device> MakeAsync(CancellationToken cancellationToken)
     {
         LogCreating(logger, DeviceName, devices.Transport);
 
         // The settings of the link went away with the device that was here before.
         (_link, _sourceCheck) = (null, null);
         _mtu.Forget();
-        await devices.CreateDevice(DeviceName, cancellationToken);
+        await devices.CreateDeviceAsync(DeviceName, cancellationToken);
         _adoption.NoteMade();
-        return await devices.TryGetDevice(DeviceName, cancellationToken)
+        return await devices.TryGetDeviceAsync(DeviceName, cancellationToken)
             ?? throw new LinuxException($"get {DeviceName}", 0, "the device was made and is gone again");
     }
 
-    /// <inheritdoc cref="DeviceAdoption.IsOurs"/>
-    public Task<bool> IsOurs(MeshView view, Device device, CancellationToken cancellationToken) => _adoption.IsOurs(view, device, cancellationToken);
+    /// <inheritdoc cref="DeviceAdoption.IsOursAsync"/>
+    public Task<bool> IsOursAsync(MeshView view, Device device, CancellationToken cancellationToken) => _adoption.IsOursAsync(view, device, cancellationToken);
 
-    /// <inheritdoc cref="DeviceAdoption.ReadKeyPair"/>
-    public async Task<KeyPair?> ReadKeyPair(MeshView view, CancellationToken cancellationToken)
+    /// <inheritdoc cref="DeviceAdoption.ReadKeyPairAsync"/>
+    public async Task<KeyPair?> ReadKeyPairAsync(MeshView view, CancellationToken cancellationToken)
     {
         var name = DeviceName;
-        var device = await devices.TryGetDevice(name, cancellationToken);
-        if (device is null && await FindRenamed(view, cancellationToken) is { } renamed)
+        var device = await devices.TryGetDeviceAsync(name, cancellationToken);
+        if (device is null && await FindRenamedAsync(view, cancellationToken) is { } renamed)
         {
             name = renamed.Name;
-            device = await devices.TryGetDevice(name, cancellationToken);
+            device = await devices.TryGetDeviceAsync(name, cancellationToken);
         }
 
-        return device is null ? null : await _adoption.ReadKeyPair(view, name, device, cancellationToken);
+        return device is null ? null : await _adoption.ReadKeyPairAsync(view, name, device, cancellationToken);
     }
 
     /// <summary>Whether the link is another one than the last pass left. Only reads.</summary>
-    public async Task<bool> HasLinkChanged(CancellationToken cancellationToken) =>
-        await links.TryGetLink(DeviceName, cancellationToken) != _link
-        || await links.GetSourceCheck(DeviceName, cancellationToken) != _sourceCheck;
+    public async Task<bool> HasLinkChangedAsync(CancellationToken cancellationToken) =>
+        await links.TryGetLinkAsync(DeviceName, cancellationToken) != _link
+        || await links.GetSourceCheckAsync(DeviceName, cancellationToken) != _sourceCheck;
 
     /// <summary>Brings the link up. A port that is taken shows only once it is, so this comes before the peers.</summary>
     /// <param name="isResync">Whether to read the link again, instead of trusting what this process wrote last.</param>
     /// <param name="canMakeAnew">Whether the key ring has the device's key, so that the device may be made anew if nothing else helps.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task BringUp(bool isResync, bool canMakeAnew, CancellationToken cancellationToken)
+    public async Task BringUpAsync(bool isResync, bool canMakeAnew, CancellationToken cancellationToken)
     {
         IsLinkLost |= IsRenamedBack;
         if (isResync || _link is null)
         {
-            var link = await links.TryGetLink(DeviceName, cancellationToken) ?? await RecoverLink(canMakeAnew, cancellationToken);
-            var sourceCheck = await links.GetSourceCheck(DeviceName, cancellationToken);
+            var link = await links.TryGetLinkAsync(DeviceName, cancellationToken) ?? await RecoverLinkAsync(canMakeAnew, cancellationToken);
+            var sourceCheck = await links.GetSourceCheckAsync(DeviceName, cancellationToken);
             if (_link is { } expected)
             {
                 var changes = DriftDetector.OfLink(expected, link);
@@ -130,7 +130,7 @@ internal sealed partial class DeviceReconciler(
             (_link, _sourceCheck) = (link, sourceCheck);
             if (sourceCheck != SourceCheck.Loose)
             {
-                await links.SetLooseSourceCheck(DeviceName, cancellationToken);
+                await links.SetLooseSourceCheckAsync(DeviceName, cancellationToken);
                 _sourceCheck = SourceCheck.Loose;
             }
 
@@ -139,7 +139,7 @@ internal sealed partial class DeviceReconciler(
 
         if (!_link.IsUp)
         {
-            await links.SetUp(DeviceName, cancellationToken);
+            await links.SetUpAsync(DeviceName, cancellationToken);
             _link = _link with { IsUp = true };
         }
     }
@@ -151,13 +151,13 @@ internal sealed partial class DeviceReconciler(
     /// <param name="isResync">Whether to ask again what the ways to the peers carry.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns>What it should be, and what it is now.</returns>
-    public async Task<(DesiredDevice Desired, Device Observed)> Apply(
+    public async Task<(DesiredDevice Desired, Device Observed)> ApplyAsync(
         MeshView view, PathPlan plan, Device observed, bool isResync, CancellationToken cancellationToken)
     {
         var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
         var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
         var resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet();
-        desired = await endpoints.Choose(desired, EndpointSources(view, observed, resets), cancellationToken);
+        desired = await endpoints.ChooseAsync(desired, EndpointSources(view, observed, resets), cancellationToken);
         desired = KeepAlive(view, plan, desired, observed) with { Resets = resets };
         var patch = DevicePatchBuilder.Build(desired, observed);
 
@@ -167,15 +167,15 @@ internal sealed partial class DeviceReconciler(
         {
             // Until it is read back nobody knows what we left.
             _expected = null;
-            await devices.Configure(DeviceName, patch, cancellationToken);
-            observed = await ReadBack(desired, cancellationToken);
+            await devices.ConfigureAsync(DeviceName, patch, cancellationToken);
+            observed = await ReadBackAsync(desired, cancellationToken);
             _formerEndpoints.Clear();
             LogPatched(logger, DeviceName, patch.KeyPair is not null ? "replaced" : patch.ClearKey ? "cleared" : "kept", patch.Peers.Count);
         }
 
         planner.Clock.Observe(slot, observed, heldSince, timeProvider.GetUtcNow());
         _expected = new ExpectedDevice(observed, AnnouncedEndpoints(view, desired));
-        _link = await _mtu.Reconcile(desired, _link!, isResync, cancellationToken);
+        _link = await _mtu.ReconcileAsync(desired, _link!, isResync, cancellationToken);
         return (desired, observed);
     }
 
@@ -187,10 +187,10 @@ internal sealed partial class DeviceReconciler(
         return status with { TransportReason = devices.TransportReason };
     }
 
-    private async Task NoteChanges(ExpectedDevice expected, Device? device, CancellationToken cancellationToken)
+    private async Task NoteChangesAsync(ExpectedDevice expected, Device? device, CancellationToken cancellationToken)
     {
         var changes = DriftDetector.OfDevice(expected, device);
-        if (device is not null && changes.Count > 0 && _link is { } link && await links.TryGetLink(link.Index, cancellationToken) is null)
+        if (device is not null && changes.Count > 0 && _link is { } link && await links.TryGetLinkAsync(link.Index, cancellationToken) is null)
         {
             // The process of a userspace device answers for a moment after its link was deleted, already without peers. Nobody removed those.
             changes = DriftDetector.OfDevice(expected, null);
@@ -206,29 +206,29 @@ internal sealed partial class DeviceReconciler(
     }
 
     // What this process made is ours by its number; after a restart it has to be told by what is on it.
-    private async Task<Link?> FindRenamed(MeshView view, CancellationToken cancellationToken) =>
-        await _renamed.Find(_link, cancellationToken) is { } link
+    private async Task<Link?> FindRenamedAsync(MeshView view, CancellationToken cancellationToken) =>
+        await _renamed.FindAsync(_link, cancellationToken) is { } link
         && (_link is not null
-            || (await devices.TryGetDevice(link.Name, cancellationToken) is { } device && await _adoption.Judge(view, device, cancellationToken) == DeviceOwner.Ours))
+            || (await devices.TryGetDeviceAsync(link.Name, cancellationToken) is { } device && await _adoption.JudgeAsync(view, device, cancellationToken) == DeviceOwner.Ours))
             ? link
             : null;
 
-    private async Task RenameBack(Link link, CancellationToken cancellationToken)
+    private async Task RenameBackAsync(Link link, CancellationToken cancellationToken)
     {
-        await _renamed.Restore(link, cancellationToken);
+        await _renamed.RestoreAsync(link, cancellationToken);
 
         // It is read again, as a link that was made by somebody else.
         (_link, IsRenamedBack) = (null, true);
     }
 
-    private async Task<Link> RecoverLink(bool canMakeAnew, CancellationToken cancellationToken)
+    private async Task<Link> RecoverLinkAsync(bool canMakeAnew, CancellationToken cancellationToken)
     {
         var operation = $"get link {DeviceName}";
-        if (await _renamed.Find(_link, cancellationToken) is { } renamed)
+        if (await _renamed.FindAsync(_link, cancellationToken) is { } renamed)
         {
-            await RenameBack(renamed, cancellationToken);
+            await RenameBackAsync(renamed, cancellationToken);
             IsLinkLost = true;
-            return await links.TryGetLink(DeviceName, cancellationToken) ?? throw new LinuxException(operation, 0, "the link was renamed back and is gone again");
+            return await links.TryGetLinkAsync(DeviceName, cancellationToken) ?? throw new LinuxException(operation, 0, "the link was renamed back and is gone again");
         }
 
         if (canMakeAnew)
@@ -240,15 +240,15 @@ internal sealed partial class DeviceReconciler(
             }
 
             (_link, _expected) = (null, null);
-            await devices.DeleteDevice(DeviceName, cancellationToken);
+            await devices.DeleteDeviceAsync(DeviceName, cancellationToken);
         }
 
         throw new LinuxException(operation, 0, $"the device answers but its link is gone{(canMakeAnew ? "; it is made anew" : "")}");
     }
 
-    private async Task<Device> ReadBack(DesiredDevice desired, CancellationToken cancellationToken)
+    private async Task<Device> ReadBackAsync(DesiredDevice desired, CancellationToken cancellationToken)
     {
-        var observed = await devices.TryGetDevice(DeviceName, cancellationToken)
+        var observed = await devices.TryGetDeviceAsync(DeviceName, cancellationToken)
             ?? throw new LinuxException($"get {DeviceName}", 0, "the device went away while it was being configured");
         var rest = DevicePatchBuilder.Build(desired.Settled(), observed);
         return rest.IsEmpty ? observed : throw new LinuxException(

@@ -32,11 +32,11 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
     private readonly Dictionary<string, IPAddress> _heardFrom = new(StringComparer.Ordinal);
 
     /// <summary>Chooses an endpoint for every peer, and leaves out those that this node has no route to, unless a peer has no other.</summary>
-    public async Task<DesiredDevice> Choose(DesiredDevice device, EndpointSources sources, CancellationToken cancellationToken)
+    public async Task<DesiredDevice> ChooseAsync(DesiredDevice device, EndpointSources sources, CancellationToken cancellationToken)
     {
         _trials.Observe(sources.Slot, sources.Observed, sources.Now);
         var addresses = device.Peers.Where(HasChoice).SelectMany(peer => peer.Endpoints).Select(endpoint => endpoint.Address).ToHashSet();
-        var found = await paths.Find(addresses, cancellationToken);
+        var found = await paths.FindAsync(addresses, cancellationToken);
         var observed = sources.Observed.Peers.ToDictionary(peer => peer.PublicKey);
         var chosen = device.Peers.Select(peer =>
         {

@@ -21,14 +21,14 @@ internal sealed partial class FirewallReconciler(
     private bool IsWanted => encryption.CurrentValue is { Mode: EncryptionMode.Strict, DropPlaintext: true };
 
     /// <summary>Whether the table is another one than the last pass left. Only reads.</summary>
-    public async Task<bool> HasChanged(CancellationToken cancellationToken)
+    public async Task<bool> HasChangedAsync(CancellationToken cancellationToken)
     {
         if (_observed is not { State: var expected })
         {
             return true;
         }
 
-        var state = (await Read(IsWanted, cancellationToken)).State;
+        var state = (await ReadAsync(IsWanted, cancellationToken)).State;
         return state is null || expected is null
             ? state != expected
             : (state.IsIntact, state.Prefixes) != (expected.IsIntact, expected.Prefixes);
@@ -38,12 +38,12 @@ internal sealed partial class FirewallReconciler(
     /// <param name="view">The sources.</param>
     /// <param name="isResync">Whether to read the table again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task Reconcile(MeshView view, bool isResync, CancellationToken cancellationToken)
+    public async Task ReconcileAsync(MeshView view, bool isResync, CancellationToken cancellationToken)
     {
         var isWanted = IsWanted;
         if (isResync || _observed is null)
         {
-            _observed = await Read(isWanted, cancellationToken);
+            _observed = await ReadAsync(isWanted, cancellationToken);
         }
 
         var wanted = isWanted ? BuildPrefixes(view) : null;
@@ -57,7 +57,7 @@ internal sealed partial class FirewallReconciler(
 
         // Until these writes have succeeded we do not know what is there; the next pass reads it.
         _observed = null;
-        _observed = new Observation(await Write(wanted, observed, cancellationToken));
+        _observed = new Observation(await WriteAsync(wanted, observed, cancellationToken));
     }
 
     private static FirewallPrefixes? BuildPrefixes(MeshView view) =>
@@ -66,11 +66,11 @@ internal sealed partial class FirewallReconciler(
             : null;
 
     // A node that never was strict may have no nf_tables at all, and needs none.
-    private async Task<Observation> Read(bool isWanted, CancellationToken cancellationToken)
+    private async Task<Observation> ReadAsync(bool isWanted, CancellationToken cancellationToken)
     {
         try
         {
-            var state = await firewall.TryGet(cancellationToken);
+            var state = await firewall.TryGetAsync(cancellationToken);
             (DroppedPackets, DroppedOutgoingPackets) = ((long)(state?.DroppedPackets ?? 0), (long)(state?.DroppedOutgoingPackets ?? 0));
             return new Observation(state);
         }
@@ -81,7 +81,7 @@ internal sealed partial class FirewallReconciler(
         }
     }
 
-    private async Task<FirewallState?> Write(FirewallPrefixes? wanted, FirewallState? observed, CancellationToken cancellationToken)
+    private async Task<FirewallState?> WriteAsync(FirewallPrefixes? wanted, FirewallState? observed, CancellationToken cancellationToken)
     {
         switch (wanted, observed)
         {
@@ -89,18 +89,18 @@ internal sealed partial class FirewallReconciler(
                 return null;
             case (null, _):
                 LogRemoved(logger);
-                await firewall.Delete(cancellationToken);
+                await firewall.DeleteAsync(cancellationToken);
                 return null;
             case ({ } prefixes, null or { IsIntact: false }):
                 LogMade(logger, observed is null ? "was not there" : "was changed by somebody else, or is of a former version", prefixes.Remote.Count);
-                await firewall.Create(prefixes, cancellationToken);
+                await firewall.CreateAsync(prefixes, cancellationToken);
                 (DroppedPackets, DroppedOutgoingPackets) = (0, 0);
                 return new FirewallState(prefixes, IsIntact: true);
             case ({ } prefixes, { } state):
                 var (remove, add) = (state.Prefixes.Except(prefixes), prefixes.Except(state.Prefixes));
                 if (!remove.IsEmpty || !add.IsEmpty)
                 {
-                    await firewall.Change(remove, add, cancellationToken);
+                    await firewall.ChangeAsync(remove, add, cancellationToken);
                 }
 
                 return state with { Prefixes = prefixes };

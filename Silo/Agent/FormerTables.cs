@@ -12,19 +12,19 @@ internal sealed class FormerTables(ILinkClient links)
     private List<(ILinkClient Links, EquatableArray<Route> Routes)>? _tables;
 
     /// <summary>The routes of our table, and of the other tables that our rules lead to: they tell which devices are ours.</summary>
-    public static async Task<EquatableArray<Route>> ReadAllRoutes(ILinkClient links, CancellationToken cancellationToken)
+    public static async Task<EquatableArray<Route>> ReadAllRoutesAsync(ILinkClient links, CancellationToken cancellationToken)
     {
-        List<Route> routes = [.. await links.GetRoutes(cancellationToken)];
-        foreach (var table in await links.GetFormerTables(cancellationToken))
+        List<Route> routes = [.. await links.GetRoutesAsync(cancellationToken)];
+        foreach (var table in await links.GetFormerTablesAsync(cancellationToken))
         {
-            routes.AddRange(table.Number == links.Table.Number ? [] : await links.At(table).GetRoutes(cancellationToken));
+            routes.AddRange(table.Number == links.Table.Number ? [] : await links.At(table).GetRoutesAsync(cancellationToken));
         }
 
         return routes.Distinct().ToEquatableArray();
     }
 
     /// <summary>Looks for them, once for each process.</summary>
-    public async Task Find(CancellationToken cancellationToken)
+    public async Task FindAsync(CancellationToken cancellationToken)
     {
         if (_tables is not null)
         {
@@ -32,11 +32,11 @@ internal sealed class FormerTables(ILinkClient links)
         }
 
         List<(ILinkClient Links, EquatableArray<Route> Routes)> tables = [];
-        foreach (var table in await links.GetFormerTables(cancellationToken))
+        foreach (var table in await links.GetFormerTablesAsync(cancellationToken))
         {
             // Where only the priority changed, the routes are the present ones.
             var former = links.At(table);
-            tables.Add((former, table.Number == links.Table.Number ? [] : await former.GetRoutes(cancellationToken)));
+            tables.Add((former, table.Number == links.Table.Number ? [] : await former.GetRoutesAsync(cancellationToken)));
         }
 
         _tables = tables;
@@ -53,21 +53,21 @@ internal sealed class FormerTables(ILinkClient links)
     }
 
     /// <summary>Removes them.</summary>
-    public async Task Remove(CancellationToken cancellationToken)
+    public async Task RemoveAsync(CancellationToken cancellationToken)
     {
         foreach (var (former, _) in _tables ?? [])
         {
             // Refusals first: a packet meets the tunnel above until that one is gone too, and from then on the present table. The rules last: by them the
             // next start finds what is left if this one ends here.
-            var routes = former.Table.Number == links.Table.Number ? [] : await former.GetRoutes(cancellationToken);
+            var routes = former.Table.Number == links.Table.Number ? [] : await former.GetRoutesAsync(cancellationToken);
             foreach (var route in routes.OrderByDescending(route => route.IsUnreachable))
             {
-                await former.DeleteRoute(route, cancellationToken);
+                await former.DeleteRouteAsync(route, cancellationToken);
             }
 
-            foreach (var rule in await former.GetRules(cancellationToken))
+            foreach (var rule in await former.GetRulesAsync(cancellationToken))
             {
-                await former.DeleteRule(rule, cancellationToken);
+                await former.DeleteRuleAsync(rule, cancellationToken);
             }
         }
 

@@ -29,14 +29,14 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
     /// <param name="view">The sources.</param>
     /// <param name="routes">The routes of our table as they are.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task RemoveIfUnused(MeshView view, EquatableArray<Route> routes, CancellationToken cancellationToken)
+    public async Task RemoveIfUnusedAsync(MeshView view, EquatableArray<Route> routes, CancellationToken cancellationToken)
     {
         if (_isOver)
         {
             return;
         }
 
-        if (await devices.TryGetDevice(DeviceName, cancellationToken) is not { } device)
+        if (await devices.TryGetDeviceAsync(DeviceName, cancellationToken) is not { } device)
         {
             _isOver = true;
             return;
@@ -45,7 +45,7 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
         // Asked while its routes are there, because they tell whose it is.
         if (IsOurs(device, view, routes) && view.MayRemove && !routes.Any(route => route.DeviceName == DeviceName) && IsUnused(device))
         {
-            await devices.DeleteDevice(DeviceName, cancellationToken);
+            await devices.DeleteDeviceAsync(DeviceName, cancellationToken);
             _isOver = true;
             LogRemoved(logger, DeviceName);
         }

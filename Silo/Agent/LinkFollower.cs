@@ -15,7 +15,7 @@ internal sealed class LinkFollower(MeshAgent agent, KernelWatch watch, ILogger<N
     }
 
     /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => _monitor.Stop(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) => _monitor.StopAsync(cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => _monitor.Dispose();

@@ -71,11 +71,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     }
 
     /// <inheritdoc/>
-    public async Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken)
+    public async Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken)
     {
         try
         {
-            return await _pass.ReadKeyPair(slot, cancellationToken);
+            return await _pass.ReadKeyPairAsync(slot, cancellationToken);
         }
         catch (LinuxException e)
         {
@@ -84,7 +84,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     }
 
     /// <inheritdoc/>
-    public Task<bool> Reconcile(CancellationToken cancellationToken)
+    public Task<bool> ReconcileAsync(CancellationToken cancellationToken)
     {
         Task<bool> pass;
         lock (_lock)
@@ -108,7 +108,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     {
         try
         {
-            await Loop(stoppingToken);
+            await LoopAsync(stoppingToken);
         }
         finally
         {
@@ -120,7 +120,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
         }
     }
 
-    private async Task Loop(CancellationToken stoppingToken)
+    private async Task LoopAsync(CancellationToken stoppingToken)
     {
         var failures = 0;
         var nextResync = SteadyTime.Now(_timeProvider);
@@ -136,12 +136,12 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             TaskCompletionSource<bool>? pass = null;
             try
             {
-                var isResync = isDue || await _pass.HasChanged(news, stoppingToken);
+                var isResync = isDue || await _pass.HasChangedAsync(news, stoppingToken);
                 if (isResync || isAsked || nextPass.Rest <= TimeSpan.Zero)
                 {
                     pass = TakePass();
                     var began = _timeProvider.GetTimestamp();
-                    var result = await _pass.Run(isResync, stoppingToken);
+                    var result = await _pass.RunAsync(isResync, stoppingToken);
                     Publish(result);
                     if (isDue)
                     {
@@ -183,8 +183,8 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             }
 
             // News that came too early wait for their turn, and wake nobody.
-            await (failures > 0 ? WaitAfterFailure(failures, stoppingToken)
-                : WaitForWork(Volatile.Read(ref _news) == 0 ? nextPass.Rest : Min(nextPass.Rest, nextLook.Rest), stoppingToken));
+            await (failures > 0 ? WaitAfterFailureAsync(failures, stoppingToken)
+                : WaitForWorkAsync(Volatile.Read(ref _news) == 0 ? nextPass.Rest : Min(nextPass.Rest, nextLook.Rest), stoppingToken));
         }
     }
 
@@ -214,17 +214,17 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private static TimeSpan Min(TimeSpan left, TimeSpan? right) => right is { } other && other < left ? other : left;
 
     // Whoever asks may have changed what the pass failed on, so asking shortens the wait, but not to nothing.
-    private async Task WaitAfterFailure(int failures, CancellationToken stoppingToken)
+    private async Task WaitAfterFailureAsync(int failures, CancellationToken stoppingToken)
     {
         var failedAt = _timeProvider.GetTimestamp();
         var isAsked = false;
         while (!stoppingToken.IsCancellationRequested && RetryDelay.After(failures, isAsked) - _timeProvider.GetElapsedTime(failedAt) is var rest && rest > TimeSpan.Zero)
         {
-            isAsked |= await WaitForWork(rest, stoppingToken);
+            isAsked |= await WaitForWorkAsync(rest, stoppingToken);
         }
     }
 
-    private async Task<bool> WaitForWork(TimeSpan delay, CancellationToken stoppingToken)
+    private async Task<bool> WaitForWorkAsync(TimeSpan delay, CancellationToken stoppingToken)
     {
         // A timer counts whole milliseconds and cuts the rest off: the loop would turn until it is over.
         var milliseconds = TimeSpan.FromMilliseconds(Math.Ceiling(delay.TotalMilliseconds));

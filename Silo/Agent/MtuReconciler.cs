@@ -27,7 +27,7 @@ internal sealed partial class MtuReconciler(ILinkClient links, UnderlayPaths pat
     /// <param name="isResync">Whether to look although the peers are the same.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns>The link as it is now.</returns>
-    public async Task<Link> Reconcile(DesiredDevice device, Link link, bool isResync, CancellationToken cancellationToken)
+    public async Task<Link> ReconcileAsync(DesiredDevice device, Link link, bool isResync, CancellationToken cancellationToken)
     {
         var addresses = device.Peers.SelectMany(peer => peer.Endpoints).Select(endpoint => endpoint.Address).ToHashSet();
         if (!isResync && _measuredAddresses.SetEquals(addresses))
@@ -36,11 +36,11 @@ internal sealed partial class MtuReconciler(ILinkClient links, UnderlayPaths pat
         }
 
         var carriesIPv6 = device.Peers.Any(peer => peer.AllowedIPs.Any(prefix => prefix.IsIPv6));
-        var mtu = await Choose(device.Name, addresses, carriesIPv6, cancellationToken);
+        var mtu = await ChooseAsync(device.Name, addresses, carriesIPv6, cancellationToken);
         if (mtu is { } wanted && wanted != link.Mtu)
         {
             LogChanged(logger, device.Name, link.Mtu, wanted);
-            await links.SetMtu(device.Name, wanted, cancellationToken);
+            await links.SetMtuAsync(device.Name, wanted, cancellationToken);
             link = link with { Mtu = wanted };
         }
 
@@ -48,14 +48,14 @@ internal sealed partial class MtuReconciler(ILinkClient links, UnderlayPaths pat
         return link;
     }
 
-    private async Task<int?> Choose(string device, IReadOnlySet<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
+    private async Task<int?> ChooseAsync(string device, IReadOnlySet<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
     {
         if (options.Mtu != 0)
         {
             return options.Mtu;
         }
 
-        var found = await paths.Find(addresses, cancellationToken);
+        var found = await paths.FindAsync(addresses, cancellationToken);
         var chosen = MtuCalculator.Calculate(
             found.Where(path => path.Value is not null).Select(path => (path.Value!.Mtu, IsIPv6(path.Key))), carriesIPv6);
 

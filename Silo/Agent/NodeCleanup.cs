@@ -43,37 +43,37 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
     /// <param name="report">Gets each item at once, so that it is true even if this fails.</param>
     /// <param name="cancellationToken">Ends it between two removals.</param>
     /// <exception cref="LinuxException">The system refused something.</exception>
-    public async Task Run(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
+    public async Task RunAsync(string nodeName, NodeRoster? roster, CleanupReport report, CancellationToken cancellationToken)
     {
         // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.
-        var routes = await FormerTables.ReadAllRoutes(links, cancellationToken);
+        var routes = await FormerTables.ReadAllRoutesAsync(links, cancellationToken);
         foreach (var name in SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name).OrderBy(name => routes.Any(route => route.DeviceName == name)))
         {
-            await RemoveDevice(name, nodeName, roster, routes, report, cancellationToken);
+            await RemoveDeviceAsync(name, nodeName, roster, routes, report, cancellationToken);
         }
 
-        List<ILinkClient> tables = [links, .. (await links.GetFormerTables(cancellationToken)).Select(links.At)];
+        List<ILinkClient> tables = [links, .. (await links.GetFormerTablesAsync(cancellationToken)).Select(links.At)];
         foreach (var table in tables.DistinctBy(table => table.Table.Number))
         {
-            foreach (var route in await table.GetRoutes(cancellationToken))
+            foreach (var route in await table.GetRoutesAsync(cancellationToken))
             {
-                await table.DeleteRoute(route, cancellationToken);
+                await table.DeleteRouteAsync(route, cancellationToken);
                 report.Removed.Add(new CleanupItem("route", route.IsUnreachable ? $"unreachable {route.Destination}" : $"{route.Destination} dev {route.DeviceName}"));
             }
         }
 
         foreach (var table in tables)
         {
-            foreach (var source in await table.GetRules(cancellationToken))
+            foreach (var source in await table.GetRulesAsync(cancellationToken))
             {
-                await table.DeleteRule(source, cancellationToken);
+                await table.DeleteRuleAsync(source, cancellationToken);
                 report.Removed.Add(new CleanupItem("rule", $"from {source}"));
             }
         }
 
-        if (await firewall.TryGet(cancellationToken) is not null)
+        if (await firewall.TryGetAsync(cancellationToken) is not null)
         {
-            await firewall.Delete(cancellationToken);
+            await firewall.DeleteAsync(cancellationToken);
             report.Removed.Add(new CleanupItem("firewall", "table of dropped plaintext"));
         }
 
@@ -84,10 +84,10 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
         }
     }
 
-    private async Task RemoveDevice(
+    private async Task RemoveDeviceAsync(
         string name, string nodeName, NodeRoster? roster, EquatableArray<Route> routes, CleanupReport report, CancellationToken cancellationToken)
     {
-        if (await links.TryGetLink(name, cancellationToken) is not { } link)
+        if (await links.TryGetLinkAsync(name, cancellationToken) is not { } link)
         {
             return;
         }
@@ -98,7 +98,7 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
             return;
         }
 
-        if (await client.TryGetDevice(name, cancellationToken) is not { } device)
+        if (await client.TryGetDeviceAsync(name, cancellationToken) is not { } device)
         {
             Keep("no WireGuard process answers for it, so it is none of ours");
             return;
@@ -107,7 +107,7 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
         switch (DeviceOwnership.Judge(device, nodeName, roster, new Dictionary<string, PeerAnnouncement>(), routes))
         {
             case DeviceOwner.Ours:
-                await client.DeleteDevice(name, cancellationToken);
+                await client.DeleteDeviceAsync(name, cancellationToken);
                 report.Removed.Add(new CleanupItem("device", name));
                 foreach (var route in routes.Where(route => route.DeviceName == name))
                 {

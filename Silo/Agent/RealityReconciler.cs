@@ -95,7 +95,7 @@ internal sealed partial class RealityReconciler(
             // The refusals of a former process say that strict mode was in force; ours say so too.
             if (encryption.Configured.Mode == EncryptionMode.Strict && !_wasInForce)
             {
-                _wasInForce = (await links.GetRoutes(cancellationToken)).Any(route => route.IsUnreachable);
+                _wasInForce = (await links.GetRoutesAsync(cancellationToken)).Any(route => route.IsUnreachable);
             }
 
             _dump = await dump.ReadAsync(cancellationToken);
@@ -193,7 +193,7 @@ internal sealed partial class RealityReconciler(
         {
             try
             {
-                traffic[link.Index] = await links.GetTraffic(link.Name, cancellationToken);
+                traffic[link.Index] = await links.GetTrafficAsync(link.Name, cancellationToken);
             }
 
             // It went away after the look.

@@ -75,40 +75,40 @@ internal sealed class ReconcilePass
     public EquatableArray<DriftCount> Drifts => _drifts.Counts;
 
     /// <summary>The key pair that a former silo left on a slot's device. May run beside a pass: it only reads.</summary>
-    /// <inheritdoc cref="DeviceReconciler.ReadKeyPair"/>
-    public async Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken) =>
-        slot.Index < _slots.Length ? await _slots[slot.Index].ReadKeyPair(TakeView(), cancellationToken) : null;
+    /// <inheritdoc cref="DeviceReconciler.ReadKeyPairAsync"/>
+    public async Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken) =>
+        slot.Index < _slots.Length ? await _slots[slot.Index].ReadKeyPairAsync(TakeView(), cancellationToken) : null;
 
     /// <summary>
     /// Whether what the kernel told of is another than the last pass left it. Our own writes are told of too, and so is much that changes nothing.
     /// Only reads, and no device, which costs most in a large mesh.
     /// </summary>
     /// <exception cref="LinuxException">The system refused something.</exception>
-    public async Task<bool> HasChanged(KernelNews news, CancellationToken cancellationToken)
+    public async Task<bool> HasChangedAsync(KernelNews news, CancellationToken cancellationToken)
     {
         _reality.Hear(news);
         return news.HasFlag(KernelNews.Lost)
-            || (news.HasFlag(KernelNews.Devices) && await HasAnyLinkChanged(cancellationToken))
-            || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChanged(cancellationToken))
-            || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChanged(cancellationToken))
-            || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChanged(cancellationToken))
-            || (news.HasFlag(KernelNews.Ways) && await _ways.HaveChanged(cancellationToken));
+            || (news.HasFlag(KernelNews.Devices) && await HasAnyLinkChangedAsync(cancellationToken))
+            || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChangedAsync(cancellationToken))
+            || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChangedAsync(cancellationToken))
+            || (news.HasFlag(KernelNews.Underlay) && await _paths.HaveChangedAsync(cancellationToken))
+            || (news.HasFlag(KernelNews.Ways) && await _ways.HaveChangedAsync(cancellationToken));
     }
 
     /// <summary>Runs a pass.</summary>
     /// <param name="isResync">Whether to read links, routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends the pass between two calls.</param>
     /// <exception cref="LinuxException">The system refused something. The next pass begins with reading.</exception>
-    public async Task<PassResult> Run(bool isResync, CancellationToken cancellationToken)
+    public async Task<PassResult> RunAsync(bool isResync, CancellationToken cancellationToken)
     {
         var view = TakeView();
         var devices = new Dictionary<Slot, Device>();
         foreach (var slot in _slots)
         {
-            if (await slot.Find(view, cancellationToken) is { } device)
+            if (await slot.FindAsync(view, cancellationToken) is { } device)
             {
                 devices[slot.Slot] = device;
-                if (!await slot.IsOurs(view, device, cancellationToken))
+                if (!await slot.IsOursAsync(view, device, cancellationToken))
                 {
                     return Result(view, devices, isAwaiting: false, isApplied: false);
                 }
@@ -129,17 +129,17 @@ internal sealed class ReconcilePass
         }
 
         // Before a device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
-        await _routes.Protect(view, isResync, cancellationToken);
-        await _firewall.Reconcile(view, isResync, cancellationToken);
+        await _routes.ProtectAsync(view, isResync, cancellationToken);
+        await _firewall.ReconcileAsync(view, isResync, cancellationToken);
         foreach (var slot in _slots)
         {
             if (!devices.ContainsKey(slot.Slot))
             {
-                devices[slot.Slot] = await slot.Make(cancellationToken);
+                devices[slot.Slot] = await slot.MakeAsync(cancellationToken);
                 _routes.Forget();
             }
 
-            await slot.BringUp(isResync, view.IsSettled && view.Keys.Any(key => key.Slot == slot.Slot), cancellationToken);
+            await slot.BringUpAsync(isResync, view.IsSettled && view.Keys.Any(key => key.Slot == slot.Slot), cancellationToken);
             if (slot.IsRenamedBack || (slot.IsLinkLost && !isResync))
             {
                 // A resync has read them already, and counts what others deleted.
@@ -147,14 +147,14 @@ internal sealed class ReconcilePass
             }
         }
 
-        return await Configure(view, devices, isResync, isLook, cancellationToken);
+        return await ConfigureAsync(view, devices, isResync, isLook, cancellationToken);
     }
 
-    private async Task<bool> HasAnyLinkChanged(CancellationToken cancellationToken)
+    private async Task<bool> HasAnyLinkChangedAsync(CancellationToken cancellationToken)
     {
         foreach (var slot in _slots)
         {
-            if (await slot.HasLinkChanged(cancellationToken))
+            if (await slot.HasLinkChangedAsync(cancellationToken))
             {
                 return true;
             }
@@ -163,7 +163,7 @@ internal sealed class ReconcilePass
         return false;
     }
 
-    private async Task<PassResult> Configure(
+    private async Task<PassResult> ConfigureAsync(
         MeshView view, Dictionary<Slot, Device> devices, bool isResync, bool isLook, CancellationToken cancellationToken)
     {
         _planner.Forget(view);
@@ -182,7 +182,7 @@ internal sealed class ReconcilePass
         var desired = new List<DesiredDevice>();
         foreach (var slot in _slots)
         {
-            var applied = await slot.Apply(view, plan, devices[slot.Slot], isResync, cancellationToken);
+            var applied = await slot.ApplyAsync(view, plan, devices[slot.Slot], isResync, cancellationToken);
             desired.Add(applied.Desired);
             devices[slot.Slot] = applied.Observed;
         }
@@ -193,13 +193,13 @@ internal sealed class ReconcilePass
         }
 
         NoteSilence(view, devices, plan.Awaited);
-        await NoteReceptions(view, devices, cancellationToken);
+        await NoteReceptionsAsync(view, devices, cancellationToken);
         _routes.NoteDrift(_drifts, _slots.Where(slot => slot.IsLinkLost).Select(slot => slot.DeviceName).ToHashSet());
 
         // A handshake may be complete by now, and a path is proven by the device and not by the plan.
         IReadOnlyDictionary<string, Slot> routed = new Dictionary<string, Slot>();
         var moved = plan;
-        await _routes.Connect(view, observed =>
+        await _routes.ConnectAsync(view, observed =>
         {
             var sources = Sources(view, devices, observed);
             (routed, moved) = (sources.Current, _planner.Look(sources));
@@ -208,8 +208,8 @@ internal sealed class ReconcilePass
         }, cancellationToken);
         _moves.Note(routed, moved.Paths, _steady.Now);
         _nodePaths = moved.Paths;
-        await _ways.Inspect(view, _routes.Routes, isResync, cancellationToken);
-        await _leftover.RemoveIfUnused(view, _routes.Routes, cancellationToken);
+        await _ways.InspectAsync(view, _routes.Routes, isResync, cancellationToken);
+        await _leftover.RemoveIfUnusedAsync(view, _routes.Routes, cancellationToken);
         if (isLook)
         {
             _drifts.Note(await _reality.CountAsync(view, _paths, SlotDevices.Names, _tunnelPorts, cancellationToken));
@@ -261,11 +261,11 @@ internal sealed class ReconcilePass
         }
     }
 
-    private async Task NoteReceptions(MeshView view, Dictionary<Slot, Device> devices, CancellationToken cancellationToken)
+    private async Task NoteReceptionsAsync(MeshView view, Dictionary<Slot, Device> devices, CancellationToken cancellationToken)
     {
         foreach (var slot in _slots)
         {
-            var traffic = await _links.GetTraffic(slot.DeviceName, cancellationToken);
+            var traffic = await _links.GetTrafficAsync(slot.DeviceName, cancellationToken);
             _receptions.Note(slot.Slot, devices[slot.Slot], traffic.ReceivedPackets, slot.NodeNames(view), _steady.Now);
         }
 

@@ -14,19 +14,19 @@ internal sealed class RenamedLink(string deviceName, ushort listenPort, IWireGua
     /// <summary>The link as it is called now; <see langword="null"/> if it was not renamed, or is gone.</summary>
     /// <param name="known">As this process left it, which tells it by its number; <see langword="null"/> after a restart.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task<Link?> Find(Link? known, CancellationToken cancellationToken)
+    public async Task<Link?> FindAsync(Link? known, CancellationToken cancellationToken)
     {
-        var link = known is not null ? await links.TryGetLink(known.Index, cancellationToken)
-            : await devices.FindRenamed(deviceName, listenPort, cancellationToken) is { } name ? await links.TryGetLink(name, cancellationToken)
+        var link = known is not null ? await links.TryGetLinkAsync(known.Index, cancellationToken)
+            : await devices.FindRenamedAsync(deviceName, listenPort, cancellationToken) is { } name ? await links.TryGetLinkAsync(name, cancellationToken)
             : null;
         return link is not null && link.Name != deviceName && (known is null || link.Kind == known.Kind) ? link : null;
     }
 
     /// <summary>Renames it back. It may be down then, and without its routes.</summary>
     /// <exception cref="LinuxException">Another link has the name by now, or the system refused.</exception>
-    public async Task Restore(Link link, CancellationToken cancellationToken)
+    public async Task RestoreAsync(Link link, CancellationToken cancellationToken)
     {
         drifts.Note([new Drift(DriftKind.LinkRenamed, link.Name)]);
-        await links.Rename(link.Index, deviceName, cancellationToken);
+        await links.RenameAsync(link.Index, deviceName, cancellationToken);
     }
 }

@@ -35,10 +35,10 @@ internal sealed partial class RosterFollower(
         }
 
         agent.RequestReconcile();
-        _ = AnnounceAgain();
+        _ = AnnounceAgainAsync();
     }
 
-    private async Task AnnounceAgain()
+    private async Task AnnounceAgainAsync()
     {
         try
         {

@@ -44,27 +44,27 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
     }
 
     /// <summary>Whether routes and rules are other ones than the last pass left. Only reads.</summary>
-    public async Task<bool> HaveChanged(CancellationToken cancellationToken) =>
+    public async Task<bool> HaveChangedAsync(CancellationToken cancellationToken) =>
         _routes is not { } routes || _rules is not { } rules
-        || !routes.ToHashSet().SetEquals(await links.GetRoutes(cancellationToken))
-        || !rules.ToHashSet().SetEquals(await links.GetRules(cancellationToken))
-        || (await links.GetForeignRoutes(cancellationToken)).Count > 0;
+        || !routes.ToHashSet().SetEquals(await links.GetRoutesAsync(cancellationToken))
+        || !rules.ToHashSet().SetEquals(await links.GetRulesAsync(cancellationToken))
+        || (await links.GetForeignRoutesAsync(cancellationToken)).Count > 0;
 
     /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing but what others added to our table.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="isResync">Whether to read routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <exception cref="LinuxException">The table is somebody else's, or the system refused something.</exception>
-    public async Task Protect(MeshView view, bool isResync, CancellationToken cancellationToken)
+    public async Task ProtectAsync(MeshView view, bool isResync, CancellationToken cancellationToken)
     {
-        await Read(isResync, cancellationToken);
+        await ReadAsync(isResync, cancellationToken);
         var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue);
         var kept = _former.RoutesToKeep(_routes!.Value.Union(refusals ?? []).ToEquatableArray(), keepsRefusals: refusals is null);
         var patch = RoutePatch.Build(kept, _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
-        await Apply(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
+        await ApplyAsync(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
         foreach (var route in _foreign)
         {
-            await links.DeleteForeignRoute(route, cancellationToken);
+            await links.DeleteForeignRouteAsync(route, cancellationToken);
         }
 
         _foreign = [];
@@ -74,29 +74,29 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
     /// <param name="view">The sources.</param>
     /// <param name="buildTunnels">Gives the routes through the devices, of the routes as they are.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task Connect(
+    public async Task ConnectAsync(
         MeshView view, Func<EquatableArray<Route>, EquatableArray<Route>> buildTunnels, CancellationToken cancellationToken)
     {
-        await Read(isResync: false, cancellationToken);
+        await ReadAsync(isResync: false, cancellationToken);
         var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue)
             ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
         var desired = buildTunnels(_routes!.Value).Concat(refusals).ToEquatableArray();
         var rules = DesiredState.BuildRules(view);
         var patch = RoutePatch.Build(desired, _routes.Value, rules, _rules!.Value);
-        await Apply(patch, cancellationToken);
+        await ApplyAsync(patch, cancellationToken);
         if (rules is not null)
         {
-            await _former.Remove(cancellationToken);
+            await _former.RemoveAsync(cancellationToken);
         }
     }
 
-    private async Task Read(bool isResync, CancellationToken cancellationToken)
+    private async Task ReadAsync(bool isResync, CancellationToken cancellationToken)
     {
         if (isResync || _routes is null || _rules is null)
         {
-            var routes = await links.GetRoutes(cancellationToken);
-            var rules = await links.GetRules(cancellationToken);
-            var foreign = await links.GetForeignRoutes(cancellationToken);
+            var routes = await links.GetRoutesAsync(cancellationToken);
+            var rules = await links.GetRulesAsync(cancellationToken);
+            var foreign = await links.GetForeignRoutesAsync(cancellationToken);
             if (!_isOurs && routes.Count + rules.Count == 0 && foreign.Count > 0)
             {
                 throw new LinuxException(
@@ -106,7 +106,7 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
             }
 
             _isOurs = true;
-            await _former.Find(cancellationToken);
+            await _former.FindAsync(cancellationToken);
             _reading = _routes is { } expectedRoutes && _rules is { } expectedRules
                 ? new Reading(expectedRoutes, routes, expectedRules, rules, foreign)
                 : foreign.Count > 0 ? new Reading(routes, routes, rules, rules, foreign) : null;
@@ -114,29 +114,29 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
         }
     }
 
-    private async Task Apply(RoutePatch patch, CancellationToken cancellationToken)
+    private async Task ApplyAsync(RoutePatch patch, CancellationToken cancellationToken)
     {
         // Until these writes have succeeded we do not know what is there; the next pass reads it.
         var (routes, rules) = (patch.ApplyTo(_routes!.Value), patch.ApplyToRules(_rules!.Value));
         (_routes, _rules) = (null, null);
         foreach (var route in patch.Replace)
         {
-            await links.ReplaceRoute(route, cancellationToken);
+            await links.ReplaceRouteAsync(route, cancellationToken);
         }
 
         foreach (var rule in patch.AddRules)
         {
-            await links.AddRule(rule, cancellationToken);
+            await links.AddRuleAsync(rule, cancellationToken);
         }
 
         foreach (var route in patch.Delete)
         {
-            await links.DeleteRoute(route, cancellationToken);
+            await links.DeleteRouteAsync(route, cancellationToken);
         }
 
         foreach (var rule in patch.DeleteRules)
         {
-            await links.DeleteRule(rule, cancellationToken);
+            await links.DeleteRuleAsync(rule, cancellationToken);
         }
 
         (_routes, _rules) = (routes, rules);

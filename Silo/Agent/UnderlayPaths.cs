@@ -19,14 +19,14 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
     public void Settle() => watch.Keep(_paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex), _paths.Keys);
 
     /// <summary>The ways to some addresses; <see langword="null"/> for those that cannot be reached.</summary>
-    public async Task<IReadOnlyDictionary<IPAddress, LinkPath?>> Find(IReadOnlySet<IPAddress> addresses, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<IPAddress, LinkPath?>> FindAsync(IReadOnlySet<IPAddress> addresses, CancellationToken cancellationToken)
     {
         watch.AddDestinations(addresses.Where(address => !_paths.ContainsKey(address)));
         foreach (var address in addresses)
         {
             if (!_paths.ContainsKey(address))
             {
-                _paths[address] = await Ask(address, cancellationToken);
+                _paths[address] = await AskAsync(address, cancellationToken);
             }
         }
 
@@ -34,11 +34,11 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
     }
 
     /// <summary>Whether any way is another one than was found. Only reads.</summary>
-    public async Task<bool> HaveChanged(CancellationToken cancellationToken)
+    public async Task<bool> HaveChangedAsync(CancellationToken cancellationToken)
     {
         foreach (var (address, path) in _paths)
         {
-            if (await links.TryGetPath(address, cancellationToken) != path)
+            if (await links.TryGetPathAsync(address, cancellationToken) != path)
             {
                 return true;
             }
@@ -48,12 +48,12 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
     }
 
     // What happened to a link before it was watched was not heard.
-    private async Task<LinkPath?> Ask(IPAddress address, CancellationToken cancellationToken)
+    private async Task<LinkPath?> AskAsync(IPAddress address, CancellationToken cancellationToken)
     {
         LinkPath? path;
         do
         {
-            path = await links.TryGetPath(address, cancellationToken);
+            path = await links.TryGetPathAsync(address, cancellationToken);
         }
         while (path is not null && watch.AddLink(path.LinkIndex));
         return path;

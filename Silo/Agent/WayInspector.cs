@@ -21,7 +21,7 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
     /// <param name="routes">The routes of our table as they are now.</param>
     /// <param name="isResync">Whether to ask about all of them.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task Inspect(MeshView view, EquatableArray<Route> routes, bool isResync, CancellationToken cancellationToken)
+    public async Task InspectAsync(MeshView view, EquatableArray<Route> routes, bool isResync, CancellationToken cancellationToken)
     {
         // While the nodes are unknown there is nothing to expect; what was found stays.
         if (DesiredState.BuildRules(view) is not { } pods)
@@ -46,22 +46,22 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
             _pods.Clear();
         }
 
-        foreach (var (expectation, wrong) in asked.Zip(await Ask(asked, cancellationToken)))
+        foreach (var (expectation, wrong) in asked.Zip(await AskAsync(asked, cancellationToken)))
         {
             _known[expectation.Destination] = (expectation, wrong);
         }
 
-        await Tell(cancellationToken);
+        await TellAsync(cancellationToken);
     }
 
     /// <summary>Whether any way is another one than was found. Only reads.</summary>
-    public async Task<bool> HaveChanged(CancellationToken cancellationToken)
+    public async Task<bool> HaveChangedAsync(CancellationToken cancellationToken)
     {
         var known = _known.Values.ToList();
-        return !(await Ask([.. known.Select(way => way.Expected)], cancellationToken)).SequenceEqual(known.Select(way => way.Wrong));
+        return !(await AskAsync([.. known.Select(way => way.Expected)], cancellationToken)).SequenceEqual(known.Select(way => way.Wrong));
     }
 
-    private async Task<IReadOnlyList<WrongWay?>> Ask(List<WayExpectation> expectations, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<WrongWay?>> AskAsync(List<WayExpectation> expectations, CancellationToken cancellationToken)
     {
         if (expectations.Count == 0)
         {
@@ -71,10 +71,10 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
         foreach (var pods in expectations.Select(expectation => expectation.Pods).Where(pods => !_pods.ContainsKey(pods)).Distinct().ToList())
         {
             // A node without a pod has no link for them; ours takes packets of any source, and no rule is about it.
-            _pods[pods] = await links.FindPodLink(pods, cancellationToken) ?? new PodLink(SlotDevices.Name(Slot.Zero), PodAddress.Of(pods));
+            _pods[pods] = await links.FindPodLinkAsync(pods, cancellationToken) ?? new PodLink(SlotDevices.Name(Slot.Zero), PodAddress.Of(pods));
         }
 
-        var ways = await links.FindWays(
+        var ways = await links.FindWaysAsync(
             expectations.Select(expectation => new WayQuestion(_pods[expectation.Pods], expectation.Address)).ToEquatableArray(), cancellationToken);
         var answers = expectations
             .Zip(ways, (expectation, way) => WayRules.IsWrong(expectation, way) ? new WrongWay(expectation, _pods[expectation.Pods], way) : null)
@@ -89,12 +89,12 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
         return answers;
     }
 
-    private async Task Tell(CancellationToken cancellationToken)
+    private async Task TellAsync(CancellationToken cancellationToken)
     {
         var wrong = _known.Values.Select(way => way.Wrong).OfType<WrongWay>().OrderBy(way => way.Expectation.Destination).ToList();
         var problem = wrong.Count == 0
             ? null
-            : WayRules.Describe(wrong, await links.GetAllRules(wrong[0].Expectation.Destination.IsIPv6, cancellationToken), links.Table);
+            : WayRules.Describe(wrong, await links.GetAllRulesAsync(wrong[0].Expectation.Destination.IsIPv6, cancellationToken), links.Table);
         if (problem is not null && problem != Problem)
         {
             LogWrong(logger, problem);

@@ -40,11 +40,11 @@ internal static class CleanupCommand
         {
             Force, Stay, CommonOptions.Output, CommonOptions.Config,
         };
-        command.SetAction(Run);
+        command.SetAction(RunAsync);
         return command;
     }
 
-    private static async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         if (CommandConfiguration.TryRead(parsed, out var unreadable) is not { } configuration)
         {
@@ -55,7 +55,7 @@ internal static class CleanupCommand
         var nodeName = CommandConfiguration.NodeName(configuration);
         var nodes = Section<NodesOptions>(configuration, NodesOptions.SectionName);
         var roster = StaticRoster.TryParse(nodes, nodeName, out _);
-        if (!parsed.GetValue(Force) && await FindSilo(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
+        if (!parsed.GetValue(Force) && await FindSiloAsync(configuration, roster?.Find(nodeName), cancellationToken) is { } endpoint)
         {
             return Fault.Tell(
                 ExitCode.Failed,
@@ -68,14 +68,14 @@ internal static class CleanupCommand
         {
             var table = Section<RoutingOptions>(configuration, RoutingOptions.SectionName).ToRouteTable();
             var links = new NetlinkLinkClient(TimeProvider.System, table: table);
-            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient).Run(nodeName, roster, report, cancellationToken);
+            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient).RunAsync(nodeName, roster, report, cancellationToken);
         }
         catch (LinuxException e)
         {
             fault = $"{e.Message}.";
         }
 
-        fault ??= await RemoveAnnotation(Section<KubernetesApiOptions>(configuration, KubernetesApiOptions.SectionName), nodes, nodeName, report, cancellationToken);
+        fault ??= await RemoveAnnotationAsync(Section<KubernetesApiOptions>(configuration, KubernetesApiOptions.SectionName), nodes, nodeName, report, cancellationToken);
         Print(report, parsed.GetValue(CommonOptions.Output), fault);
         if (fault is not null)
         {
@@ -84,7 +84,7 @@ internal static class CleanupCommand
 
         if (parsed.GetValue(Stay) && !report.IsUndecided)
         {
-            await WaitForEnd(cancellationToken);
+            await WaitForEndAsync(cancellationToken);
         }
 
         return report.IsUndecided ? ExitCode.Unhealthy : ExitCode.Success;
@@ -92,7 +92,7 @@ internal static class CleanupCommand
 
     /// <summary>Removes the annotation, unless the nodes are no objects of Kubernetes.</summary>
     /// <returns>Why it may still be there.</returns>
-    private static async Task<string?> RemoveAnnotation(
+    private static async Task<string?> RemoveAnnotationAsync(
         KubernetesApiOptions options, NodesOptions nodes, string nodeName, CleanupReport report, CancellationToken cancellationToken)
     {
         const string Kind = "annotation";
@@ -125,7 +125,7 @@ internal static class CleanupCommand
                 + $"Without this node: kubectl annotate node {nodeName} {NodeReader.PublicKeyAnnotation}-.";
     }
 
-    private static async Task WaitForEnd(CancellationToken cancellationToken)
+    private static async Task WaitForEndAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -146,7 +146,7 @@ internal static class CleanupCommand
     };
 
     /// <summary>The first address of a silo of this node that takes a connection.</summary>
-    private static async Task<IPEndPoint?> FindSilo(IConfiguration configuration, RosterNode? self, CancellationToken cancellationToken)
+    private static async Task<IPEndPoint?> FindSiloAsync(IConfiguration configuration, RosterNode? self, CancellationToken cancellationToken)
     {
         var clustering = Section<ClusteringOptions>(configuration, ClusteringOptions.SectionName);
         var web = Section<WebOptions>(configuration, WebOptions.SectionName);
@@ -156,7 +156,7 @@ internal static class CleanupCommand
         Add(IPAddress.TryParse(web.Address, out var address) ? address : null, web.Port);
         foreach (var endpoint in endpoints)
         {
-            if (await TcpProbe.Answers(endpoint, cancellationToken))
+            if (await TcpProbe.AnswersAsync(endpoint, cancellationToken))
             {
                 return endpoint;
             }

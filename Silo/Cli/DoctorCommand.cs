@@ -31,7 +31,7 @@ internal static class DoctorCommand
                 result.AddError("--all and --node exclude each other.");
             }
         });
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
+        command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed,
             connection => AskAsync(parsed, connection, cancellationToken),
             cancellationToken,
@@ -86,8 +86,8 @@ internal static class DoctorCommand
                 nodeName,
                 roster,
                 dump,
-                await links.GetRules(cancellationToken),
-                await links.GetRoutes(cancellationToken),
+                await links.GetRulesAsync(cancellationToken),
+                await links.GetRoutesAsync(cancellationToken),
                 encryption.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
                 SlotDevices.Names.ToEquatableArray());
             expected = expected with { Table = table.Number, RulePriority = table.RulePriority };

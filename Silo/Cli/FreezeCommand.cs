@@ -43,9 +43,9 @@ internal static class FreezeCommand
         {
             For, OnlyNode, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
         };
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
+        command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed,
-            connection => NodesVerb.Run(
+            connection => NodesVerb.RunAsync(
                 parsed,
                 connection,
                 parsed.GetValue(OnlyNode),
@@ -63,9 +63,9 @@ internal static class FreezeCommand
         {
             OnlyNode, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
         };
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
+        command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed,
-            connection => NodesVerb.Run(
+            connection => NodesVerb.RunAsync(
                 parsed,
                 connection,
                 parsed.GetValue(OnlyNode),

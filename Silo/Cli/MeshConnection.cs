@@ -35,7 +35,7 @@ internal sealed class MeshConnection : IAsyncDisposable
     /// <param name="verb">Does it.</param>
     /// <param name="cancellationToken">Ctrl-C.</param>
     /// <param name="withoutSilo">What is done instead where nobody answers, told why; <see langword="null"/> if that is a failure.</param>
-    public static async Task<int> Use(
+    public static async Task<int> UseAsync(
         ParseResult parsed, Func<MeshConnection, Task<int>> verb, CancellationToken cancellationToken, Func<string, Task<int>>? withoutSilo = null)
     {
         if (Target.TryRead(parsed, out var fault) is not { } target)
@@ -44,7 +44,7 @@ internal sealed class MeshConnection : IAsyncDisposable
         }
 
         // Orleans tries for a long time and does not say what the kernel told it at once.
-        if (GatewayFaults.Describe(target.Gateway, await TcpProbe.Connect(target.Gateway, cancellationToken)) is { } unreachable)
+        if (GatewayFaults.Describe(target.Gateway, await TcpProbe.ConnectAsync(target.Gateway, cancellationToken)) is { } unreachable)
         {
             return withoutSilo is null ? Fault.Tell(ExitCode.Failed, unreachable) : await withoutSilo(unreachable);
         }
@@ -53,7 +53,7 @@ internal sealed class MeshConnection : IAsyncDisposable
         IHost host;
         try
         {
-            host = await Connect(target, handshake, cancellationToken);
+            host = await ConnectAsync(target, handshake, cancellationToken);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is OrleansException or TimeoutException or OperationCanceledException)
         {
@@ -94,7 +94,7 @@ internal sealed class MeshConnection : IAsyncDisposable
         _host.Dispose();
     }
 
-    private static async Task<IHost> Connect(Target target, GatewayHandshake handshake, CancellationToken cancellationToken)
+    private static async Task<IHost> ConnectAsync(Target target, GatewayHandshake handshake, CancellationToken cancellationToken)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddSingleton<IClientConnectionRetryFilter, NoRetry>();

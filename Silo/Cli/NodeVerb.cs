@@ -12,12 +12,12 @@ internal static class NodeVerb
     public static Command Create(string name, string description, Func<ParseResult, MeshConnection, CancellationToken, Task<int>> run)
     {
         var command = new Command(name, description) { CommonOptions.Node, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config };
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
-            parsed, connection => RunForNode(parsed, connection, run, cancellationToken), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
+            parsed, connection => RunForNodeAsync(parsed, connection, run, cancellationToken), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunForNode(
+    private static async Task<int> RunForNodeAsync(
         ParseResult parsed,
         MeshConnection connection,
         Func<ParseResult, MeshConnection, CancellationToken, Task<int>> run,

@@ -11,13 +11,13 @@ internal static class NodesVerb
     /// <param name="nodeName">The only node; <see langword="null"/> for all.</param>
     /// <param name="act">Does it, and tells what was done.</param>
     /// <param name="cancellationToken">Ctrl-C.</param>
-    public static async Task<int> Run(
+    public static async Task<int> RunAsync(
         ParseResult parsed, MeshConnection connection, string? nodeName, Func<INodeGrain, string, Task<NodeOutcome>> act, CancellationToken cancellationToken)
     {
         IEnumerable<string> names = nodeName is not null
             ? [nodeName]
             : await connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetNodeNames(cancellationToken);
-        var outcomes = await Task.WhenAll(names.Select(name => Try(connection.Grains.GetGrain<INodeGrain>(name), name, act)));
+        var outcomes = await Task.WhenAll(names.Select(name => TryAsync(connection.Grains.GetGrain<INodeGrain>(name), name, act)));
         if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)
         {
             MeshJson.Print(outcomes);
@@ -34,7 +34,7 @@ internal static class NodesVerb
     }
 
     // A node that was heard of and has no silo now says so itself: the placement finds none. No need to guess from the snapshot.
-    private static async Task<NodeOutcome> Try(INodeGrain node, string name, Func<INodeGrain, string, Task<NodeOutcome>> act)
+    private static async Task<NodeOutcome> TryAsync(INodeGrain node, string name, Func<INodeGrain, string, Task<NodeOutcome>> act)
     {
         try
         {

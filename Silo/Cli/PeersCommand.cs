@@ -6,9 +6,9 @@ namespace Orleans.WireGuard.Silo.Cli;
 internal static class PeersCommand
 {
     /// <summary>Makes the verb.</summary>
-    public static Command Create() => NodeVerb.Create("peers", "Show the peers on a node's devices: endpoint, allowed IPs, latest handshake, transfer.", Show);
+    public static Command Create() => NodeVerb.Create("peers", "Show the peers on a node's devices: endpoint, allowed IPs, latest handshake, transfer.", ShowAsync);
 
-    private static async Task<int> Show(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
+    private static async Task<int> ShowAsync(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
     {
         var status = await connection.Grains.GetGrain<INodeGrain>(connection.NodeName).GetStatus(cancellationToken);
         if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)

@@ -27,11 +27,11 @@ internal static class RotateCommand
                 result.AddError("Say either --all or --node: --all is every node and hitless, --node is one node and in place.");
             }
         });
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
+        command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed,
             connection => parsed.GetValue(All)
-                ? NodesVerb.Run(parsed, connection, null, (node, name) => Advance(node, name, cancellationToken), cancellationToken)
-                : RotateInPlace(parsed, connection, cancellationToken),
+                ? NodesVerb.RunAsync(parsed, connection, null, (node, name) => AdvanceAsync(node, name, cancellationToken), cancellationToken)
+                : RotateInPlaceAsync(parsed, connection, cancellationToken),
             cancellationToken));
         return command;
     }
@@ -44,7 +44,7 @@ internal static class RotateCommand
     public static NodeOutcome ToOutcome(RotationReceipt receipt) =>
         new(receipt.NodeName, NodeOutcomeKind.Done, Keys(receipt)) { Receipt = receipt };
 
-    private static async Task<int> RotateInPlace(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
+    private static async Task<int> RotateInPlaceAsync(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
     {
         if (connection.NodeName.Length == 0)
         {
@@ -64,7 +64,7 @@ internal static class RotateCommand
         return ExitCode.Success;
     }
 
-    private static async Task<NodeOutcome> Advance(INodeGrain node, string name, CancellationToken cancellationToken) =>
+    private static async Task<NodeOutcome> AdvanceAsync(INodeGrain node, string name, CancellationToken cancellationToken) =>
         ToOutcome((await node.Advance(cancellationToken)) with { NodeName = name });
 
     private static string Describe(RotationReceipt receipt) => $"{receipt.NodeName}: {Keys(receipt)}";

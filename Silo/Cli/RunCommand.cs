@@ -17,11 +17,11 @@ internal static class RunCommand
     public static Command Create()
     {
         var command = new Command("run", "Run the silo of this node. SIGTERM stops it; the tunnels stay.") { CommonOptions.Config, CommonOptions.Output };
-        command.SetAction((parsed, cancellationToken) => Run(parsed.GetValue(CommonOptions.Config), parsed.GetValue(CommonOptions.Output), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(CommonOptions.Config), parsed.GetValue(CommonOptions.Output), cancellationToken));
         return command;
     }
 
-    private static async Task<int> Run(FileInfo? config, OutputFormat output, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(FileInfo? config, OutputFormat output, CancellationToken cancellationToken)
     {
         var isRunning = false;
         SiloEnd? end = null;
@@ -32,7 +32,7 @@ internal static class RunCommand
 
             // Everything that is configured, before anything of the machine is looked at: all faults at once.
             app.Services.GetRequiredService<IStartupValidator>().Validate();
-            await app.Services.GetRequiredService<StartupChecks>().Run(cancellationToken);
+            await app.Services.GetRequiredService<StartupChecks>().RunAsync(cancellationToken);
             await ChooseGenerationAsync(app.Services, cancellationToken);
             isRunning = true;
 

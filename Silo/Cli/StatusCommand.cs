@@ -15,7 +15,7 @@ internal static class StatusCommand
         {
             CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
         };
-        command.SetAction((parsed, cancellationToken) => MeshConnection.Use(
+        command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed,
             async connection =>
             {

@@ -24,7 +24,7 @@ internal static class WatchCommand
         {
             OnlyNode, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config,
         };
-        command.SetAction((parsed, cancellationToken) => Run(parsed, cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, cancellationToken));
         return command;
     }
 
@@ -33,11 +33,11 @@ internal static class WatchCommand
     /// <param name="nodeName">The node; <see langword="null"/> for any.</param>
     public static bool Concerns(WatchEvent e, string? nodeName) => nodeName is null || e.NodeName == nodeName || e.Peer == nodeName;
 
-    private static async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         try
         {
-            return await MeshConnection.Use(parsed, connection => Watch(parsed, connection, cancellationToken), cancellationToken);
+            return await MeshConnection.UseAsync(parsed, connection => WatchAsync(parsed, connection, cancellationToken), cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -51,7 +51,7 @@ internal static class WatchCommand
         }
     }
 
-    private static async Task<int> Watch(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
+    private static async Task<int> WatchAsync(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
     {
         var (mesh, nodeName) = (connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh), parsed.GetValue(OnlyNode));
         var isJson = parsed.GetValue(CommonOptions.Output) == OutputFormat.Json;

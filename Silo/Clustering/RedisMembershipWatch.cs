@@ -47,7 +47,7 @@ internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISilo
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle lifecycle) =>
-        lifecycle.Subscribe(nameof(RedisMembershipWatch), ServiceLifecycleStage.AfterRuntimeGrainServices, Start, StopAsync);
+        lifecycle.Subscribe(nameof(RedisMembershipWatch), ServiceLifecycleStage.AfterRuntimeGrainServices, StartAsync, StopAsync);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -56,7 +56,7 @@ internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISilo
         _stopping.Dispose();
     }
 
-    private Task Start(CancellationToken cancellationToken)
+    private Task StartAsync(CancellationToken cancellationToken)
     {
         var token = _stopping.Token;
         _loop = Task.Run(() => _loops.KeepAsync("The watch of the membership", FollowAsync, token), CancellationToken.None);

@@ -20,13 +20,13 @@ internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOp
         if (clustering.Value.Provider == ClusteringProvider.Kubernetes)
         {
             // The stage before Orleans itself opens the membership table.
-            lifecycle.Subscribe(nameof(NodeNameCheck), ServiceLifecycleStage.RuntimeInitialize, RunOrThrow, _ => Task.CompletedTask);
+            lifecycle.Subscribe(nameof(NodeNameCheck), ServiceLifecycleStage.RuntimeInitialize, RunOrThrowAsync, _ => Task.CompletedTask);
         }
     }
 
     /// <summary>Reads the membership and looks who bears our name.</summary>
     /// <returns>What is wrong; <see langword="null"/> if nothing is.</returns>
-    public async Task<string?> Run(CancellationToken cancellationToken)
+    public async Task<string?> RunAsync(CancellationToken cancellationToken)
     {
         // Not a constructor argument: there is no table with development clustering.
         var membership = services.GetRequiredService<IMembershipTable>();
@@ -37,7 +37,7 @@ internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOp
         {
             var endpoint = entry.SiloAddress.Endpoint;
             if (entry.Status == SiloStatus.Active && entry.SiloName == node.Value.Name && !endpoint.Equals(self)
-                && await TcpProbe.Answers(endpoint, cancellationToken))
+                && await TcpProbe.AnswersAsync(endpoint, cancellationToken))
             {
                 return $"Node:Name '{node.Value.Name}' is borne by another silo, which answers at {endpoint}; every node has a name of its own.";
             }
@@ -46,9 +46,9 @@ internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOp
         return null;
     }
 
-    private async Task RunOrThrow(CancellationToken cancellationToken)
+    private async Task RunOrThrowAsync(CancellationToken cancellationToken)
     {
-        if (await Run(cancellationToken) is { } fault)
+        if (await RunAsync(cancellationToken) is { } fault)
         {
             throw new StartupException([fault]);
         }

@@ -32,14 +32,14 @@ internal sealed class StartupChecks(
 
     /// <summary>Checks everything.</summary>
     /// <exception cref="StartupException">Something is missing or taken.</exception>
-    public async Task Run(CancellationToken cancellationToken)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         var faults = new List<string>();
         var address = LocalAddress.Of(node.Value, nodes.Value);
         CheckCapability(faults);
         foreach (var slot in SlotDevices.Slots(rotation.Value.Slots))
         {
-            var existing = await CheckDevice(SlotDevices.Name(slot), faults, cancellationToken);
+            var existing = await CheckDeviceAsync(SlotDevices.Name(slot), faults, cancellationToken);
             if (existing is null && slot == Slot.Zero && devices is UapiWireGuardClient)
             {
                 CheckUserspace(faults);
@@ -65,7 +65,7 @@ internal sealed class StartupChecks(
         // With Kubernetes the silo looks when it starts, since the API server may be away for a while.
         if (faults.Count == 0 && clustering.Value.Provider == ClusteringProvider.Redis)
         {
-            await CheckName(faults, cancellationToken);
+            await CheckNameAsync(faults, cancellationToken);
         }
 
         if (faults.Count > 0)
@@ -76,16 +76,16 @@ internal sealed class StartupChecks(
 
     /// <summary>A device of our name has to be one that a former silo of this node left: of our kind, and configured by us.</summary>
     /// <returns>It; <see langword="null"/> if there is none.</returns>
-    private async Task<Device?> CheckDevice(string name, List<string> faults, CancellationToken cancellationToken)
+    private async Task<Device?> CheckDeviceAsync(string name, List<string> faults, CancellationToken cancellationToken)
     {
-        if (FindForeignKind(await links.TryGetLink(name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
+        if (FindForeignKind(await links.TryGetLinkAsync(name, cancellationToken), devices is UapiWireGuardClient) is { } fault)
         {
             faults.Add(fault);
             return null;
         }
 
         // Without the capability the kernel says nothing of its devices.
-        if (faults.Count > 0 || await devices.TryGetDevice(name, cancellationToken) is not { } existing)
+        if (faults.Count > 0 || await devices.TryGetDeviceAsync(name, cancellationToken) is not { } existing)
         {
             return null;
         }
@@ -93,7 +93,7 @@ internal sealed class StartupChecks(
         // Kubernetes has not been asked yet; then the agent judges again when it has answered.
         var known = roster.Current;
         var announcements = ImmutableDictionary<string, PeerAnnouncement>.Empty;
-        var routes = await links.GetRoutes(cancellationToken);
+        var routes = await links.GetRoutesAsync(cancellationToken);
         var owner = DeviceOwnership.Judge(existing, node.Value.Name, known, announcements, routes);
         if (owner == DeviceOwner.SomebodyElse && !device.Value.TakeOver)
         {
@@ -168,11 +168,11 @@ internal sealed class StartupChecks(
         }
     }
 
-    private async Task CheckName(List<string> faults, CancellationToken cancellationToken)
+    private async Task CheckNameAsync(List<string> faults, CancellationToken cancellationToken)
     {
         try
         {
-            if (await name.Run(cancellationToken) is { } fault)
+            if (await name.RunAsync(cancellationToken) is { } fault)
             {
                 faults.Add(fault);
             }

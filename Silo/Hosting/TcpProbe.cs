@@ -10,15 +10,15 @@ internal static class TcpProbe
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Whether a connection is accepted within a second. A process that hangs accepts one, too.</summary>
-    public static async Task<bool> Answers(IPEndPoint endpoint, CancellationToken cancellationToken) =>
-        await Connect(endpoint, cancellationToken) == SocketError.Success;
+    public static async Task<bool> AnswersAsync(IPEndPoint endpoint, CancellationToken cancellationToken) =>
+        await ConnectAsync(endpoint, cancellationToken) == SocketError.Success;
 
     /// <summary>How an attempt to connect ends within a second.</summary>
     /// <returns>
     /// <see cref="SocketError.Success"/>, <see cref="SocketError.TimedOut"/> if nothing came back, else what the kernel said, such as
     /// <see cref="SocketError.ConnectionRefused"/>.
     /// </returns>
-    public static async Task<SocketError> Connect(IPEndPoint endpoint, CancellationToken cancellationToken)
+    public static async Task<SocketError> ConnectAsync(IPEndPoint endpoint, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(Timeout, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);

@@ -15,7 +15,7 @@ internal sealed partial class WireGuardClientFactory(
         var kernel = new NetlinkWireGuardClient(timeProvider);
 
         // A container of services makes its parts synchronously; netlink answers inside the system call, so nothing waits here.
-        var hasKernel = kernel.IsAvailable(CancellationToken.None).GetAwaiter().GetResult();
+        var hasKernel = kernel.IsAvailableAsync(CancellationToken.None).GetAwaiter().GetResult();
         var choice = TransportChoice.Choose(options.Value.Transport, options.Value.StartUserspace, hasKernel, out var fault)
             ?? throw new StartupException([fault!]);
         IWireGuardClient client = choice.UseKernel

@@ -46,7 +46,7 @@ public sealed class SystemCommand(TimeProvider timeProvider)
     /// <param name="environment">Variables to set, or to remove where the value is <see langword="null"/>.</param>
     /// <param name="cancellationToken">Ends the command.</param>
     /// <exception cref="LinuxException">It could not be started, or did not end in time. A nonzero exit code is no exception.</exception>
-    public async Task<Result> Run(
+    public async Task<Result> RunAsync(
         string operation,
         IReadOnlyList<string> command,
         IReadOnlyDictionary<string, string?> environment,
@@ -66,8 +66,8 @@ public sealed class SystemCommand(TimeProvider timeProvider)
         using var process = Start(operation, start);
         process.StandardInput.Close();
         using var drain = new CancellationTokenSource(System.Threading.Timeout.InfiniteTimeSpan, timeProvider);
-        var output = Read(process.StandardOutput, drain.Token);
-        var error = Read(process.StandardError, drain.Token);
+        var output = ReadAsync(process.StandardOutput, drain.Token);
+        var error = ReadAsync(process.StandardError, drain.Token);
         using var timeout = new CancellationTokenSource(Timeout, timeProvider);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
@@ -104,7 +104,7 @@ public sealed class SystemCommand(TimeProvider timeProvider)
         }
     }
 
-    private static async Task<string> Read(StreamReader reader, CancellationToken cancellationToken)
+    private static async Task<string> ReadAsync(StreamReader reader, CancellationToken cancellationToken)
     {
         var text = new StringBuilder();
         var chunk = new char[4096];

@@ -21,12 +21,12 @@ public sealed class CallTests
     public async Task NodeGrain_KeyIsBeingMade_AnswersEverythingElseAtOnce(bool isAdvance)
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
-        await using var mesh = await MeshCluster.Start(2, clock, TimeSpan.FromSeconds(120));
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(2, clock, TimeSpan.FromSeconds(120));
+        await mesh.UntilAllAgreeAsync();
         var (entered, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
         mesh.Devices("node-0").OnCall = (call, _) =>
         {
-            if (call.Operation != nameof(IWireGuardClient.Configure))
+            if (call.Operation != nameof(IWireGuardClient.ConfigureAsync))
             {
                 return Task.CompletedTask;
             }

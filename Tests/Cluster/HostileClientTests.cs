@@ -19,7 +19,7 @@ public sealed class HostileClientTests
     [InlineData(true)]
     public async Task Gossip_OfAClientOrASilo_IsRefusedAndChangesNothing(bool fromSilo)
     {
-        await using var mesh = await MeshCluster.Start(2);
+        await using var mesh = await MeshCluster.StartAsync(2);
         var membership = mesh.Services("node-0").GetRequiredService<IClusterMembershipService>();
         var victim = mesh.Services("node-0").GetRequiredService<ILocalSiloDetails>().SiloAddress;
         var caller = fromSilo ? mesh.Services("node-1").GetRequiredService<IGrainFactory>() : mesh.Client;
@@ -35,7 +35,7 @@ public sealed class HostileClientTests
     [Fact]
     public async Task SystemTargets_OfAClient_AreRefused()
     {
-        await using var mesh = await MeshCluster.Start(2);
+        await using var mesh = await MeshCluster.StartAsync(2);
         foreach (var node in mesh.NodeNames)
         {
             var silo = mesh.Services(node).GetRequiredService<ILocalSiloDetails>().SiloAddress;
@@ -45,8 +45,8 @@ public sealed class HostileClientTests
 
         // What clients are for goes on, also what Orleans' own client needs to find grains, and what silos ask of each other.
         Assert.Equal("node-1", (await mesh.Node("node-1").GetStatus(Token)).NodeName);
-        Assert.Contains((await mesh.GetSnapshot()).Nodes, node => node.NodeName == "node-1");
-        await mesh.UntilAllAgree();
+        Assert.Contains((await mesh.GetSnapshotAsync()).Nodes, node => node.NodeName == "node-1");
+        await mesh.UntilAllAgreeAsync();
     }
 
     private static async Task ExchangeAsync(IGrainFactory client, SiloAddress silo)

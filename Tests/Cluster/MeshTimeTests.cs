@@ -16,11 +16,11 @@ public sealed class MeshTimeTests
     [Fact]
     public async Task Silo_JoinsWithAClockThatWasNeverSet_RefusesNothing()
     {
-        await using var mesh = await MeshCluster.Start(
+        await using var mesh = await MeshCluster.StartAsync(
             2, wrongClock: name => name == "node-2" ? new ShiftedTime(Never) : null, pathDelay: TimeSpan.FromMilliseconds(300));
-        await mesh.UntilAllAgree();
-        await mesh.StartSilo("node-2");
-        await mesh.UntilAllAgree();
+        await mesh.UntilAllAgreeAsync();
+        await mesh.StartSiloAsync("node-2");
+        await mesh.UntilAllAgreeAsync();
         Assert.All(mesh.NodeNames, name => Assert.DoesNotContain(
             mesh.Services(name).GetRequiredService<AnnouncementStore>().Refusals, refusal => refusal.Outcome == AnnouncementOutcome.Malformed));
         Assert.DoesNotContain(mesh.Logs.Lines, line => line.Contains("The time is not known", StringComparison.Ordinal));
@@ -31,16 +31,16 @@ public sealed class MeshTimeTests
     [Fact]
     public async Task Silo_IsAloneWithAClockThatWasNeverSet_SaysSoUntilSomebodyComes()
     {
-        await using var mesh = await MeshCluster.Start(1, wrongClock: name => name == "node-0" ? new ShiftedTime(Never) : null);
-        await MeshCluster.Eventually(
+        await using var mesh = await MeshCluster.StartAsync(1, wrongClock: name => name == "node-0" ? new ShiftedTime(Never) : null);
+        await MeshCluster.EventuallyAsync(
             () => mesh.Logs.Lines.Any(line => line.StartsWith("Warning: The time is not known: the clock of this node says 1970-", StringComparison.Ordinal)),
             "the log to name the clock");
         Assert.Contains("nobody of the mesh could be asked", (await mesh.Node("node-0").GetStatus(Token)).Problem, StringComparison.Ordinal);
 
-        await mesh.StartSilo("node-1");
-        await mesh.UntilAllAgree();
+        await mesh.StartSiloAsync("node-1");
+        await mesh.UntilAllAgreeAsync();
         Assert.Null(mesh.Services("node-0").GetRequiredService<MeshClock>().FindProblem());
-        await MeshCluster.Eventually(
+        await MeshCluster.EventuallyAsync(
             () => mesh.Logs.Lines.Any(line => line.Contains("The time is known again", StringComparison.Ordinal)), "the log to say that it is over");
     }
 }

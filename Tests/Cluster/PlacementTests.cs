@@ -10,7 +10,7 @@ public sealed class PlacementTests(ITestOutputHelper output)
     [Fact]
     public async Task Call_FromEverySiloAndOutside_ActivatesOnTheNamedSiloOnly()
     {
-        await using var mesh = await MeshCluster.Start(3);
+        await using var mesh = await MeshCluster.StartAsync(3);
         foreach (var node in mesh.NodeNames)
         {
             foreach (var factory in mesh.NodeNames.Select(caller => mesh.Services(caller).GetRequiredService<IGrainFactory>()).Append(mesh.Client))
@@ -21,15 +21,15 @@ public sealed class PlacementTests(ITestOutputHelper output)
             }
         }
 
-        await AssertOnlyAtHome(mesh, expected: 6);
+        await AssertOnlyAtHomeAsync(mesh, expected: 6);
     }
 
     [Fact]
     public async Task Call_WhileTheSiloIsAbsent_FailsFastAndActivatesNowhere()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
-        await mesh.Kill("node-1");
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
+        await mesh.KillAsync("node-1");
 
         var times = new List<TimeSpan>();
         for (var i = 0; i < 20; i++)
@@ -48,40 +48,40 @@ public sealed class PlacementTests(ITestOutputHelper output)
 
         // With Orleans' own retry of placement every single one would take 300 ms or more, so the quickest tells as much as any.
         Assert.True(times.Min() < TimeSpan.FromMilliseconds(250), $"the quickest of {times.Count} took {times.Min()}");
-        await AssertOnlyAtHome(mesh, expected: 4);
+        await AssertOnlyAtHomeAsync(mesh, expected: 4);
     }
 
     [Fact]
     public async Task Call_AfterTheSiloCameBack_ActivatesThereWithTheKeyOfItsDevice()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var before = await mesh.Node("node-2").GetStatus(TestContext.Current.CancellationToken);
-        await mesh.Kill("node-2");
+        await mesh.KillAsync("node-2");
 
-        await mesh.StartSilo("node-2");
-        await MeshCluster.Eventually(() => mesh.Announced("node-0", "node-2")?.Sequence > before.Delivery.Sequence, "node-2 to announce above its former self");
-        await mesh.UntilAllAgree();
+        await mesh.StartSiloAsync("node-2");
+        await MeshCluster.EventuallyAsync(() => mesh.Announced("node-0", "node-2")?.Sequence > before.Delivery.Sequence, "node-2 to announce above its former self");
+        await mesh.UntilAllAgreeAsync();
 
         var status = await mesh.Node("node-2").GetStatus(TestContext.Current.CancellationToken);
         Assert.Equal("node-2", status.NodeName);
         Assert.Equal(before.Slots[0].PublicKey, status.Slots[0].PublicKey);
         Assert.Equal(before.Slots[0].KeyEpoch, status.Slots[0].KeyEpoch);
         Assert.Equal(0, status.Rotations);
-        await AssertOnlyAtHome(mesh, expected: 6);
+        await AssertOnlyAtHomeAsync(mesh, expected: 6);
     }
 
     [Fact]
     public async Task Call_ForANodeThatNeverWas_NamesIt()
     {
-        await using var mesh = await MeshCluster.Start(1);
+        await using var mesh = await MeshCluster.StartAsync(1);
         var fault = await Assert.ThrowsAsync<NodeUnavailableException>(
             () => mesh.Node("node-of-nobody").GetStatus(TestContext.Current.CancellationToken));
         Assert.Contains("'node-of-nobody'", fault.Message, StringComparison.Ordinal);
     }
 
     // By Orleans' own count of activations on every silo, not by what the grains say of themselves.
-    private static async Task AssertOnlyAtHome(MeshCluster mesh, int expected)
+    private static async Task AssertOnlyAtHomeAsync(MeshCluster mesh, int expected)
     {
         var statistics = await mesh.Client.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics();
         var nodeLocal = statistics.Where(grain => grain.GrainId.Type.ToString() is "node" or "peer").ToList();

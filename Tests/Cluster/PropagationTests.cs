@@ -17,32 +17,32 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Start_ThreeSilos_EveryDeviceHoldsEveryKeyAndRoute()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
 
         foreach (var node in mesh.NodeNames)
         {
             var others = mesh.NodeNames.Where(other => other != node).ToList();
             Assert.Equal(others.Count, mesh.Devices(node).Peek("cilium_wg0")!.Peers.Count);
-            await MeshCluster.Eventually(() => mesh.Links(node).Routes.Count(route => !route.IsUnreachable) == others.Count, $"the routes of {node}");
+            await MeshCluster.EventuallyAsync(() => mesh.Links(node).Routes.Count(route => !route.IsUnreachable) == others.Count, $"the routes of {node}");
         }
     }
 
     [Fact]
     public async Task Rotate_ByVerb_ReachesEveryDeviceAndIsAcknowledged()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var writes = mesh.Devices("node-1").KeyWrites;
 
         var receipt = await mesh.Node("node-0").Rotate(Token);
-        await mesh.UntilAllAgree();
+        await mesh.UntilAllAgreeAsync();
 
         Assert.NotEqual(receipt.OldPublicKey, receipt.NewPublicKey);
         Assert.Equal(receipt.NewPublicKey, mesh.Key("node-0"));
         Assert.Equal([receipt.NewPublicKey], mesh.HeldKeys("node-1", "node-0"));
         Assert.Equal(writes, mesh.Devices("node-1").KeyWrites);
-        await MeshCluster.Eventually(
+        await MeshCluster.EventuallyAsync(
             () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers.All(receiver => receiver.Outcome == AnnouncementOutcome.Applied),
             "both receivers to acknowledge");
         var delivery = await mesh.Peer("node-0").GetDelivery(Token);
@@ -55,8 +55,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
     {
         var period = TimeSpan.FromSeconds(120);
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
-        await using var mesh = await MeshCluster.Start(3, clock, period);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3, clock, period);
+        await mesh.UntilAllAgreeAsync();
         var seen = mesh.NodeNames.ToDictionary(node => node, node => new HashSet<PublicKey?> { mesh.Key(node, Slot.Zero), mesh.Key(node, Slot.One) });
 
         for (var epoch = 1; epoch <= 5; epoch++)
@@ -66,7 +66,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
             foreach (var node in mesh.NodeNames)
             {
                 // A grain that was still busy when the clock leapt arms its timer for a moment later, so the clock has to go on a little.
-                await MeshCluster.Eventually(
+                await MeshCluster.EventuallyAsync(
                     () =>
                     {
                         clock.Advance(TimeSpan.FromMilliseconds(5));
@@ -75,7 +75,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
                     $"key {epoch + 2} of {node}");
             }
 
-            await mesh.UntilAllAgree();
+            await mesh.UntilAllAgreeAsync();
         }
 
         Assert.All(seen.Values, keys => Assert.Equal(7, keys.Count));
@@ -86,15 +86,15 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Delivery_LosesEveryMessageToOneNode_HealsByAntiEntropyWithin10Seconds()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var deaf = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;
         var clients = mesh.NodeNames.Select(node => mesh.Services(node).GetRequiredService<LossyPeerServiceClient>()).ToList();
         clients.ForEach(client => client.IsLost = (silo, _) => silo == deaf);
 
         var started = TimeProvider.System.GetTimestamp();
         var receipt = await mesh.Node("node-0").Rotate(Token);
-        await MeshCluster.Eventually(() => mesh.HeldKeys("node-2", "node-0").Contains(receipt.NewPublicKey), "the lost key to arrive");
+        await MeshCluster.EventuallyAsync(() => mesh.HeldKeys("node-2", "node-0").Contains(receipt.NewPublicKey), "the lost key to arrive");
         var healed = TimeProvider.System.GetElapsedTime(started);
 
         output.WriteLine($"healed after {healed.TotalSeconds:0.00} s, {clients.Sum(client => client.Lost)} messages lost");
@@ -105,8 +105,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Delivery_FirstAttemptsLost_IsRetriedUntilAcknowledged()
     {
-        await using var mesh = await MeshCluster.Start(2);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(2);
+        await mesh.UntilAllAgreeAsync();
         var remaining = 3;
         var client = mesh.Services("node-0").GetRequiredService<LossyPeerServiceClient>();
         client.IsLost = (_, _) => Interlocked.Decrement(ref remaining) >= 0;
@@ -114,7 +114,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
         await mesh.Node("node-0").Rotate(Token);
 
         // Anti-entropy may bring the key before; the PeerGrain goes on until it is acknowledged all the same.
-        await MeshCluster.Eventually(
+        await MeshCluster.EventuallyAsync(
             () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers[0] is { Outcome: AnnouncementOutcome.Applied, Attempts: > 3 },
             "the receiver to acknowledge after three lost messages");
         Assert.Equal(3, client.Lost);
@@ -124,22 +124,22 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Receive_Forgeries_AreRefusedCountedAndChangeNothing()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var before = mesh.HeldKeys("node-2", "node-1");
         var genuine = (await mesh.Peer("node-1").GetAnnouncement(Token))!;
         var other = (await mesh.Peer("node-0").GetAnnouncement(Token))!;
         using var forger = new Identity();
         var newer = genuine.Sequence with { Revision = genuine.Sequence.Revision + 1 };
 
-        await Send(mesh, forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = 0 } }), AnnouncementOutcome.StaleSequence);
-        await Send(mesh, forger.Sign(genuine with { Sequence = newer, Slots = [genuine.Slots[0] with { PublicKey = default }] }), AnnouncementOutcome.ZeroKey);
-        await Send(mesh, forger.Sign(genuine with { Sequence = newer, Slots = other.Slots }), AnnouncementOutcome.KeyOfAnotherNode);
-        await Send(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = other.AllowedIPs }), AnnouncementOutcome.OverlappingAllowedIPs);
-        await Send(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = [IPPrefix.Parse("8.0.0.0/8")] }), AnnouncementOutcome.NotInRoster);
-        await Send(mesh, genuine with { Sequence = newer }, AnnouncementOutcome.BadSignature);
-        await Send(mesh, forger.Sign(genuine with { NodeName = "node-of-nobody" }), AnnouncementOutcome.UnknownNode);
-        await Send(mesh, forger.Sign(genuine with { Endpoints = [] }), AnnouncementOutcome.Malformed);
+        await SendAsync(mesh, forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = 0 } }), AnnouncementOutcome.StaleSequence);
+        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, Slots = [genuine.Slots[0] with { PublicKey = default }] }), AnnouncementOutcome.ZeroKey);
+        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, Slots = other.Slots }), AnnouncementOutcome.KeyOfAnotherNode);
+        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = other.AllowedIPs }), AnnouncementOutcome.OverlappingAllowedIPs);
+        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = [IPPrefix.Parse("8.0.0.0/8")] }), AnnouncementOutcome.NotInRoster);
+        await SendAsync(mesh, genuine with { Sequence = newer }, AnnouncementOutcome.BadSignature);
+        await SendAsync(mesh, forger.Sign(genuine with { NodeName = "node-of-nobody" }), AnnouncementOutcome.UnknownNode);
+        await SendAsync(mesh, forger.Sign(genuine with { Endpoints = [] }), AnnouncementOutcome.Malformed);
 
         Assert.Equal(before, mesh.HeldKeys("node-2", "node-1"));
         var status = await mesh.Node("node-2").GetStatus(Token);
@@ -152,13 +152,13 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Receive_TwoSlots_LogsBothKeys()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var announcement = Stranger(out var identity);
         using (identity)
         {
             var target = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;
-            await mesh.Services("node-0").GetRequiredService<IPeerServiceClient>().Receive(target, announcement);
+            await mesh.Services("node-0").GetRequiredService<IPeerServiceClient>().ReceiveAsync(target, announcement);
         }
 
         var keys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
@@ -168,14 +168,14 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Receive_RefusedAgainAndAgain_IsLoggedOnceAndCountedEachTime()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var announcement = Stranger(out var identity) with { Sequence = new AnnouncementSequence(new Epoch(1), 9) };
         using (identity)
         {
             for (var i = 0; i < 5; i++)
             {
-                await Send(mesh, announcement, AnnouncementOutcome.BadSignature);
+                await SendAsync(mesh, announcement, AnnouncementOutcome.BadSignature);
             }
         }
 
@@ -186,14 +186,14 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Publish_RefusedByTheReceiver_IsLoggedOnceAndTriedOn()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
 
         var roster = (FakeRosterSource)mesh.Services("node-2").GetRequiredService<INodeRosterSource>();
         roster.Set(NodeRoster.Of(roster.Current!.Nodes.Values.Where(node => node.NodeName != "node-1")));
         var receipt = await mesh.Node("node-1").Rotate(Token);
 
-        await MeshCluster.Eventually(
+        await MeshCluster.EventuallyAsync(
             () => mesh.Peer("node-1").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers.Single(receiver => receiver.NodeName == "node-2")
                 is { Outcome: AnnouncementOutcome.UnknownNode, Attempts: >= 3 },
             "node-1 to try on");
@@ -203,11 +203,11 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Restart_WithAClockThatWentBack_StillAnnouncesAboveItsFormerSelf()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var ahead = mesh.Services("node-0").GetRequiredService<AnnouncementStore>();
         var genuine = ahead.Announcements["node-1"];
-        await mesh.Kill("node-1");
+        await mesh.KillAsync("node-1");
 
         // What a former self with a clock ten epochs ahead would have left behind on the others.
         using var formerSelf = new Identity();
@@ -217,9 +217,9 @@ public sealed class PropagationTests(ITestOutputHelper output)
             new[] { "node-0", "node-2" },
             node => Assert.Equal(AnnouncementOutcome.Held, mesh.Services(node).GetRequiredService<AnnouncementStore>().Offer(left).Outcome));
 
-        await mesh.StartSilo("node-1");
-        await MeshCluster.Eventually(() => mesh.Announced("node-0", "node-1")?.Sequence > future, "node-1 to announce above its former self");
-        await mesh.UntilAllAgree();
+        await mesh.StartSiloAsync("node-1");
+        await MeshCluster.EventuallyAsync(() => mesh.Announced("node-0", "node-1")?.Sequence > future, "node-1 to announce above its former self");
+        await mesh.UntilAllAgreeAsync();
         Assert.Equal(genuine.Slots[0].PublicKey, mesh.Key("node-1", genuine.Slots[0].Slot));
 
         var announcement = await mesh.Peer("node-1").GetAnnouncement(Token);
@@ -232,18 +232,18 @@ public sealed class PropagationTests(ITestOutputHelper output)
     {
         var period = TimeSpan.FromSeconds(120);
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
-        await using var mesh = await MeshCluster.Start(3, clock, period);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3, clock, period);
+        await mesh.UntilAllAgreeAsync();
         var due = Epoch.At(clock.GetUtcNow() + period, period).Slot;
         var (left, other) = (mesh.Key("node-1", due), mesh.Key("node-0", due));
-        await mesh.Kill("node-1");
+        await mesh.KillAsync("node-1");
         clock.Advance(period);
-        await MeshCluster.Eventually(() => mesh.Key("node-0", due) != other, "node-0 to rotate");
+        await MeshCluster.EventuallyAsync(() => mesh.Key("node-0", due) != other, "node-0 to rotate");
         Assert.Equal(left, mesh.Key("node-1", due));
 
-        await mesh.StartSilo("node-1");
-        await MeshCluster.Eventually(() => mesh.Key("node-1", due) != left, "node-1 to replace the key that was due while it was down");
-        await mesh.UntilAllAgree();
+        await mesh.StartSiloAsync("node-1");
+        await MeshCluster.EventuallyAsync(() => mesh.Key("node-1", due) != left, "node-1 to replace the key that was due while it was down");
+        await mesh.UntilAllAgreeAsync();
 
         // One key was replaced, so one was adopted: the first of a silo does not count.
         Assert.Equal(1, (await mesh.Node("node-1").GetStatus(Token)).Rotations);
@@ -253,8 +253,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Publish_SignedBySomebodyElse_IsRefusedAndChangesNothing()
     {
-        await using var mesh = await MeshCluster.Start(2);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(2);
+        await mesh.UntilAllAgreeAsync();
         var genuine = (await mesh.Peer("node-1").GetAnnouncement(Token))!;
         using var forger = new Identity();
         var forged = forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = genuine.Sequence.Revision + 1 } });
@@ -269,25 +269,25 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Receive_OwnAnnouncementWithAnImpossibleSequence_DoesNotMuteTheNode()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
         var genuine = (await mesh.Peer("node-2").GetAnnouncement(Token))!;
         using var forger = new Identity();
 
-        await Send(mesh, forger.Sign(genuine with { Sequence = new AnnouncementSequence(new Epoch(long.MaxValue), long.MaxValue) }), AnnouncementOutcome.Malformed);
+        await SendAsync(mesh, forger.Sign(genuine with { Sequence = new AnnouncementSequence(new Epoch(long.MaxValue), long.MaxValue) }), AnnouncementOutcome.Malformed);
 
         var receipt = await mesh.Node("node-2").Rotate(Token);
-        await MeshCluster.Eventually(() => mesh.HeldKeys("node-0", "node-2").Contains(receipt.NewPublicKey), "the next key of node-2 to be taken");
+        await MeshCluster.EventuallyAsync(() => mesh.HeldKeys("node-0", "node-2").Contains(receipt.NewPublicKey), "the next key of node-2 to be taken");
     }
 
     [Fact]
     public async Task GetSnapshot_OneSiloDead_ListsItWithTheReasonAndTheOthersInAgreement()
     {
-        await using var mesh = await MeshCluster.Start(3);
-        await mesh.UntilAllAgree();
-        await mesh.Kill("node-1");
+        await using var mesh = await MeshCluster.StartAsync(3);
+        await mesh.UntilAllAgreeAsync();
+        await mesh.KillAsync("node-1");
 
-        var snapshot = await mesh.GetSnapshot();
+        var snapshot = await mesh.GetSnapshotAsync();
 
         Assert.Null(snapshot.Nodes.Single(node => node.NodeName == "node-1").Status);
         Assert.NotNull(snapshot.Nodes.Single(node => node.NodeName == "node-1").Problem);
@@ -301,7 +301,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task GetSnapshot_MoreNodesThanItMayHold_IsRefusedAndAsksNobody()
     {
-        await using var mesh = await MeshCluster.Start(1);
+        await using var mesh = await MeshCluster.StartAsync(1);
         var grain = mesh.Client.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh);
         var roster = (FakeRosterSource)mesh.Services("node-0").GetRequiredService<INodeRosterSource>();
         Set(IMeshGrain.MaxSnapshotNodes);
@@ -332,8 +332,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
     [Fact]
     public async Task Advance_DevicesCannotBeRead_ReplacesNoKey()
     {
-        await using var mesh = await MeshCluster.Start(2);
-        await mesh.UntilAllAgree();
+        await using var mesh = await MeshCluster.StartAsync(2);
+        await mesh.UntilAllAgreeAsync();
         var ring = mesh.Services("node-0").GetRequiredService<KeyRing>();
         var keys = ring.Keys;
         var devices = mesh.Devices("node-0");
@@ -365,10 +365,10 @@ public sealed class PropagationTests(ITestOutputHelper output)
         });
     }
 
-    private static async Task Send(MeshCluster mesh, PeerAnnouncement announcement, AnnouncementOutcome expected)
+    private static async Task SendAsync(MeshCluster mesh, PeerAnnouncement announcement, AnnouncementOutcome expected)
     {
         var target = mesh.Services("node-2").GetRequiredService<ILocalSiloDetails>().SiloAddress;
-        var receipt = await mesh.Services("node-0").GetRequiredService<IPeerServiceClient>().Receive(target, announcement);
+        var receipt = await mesh.Services("node-0").GetRequiredService<IPeerServiceClient>().ReceiveAsync(target, announcement);
         Assert.Equal(expected, receipt.Outcome);
     }
 }

@@ -12,7 +12,7 @@ internal static class ActiveDevice
     public static string Pattern { get; } = $"({string.Join('|', MeshPlan.DeviceNames)})";
 
     /// <summary>The device that the routes to other nodes' pods lead through.</summary>
-    public static async Task<string> Find(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
+    public static async Task<string> FindAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
     {
         var routes = (await mesh.RunAsync(node, cancellationToken, "ip", "route", "show", "table", "201")).EnsureSuccess().Output;
         var device = Regex.Match(routes, $"dev {Pattern} ");

@@ -102,7 +102,7 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     [InlineData("Device:Transport is Kernel, but this kernel has no WireGuard; load the module 'wireguard'", "Transport", "\"Kernel\"")]
     public async Task Run_KernelWithoutWireGuard_IsRefusedUnlessUserspaceIsAllowed(string mentioned, string setting, string value)
     {
-        Assert.SkipWhen(await new NetlinkWireGuardClient(TimeProvider.System).IsAvailable(Token), "This machine's kernel has WireGuard.");
+        Assert.SkipWhen(await new NetlinkWireGuardClient(TimeProvider.System).IsAvailableAsync(Token), "This machine's kernel has WireGuard.");
         await RefusedAsync(mentioned, c => c["Device"]![setting] = JsonNode.Parse(value));
     }
 

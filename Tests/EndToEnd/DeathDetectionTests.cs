@@ -77,29 +77,29 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
         await starter.StartAsync(LocalMeshCollection.Binary, TimeSpan.FromSeconds(30), Token);
         await using var client = await mesh.Redis.ConnectAsync(Token);
         var redis = client.GetDatabase();
-        var silo = await StopWhileItJoins(mesh, redis);
+        var silo = await StopWhileItJoinsAsync(mesh, redis);
 
         await Task.Delay(Standstill, TimeProvider.System, Token);
-        Assert.Equal(SiloStatus.Joining, StatusOf((await ReadRow(redis, Victim)).Row));
+        Assert.Equal(SiloStatus.Joining, StatusOf((await ReadRowAsync(redis, Victim)).Row));
         silo.Signal(NativeMethods.SIGCONT);
         await starter.WaitReadyAsync(Plan.Nodes, Token);
 
         Assert.Same(silo, mesh.Silo(Victim));
         Assert.True(silo.IsAlive, "It was declared dead.");
-        Assert.Equal(SiloStatus.Active, StatusOf((await ReadRow(redis, Victim)).Row));
+        Assert.Equal(SiloStatus.Active, StatusOf((await ReadRowAsync(redis, Victim)).Row));
     }
 
     // The moment may be missed; then the silo is killed and started again.
-    private static async Task<OwnedProcess> StopWhileItJoins(MeshHarness mesh, IDatabase redis)
+    private static async Task<OwnedProcess> StopWhileItJoinsAsync(MeshHarness mesh, IDatabase redis)
     {
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             await mesh.KillSiloAsync(Victim, Token);
-            var former = (await ReadRow(redis, Victim)).Name;
+            var former = (await ReadRowAsync(redis, Victim)).Name;
             mesh.StartSilo(Victim);
             var silo = mesh.Silo(Victim)!;
             var began = Stopwatch.GetTimestamp();
-            while (await ReadRow(redis, Victim) is var (name, row) && (name == former || StatusOf(row) is not (SiloStatus.Joining or SiloStatus.Active)))
+            while (await ReadRowAsync(redis, Victim) is var (name, row) && (name == former || StatusOf(row) is not (SiloStatus.Joining or SiloStatus.Active)))
             {
                 Assert.True(silo.IsAlive && Stopwatch.GetElapsedTime(began) < Limit, "It did not start.");
                 await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
@@ -109,7 +109,7 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
 
             // What was on its way.
             await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Token);
-            if (StatusOf((await ReadRow(redis, Victim)).Row) == SiloStatus.Joining)
+            if (StatusOf((await ReadRowAsync(redis, Victim)).Row) == SiloStatus.Joining)
             {
                 return silo;
             }
@@ -119,7 +119,7 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
     }
 
     /// <summary>The latest row of a node's silo as the table has it, by the name of its field, which ends with the generation.</summary>
-    private static async Task<(string? Name, string? Row)> ReadRow(IDatabase redis, NodePlan node)
+    private static async Task<(string? Name, string? Row)> ReadRowAsync(IDatabase redis, NodePlan node)
     {
         var fields = (await redis.HashGetAllAsync($"{WireGuardSiloExtensions.ServiceId}/members/local"))
             .Select(field => (Name: (string?)field.Name, Row: (string?)field.Value));

@@ -23,22 +23,22 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var victim = Plan.Nodes[1];
-        await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
         foreach (var device in MeshPlan.DeviceNames)
         {
-            (await Shell(mesh, victim, $"echo 1 > /proc/sys/net/ipv4/conf/{device}/rp_filter; ip address flush dev {device}")).EnsureSuccess();
+            (await ShellAsync(mesh, victim, $"echo 1 > /proc/sys/net/ipv4/conf/{device}/rp_filter; ip address flush dev {device}")).EnsureSuccess();
         }
 
         var started = Stopwatch.GetTimestamp();
-        await mesh.Until(() => HasAll(mesh, victim), $"the devices of {victim.Name} to have what they need", RepairLimit);
+        await mesh.UntilAsync(() => HasAllAsync(mesh, victim), $"the devices of {victim.Name} to have what they need", RepairLimit);
         var repaired = Stopwatch.GetElapsedTime(started);
-        await mesh.UntilPodsReach(Plan.Nodes);
+        await mesh.UntilPodsReachAsync(Plan.Nodes);
 
         await using var meter = mesh.Meter();
-        await mesh.UntilRotated(Plan.Nodes, 2, Patience);
-        await mesh.Delay(Period / 2);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 2, Patience);
+        await mesh.DelayAsync(Period / 2);
         var report = await meter.StopAsync(Token);
-        var drifts = (await mesh.Status(victim, victim)).GetProperty("drifts").EnumerateArray()
+        var drifts = (await mesh.StatusAsync(victim, victim)).GetProperty("drifts").EnumerateArray()
             .ToDictionary(drift => drift.GetProperty("kind").GetString()!, drift => drift.GetProperty("count").GetInt64());
         output.WriteLine(
             $"repaired after {repaired.TotalMilliseconds:0} ms; counted {string.Join(", ", drifts.Select(drift => $"{drift.Key} {drift.Value}"))}; "
@@ -50,11 +50,11 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
         Assert.Equal(0, report.Lost);
     }
 
-    private static async Task<bool> HasAll(RotatingMesh mesh, NodePlan node)
+    private static async Task<bool> HasAllAsync(RotatingMesh mesh, NodePlan node)
     {
         foreach (var device in MeshPlan.DeviceNames)
         {
-            var seen = (await Shell(mesh, node, $"cat /proc/sys/net/ipv4/conf/{device}/rp_filter; ip -o address show {device}")).EnsureSuccess().Output;
+            var seen = (await ShellAsync(mesh, node, $"cat /proc/sys/net/ipv4/conf/{device}/rp_filter; ip -o address show {device}")).EnsureSuccess().Output;
             if (!seen.StartsWith("2\n", StringComparison.Ordinal) || !seen.Contains(" 169.254.201.1/32 ", StringComparison.Ordinal))
             {
                 return false;
@@ -64,6 +64,6 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
         return true;
     }
 
-    private static Task<LocalMesh.Processes.CommandResult> Shell(RotatingMesh mesh, NodePlan node, string line) =>
+    private static Task<LocalMesh.Processes.CommandResult> ShellAsync(RotatingMesh mesh, NodePlan node, string line) =>
         mesh.Harness.RunAsync(node, Token, "sh", "-c", line);
 }

@@ -69,7 +69,7 @@ internal static class DriftTable
     /// <param name="waitReady">Waits until the silo is ready again.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ExpectationException">One was never repaired.</exception>
-    public static async Task<IReadOnlyList<DriftRow>> Run(
+    public static async Task<IReadOnlyList<DriftRow>> RunAsync(
         MeshHarness mesh, NodePlan node, Func<Task<Dictionary<string, long>>>? readCounts, Func<Task> waitReady, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
@@ -77,7 +77,7 @@ internal static class DriftTable
         var table = new List<DriftRow>();
         foreach (var (kind, command) in Tampering)
         {
-            var device = await ActiveDevice.Find(mesh, node, cancellationToken);
+            var device = await ActiveDevice.FindAsync(mesh, node, cancellationToken);
             var (wanted, before) = (await Settled(device), await Counts());
             var peer = DeviceDump.Parse((await Shell($"wg show {device} dump")).EnsureSuccess().Output, out _).Peers[0].PublicKey;
             var line = command.Replace("{dev}", device, StringComparison.Ordinal).Replace("{peer}", peer, StringComparison.Ordinal)

@@ -41,21 +41,21 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     public async Task Mtu_UnderlayChanges_IsFollowedAtOnce()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-        Assert.Equal("1420", await Underlay.ReadMtu(Mesh, First));
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
+        Assert.Equal("1420", await Underlay.ReadMtuAsync(Mesh, First));
         try
         {
-            var took = await Underlay.Narrow(Mesh, 1400, "1320", AtOnce);
+            var took = await Underlay.NarrowAsync(Mesh, 1400, "1320", AtOnce);
             output.WriteLine($"1500 to 1400: followed after {took.TotalMilliseconds:0} ms");
 
             // As large as the device takes and not to be cut in pieces; one byte more is refused.
-            Assert.True(await Ping(First, Second.PodAddress, "-M", "do", "-s", Payload(1320, isIPv6: false)));
-            Assert.True(await Ping(First, Second.IPv6!.PodAddress, "-M", "do", "-s", Payload(1320, isIPv6: true)));
-            Assert.False(await Ping(First, Second.PodAddress, "-M", "do", "-s", Payload(1321, isIPv6: false)));
+            Assert.True(await PingAsync(First, Second.PodAddress, "-M", "do", "-s", Payload(1320, isIPv6: false)));
+            Assert.True(await PingAsync(First, Second.IPv6!.PodAddress, "-M", "do", "-s", Payload(1320, isIPv6: true)));
+            Assert.False(await PingAsync(First, Second.PodAddress, "-M", "do", "-s", Payload(1321, isIPv6: false)));
         }
         finally
         {
-            var took = await Underlay.Narrow(Mesh, 1500, "1420", AtOnce);
+            var took = await Underlay.NarrowAsync(Mesh, 1500, "1420", AtOnce);
             output.WriteLine($"1400 to 1500: followed after {took.TotalMilliseconds:0} ms");
         }
     }
@@ -64,25 +64,25 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     public async Task Mtu_UnderlayTooNarrowForIPv6_StaysAt1280AndSaysSo()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
         try
         {
-            await Underlay.Narrow(Mesh, 1300, "1280", AtOnce);
+            await Underlay.NarrowAsync(Mesh, 1300, "1280", AtOnce);
 
             // The device may be seen before the line is in the file.
-            var line = $"too narrow for IPv6 through {await Device(First)}";
-            for (var started = TimeProvider.System.GetTimestamp(); !(await ReadLog(First)).Contains(line, StringComparison.Ordinal);)
+            var line = $"too narrow for IPv6 through {await DeviceAsync(First)}";
+            for (var started = TimeProvider.System.GetTimestamp(); !(await ReadLogAsync(First)).Contains(line, StringComparison.Ordinal);)
             {
                 Assert.True(TimeProvider.System.GetElapsedTime(started) < AtOnce, $"The log does not say '{line}'.");
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Token);
             }
 
-            Assert.True(await Ping(First, Second.PodAddress, "-s", Payload(1280, isIPv6: false)));
-            Assert.True(await Ping(First, Second.IPv6!.PodAddress, "-s", Payload(1280, isIPv6: true)));
+            Assert.True(await PingAsync(First, Second.PodAddress, "-s", Payload(1280, isIPv6: false)));
+            Assert.True(await PingAsync(First, Second.IPv6!.PodAddress, "-s", Payload(1280, isIPv6: true)));
         }
         finally
         {
-            await Underlay.Narrow(Mesh, 1500, "1420", AtOnce);
+            await Underlay.NarrowAsync(Mesh, 1500, "1420", AtOnce);
         }
     }
 
@@ -97,13 +97,13 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
 
         // A device that was made anew has its own chains a look later; what is compared must not grow meanwhile.
         var wanted = "";
-        await Until(async () => CountsDevices(wanted = await ReadTables(), await ReadLinks()), AtOnce, "the witness counts at every device");
+        await UntilAsync(async () => CountsDevices(wanted = await ReadTables(), await ReadLinks()), AtOnce, "the witness counts at every device");
         Assert.Contains(FirewallTable.Name, wanted, StringComparison.Ordinal);
 
         var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal).Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
         (await Mesh.RunAsync(First, Token, "nft", line)).EnsureSuccess();
 
-        var took = await Until(async () => await ReadTables() == wanted, AtOnce, $"'{line}' is repaired");
+        var took = await UntilAsync(async () => await ReadTables() == wanted, AtOnce, $"'{line}' is repaired");
         output.WriteLine($"{line}: repaired after {took.TotalMilliseconds:0} ms");
 
         static bool CountsDevices(string tables, string links) =>
@@ -127,13 +127,13 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     public async Task ListenPort_TakenWhileRunning_IsSaidAndTakenBackWhenFree()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-        var device = await Device(First);
-        var before = (await ReadLog(First)).Length;
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
+        var device = await DeviceAsync(First);
+        var before = (await ReadLogAsync(First)).Length;
         (await Mesh.RunAsync(First, Token, "wg", "set", device, "listen-port", "52000")).EnsureSuccess();
         using (var socket = NamedNamespace.Run(First.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
         {
-            await Until(
+            await UntilAsync(
                 () =>
                 {
                     try
@@ -149,14 +149,14 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
                 AtOnce,
                 "the port is ours");
 
-            await Until(
-                async () => (await ReadLog(First))[before..].Contains("the UDP port is in use; find its owner with 'ss -lunp'", StringComparison.Ordinal),
+            await UntilAsync(
+                async () => (await ReadLogAsync(First))[before..].Contains("the UDP port is in use; find its owner with 'ss -lunp'", StringComparison.Ordinal),
                 Patience,
                 "the silo says so");
-            await UntilPodsReach((Second, Third), (Third, Second));
+            await UntilPodsReachAsync((Second, Third), (Third, Second));
         }
 
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
         Assert.Equal(
             ActiveDevice.Port(device).ToString(CultureInfo.InvariantCulture), (await Mesh.RunAsync(First, Token, "wg", "show", device, "listen-port")).Output.Trim());
     }
@@ -166,8 +166,8 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     public async Task Device_DeletedAgainAndAgain_ComesBackAndNobodyElseNotices()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-        var (device, deleted, started) = (await Device(First), 0, Time.GetTimestamp());
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
+        var (device, deleted, started) = (await DeviceAsync(First), 0, Time.GetTimestamp());
         for (var i = 0; deleted < 10; i++)
         {
             Assert.True(Time.GetElapsedTime(started) < Patience, $"only {deleted} times there was a device to delete in {Patience}");
@@ -175,19 +175,19 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
             await Task.Delay(TimeSpan.FromMilliseconds(20 + (i * 7 % 100)), Time, Token);
             if (i % 10 == 0)
             {
-                Assert.True(await Ping(Second, Third.PodAddress) && await Ping(Third, Second.IPv6!.PodAddress));
+                Assert.True(await PingAsync(Second, Third.PodAddress) && await PingAsync(Third, Second.IPv6!.PodAddress));
             }
         }
 
-        var took = await Until(async () => await Ping(First, Second.PodAddress) && await Ping(Third, First.IPv6!.PodAddress), Patience, "the device is back");
+        var took = await UntilAsync(async () => await PingAsync(First, Second.PodAddress) && await PingAsync(Third, First.IPv6!.PodAddress), Patience, "the device is back");
         output.WriteLine($"deleted {deleted} times; pods reach each other {took.TotalSeconds:0.0} s after the last time");
         Assert.True(Mesh.Silo(First) is { IsAlive: true });
         await fixture.Starter.WaitReadyAsync([First], Token);
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
     }
 
     [Fact]
-    public Task Announcement_WithTheCIDRsOfAnotherNode_IsRefusedAndTheRestGoesOn() => WithThird(
+    public Task Announcement_WithTheCIDRsOfAnotherNode_IsRefusedAndTheRestGoesOn() => WithThirdAsync(
         configuration =>
         {
             // What node 3 takes for its own pods are those of node 1.
@@ -199,14 +199,14 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         {
             foreach (var node in new[] { First, Second })
             {
-                await Until(
-                    async () => (await ReadLog(node)).Contains($"Refused an announcement of {Third.Name}, OverlappingAllowedIPs: {First.PodCIDR} overlaps", StringComparison.Ordinal),
+                await UntilAsync(
+                    async () => (await ReadLogAsync(node)).Contains($"Refused an announcement of {Third.Name}, OverlappingAllowedIPs: {First.PodCIDR} overlaps", StringComparison.Ordinal),
                     Patience,
                     $"{node.Name} refuses");
             }
 
-            await UntilPodsReach((First, Second), (Second, First));
-            var allowed = (await Mesh.RunAsync(Second, Token, "wg", "show", await Device(Second), "allowed-ips")).Output;
+            await UntilPodsReachAsync((First, Second), (Second, First));
+            var allowed = (await Mesh.RunAsync(Second, Token, "wg", "show", await DeviceAsync(Second), "allowed-ips")).Output;
             Assert.Single(allowed.Split('\n'), line => line.Contains(First.PodCIDR.ToString(), StringComparison.Ordinal));
             var status = (await Mesh.RunAsync(First, Token, "owg", "status")).Output;
             output.WriteLine(status);
@@ -214,7 +214,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         });
 
     [Fact]
-    public Task Endpoint_IPv4MappedIPv6_IsReachedByIPv4() => WithThird(
+    public Task Endpoint_IPv4MappedIPv6_IsReachedByIPv4() => WithThirdAsync(
         configuration =>
         {
             configuration["Node"]!["Address"] = Third.Address.ToString();
@@ -223,12 +223,12 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         async () =>
         {
             await fixture.Starter.WaitReadyAsync(Mesh.Plan.Nodes, Token);
-            await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+            await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
 
             // Restarted with the same key, the device of node 1 would keep the endpoint that it had; so it has to be made anew.
-            (await Mesh.RunAsync(First, Token, "ip", "link", "delete", await Device(First))).EnsureSuccess();
-            await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
-            var device = await Device(First);
+            (await Mesh.RunAsync(First, Token, "ip", "link", "delete", await DeviceAsync(First))).EnsureSuccess();
+            await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
+            var device = await DeviceAsync(First);
             var endpoints = (await Mesh.RunAsync(First, Token, "wg", "show", device, "endpoints")).Output;
             Assert.Contains($"\t{Third.Address}:{ActiveDevice.Port(device)}\n", endpoints, StringComparison.Ordinal);
         });
@@ -240,10 +240,10 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     }
 
     // Restarts node 3 with a bad configuration, and afterwards with its own.
-    private async Task WithThird(Action<JsonObject> spoil, Func<Task> body)
+    private async Task WithThirdAsync(Action<JsonObject> spoil, Func<Task> body)
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
         var file = Mesh.State.SiloConfiguration(Third);
         var good = await File.ReadAllTextAsync(file, Token);
         var configuration = JsonNode.Parse(good)!.AsObject();
@@ -259,7 +259,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         }
 
         await fixture.Starter.WaitReadyAsync(Mesh.Plan.Nodes, Token);
-        await UntilPodsReach([.. Mesh.Plan.OrderedPairs]);
+        await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
 
         async Task Restart(string text)
         {
@@ -269,25 +269,25 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         }
     }
 
-    private Task<string> Device(NodePlan node) => ActiveDevice.Find(Mesh, node, Token);
+    private Task<string> DeviceAsync(NodePlan node) => ActiveDevice.FindAsync(Mesh, node, Token);
 
-    private Task<string> ReadLog(NodePlan node) => File.ReadAllTextAsync(Mesh.State.SiloLog(node), Token);
+    private Task<string> ReadLogAsync(NodePlan node) => File.ReadAllTextAsync(Mesh.State.SiloLog(node), Token);
 
-    private async Task UntilPodsReach(params IReadOnlyList<(NodePlan From, NodePlan To)> pairs)
+    private async Task UntilPodsReachAsync(params IReadOnlyList<(NodePlan From, NodePlan To)> pairs)
     {
         foreach (var (from, to) in pairs)
         {
             foreach (var address in new[] { to.PodAddress, to.IPv6!.PodAddress })
             {
-                await Until(() => Ping(from, address), Patience, $"{from.PodName} reaches {address}");
+                await UntilAsync(() => PingAsync(from, address), Patience, $"{from.PodName} reaches {address}");
             }
         }
     }
 
-    private static async Task<bool> Ping(NodePlan from, IPAddress to, params string[] options) =>
+    private static async Task<bool> PingAsync(NodePlan from, IPAddress to, params string[] options) =>
         (await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", .. options, to.ToString()], Token)).ExitCode == 0;
 
-    private async Task<TimeSpan> Until(Func<Task<bool>> condition, TimeSpan limit, string what)
+    private async Task<TimeSpan> UntilAsync(Func<Task<bool>> condition, TimeSpan limit, string what)
     {
         var started = Time.GetTimestamp();
         while (!await condition())

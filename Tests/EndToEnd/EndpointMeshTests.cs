@@ -34,19 +34,19 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
         LocalMeshCollection.SkipUnlessPossible();
         try
         {
-            await using var mesh = await Start(Period, prepare: PutBehindNat);
+            await using var mesh = await StartAsync(Period, prepare: PutBehindNatAsync);
             var meter = mesh.Meter();
             await using (meter)
             {
-                await mesh.UntilRotated(Plan.Nodes, 2, Period * 6);
+                await mesh.UntilRotatedAsync(Plan.Nodes, 2, Period * 6);
                 var report = await meter.StopAsync(Token);
-                var endpoints = await Endpoints(mesh, Here);
+                var endpoints = await EndpointsAsync(mesh, Here);
                 output.WriteLine($"behind NAT: {report.Lost} of {report.Sent} lost in {mesh.Watch.Describe()} rotations; {Here.Name} sends to {string.Join(", ", endpoints)}");
                 Assert.Contains(endpoints, endpoint => endpoint.StartsWith($"{RouterAddress}:", StringComparison.Ordinal));
                 Assert.Equal(0, report.Lost);
             }
 
-            await ExpectNoWar(mesh);
+            await ExpectNoWarAsync(mesh);
         }
         finally
         {
@@ -59,37 +59,37 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     public async Task Roaming_ToAnAddressThatWasNotAnnounced_IsFollowedAndLosesNothing()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await Start(Quiet());
+        await using var mesh = await StartAsync(Quiet());
         var second = $"192.168.112.{There.Number + 100}";
-        await Shell(mesh, There, $"ip address add {second}/24 dev {TopologyCommands.NodeUnderlayLink}");
+        await ShellAsync(mesh, There, $"ip address add {second}/24 dev {TopologyCommands.NodeUnderlayLink}");
         var meter = mesh.Meter();
         await using (meter)
         {
-            await mesh.Delay(Part / 2);
-            await Shell(
+            await mesh.DelayAsync(Part / 2);
+            await ShellAsync(
                 mesh,
                 There,
                 $"nft -f - <<END\ntable ip roam {{\nchain out {{ type filter hook postrouting priority 0; udp sport {WireGuardPorts} ip saddr {There.Address} ip saddr set {second}; }}\n"
                     + $"chain in {{ type filter hook prerouting priority -300; udp dport {WireGuardPorts} ip daddr {second} ip daddr set {There.Address}; }}\n}}\nEND");
-            await mesh.Until(
-                async () => await Follows(mesh, second), $"{Here.Name} to follow to {second}", Patience);
+            await mesh.UntilAsync(
+                async () => await FollowsAsync(mesh, second), $"{Here.Name} to follow to {second}", Patience);
 
             // Long enough for a pass that would set it back, and for a resync's.
-            await mesh.Delay(Part);
-            Assert.True(await Follows(mesh, second));
+            await mesh.DelayAsync(Part);
+            Assert.True(await FollowsAsync(mesh, second));
 
             // Its packets come from the first address again. What is still sent to the second one goes on to look as before: WireGuard answers from the address that it
             // was last asked at, and would stay at the second one if such a packet were faster.
-            await Shell(mesh, There, "nft flush chain ip roam out");
-            await mesh.Until(
-                async () => await Follows(mesh, There.Address.ToString()), $"{Here.Name} to follow back", Patience);
-            await mesh.Delay(Part / 2);
+            await ShellAsync(mesh, There, "nft flush chain ip roam out");
+            await mesh.UntilAsync(
+                async () => await FollowsAsync(mesh, There.Address.ToString()), $"{Here.Name} to follow back", Patience);
+            await mesh.DelayAsync(Part / 2);
             var report = await meter.StopAsync(Token);
             output.WriteLine($"roamed to {second} and back: {report.Lost} of {report.Sent} lost");
             Assert.Equal(0, report.Lost);
         }
 
-        await ExpectNoWar(mesh);
+        await ExpectNoWarAsync(mesh);
     }
 
     [Fact]
@@ -97,20 +97,20 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var started = TimeProvider.System.GetTimestamp();
-        await using var mesh = await Start(Period, AnnounceDeadAddressFirst);
+        await using var mesh = await StartAsync(Period, AnnounceDeadAddressFirst);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"first address dead: pods reach each other {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s after the start of everything"));
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
         var meter = mesh.Meter();
         await using (meter)
         {
-            await mesh.UntilRotated(Plan.Nodes, 2, Period * 6);
+            await mesh.UntilRotatedAsync(Plan.Nodes, 2, Period * 6);
             var report = await meter.StopAsync(Token);
             output.WriteLine($"first address dead: {report.Lost} of {report.Sent} lost in {mesh.Watch.Describe()} rotations");
             Assert.Equal(0, report.Lost);
         }
 
-        await ExpectNoWar(mesh);
+        await ExpectNoWarAsync(mesh);
     }
 
     // The silos agree on everything, and no packet of WireGuard gets through.
@@ -118,19 +118,19 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     public async Task NoTunnelWorks_BothNodesSaySoAndNameThePeer()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await Start(Quiet(), AnnounceDeadAddressFirst);
+        await using var mesh = await StartAsync(Quiet(), AnnounceDeadAddressFirst);
         foreach (var node in Plan.Nodes)
         {
-            await Shell(mesh, node, $"nft -f - <<END\ntable ip cut {{\nchain in {{ type filter hook input priority 0; udp dport {WireGuardPorts} drop; }}\n}}\nEND");
+            await ShellAsync(mesh, node, $"nft -f - <<END\ntable ip cut {{\nchain in {{ type filter hook input priority 0; udp dport {WireGuardPorts} drop; }}\n}}\nEND");
         }
 
-        await Shell(mesh, Here, $"ping -i 0.5 -w 120 -I {Here.PodGateway} {There.PodAddress} >/dev/null 2>&1 &");
-        await Shell(mesh, There, $"ping -i 0.5 -w 120 -I {There.PodGateway} {Here.PodAddress} >/dev/null 2>&1 &");
+        await ShellAsync(mesh, Here, $"ping -i 0.5 -w 120 -I {Here.PodGateway} {There.PodAddress} >/dev/null 2>&1 &");
+        await ShellAsync(mesh, There, $"ping -i 0.5 -w 120 -I {There.PodGateway} {Here.PodAddress} >/dev/null 2>&1 &");
         var cut = TimeProvider.System.GetTimestamp();
         foreach (var (node, other) in new[] { (Here, There), (There, Here) })
         {
             var reason = "";
-            await mesh.Until(
+            await mesh.UntilAsync(
                 async () => (reason = (await mesh.Harness.AskReadyAsync(node, Token)).Reason).Contains($"no tunnel works to {other.Name}", StringComparison.Ordinal),
                 $"{node.Name} to say that {other.Name} is cut off",
                 Patience * 2);
@@ -145,12 +145,12 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
 
         foreach (var node in Plan.Nodes)
         {
-            await Shell(mesh, node, "nft delete table ip cut");
+            await ShellAsync(mesh, node, "nft delete table ip cut");
         }
 
         var healed = TimeProvider.System.GetTimestamp();
-        await mesh.UntilReady(Plan.Nodes);
-        await mesh.UntilPodsReach(Plan.Nodes);
+        await mesh.UntilReadyAsync(Plan.Nodes);
+        await mesh.UntilPodsReachAsync(Plan.Nodes);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready {TimeProvider.System.GetElapsedTime(healed).TotalSeconds:0.0} s after it was healed"));
     }
 
@@ -161,7 +161,7 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     // Nobody has it, and the route of the underlay leads there.
     private static string DeadAddress(NodePlan node) => $"192.168.112.{node.Number + 150}";
 
-    private static Task<RotatingMesh> Start(TimeSpan period, Action<JsonObject>? configure = null, Func<MeshHarness, Task>? prepare = null) => RotatingMesh.Start(
+    private static Task<RotatingMesh> StartAsync(TimeSpan period, Action<JsonObject>? configure = null, Func<MeshHarness, Task>? prepare = null) => RotatingMesh.StartAsync(
         Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token, configure: configure, prepare: prepare);
 
     private static void AnnounceDeadAddressFirst(JsonObject configuration)
@@ -175,7 +175,7 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     }
 
     // Between the bridge and the other node's cable, where neither of them sees it but by what it does to WireGuard.
-    private static async Task PutBehindNat(MeshHarness mesh)
+    private static async Task PutBehindNatAsync(MeshHarness mesh)
     {
         await Command.RunAsync("ip", ["netns", "delete", Router], Token);
         string[] commands =
@@ -202,11 +202,11 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     }
 
     // Nobody changed anything, and nobody's write failed.
-    private async Task ExpectNoWar(RotatingMesh mesh)
+    private async Task ExpectNoWarAsync(RotatingMesh mesh)
     {
         foreach (var node in Plan.Nodes)
         {
-            var drifts = (await mesh.Status(node, node)).GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()).ToList();
+            var drifts = (await mesh.StatusAsync(node, node)).GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()).ToList();
             var failures = File.ReadLines(mesh.Harness.State.SiloLog(node))
                 .Count(line => line.Contains("still differs", StringComparison.Ordinal) || line.Contains("Somebody else changed", StringComparison.Ordinal));
             output.WriteLine($"{node.Name}: {failures} lines about a device that differs, drifts: {string.Join(", ", drifts)}");
@@ -216,14 +216,14 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     }
 
     // Through the other slot nothing comes, so there its endpoint stays where it was.
-    private static async Task<bool> Follows(RotatingMesh mesh, string address)
+    private static async Task<bool> FollowsAsync(RotatingMesh mesh, string address)
     {
-        var port = ActiveDevice.Port(await ActiveDevice.Find(mesh.Harness, There, Token));
-        return (await Endpoints(mesh, Here)).Contains($"{address}:{port}");
+        var port = ActiveDevice.Port(await ActiveDevice.FindAsync(mesh.Harness, There, Token));
+        return (await EndpointsAsync(mesh, Here)).Contains($"{address}:{port}");
     }
 
-    private static async Task<IReadOnlyList<string>> Endpoints(RotatingMesh mesh, NodePlan node) =>
-        [.. (await mesh.Devices(node)).SelectMany(device => device.Peers).Select(peer => peer.Endpoint)];
+    private static async Task<IReadOnlyList<string>> EndpointsAsync(RotatingMesh mesh, NodePlan node) =>
+        [.. (await mesh.DevicesAsync(node)).SelectMany(device => device.Peers).Select(peer => peer.Endpoint)];
 
-    private static async Task Shell(RotatingMesh mesh, NodePlan node, string line) => (await mesh.Harness.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
+    private static async Task ShellAsync(RotatingMesh mesh, NodePlan node, string line) => (await mesh.Harness.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
 }

@@ -20,8 +20,8 @@ public sealed class ForgottenMembershipTests(ITestOutputHelper output)
     public async Task Redis_FlushedWhileAllRun_OneClusterAgainAndNoPacketLost()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
         await using var meter = mesh.Meter();
         await using var supervisor = new SiloSupervisor(mesh.Harness);
         await using (var redis = await mesh.Harness.Redis.ConnectAsync(Token))
@@ -33,11 +33,11 @@ public sealed class ForgottenMembershipTests(ITestOutputHelper output)
         var began = Stopwatch.GetTimestamp();
         await mesh.Harness.KillSiloAsync(Plan.Nodes[2], Token);
 
-        await mesh.Until(() => Task.FromResult(Plan.Nodes.All(node => supervisor.Restarts(node) > 0)), "every silo to end", Patience);
+        await mesh.UntilAsync(() => Task.FromResult(Plan.Nodes.All(node => supervisor.Restarts(node) > 0)), "every silo to end", Patience);
         var endedAfter = Stopwatch.GetElapsedTime(began);
-        await mesh.Until(async () => await EverybodySeesEverybodyAsync(mesh), "one cluster of all silos", Patience);
+        await mesh.UntilAsync(async () => await EverybodySeesEverybodyAsync(mesh), "one cluster of all silos", Patience);
         var healedAfter = Stopwatch.GetElapsedTime(began);
-        await mesh.UntilRotated(Plan.Nodes, 2, Patience);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 2, Patience);
         var report = await meter.StopAsync(Token);
         output.WriteLine($"all had ended after {endedAfter.TotalSeconds:0.0} s, one cluster after {healedAfter.TotalSeconds:0.0} s, silos started again: {string.Join(", ", Plan.Nodes.Select(supervisor.Restarts))}\n{report}");
         Assert.All(Plan.Nodes, node => Assert.Equal(1, supervisor.Restarts(node)));

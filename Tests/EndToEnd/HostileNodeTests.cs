@@ -59,7 +59,7 @@ public sealed class HostileNodeTests(ITestOutputHelper output)
 
     private static async Task<bool> RefusesAsync(MeshHarness mesh)
     {
-        var status = await NodeStatusQuery.Read(mesh, Honest, Honest, Token);
+        var status = await NodeStatusQuery.ReadAsync(mesh, Honest, Honest, Token);
         return status.GetProperty("refusals").EnumerateArray().Any(refusal =>
             refusal.GetProperty("outcome").GetString() == nameof(AnnouncementOutcome.NotInRoster) && refusal.GetProperty("lastNodeName").GetString() == Liar.Name);
     }

@@ -29,17 +29,17 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
     public async Task Rotate_AllThenOneNode_FirstLosesNothingAndSecondSaysThatItMay()
     {
         // Nothing rotates by itself meanwhile.
-        await using var mesh = await Start(QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), QuietFor));
+        await using var mesh = await StartAsync(QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), QuietFor));
         await using (var meter = mesh.Meter())
         {
             // What a silo that has just started still waits for would be a reason to refuse.
-            await NodeStatusQuery.WaitMoved(mesh.Harness, Plan.Nodes, Token);
-            await mesh.Delay(Grace);
+            await NodeStatusQuery.WaitMovedAsync(mesh.Harness, Plan.Nodes, Token);
+            await mesh.DelayAsync(Grace);
             await mesh.Watch.SampleAsync(Token);
-            var all = await Owg(mesh, "rotate", "--all");
+            var all = await OwgAsync(mesh, "rotate", "--all");
             Assert.True(all.ExitCode == 0, all.Output + all.Error);
             Assert.All(Plan.Nodes, node => Assert.Contains($"{node.Name}: ", all.Output, StringComparison.Ordinal));
-            await mesh.Until(
+            await mesh.UntilAsync(
                 async () =>
                 {
                     await mesh.Watch.SampleAsync(Token);
@@ -47,24 +47,24 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
                 },
                 "every node to have a new key",
                 Patience);
-            await NodeStatusQuery.WaitMoved(mesh.Harness, Plan.Nodes, Token);
-            await mesh.Delay(ShortPeriod);
+            await NodeStatusQuery.WaitMovedAsync(mesh.Harness, Plan.Nodes, Token);
+            await mesh.DelayAsync(ShortPeriod);
             var report = await meter.StopAsync(Token);
             output.WriteLine($"owg rotate --all: {report.Lost} of {report.Sent} lost\n{report}");
             Assert.All(report.Flows, flow => Assert.True(flow.Sent > 0, $"{flow.Pair} sent nothing."));
             Assert.Equal(0, report.Lost);
         }
 
-        var again = await Owg(mesh, "rotate", "--all");
+        var again = await OwgAsync(mesh, "rotate", "--all");
         Assert.Equal(1, again.ExitCode);
         Assert.Contains("has the key of the next epoch already", again.Output, StringComparison.Ordinal);
 
         await using var second = mesh.Meter();
-        var one = await Owg(mesh, "rotate", "--node", First.Name);
+        var one = await OwgAsync(mesh, "rotate", "--node", First.Name);
         Assert.Equal(0, one.ExitCode);
         Assert.Contains("may have been lost", one.Output, StringComparison.Ordinal);
-        await mesh.UntilPodsReach(Plan.Nodes);
-        await NodeStatusQuery.WaitMoved(mesh.Harness, [First], Token);
+        await mesh.UntilPodsReachAsync(Plan.Nodes);
+        await NodeStatusQuery.WaitMovedAsync(mesh.Harness, [First], Token);
         var inPlace = await second.StopAsync(Token);
         await mesh.Watch.SampleAsync(Token);
         output.WriteLine($"owg rotate --node {First.Name}: {inPlace.LostWith(First.Name)} lost with it, {inPlace.LostWithout(First.Name)} without it\n{inPlace}");
@@ -75,28 +75,28 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
     [Fact]
     public async Task Freeze_OfEveryNode_KeepsKeysAcrossARestartUntilUnfrozen()
     {
-        await using var mesh = await Start(ShortPeriod);
-        var frozen = await Owg(mesh, "freeze", "--for", "5m");
+        await using var mesh = await StartAsync(ShortPeriod);
+        var frozen = await OwgAsync(mesh, "freeze", "--for", "5m");
         Assert.Equal(0, frozen.ExitCode);
 
         // A slot whose key was destroyed when the freeze came is still filled, once.
-        await mesh.Observe(ShortPeriod * 2);
+        await mesh.ObserveAsync(ShortPeriod * 2);
         var before = mesh.Watch.Describe();
         await mesh.Harness.KillSiloAsync(Plan.Nodes[2], Token);
-        await mesh.Restart(Plan.Nodes[2]);
-        await mesh.Observe(ShortPeriod * 3);
+        await mesh.RestartAsync(Plan.Nodes[2]);
+        await mesh.ObserveAsync(ShortPeriod * 3);
         output.WriteLine($"rotations when the freeze came {before}, three periods and a restart later {mesh.Watch.Describe()}");
         Assert.Equal(before, mesh.Watch.Describe());
-        var status = (await Owg(mesh, "status")).Output;
+        var status = (await OwgAsync(mesh, "status")).Output;
         Assert.All(Plan.Nodes, node => Assert.Contains($"{node.Name} is FROZEN until", status, StringComparison.Ordinal));
-        var refused = await Owg(mesh, "rotate", "--all");
+        var refused = await OwgAsync(mesh, "rotate", "--all");
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("unfreeze it first", refused.Output, StringComparison.Ordinal);
 
         await using var meter = mesh.Meter();
-        Assert.Equal(0, (await Owg(mesh, "unfreeze")).ExitCode);
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        await mesh.Delay(ShortPeriod / 2);
+        Assert.Equal(0, (await OwgAsync(mesh, "unfreeze")).ExitCode);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
+        await mesh.DelayAsync(ShortPeriod / 2);
         var report = await meter.StopAsync(Token);
         output.WriteLine($"after the freeze: rotations {mesh.Watch.Describe()}, {report.Lost} of {report.Sent} lost");
         Assert.Equal(0, report.Lost);
@@ -105,7 +105,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
     [Fact]
     public async Task Watch_InterruptedOrWithoutReader_EndsWithZeroAndHasShownARotation()
     {
-        await using var mesh = await Start(ShortPeriod);
+        await using var mesh = await StartAsync(ShortPeriod);
 
         // timeout(1) sends what Ctrl-C sends, and passes the exit code on.
         var seconds = string.Create(CultureInfo.InvariantCulture, $"{ShortPeriod.TotalSeconds * 3}");
@@ -124,11 +124,11 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         Assert.Single(piped.Output.TrimEnd().Split('\n'));
     }
 
-    private static Task<CommandResult> Owg(RotatingMesh mesh, params string[] arguments) => mesh.Harness.RunAsync(First, Token, ["owg", .. arguments]);
+    private static Task<CommandResult> OwgAsync(RotatingMesh mesh, params string[] arguments) => mesh.Harness.RunAsync(First, Token, ["owg", .. arguments]);
 
-    private static Task<RotatingMesh> Start(TimeSpan period)
+    private static Task<RotatingMesh> StartAsync(TimeSpan period)
     {
         LocalMeshCollection.SkipUnlessPossible();
-        return RotatingMesh.Start(Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
+        return RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
     }
 }

@@ -21,7 +21,7 @@ internal static class NodeStatusQuery
     /// <param name="node">Whose status it is.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ExpectationException">No status came.</exception>
-    public static async Task<JsonElement> Read(MeshHarness mesh, NodePlan askedOn, NodePlan node, CancellationToken cancellationToken)
+    public static async Task<JsonElement> ReadAsync(MeshHarness mesh, NodePlan askedOn, NodePlan node, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var started = time.GetTimestamp();
@@ -46,7 +46,7 @@ internal static class NodeStatusQuery
     /// <param name="nodes">The nodes.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ExpectationException">They still do not.</exception>
-    public static async Task WaitMoved(MeshHarness mesh, IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken)
+    public static async Task WaitMovedAsync(MeshHarness mesh, IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var started = time.GetTimestamp();
@@ -56,7 +56,7 @@ internal static class NodeStatusQuery
             var moved = new List<int>();
             foreach (var node in nodes)
             {
-                moved.Add((await Read(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32());
+                moved.Add((await ReadAsync(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32());
             }
 
             if (moved.All(peers => peers == mesh.Plan.Nodes.Count - 1))

@@ -18,10 +18,10 @@ public sealed class PoolThreadsTests
         Assert.SkipUnless(OperatingSystem.IsLinux() && NativeMethods.EffectiveUserId() == 0, "Network namespaces need Linux and root.");
         for (var round = 0; round < Rounds; round++)
         {
-            using var space = await NamespaceThread.Create("pool", Token);
+            using var space = await NamespaceThread.CreateAsync("pool", Token);
 
             // Each waits for all, so that they need threads at the same time, which the pool would make if it had none.
-            await space.Run(async () =>
+            await space.RunAsync(async () =>
             {
                 var all = new CountdownEvent(Environment.ProcessorCount + 2);
                 await Task.WhenAll(Enumerable.Range(0, all.InitialCount).Select(_ => Task.Run(

@@ -23,7 +23,7 @@ public abstract class QuietMeshFixture : IAsyncLifetime
     internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
 
     /// <summary>What every node has and what it says, for a test that failed.</summary>
-    internal async Task<string> Describe(CancellationToken cancellationToken)
+    internal async Task<string> DescribeAsync(CancellationToken cancellationToken)
     {
         const string Show = "date +%T.%N; wg show all | grep -v private; ip route show table 201; owg status 2>&1";
         var nodes = await Task.WhenAll(Mesh.Plan.Nodes.Select(async node =>

@@ -25,36 +25,36 @@ public sealed class RenamedDeviceTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var period = QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed);
-        await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
-        await NodeStatusQuery.WaitMoved(mesh.Harness, Plan.Nodes, Token);
-        var device = await ActiveDevice.Find(mesh.Harness, Victim, Token);
-        var (index, keys) = (await Index(mesh, device), await Keys(mesh));
+        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
+        await NodeStatusQuery.WaitMovedAsync(mesh.Harness, Plan.Nodes, Token);
+        var device = await ActiveDevice.FindAsync(mesh.Harness, Victim, Token);
+        var (index, keys) = (await IndexAsync(mesh, device), await KeysAsync(mesh));
         if (isWhileTheSiloIsAway)
         {
             await mesh.Harness.KillSiloAsync(Victim, Token);
         }
 
         // A silo that is there may have put it back before the last command.
-        await Shell(mesh, $"ip link set {device} down && ip link set {device} name somebody; ip link set somebody up || :");
+        await ShellAsync(mesh, $"ip link set {device} down && ip link set {device} name somebody; ip link set somebody up || :");
         var renamed = TimeProvider.System.GetTimestamp();
         if (isWhileTheSiloIsAway)
         {
             mesh.Harness.StartSilo(Victim);
         }
 
-        await mesh.Until(async () => await Index(mesh, device) == index, $"{device} to have its name back", Patience);
-        await mesh.UntilPodsReach(Plan.Nodes);
+        await mesh.UntilAsync(async () => await IndexAsync(mesh, device) == index, $"{device} to have its name back", Patience);
+        await mesh.UntilPodsReachAsync(Plan.Nodes);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{(isWhileTheSiloIsAway ? "renamed before a restart" : "renamed under a silo")}: pods reach each other after {TimeProvider.System.GetElapsedTime(renamed).TotalSeconds:0.0} s"));
-        await mesh.UntilReady(Plan.Nodes);
-        Assert.Equal(keys, await Keys(mesh));
+        await mesh.UntilReadyAsync(Plan.Nodes);
+        Assert.Equal(keys, await KeysAsync(mesh));
     }
 
-    private static async Task<string> Index(RotatingMesh mesh, string device) =>
+    private static async Task<string> IndexAsync(RotatingMesh mesh, string device) =>
         (await mesh.Harness.RunAsync(Victim, Token, "sh", "-c", $"cat /sys/class/net/{device}/ifindex 2>/dev/null || true")).Output.Trim();
 
-    private static async Task<IEnumerable<string?>> Keys(RotatingMesh mesh) => (await mesh.Devices(Victim)).Select(device => device.PublicKey).ToList();
+    private static async Task<IEnumerable<string?>> KeysAsync(RotatingMesh mesh) => (await mesh.DevicesAsync(Victim)).Select(device => device.PublicKey).ToList();
 
-    private static async Task Shell(RotatingMesh mesh, string line) => (await mesh.Harness.RunAsync(Victim, Token, "sh", "-c", line)).EnsureSuccess();
+    private static async Task ShellAsync(RotatingMesh mesh, string line) => (await mesh.Harness.RunAsync(Victim, Token, "sh", "-c", line)).EnsureSuccess();
 }

@@ -39,75 +39,75 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     [Fact]
     public async Task Silo_KilledBeforeItAnnounced_CostsOthersNothing()
     {
-        await using var mesh = await Start();
+        await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
-        var port = await mesh.UntilBeforeRotation(Faulty, Lead);
-        await using (var block = await PacketBlock.BlockSilos(mesh.Harness, Faulty, Token))
+        var port = await mesh.UntilBeforeRotationAsync(Faulty, Lead);
+        await using (var block = await PacketBlock.BlockSilosAsync(mesh.Harness, Faulty, Token))
         {
-            var key = await mesh.UntilNewKey(Faulty, port);
+            var key = await mesh.UntilNewKeyAsync(Faulty, port);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
-            Assert.True(await block.Count(Token) > 0, "Nothing was blocked.");
+            Assert.True(await block.CountAsync(Token) > 0, "Nothing was blocked.");
 
             // Once packets pass again, the kernel sends what the dead process had written into its sockets.
-            Assert.False(await mesh.Holds(First, key), "It was announced before it died.");
-            Assert.False(await mesh.Holds(Second, key), "It was announced before it died.");
+            Assert.False(await mesh.HoldsAsync(First, key), "It was announced before it died.");
+            Assert.False(await mesh.HoldsAsync(Second, key), "It was announced before it died.");
         }
 
-        await mesh.Delay(Down);
-        await mesh.Restart(Faulty);
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        await Conclude(mesh, meter, "killed before it announced");
+        await mesh.DelayAsync(Down);
+        await mesh.RestartAsync(Faulty);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
+        await ConcludeAsync(mesh, meter, "killed before it announced");
     }
 
     [Fact]
     public async Task Silo_KilledAfterItAnnounced_CostsOthersNothing()
     {
-        await using var mesh = await Start();
+        await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
-        var port = await mesh.UntilBeforeRotation(Faulty, Lead);
-        await using (await PacketBlock.BlockSlot(mesh.Harness, Faulty, port, null, Token))
+        var port = await mesh.UntilBeforeRotationAsync(Faulty, Lead);
+        await using (await PacketBlock.BlockSlotAsync(mesh.Harness, Faulty, port, null, Token))
         {
-            var key = await mesh.UntilNewKey(Faulty, port);
-            await mesh.Until(async () => await mesh.Holds(First, key) && await mesh.Holds(Second, key), "the others to hold the new key", Period);
+            var key = await mesh.UntilNewKeyAsync(Faulty, port);
+            await mesh.UntilAsync(async () => await mesh.HoldsAsync(First, key) && await mesh.HoldsAsync(Second, key), "the others to hold the new key", Period);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
-            Assert.False(await mesh.HasShakenHands(First, key), "The cut-over had begun before it died.");
-            Assert.False(await mesh.HasShakenHands(Second, key), "The cut-over had begun before it died.");
+            Assert.False(await mesh.HasShakenHandsAsync(First, key), "The cut-over had begun before it died.");
+            Assert.False(await mesh.HasShakenHandsAsync(Second, key), "The cut-over had begun before it died.");
         }
 
-        await mesh.Delay(Down);
-        await mesh.Restart(Faulty);
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        await Conclude(mesh, meter, "killed after it announced");
+        await mesh.DelayAsync(Down);
+        await mesh.RestartAsync(Faulty);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
+        await ConcludeAsync(mesh, meter, "killed after it announced");
     }
 
     [Fact]
     public async Task Silo_KilledDuringCutOver_CostsOthersNothing()
     {
-        await using var mesh = await Start();
+        await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
-        var port = await mesh.UntilBeforeRotation(Faulty, Lead);
-        await using (await PacketBlock.BlockSlot(mesh.Harness, Faulty, port, First, Token))
+        var port = await mesh.UntilBeforeRotationAsync(Faulty, Lead);
+        await using (await PacketBlock.BlockSlotAsync(mesh.Harness, Faulty, port, First, Token))
         {
-            var key = await mesh.UntilNewKey(Faulty, port);
-            await mesh.Until(async () => await mesh.HasShakenHands(Second, key), "the handshake with the one that is not cut off", Period);
+            var key = await mesh.UntilNewKeyAsync(Faulty, port);
+            await mesh.UntilAsync(async () => await mesh.HasShakenHandsAsync(Second, key), "the handshake with the one that is not cut off", Period);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
-            Assert.False(await mesh.HasShakenHands(First, key), "The cut-over was complete before it died.");
+            Assert.False(await mesh.HasShakenHandsAsync(First, key), "The cut-over was complete before it died.");
         }
 
-        await mesh.Delay(Down);
-        await mesh.Restart(Faulty);
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        await Conclude(mesh, meter, "killed during the cut-over");
+        await mesh.DelayAsync(Down);
+        await mesh.RestartAsync(Faulty);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
+        await ConcludeAsync(mesh, meter, "killed during the cut-over");
     }
 
     [Fact]
     public async Task Silo_StoppedForThreeEpochs_CostsOthersNothing()
     {
-        await using var mesh = await Start();
+        await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
         var silo = mesh.Harness.Silo(Faulty)!;
         silo.Signal(NativeMethods.SIGSTOP);
-        await mesh.Observe(Period * 3);
+        await mesh.ObserveAsync(Period * 3);
 
         // The others' own rotations may have to wait for it. That it did not rotate shows that it stood still.
         output.WriteLine($"rotations while it stood still: {mesh.Watch.Describe()}");
@@ -120,46 +120,46 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         output.WriteLine($"after it went on: {(hasEnded ? "ended" : "still running")}");
         if (hasEnded)
         {
-            await mesh.Restart(Faulty);
+            await mesh.RestartAsync(Faulty);
         }
 
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        await Conclude(mesh, meter, "stopped for three epochs");
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
+        await ConcludeAsync(mesh, meter, "stopped for three epochs");
     }
 
     // The faulty node loses nothing either: its traffic stays on the slot that works.
     [Fact]
     public async Task SecondSlot_BlockedOnOneNode_CostsNobodyAnything()
     {
-        await using var mesh = await Start();
+        await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
 
         // While the second slot carries traffic, whoever blocks it blocks the traffic. The question is whether anybody moves onto a blocked one.
-        await mesh.UntilAllSendThrough(MeshPlan.DeviceNames[0], Period * 4);
-        await using (var block = await PacketBlock.BlockSlot(mesh.Harness, Faulty, SecondSlotPort, null, Token))
+        await mesh.UntilAllSendThroughAsync(MeshPlan.DeviceNames[0], Period * 4);
+        await using (var block = await PacketBlock.BlockSlotAsync(mesh.Harness, Faulty, SecondSlotPort, null, Token))
         {
-            await mesh.Observe(Period * 3);
-            var blocked = await block.Count(Token);
+            await mesh.ObserveAsync(Period * 3);
+            var blocked = await block.CountAsync(Token);
             output.WriteLine($"rotations {mesh.Watch.Describe()}; {blocked} packets of UDP {SecondSlotPort} blocked");
             Assert.True(blocked > 0, $"Nobody used UDP {SecondSlotPort}.");
         }
 
-        var report = await Conclude(mesh, meter, $"UDP {SecondSlotPort} blocked");
+        var report = await ConcludeAsync(mesh, meter, $"UDP {SecondSlotPort} blocked");
         Assert.Equal(0, report.Lost);
     }
 
     [Fact]
     public async Task Announcements_LateAndLost_CostNobodyAnything()
     {
-        await using var mesh = await Start(variables: _ => AnnouncementFaults.Variables(TimeSpan.FromSeconds(2), 0.2));
+        await using var mesh = await StartAsync(variables: _ => AnnouncementFaults.Variables(TimeSpan.FromSeconds(2), 0.2));
         await using var meter = mesh.Meter();
-        await mesh.Observe(Period * 4);
+        await mesh.ObserveAsync(Period * 4);
         var counts = Plan.Nodes.Select(node => AnnouncementFaults.Count(mesh.Harness.State.SiloLog(node))).ToList();
         output.WriteLine($"rotations {mesh.Watch.Describe()}; announcements delayed {counts.Sum(count => count.Delayed)}, lost {counts.Sum(count => count.Lost)}");
         Assert.All(counts, count => Assert.True(count.Delayed > 0));
         Assert.True(counts.Sum(count => count.Lost) > 0);
 
-        var report = await Conclude(mesh, meter, "announcements 2 s late, a fifth lost");
+        var report = await ConcludeAsync(mesh, meter, "announcements 2 s late, a fifth lost");
         Assert.Equal(0, report.Lost);
     }
 
@@ -169,39 +169,39 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     public async Task Clock_OfOneNodeAhead_CostsOthersNothing(int seconds)
     {
         WrongClock.SkipUnlessPossible();
-        using var clock = await WrongClock.Build(Token);
+        using var clock = await WrongClock.BuildAsync(Token);
         var ahead = clock.Environment(TimeSpan.FromSeconds(seconds));
-        await using var mesh = await Start(variables: node => node == Faulty ? ahead : null);
+        await using var mesh = await StartAsync(variables: node => node == Faulty ? ahead : null);
         await using var meter = mesh.Meter();
-        await mesh.UntilRotated(Others, 2, Patience);
+        await mesh.UntilRotatedAsync(Others, 2, Patience);
         await mesh.Watch.SampleAsync(Token);
         var skew = mesh.ReadClock(Faulty) - mesh.ReadClock(First);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rotations {mesh.Watch.Describe()}; {Faulty.Name} is {skew.TotalSeconds:0.0} s ahead"));
 
         // Whichever of the two wrote its latest line first.
         Assert.InRange(skew.TotalSeconds, seconds - 10, seconds + 10);
-        await Conclude(mesh, meter, string.Create(CultureInfo.InvariantCulture, $"clock {seconds} s ahead"));
+        await ConcludeAsync(mesh, meter, string.Create(CultureInfo.InvariantCulture, $"clock {seconds} s ahead"));
     }
 
     [Fact]
     public async Task Node_JoiningBetweenRotations_CostsOthersNothing()
     {
-        await using var mesh = await Start(nodes: Others);
+        await using var mesh = await StartAsync(nodes: Others);
         await using (var meter = mesh.Meter(Others))
         {
-            await mesh.Delay(Period / 2);
+            await mesh.DelayAsync(Period / 2);
             Assert.Null(mesh.Harness.Silo(Faulty));
-            await mesh.Restart(Faulty);
-            await mesh.UntilRotated(Others, 2, Patience);
-            await mesh.UntilPodsReach(Plan.Nodes);
-            await Conclude(mesh, meter, "a node joins");
+            await mesh.RestartAsync(Faulty);
+            await mesh.UntilRotatedAsync(Others, 2, Patience);
+            await mesh.UntilPodsReachAsync(Plan.Nodes);
+            await ConcludeAsync(mesh, meter, "a node joins");
         }
 
         // And once it has joined it is a node like the others.
         await mesh.Harness.FavourDevicesAsync(Token);
         await using var after = mesh.Meter();
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
-        var report = await Conclude(mesh, after, "after it joined");
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
+        var report = await ConcludeAsync(mesh, after, "after it joined");
         Assert.Equal(0, report.Lost);
     }
 
@@ -209,7 +209,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     public async Task Period_ChangedByARollingRestart_CostsNobodyAnything()
     {
         var longer = Period * 2;
-        await using var mesh = await Start();
+        await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
         foreach (var node in Plan.Nodes)
         {
@@ -217,30 +217,30 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
             var silo = mesh.Harness.Silo(node)!;
             silo.Signal(NativeMethods.SIGTERM);
             Assert.True(await silo.WaitForExitAsync(Patience, TimeProvider.System, Token), $"The silo of {node.Name} did not stop.");
-            await mesh.Restart(node);
+            await mesh.RestartAsync(node);
         }
 
-        await mesh.UntilRotated(Plan.Nodes, 1, longer * 3);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, longer * 3);
         foreach (var node in Plan.Nodes)
         {
-            Assert.Equal(longer.TotalSeconds, (await mesh.Status(node, First)).GetProperty("rotationPeriod").GetDouble());
+            Assert.Equal(longer.TotalSeconds, (await mesh.StatusAsync(node, First)).GetProperty("rotationPeriod").GetDouble());
         }
 
-        var report = await Conclude(mesh, meter, "period doubled by a rolling restart");
+        var report = await ConcludeAsync(mesh, meter, "period doubled by a rolling restart");
         Assert.Equal(0, report.Lost);
     }
 
-    private static Task<RotatingMesh> Start(
+    private static Task<RotatingMesh> StartAsync(
         IReadOnlyList<NodePlan>? nodes = null, Func<NodePlan, IReadOnlyDictionary<string, string?>?>? variables = null)
     {
         LocalMeshCollection.SkipUnlessPossible();
-        return RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token, nodes, variables);
+        return RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token, nodes, variables);
     }
 
-    private async Task<MeterReport> Conclude(RotatingMesh mesh, PacketMeter meter, string fault)
+    private async Task<MeterReport> ConcludeAsync(RotatingMesh mesh, PacketMeter meter, string fault)
     {
         // What the last rotation may cost comes after its key is seen.
-        await mesh.Delay(Period / 2);
+        await mesh.DelayAsync(Period / 2);
         var report = await meter.StopAsync(Token);
         output.WriteLine($"{fault}: {report.LostWith(Faulty.Name)} lost with {Faulty.Name}, {report.LostWithout(Faulty.Name)} without it\n{report}");
         Assert.All(report.Flows, flow => Assert.True(flow.Sent > PacketMeter.DefaultRate, $"{flow.Pair} sent only {flow.Sent}."));

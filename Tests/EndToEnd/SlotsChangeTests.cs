@@ -32,36 +32,36 @@ public sealed class SlotsChangeTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var period = QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), NoRotationFor, latest);
-        await using var mesh = await RotatingMesh.Start(
+        await using var mesh = await RotatingMesh.StartAsync(
             Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token, variables: _ => Variables(2));
-        await mesh.Until(async () => (await mesh.Devices(Kept))[1 - latest].PublicKey is null, $"{Kept.Name} to destroy its key of slot {1 - latest}", Patience);
+        await mesh.UntilAsync(async () => (await mesh.DevicesAsync(Kept))[1 - latest].PublicKey is null, $"{Kept.Name} to destroy its key of slot {1 - latest}", Patience);
 
         var meter = mesh.Meter();
         await using (meter)
         {
             await mesh.Harness.KillSiloAsync(Changed, Token);
-            await mesh.Restart(Changed, Variables(1));
-            await mesh.Until(async () => !await HasSecondDevice(mesh), $"the second device of {Changed.Name} to go", Patience);
-            await mesh.UntilPodsReach(Plan.Nodes);
-            await mesh.Delay(Afterwards);
+            await mesh.RestartAsync(Changed, Variables(1));
+            await mesh.UntilAsync(async () => !await HasSecondDeviceAsync(mesh), $"the second device of {Changed.Name} to go", Patience);
+            await mesh.UntilPodsReachAsync(Plan.Nodes);
+            await mesh.DelayAsync(Afterwards);
             var report = await meter.StopAsync(Token);
             output.WriteLine($"from 2 slots to 1, traffic was on slot {latest}: {report.Lost} of {report.Sent} lost");
             Assert.All(Plan.Nodes, node => Assert.NotEqual(0, report.Flows.Single(flow => flow.Pair.From == node.Name).Sent));
             Assert.True(report.Flows.All(flow => flow.LongestGap < MaxGap && flow.Lost <= flow.Sent * (MaxGap / report.Duration)), report.ToString());
         }
 
-        Assert.Equal(MeshPlan.DeviceName, await ActiveDevice.Find(mesh.Harness, Changed, Token));
-        Assert.Equal(MeshPlan.DeviceName, await ActiveDevice.Find(mesh.Harness, Kept, Token));
+        Assert.Equal(MeshPlan.DeviceName, await ActiveDevice.FindAsync(mesh.Harness, Changed, Token));
+        Assert.Equal(MeshPlan.DeviceName, await ActiveDevice.FindAsync(mesh.Harness, Kept, Token));
 
         var back = mesh.Meter();
         await using (back)
         {
             await mesh.Harness.KillSiloAsync(Changed, Token);
-            await mesh.Restart(Changed, Variables(2));
-            await mesh.Delay(Afterwards);
+            await mesh.RestartAsync(Changed, Variables(2));
+            await mesh.DelayAsync(Afterwards);
             var report = await back.StopAsync(Token);
-            output.WriteLine($"from 1 slot to 2: {report.Lost} of {report.Sent} lost, traffic is on {await ActiveDevice.Find(mesh.Harness, Changed, Token)}");
-            Assert.True(await HasSecondDevice(mesh));
+            output.WriteLine($"from 1 slot to 2: {report.Lost} of {report.Sent} lost, traffic is on {await ActiveDevice.FindAsync(mesh.Harness, Changed, Token)}");
+            Assert.True(await HasSecondDeviceAsync(mesh));
             Assert.Equal(0, report.Lost);
         }
     }
@@ -72,6 +72,6 @@ public sealed class SlotsChangeTests(ITestOutputHelper output)
         ["OWG_Rotation__GracePeriod"] = "00:00:02",
     };
 
-    private static async Task<bool> HasSecondDevice(RotatingMesh mesh) =>
+    private static async Task<bool> HasSecondDeviceAsync(RotatingMesh mesh) =>
         (await mesh.Harness.RunAsync(Changed, Token, "ip", "link", "show", MeshPlan.DeviceNames[1])).ExitCode == 0;
 }

@@ -30,10 +30,10 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         var (mesh, victim) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[1]);
         var ledger = new PingLedger(capacity: 32_768);
         await using var pinger = new PodPinger(mesh.Plan, ledger, new byte[16], TimeSpan.FromMilliseconds(4), Time);
-        await WaitReachable(ledger, Time.GetUtcNow());
-        await NodeStatusQuery.WaitMoved(mesh, mesh.Plan.Nodes, Token);
-        var key = await Key(victim);
-        var sequence = await Sequence(victim);
+        await WaitReachableAsync(ledger, Time.GetUtcNow());
+        await NodeStatusQuery.WaitMovedAsync(mesh, mesh.Plan.Nodes, Token);
+        var key = await KeyAsync(victim);
+        var sequence = await SequenceAsync(victim);
 
         var from = Time.GetUtcNow();
         await mesh.KillSiloAsync(victim, Token);
@@ -49,9 +49,9 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         var reports = mesh.Plan.OrderedPairs.Select(p => ledger.Report(new NodePair(p.From.Name, p.To.Name), from, until)).ToList();
         output.WriteLine(
             $"{reports.Sum(r => r.Sent)} pings both ways in {(until - from).TotalSeconds:0.0} s, {reports.Sum(r => r.Lost)} lost; ready {ready.TotalSeconds:0.0} s after the restart; "
-            + $"key {key[..8]} before, {(await Key(victim))[..8]} after; sequence {sequence} before, {await Sequence(victim)} after");
-        Assert.Equal(key, await Key(victim));
-        Assert.NotEqual(sequence, await Sequence(victim));
+            + $"key {key[..8]} before, {(await KeyAsync(victim))[..8]} after; sequence {sequence} before, {await SequenceAsync(victim)} after");
+        Assert.Equal(key, await KeyAsync(victim));
+        Assert.NotEqual(sequence, await SequenceAsync(victim));
         Assert.All(reports, report => Assert.True(report.Sent > 1_000, $"only {report.Sent} pings were sent"));
         Assert.Equal(0, reports.Sum(r => r.Lost));
     }
@@ -82,7 +82,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, node) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[0]);
-        var table = await DriftTable.Run(mesh, node, () => Drifts(node), () => fixture.Starter.WaitReadyAsync([node], Token), Token);
+        var table = await DriftTable.RunAsync(mesh, node, () => DriftsAsync(node), () => fixture.Starter.WaitReadyAsync([node], Token), Token);
         foreach (var row in table)
         {
             output.WriteLine(row.ToString());
@@ -90,7 +90,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
 
         var ledger = new PingLedger();
         await using var pinger = new PodPinger(mesh.Plan, ledger, new byte[16], PodPinger.PaceFor(mesh.Plan), Time);
-        await WaitReachable(ledger, Time.GetUtcNow());
+        await WaitReachableAsync(ledger, Time.GetUtcNow());
         Assert.All(table, row => Assert.True(row.Repaired < RepairLimit, $"{row.Kind} took {row.Repaired}"));
         Assert.All(table, row => Assert.Contains(row.Kind.ToString(), row.Counted, StringComparison.Ordinal));
     }
@@ -102,12 +102,12 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         LocalMeshCollection.SkipUnlessPossible();
         try
         {
-            var took = await Underlay.Narrow(fixture.Mesh, 1400, "1340", FollowLimit);
+            var took = await Underlay.NarrowAsync(fixture.Mesh, 1400, "1340", FollowLimit);
             output.WriteLine($"1500 to 1400: followed after {took.TotalMilliseconds:0} ms");
         }
         finally
         {
-            await Underlay.Narrow(fixture.Mesh, 1500, "1440", FollowLimit);
+            await Underlay.NarrowAsync(fixture.Mesh, 1500, "1440", FollowLimit);
         }
     }
 
@@ -164,30 +164,30 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
             (await mesh.RunAsync(node, Token, "sh", "-c", command)).Output.Split('\n').ToHashSet();
     }
 
-    private async Task<DeviceDump> Dump(NodePlan node) => DeviceDump.Parse(
-        (await fixture.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.Find(fixture.Mesh, node, Token), "dump")).EnsureSuccess().Output, out _);
+    private async Task<DeviceDump> DumpAsync(NodePlan node) => DeviceDump.Parse(
+        (await fixture.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.FindAsync(fixture.Mesh, node, Token), "dump")).EnsureSuccess().Output, out _);
 
-    private async Task<string> Key(NodePlan node) => (await Dump(node)).PublicKey!;
+    private async Task<string> KeyAsync(NodePlan node) => (await DumpAsync(node)).PublicKey!;
 
-    private async Task<string> Sequence(NodePlan node)
+    private async Task<string> SequenceAsync(NodePlan node)
     {
-        var status = await Status(node);
+        var status = await StatusAsync(node);
         return status.GetProperty("delivery").GetProperty("sequence").ToString();
     }
 
-    private async Task<Dictionary<string, long>> Drifts(NodePlan node) => (await Status(node)).GetProperty("drifts").EnumerateArray()
+    private async Task<Dictionary<string, long>> DriftsAsync(NodePlan node) => (await StatusAsync(node)).GetProperty("drifts").EnumerateArray()
         .ToDictionary(drift => drift.GetProperty("kind").GetString()!, drift => drift.GetProperty("count").GetInt64());
 
-    private Task<JsonElement> Status(NodePlan node) => NodeStatusQuery.Read(fixture.Mesh, node, node, Token);
+    private Task<JsonElement> StatusAsync(NodePlan node) => NodeStatusQuery.ReadAsync(fixture.Mesh, node, node, Token);
 
-    private async Task WaitReachable(PingLedger ledger, DateTimeOffset since)
+    private async Task WaitReachableAsync(PingLedger ledger, DateTimeOffset since)
     {
         var started = Time.GetTimestamp();
         while (fixture.Mesh.Plan.OrderedPairs.Any(p => !(ledger.LastAnswered(new NodePair(p.From.Name, p.To.Name)) >= since)))
         {
             if (Time.GetElapsedTime(started) > ReachTimeout)
             {
-                Assert.Fail($"The pods do not reach each other.\n{await fixture.Describe(Token)}");
+                Assert.Fail($"The pods do not reach each other.\n{await fixture.DescribeAsync(Token)}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(50), Time, Token);

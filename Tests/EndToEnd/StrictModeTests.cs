@@ -34,7 +34,7 @@ public sealed partial class StrictModeTests
         await mesh.Topology.AddPlainRoutesAsync(Token);
         var capture = await PacketCapture.StartAsync(mesh, "tunnel-gone", TimeProvider.System, Token);
         var logs = StartPings(mesh);
-        await Delay(Watch);
+        await DelayAsync(Watch);
 
         // The worst that can happen: nobody is there to repair it, and the devices go with their routes.
         foreach (var node in Plan.Nodes)
@@ -46,7 +46,7 @@ public sealed partial class StrictModeTests
             }
         }
 
-        await Delay(Watch);
+        await DelayAsync(Watch);
         foreach (var (from, to) in Targets(Plan.Nodes))
         {
             Assert.Equal(mode == "Permissive", (await PingAsync(from, to)).ExitCode == 0);
@@ -65,7 +65,7 @@ public sealed partial class StrictModeTests
         }
 
         await new MeshStarter(mesh, TimeProvider.System, Report).WaitReadyAsync(Plan.Nodes, Token);
-        await UntilPodsReach(mesh);
+        await UntilPodsReachAsync(mesh);
         var (started, _) = await start.StopAsync(new FrameClassifier(Plan, default), Token);
         Report($"{mode}, silos starting: {started}");
         if (mode == "Strict")
@@ -99,12 +99,12 @@ public sealed partial class StrictModeTests
         (await mesh.RunAsync(sender, Token, "nft", "delete", "table", "inet", FirewallTable.Name)).EnsureSuccess();
 
         var capture = await PacketCapture.StartAsync(mesh, "plaintext", TimeProvider.System, Token);
-        var before = await ReadEchos(receiver);
-        var counted = await ReadDropped(mesh, receiver);
+        var before = await ReadEchosAsync(receiver);
+        var counted = await ReadDroppedAsync(mesh, receiver);
         _ = StartPings(mesh, [sender]);
-        await Delay(Watch);
-        var after = await ReadEchos(receiver);
-        var dropped = await ReadDropped(mesh, receiver) - counted;
+        await DelayAsync(Watch);
+        var after = await ReadEchosAsync(receiver);
+        var dropped = await ReadDroppedAsync(mesh, receiver) - counted;
         var (tally, _) = await capture.StopAsync(new FrameClassifier(Plan, default), Token);
         Report($"injected in clear: {tally[FrameKind.PodInClear]}, dropped: {dropped}, reached the pod: {after.IPv4 - before.IPv4} IPv4, {after.IPv6 - before.IPv6} IPv6");
 
@@ -117,8 +117,8 @@ public sealed partial class StrictModeTests
         // The same packets arrive once the table is gone, so it was the table.
         await mesh.KillSiloAsync(receiver, Token);
         (await mesh.RunAsync(receiver, Token, "nft", "delete", "table", "inet", FirewallTable.Name)).EnsureSuccess();
-        await Delay(Watch);
-        var control = await ReadEchos(receiver);
+        await DelayAsync(Watch);
+        var control = await ReadEchosAsync(receiver);
         Assert.True(control.IPv4 > after.IPv4 && control.IPv6 > after.IPv6, $"Without the table {after} became {control}.");
     }
 
@@ -134,9 +134,9 @@ public sealed partial class StrictModeTests
             }
         });
         var node = Plan.Nodes[0];
-        var device = await ActiveDevice.Find(mesh, node, Token);
+        var device = await ActiveDevice.FindAsync(mesh, node, Token);
         var endpoints = (await mesh.RunAsync(node, Token, "wg", "show", device, "endpoints")).EnsureSuccess().Output;
-        var mtu = await Underlay.ReadMtu(mesh, node);
+        var mtu = await Underlay.ReadMtuAsync(mesh, node);
         Report($"{device}: endpoints {endpoints.Trim()}, MTU {mtu}");
 
         Assert.Contains($"[{Plan.Nodes[1].IPv6!.Address}]:{ActiveDevice.Port(device)}", endpoints, StringComparison.Ordinal);
@@ -153,7 +153,7 @@ public sealed partial class StrictModeTests
                 configuration["Encryption"] = new JsonObject { ["Mode"] = mode };
                 change?.Invoke(configuration);
             });
-            await UntilPodsReach(mesh);
+            await UntilPodsReachAsync(mesh);
             return mesh;
         }
         catch
@@ -163,7 +163,7 @@ public sealed partial class StrictModeTests
         }
     }
 
-    private static async Task UntilPodsReach(MeshHarness mesh)
+    private static async Task UntilPodsReachAsync(MeshHarness mesh)
     {
         var start = TimeProvider.System.GetTimestamp();
         foreach (var (from, to) in Targets(Plan.Nodes))
@@ -202,14 +202,14 @@ public sealed partial class StrictModeTests
         from address in new[] { b.PodAddress, b.IPv6!.PodAddress }
         select (a, address.ToString());
 
-    private static async Task<long> ReadDropped(MeshHarness mesh, NodePlan node)
+    private static async Task<long> ReadDroppedAsync(MeshHarness mesh, NodePlan node)
     {
         var output = (await mesh.RunAsync(node, Token, "nft", "list", "counter", "inet", FirewallTable.Name, FirewallTable.Counter)).EnsureSuccess().Output;
         return long.Parse(PacketsPattern().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
     // What the pod's own kernel received: fields of RFC 4293, in /proc/net/snmp by the header's columns.
-    private static async Task<(long IPv4, long IPv6)> ReadEchos(NodePlan node)
+    private static async Task<(long IPv4, long IPv6)> ReadEchosAsync(NodePlan node)
     {
         var text = (await Command.RunAsync("ip", ["netns", "exec", node.PodNamespace, "cat", "/proc/net/snmp", "/proc/net/snmp6"], Token)).EnsureSuccess().Output;
         var lines = text.Split('\n');
@@ -220,7 +220,7 @@ public sealed partial class StrictModeTests
             long.Parse(icmpV6.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1], CultureInfo.InvariantCulture));
     }
 
-    private static Task Delay(TimeSpan time) => Task.Delay(time, TimeProvider.System, Token);
+    private static Task DelayAsync(TimeSpan time) => Task.Delay(time, TimeProvider.System, Token);
 
     private static void Report(string text)
     {

@@ -13,7 +13,7 @@ internal static class Underlay
     /// <param name="expected">In bytes, of every device.</param>
     /// <param name="limit">How long it may take.</param>
     /// <returns>How long it took.</returns>
-    public static async Task<TimeSpan> Narrow(MeshHarness mesh, int mtu, string expected, TimeSpan limit)
+    public static async Task<TimeSpan> NarrowAsync(MeshHarness mesh, int mtu, string expected, TimeSpan limit)
     {
         var (time, token) = (TimeProvider.System, TestContext.Current.CancellationToken);
         foreach (var node in mesh.Plan.Nodes)
@@ -26,7 +26,7 @@ internal static class Underlay
         foreach (var node in mesh.Plan.Nodes)
         {
             string seen;
-            while ((seen = await ReadMtu(mesh, node)) != expected)
+            while ((seen = await ReadMtuAsync(mesh, node)) != expected)
             {
                 Assert.True(time.GetElapsedTime(started) < limit, $"The device of {node.Name} has MTU {seen} instead of {expected}, after {limit}.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), time, token);
@@ -37,9 +37,9 @@ internal static class Underlay
     }
 
     /// <summary>The MTU in bytes of the device that carries a node's traffic, as text.</summary>
-    public static async Task<string> ReadMtu(MeshHarness mesh, NodePlan node)
+    public static async Task<string> ReadMtuAsync(MeshHarness mesh, NodePlan node)
     {
-        var device = await ActiveDevice.Find(mesh, node, TestContext.Current.CancellationToken);
+        var device = await ActiveDevice.FindAsync(mesh, node, TestContext.Current.CancellationToken);
         return (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "cat", $"/sys/class/net/{device}/mtu")).EnsureSuccess().Output.Trim();
     }
 }

@@ -34,7 +34,7 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Assert.SkipUnless(NetworkNamespace.WhyImpossible is null, $"skipped: {NetworkNamespace.WhyImpossible}");
-        _namespace = await NetworkNamespace.Create(Token);
+        _namespace = await NetworkNamespace.CreateAsync(Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -50,12 +50,12 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         var client = Client();
 
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
 
-        var device = await client.TryGetDevice(Name, Token);
+        var device = await client.TryGetDeviceAsync(Name, Token);
         Assert.Equal(new Device(Name, null, device!.ListenPort, 0, []), device);
-        Assert.Equal((1420, false), await Links().TryGetLink(Name, Token) is { } link ? (link.Mtu, link.IsUp) : default);
-        Assert.Null(await client.GetKeyPair(Name, Token));
+        Assert.Equal((1420, false), await Links().TryGetLinkAsync(Name, Token) is { } link ? (link.Mtu, link.IsUp) : default);
+        Assert.Null(await client.GetKeyPairAsync(Name, Token));
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         Environment.SetEnvironmentVariable("LOG_LEVEL", "verbose");
         try
         {
-            await Client().CreateDevice(Name, Token);
+            await Client().CreateDeviceAsync(Name, Token);
         }
         finally
         {
@@ -81,10 +81,10 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     public async Task CreateDevice_NameIsRunning_IsRefused()
     {
         var client = Client();
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
         var process = ProcessOf(Name);
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 
         Assert.Equal(EEXIST, e.Errno);
         Assert.Equal(process, ProcessOf(Name));
@@ -93,72 +93,72 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     [Fact]
     public async Task CreateDevice_NameOfAnotherLink_SaysWhatWireGuardGoSaid()
     {
-        await Namespace.Run(Token, "ip", "tuntap", "add", "dev", Name, "mode", "tap");
+        await Namespace.RunAsync(Token, "ip", "tuntap", "add", "dev", Name, "mode", "tap");
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client().CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client().CreateDeviceAsync(Name, Token));
 
         Assert.Contains("Failed to create TUN device", e.Message, StringComparison.Ordinal);
-        Assert.NotNull(await Links().TryGetLink(Name, Token));
+        Assert.NotNull(await Links().TryGetLinkAsync(Name, Token));
     }
 
     [Fact]
     public async Task CreateDevice_AfterSigkill_ReplacesTheStaleSocket()
     {
         var client = Client();
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
         var process = UserspaceProcess.TryKill(Name, Namespace.Path);
-        await WaitUntil(() => ProcessOf(Name) is null);
+        await WaitUntilAsync(() => ProcessOf(Name) is null);
 
         Assert.True(File.Exists(SocketPath(Name)));
-        Assert.Null(await client.TryGetDevice(Name, Token));
+        Assert.Null(await client.TryGetDeviceAsync(Name, Token));
 
-        await WaitUntil(() => UserspaceProcess.IsGone(process!.Value));
-        await client.CreateDevice(Name, Token);
-        Assert.NotNull(await client.TryGetDevice(Name, Token));
+        await WaitUntilAsync(() => UserspaceProcess.IsGone(process!.Value));
+        await client.CreateDeviceAsync(Name, Token);
+        Assert.NotNull(await client.TryGetDeviceAsync(Name, Token));
     }
 
     [Fact]
     public async Task DeleteDevice_Running_LeavesNothing()
     {
         var client = Client();
-        await client.CreateDevice(Name, Token);
-        await client.CreateDevice(OtherName, Token);
+        await client.CreateDeviceAsync(Name, Token);
+        await client.CreateDeviceAsync(OtherName, Token);
         var process = ProcessOf(Name)!.Value;
 
-        await client.DeleteDevice(Name, Token);
+        await client.DeleteDeviceAsync(Name, Token);
 
         // Right after the call, without waiting.
         Assert.Null(ProcessOf(Name));
         Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
         Assert.False(File.Exists(SocketPath(Name)));
-        Assert.Null(await Links().TryGetLink(Name, Token));
-        Assert.Null(await client.TryGetDevice(Name, Token));
-        Assert.NotNull(await client.TryGetDevice(OtherName, Token));
+        Assert.Null(await Links().TryGetLinkAsync(Name, Token));
+        Assert.Null(await client.TryGetDeviceAsync(Name, Token));
+        Assert.NotNull(await client.TryGetDeviceAsync(OtherName, Token));
 
-        await client.DeleteDevice(Name, Token);
-        await client.CreateDevice(Name, Token);
+        await client.DeleteDeviceAsync(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
     }
 
     [Fact]
     public async Task DeleteDevice_ProcessHangs_KillsIt()
     {
         var client = Client(TimeSpan.FromSeconds(0.3));
-        await client.CreateDevice(Name, Token);
-        var process = await Suspend();
+        await client.CreateDeviceAsync(Name, Token);
+        var process = await SuspendAsync();
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.TryGetDeviceAsync(Name, Token));
         Assert.Equal(ETIMEDOUT, e.Errno);
-        await client.DeleteDevice(Name, Token);
+        await client.DeleteDeviceAsync(Name, Token);
 
         Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
-        Assert.Null(await Links().TryGetLink(Name, Token));
+        Assert.Null(await Links().TryGetLinkAsync(Name, Token));
     }
 
-    private async Task<int> Suspend()
+    private async Task<int> SuspendAsync()
     {
         var process = ProcessOf(Name)!.Value;
-        await Namespace.Run(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
-        await WaitUntil(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
+        await Namespace.RunAsync(Token, "kill", "-STOP", process.ToString(CultureInfo.InvariantCulture));
+        await WaitUntilAsync(() => Directory.GetDirectories($"/proc/{process}/task").All(thread => StatOf(thread)[0] == "T"));
         return process;
     }
 
@@ -167,12 +167,12 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     public async Task FindRenamed_LinkWasDeletedAndItsProcessLingers_IsNone()
     {
         var client = Client(TimeSpan.FromSeconds(0.3));
-        await client.CreateDevice(Name, Token);
-        var process = await Suspend();
-        await Namespace.Run(Token, "ip", "link", "delete", "dev", Name);
+        await client.CreateDeviceAsync(Name, Token);
+        var process = await SuspendAsync();
+        await Namespace.RunAsync(Token, "ip", "link", "delete", "dev", Name);
 
-        Assert.Null(await client.FindRenamed(Name, 51871, Token));
-        await client.DeleteDevice(Name, Token);
+        Assert.Null(await client.FindRenamedAsync(Name, 51871, Token));
+        await client.DeleteDeviceAsync(Name, Token);
         Assert.True(UserspaceProcess.IsGone(process), $"process {process} is still there");
     }
 
@@ -180,12 +180,12 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     public async Task TryGetDevice_LinkWasDeleted_IsNull()
     {
         var client = Client();
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
 
-        await Namespace.Run(Token, "ip", "link", "delete", "dev", Name);
+        await Namespace.RunAsync(Token, "ip", "link", "delete", "dev", Name);
 
-        await WaitUntil(() => ProcessOf(Name) is null);
-        await WaitUntil(async () => await client.TryGetDevice(Name, Token) is null);
+        await WaitUntilAsync(() => ProcessOf(Name) is null);
+        await WaitUntilAsync(async () => await client.TryGetDeviceAsync(Name, Token) is null);
     }
 
     [Fact]
@@ -193,8 +193,8 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         var client = Client();
         using var fake = new FakeWireGuardClient();
-        await client.CreateDevice(Name, Token);
-        await fake.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
+        await fake.CreateDeviceAsync(Name, Token);
         using var keyPair = KeyPair.Create();
         using var newKeyPair = KeyPair.Create();
         IPEndPoint ipv4 = new(IPAddress.Parse("192.0.2.1"), 51871);
@@ -221,15 +221,15 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
 
         foreach (var patch in patches)
         {
-            await client.Configure(Name, patch, Token);
-            await fake.Configure(Name, patch, Token);
+            await client.ConfigureAsync(Name, patch, Token);
+            await fake.ConfigureAsync(Name, patch, Token);
 
-            var device = await client.TryGetDevice(Name, Token);
-            Assert.Equal(await WgShow(Name), device);
-            Assert.Equal(await fake.TryGetDevice(Name, Token), device);
+            var device = await client.TryGetDeviceAsync(Name, Token);
+            Assert.Equal(await WgShowAsync(Name), device);
+            Assert.Equal(await fake.TryGetDeviceAsync(Name, Token), device);
         }
 
-        using var adopted = await client.GetKeyPair(Name, Token);
+        using var adopted = await client.GetKeyPairAsync(Name, Token);
         Assert.Equal(newKeyPair.PublicKey, adopted?.PublicKey);
     }
 
@@ -238,12 +238,12 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         var client = Client();
         using KeyPair left = KeyPair.Create(), right = KeyPair.Create();
-        await client.CreateDevice(Name, Token);
-        await client.CreateDevice(OtherName, Token);
-        await Links().SetUp(Name, Token);
-        await Links().SetUp(OtherName, Token);
-        await client.Configure(OtherName, new DevicePatch(right, 40002, [new(left.PublicKey, PeerChange.Add)]), Token);
-        await client.Configure(
+        await client.CreateDeviceAsync(Name, Token);
+        await client.CreateDeviceAsync(OtherName, Token);
+        await Links().SetUpAsync(Name, Token);
+        await Links().SetUpAsync(OtherName, Token);
+        await client.ConfigureAsync(OtherName, new DevicePatch(right, 40002, [new(left.PublicKey, PeerChange.Add)]), Token);
+        await client.ConfigureAsync(
             Name,
             new DevicePatch(left, 40001,
             [
@@ -251,13 +251,13 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
             ]),
             Token);
 
-        await WaitUntil(async () => (await client.TryGetDevice(Name, Token))!.Peers[0].LastHandshakeTime is not null);
+        await WaitUntilAsync(async () => (await client.TryGetDeviceAsync(Name, Token))!.Peers[0].LastHandshakeTime is not null);
 
         foreach (var name in (string[])[Name, OtherName])
         {
             // wg(8) shows whole seconds only, and the bytes may grow in between.
-            var peer = Assert.Single((await client.TryGetDevice(name, Token))!.Peers);
-            var shown = Assert.Single((await WgShow(name)).Peers);
+            var peer = Assert.Single((await client.TryGetDeviceAsync(name, Token))!.Peers);
+            var shown = Assert.Single((await WgShowAsync(name)).Peers);
             Assert.Equal(shown.LastHandshakeTime?.ToUnixTimeSeconds(), peer.LastHandshakeTime?.ToUnixTimeSeconds());
             Assert.Equal(shown.Endpoint, peer.Endpoint);
             Assert.InRange(peer.ReceiveBytes, 1, shown.ReceiveBytes);
@@ -269,29 +269,29 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     public async Task Configure_PortInUse_SaysSoAlsoWhenTheRestIsNeverRead()
     {
         var client = Client();
-        await client.CreateDevice(Name, Token);
-        await client.CreateDevice(OtherName, Token);
-        await Links().SetUp(Name, Token);
-        await Links().SetUp(OtherName, Token);
-        await client.Configure(Name, DevicePatch.Empty with { ListenPort = 40001 }, Token);
+        await client.CreateDeviceAsync(Name, Token);
+        await client.CreateDeviceAsync(OtherName, Token);
+        await Links().SetUpAsync(Name, Token);
+        await Links().SetUpAsync(OtherName, Token);
+        await client.ConfigureAsync(Name, DevicePatch.Empty with { ListenPort = 40001 }, Token);
         var peers = Enumerable.Range(0, 5_000)
             .Select(i => new PeerPatch(new PublicKey(Convert.FromHexString($"{i + 1:x64}")), PeerChange.Add, AllowedIPs: Prefixes("10.0.0.0/8")));
 
         var e = await Assert.ThrowsAsync<LinuxException>(
-            () => client.Configure(OtherName, new DevicePatch(null, 40001, [.. peers]), Token));
+            () => client.ConfigureAsync(OtherName, new DevicePatch(null, 40001, [.. peers]), Token));
 
         Assert.Equal(EADDRINUSE, e.Errno);
-        Assert.NotNull(await client.TryGetDevice(OtherName, Token));
+        Assert.NotNull(await client.TryGetDeviceAsync(OtherName, Token));
     }
 
     [Fact]
     public async Task Exchange_InvalidWrite_IsAnsweredWithErrno()
     {
-        await Client().CreateDevice(Name, Token);
-        using var connection = await UapiConnection.TryConnect(SocketPath(Name), Token);
+        await Client().CreateDeviceAsync(Name, Token);
+        using var connection = await UapiConnection.TryConnectAsync(SocketPath(Name), Token);
         using var reply = new SecretBuffer(UapiReader.MaxReplySize);
 
-        await connection!.Exchange("set=1\ncolour=blue\n\n"u8.ToArray(), reply, Token);
+        await connection!.ExchangeAsync("set=1\ncolour=blue\n\n"u8.ToArray(), reply, Token);
 
         Assert.Equal(EINVAL, UapiReader.ReadErrno(reply.WrittenSpan));
     }
@@ -301,7 +301,7 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     {
         const int Count = 3_000;
         var client = Client();
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
         var patch = DevicePatch.Empty with
         {
             Peers =
@@ -315,9 +315,9 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
             ],
         };
 
-        await client.Configure(Name, patch, Token);
+        await client.ConfigureAsync(Name, patch, Token);
 
-        var device = await client.TryGetDevice(Name, Token);
+        var device = await client.TryGetDeviceAsync(Name, Token);
         Assert.Equal(Count, device!.Peers.Count);
         Assert.Equal(FakeWireGuardClient.Apply(device with { Peers = [] }, patch), device);
     }
@@ -335,9 +335,9 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         return stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
     }
 
-    private static Task WaitUntil(Func<bool> condition) => WaitUntil(() => Task.FromResult(condition()));
+    private static Task WaitUntilAsync(Func<bool> condition) => WaitUntilAsync(() => Task.FromResult(condition()));
 
-    private static async Task WaitUntil(Func<Task<bool>> condition)
+    private static async Task WaitUntilAsync(Func<Task<bool>> condition)
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, Token);
@@ -393,9 +393,9 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     }
 
     /// <summary>The device as <c>wg show … dump</c> has it.</summary>
-    private async Task<Device> WgShow(string name)
+    private async Task<Device> WgShowAsync(string name)
     {
-        var lines = (await Namespace.Run(Token, "wg", "show", name, "dump"))
+        var lines = (await Namespace.RunAsync(Token, "wg", "show", name, "dump"))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')).ToArray();
         var peers = lines[1..].Select(fields => new DevicePeer(
             PublicKey.Parse(fields[0]),

@@ -39,14 +39,14 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         StartPings(node);
         try
         {
-            await Shell(node, "ip rule add pref 105 lookup main suppress_prefixlength 0; ip -6 rule add pref 105 lookup main suppress_prefixlength 0");
+            await ShellAsync(node, "ip rule add pref 105 lookup main suppress_prefixlength 0; ip -6 rule add pref 105 lookup main suppress_prefixlength 0");
             var started = Time.GetTimestamp();
-            await Until(async () => !(await Mesh.AskReadyAsync(node, Token)).IsReady, "the node not to be ready");
+            await UntilAsync(async () => !(await Mesh.AskReadyAsync(node, Token)).IsReady, "the node not to be ready");
             var noticed = Time.GetElapsedTime(started);
             await Task.Delay(Watch, Time, Token);
             var status = await Mesh.RunAsync(Mesh.Plan.Nodes[1], Token, "owg", "status");
             var reason = (await Mesh.AskReadyAsync(node, Token)).Reason;
-            var dropped = await ReadDropped(node);
+            var dropped = await ReadDroppedAsync(node);
             var (tally, lost) = await capture.StopAsync(new FrameClassifier(Mesh.Plan, default), Token);
             output.WriteLine($"noticed after {noticed.TotalMilliseconds:0} ms; in clear {tally[FrameKind.PodInClear]}, dropped where they leave {dropped}, frames lost by the capture {lost}\n{reason}");
 
@@ -61,11 +61,11 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         }
         finally
         {
-            await Shell(node, "ip rule delete pref 105; ip -6 rule delete pref 105");
+            await ShellAsync(node, "ip rule delete pref 105; ip -6 rule delete pref 105");
             await Mesh.Topology.RemovePlainRoutesAsync(Token);
         }
 
-        await Until(async () => (await Mesh.AskReadyAsync(node, Token)).IsReady, "the node to be ready again", async () => (await Mesh.AskReadyAsync(node, Token)).Reason);
+        await UntilAsync(async () => (await Mesh.AskReadyAsync(node, Token)).IsReady, "the node to be ready again", async () => (await Mesh.AskReadyAsync(node, Token)).Reason);
         Assert.Equal(0, (await Mesh.RunAsync(node, Token, "owg", "status")).ExitCode);
     }
 
@@ -80,18 +80,18 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
             $"ip -6 route add default via {other.IPv6!.Address} table 201",
             $"ip route add {Probe} via {other.Address} table 201 metric 7 proto static",
         ];
-        var before = await Added(node);
-        var wanted = await Table(node);
+        var before = await AddedAsync(node);
+        var wanted = await TableAsync(node);
         foreach (var command in commands)
         {
-            await Shell(node, command);
+            await ShellAsync(node, command);
             var started = Time.GetTimestamp();
-            await Until(async () => await Table(node) == wanted, $"'{command}' to be undone");
+            await UntilAsync(async () => await TableAsync(node) == wanted, $"'{command}' to be undone");
             output.WriteLine($"{command}: removed after {Time.GetElapsedTime(started).TotalMilliseconds:0} ms");
         }
 
-        await Until(async () => (await Added(node)).Count == before.Count + commands.Length, "all of them to be counted");
-        Assert.StartsWith($"{Probe} via {other.Address} dev", (await Added(node)).Subject, StringComparison.Ordinal);
+        await UntilAsync(async () => (await AddedAsync(node)).Count == before.Count + commands.Length, "all of them to be counted");
+        Assert.StartsWith($"{Probe} via {other.Address} dev", (await AddedAsync(node)).Subject, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -146,23 +146,23 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         }
     }
 
-    private async Task Shell(NodePlan node, string line) => (await Mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
+    private async Task ShellAsync(NodePlan node, string line) => (await Mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
 
-    private async Task<string> Table(NodePlan node) =>
+    private async Task<string> TableAsync(NodePlan node) =>
         (await Mesh.RunAsync(node, Token, "sh", "-c", "ip route show table 201; ip -6 route show table 201")).EnsureSuccess().Output;
 
-    private async Task<(long Count, string Subject)> Added(NodePlan node) =>
-        (await NodeStatusQuery.Read(Mesh, node, node, Token)).GetProperty("drifts").EnumerateArray()
+    private async Task<(long Count, string Subject)> AddedAsync(NodePlan node) =>
+        (await NodeStatusQuery.ReadAsync(Mesh, node, node, Token)).GetProperty("drifts").EnumerateArray()
             .Where(drift => drift.GetProperty("kind").GetString() == nameof(DriftKind.RouteAdded))
             .Select(drift => (drift.GetProperty("count").GetInt64(), drift.GetProperty("lastSubject").GetString()!)).SingleOrDefault();
 
-    private async Task<long> ReadDropped(NodePlan node)
+    private async Task<long> ReadDroppedAsync(NodePlan node)
     {
         var text = (await Mesh.RunAsync(node, Token, "nft", "list", "counter", "inet", FirewallTable.Name, FirewallTable.OutgoingCounter)).EnsureSuccess().Output;
         return long.Parse(text.Split("packets ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
     }
 
-    private static async Task Until(Func<Task<bool>> condition, string what, Func<Task<string>>? why = null)
+    private static async Task UntilAsync(Func<Task<bool>> condition, string what, Func<Task<string>>? why = null)
     {
         var started = Time.GetTimestamp();
         while (!await condition())

@@ -23,9 +23,9 @@ public sealed class WrongClockTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         WrongClock.SkipUnlessPossible();
-        using var library = await WrongClock.Build(Token);
-        await using var mesh = await RotatingMesh.Start(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
-        await mesh.UntilRotated(Plan.Nodes, 1, Patience);
+        using var library = await WrongClock.BuildAsync(Token);
+        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
         await using var meter = mesh.Meter();
 
         // Each starts below all its predecessors.
@@ -33,15 +33,15 @@ public sealed class WrongClockTests(ITestOutputHelper output)
         {
             await mesh.Harness.KillSiloAsync(Faulty, Token);
             var began = Stopwatch.GetTimestamp();
-            await mesh.Restart(Faulty, library.Environment(clock - TimeProvider.System.GetUtcNow()));
+            await mesh.RestartAsync(Faulty, library.Environment(clock - TimeProvider.System.GetUtcNow()));
             output.WriteLine($"{clock:u}: ready after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
-            await mesh.UntilRotated(Plan.Nodes, 2, Patience);
+            await mesh.UntilRotatedAsync(Plan.Nodes, 2, Patience);
 
             // It shows the epoch of the mesh, and that its clock is wrong.
             var behind = TimeProvider.System.GetUtcNow() - clock;
-            var correction = (await mesh.Status(Faulty, Faulty)).GetProperty("rotation").GetProperty("clockCorrection").GetDouble();
+            var correction = (await mesh.StatusAsync(Faulty, Faulty)).GetProperty("rotation").GetProperty("clockCorrection").GetDouble();
             Assert.InRange(correction, behind.TotalSeconds - (2 * Patience.TotalSeconds), behind.TotalSeconds + 1);
-            var (before, own, after) = (await Epoch(mesh, Plan.Nodes[0]), await Epoch(mesh, Faulty), await Epoch(mesh, Plan.Nodes[0]));
+            var (before, own, after) = (await EpochAsync(mesh, Plan.Nodes[0]), await EpochAsync(mesh, Faulty), await EpochAsync(mesh, Plan.Nodes[0]));
             Assert.InRange(own, before - 1, after + 1);
         }
 
@@ -51,5 +51,5 @@ public sealed class WrongClockTests(ITestOutputHelper output)
         Assert.DoesNotContain("told I am dead", await File.ReadAllTextAsync(mesh.Harness.State.SiloLog(Faulty), Token), StringComparison.Ordinal);
     }
 
-    private static async Task<long> Epoch(RotatingMesh mesh, NodePlan node) => (await mesh.Status(node, node)).GetProperty("epoch").GetInt64();
+    private static async Task<long> EpochAsync(RotatingMesh mesh, NodePlan node) => (await mesh.StatusAsync(node, node)).GetProperty("epoch").GetInt64();
 }

@@ -132,7 +132,7 @@ internal sealed class AgentHarness : IAsyncDisposable
     public Device Device => Devices.Peek("cilium_wg0")!;
 
     /// <summary>How often the system was told to change anything.</summary>
-    public int Writes => Devices.Calls.Count(call => call.Operation is not nameof(IWireGuardClient.TryGetDevice))
+    public int Writes => Devices.Calls.Count(call => call.Operation is not nameof(IWireGuardClient.TryGetDeviceAsync))
         + Links.Calls.Count(call => !call.Operation.StartsWith("Get", StringComparison.Ordinal) && !call.Operation.StartsWith("TryGet", StringComparison.Ordinal)
             && !call.Operation.StartsWith("Find", StringComparison.Ordinal));
 
@@ -174,16 +174,16 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>Starts the loop, and waits until its first pass is over and it waits for work.</summary>
     /// <returns>How long it will wait.</returns>
-    public async Task<TimeSpan> Start()
+    public async Task<TimeSpan> StartAsync()
     {
         await Agent.StartAsync(Token);
         _isStarted = true;
-        return await NextWait();
+        return await NextWaitAsync();
     }
 
     /// <summary>Waits until the loop waits for work.</summary>
     /// <returns>How long it will wait.</returns>
-    public async Task<TimeSpan> NextWait() => await Time.NextWait(Token);
+    public async Task<TimeSpan> NextWaitAsync() => await Time.NextWaitAsync(Token);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -31,7 +31,7 @@ internal static class Expect
         where T : class => value ?? throw new ExpectationException($"{what}: expected a value, got none");
 
     /// <summary>Expects the system to refuse with one of <paramref name="errnos"/>.</summary>
-    public static async Task<LinuxException> Fails(Func<Task> action, params int[] errnos)
+    public static async Task<LinuxException> FailsAsync(Func<Task> action, params int[] errnos)
     {
         try
         {

@@ -47,14 +47,14 @@ internal sealed class FakeFirewall : IFirewall
     public void FailNextCall(int errno) => Volatile.Write(ref _nextErrno, errno);
 
     /// <inheritdoc/>
-    public Task<FirewallState?> TryGet(CancellationToken cancellationToken) => Call("TryGet", () => _state);
+    public Task<FirewallState?> TryGetAsync(CancellationToken cancellationToken) => CallAsync("TryGet", () => _state);
 
     /// <inheritdoc/>
-    public Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken) =>
-        Call($"Create {Text(prefixes)}", () => _state = new FirewallState(Checked(prefixes), IsIntact: true));
+    public Task CreateAsync(FirewallPrefixes prefixes, CancellationToken cancellationToken) =>
+        CallAsync($"Create {Text(prefixes)}", () => _state = new FirewallState(Checked(prefixes), IsIntact: true));
 
     /// <inheritdoc/>
-    public Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) => Call(
+    public Task ChangeAsync(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) => CallAsync(
         $"Change -[{Text(remove)}] +[{Text(add)}]",
         () =>
         {
@@ -68,7 +68,7 @@ internal sealed class FakeFirewall : IFirewall
         });
 
     /// <inheritdoc/>
-    public Task Delete(CancellationToken cancellationToken) => Call("Delete", () => _state = null);
+    public Task DeleteAsync(CancellationToken cancellationToken) => CallAsync("Delete", () => _state = null);
 
     // What is in the sets of other nodes' pods, then, behind a bar, in those of this node's.
     private static string Text(FirewallPrefixes prefixes) =>
@@ -84,7 +84,7 @@ internal sealed class FakeFirewall : IFirewall
             : sorted;
     }
 
-    private Task<T> Call<T>(string call, Func<T> effect)
+    private Task<T> CallAsync<T>(string call, Func<T> effect)
     {
         OnCall?.Invoke(call);
         lock (_lock)

@@ -39,7 +39,7 @@ internal sealed partial class FakeLinkClient
     /// <summary>A pod of this node, by the prefix that its address is in; <see langword="null"/> for none.</summary>
     public Func<IPPrefix, PodLink?> PodLink { get; set; } = prefix => new PodLink("veth0", PodAddress.Of(prefix));
 
-    /// <summary>What <see cref="FindWays"/> was asked last.</summary>
+    /// <summary>What <see cref="FindWaysAsync"/> was asked last.</summary>
     public EquatableArray<WayQuestion> Questions { get; private set; } = [];
 
     /// <summary>Answers instead of the rules and routes.</summary>
@@ -54,24 +54,24 @@ internal sealed partial class FakeLinkClient
     public ILinkClient At(RouteTable table) => new FakeLinkClient(_whole ?? this, table);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<RouteTable>> GetFormerTables(CancellationToken cancellationToken) => Call(
-        nameof(GetFormerTables),
+    public Task<EquatableArray<RouteTable>> GetFormerTablesAsync(CancellationToken cancellationToken) => CallAsync(
+        nameof(GetFormerTablesAsync),
         null,
         () => _ruleSets.Where(rules => rules.Value.Count > 0 && rules.Key != Table).Select(rules => rules.Key).ToEquatableArray(),
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<ForeignRoute>> GetForeignRoutes(CancellationToken cancellationToken) =>
-        Call(nameof(GetForeignRoutes), null, () => ForeignRoutes.ToEquatableArray(), cancellationToken);
+    public Task<EquatableArray<ForeignRoute>> GetForeignRoutesAsync(CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetForeignRoutesAsync), null, () => ForeignRoutes.ToEquatableArray(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task DeleteForeignRoute(ForeignRoute route, CancellationToken cancellationToken) =>
-        Call(nameof(DeleteForeignRoute), route, () => ForeignRoutes.Remove(route), cancellationToken);
+    public Task DeleteForeignRouteAsync(ForeignRoute route, CancellationToken cancellationToken) =>
+        CallAsync(nameof(DeleteForeignRouteAsync), route, () => ForeignRoutes.Remove(route), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<Way>> FindWays(EquatableArray<WayQuestion> questions, CancellationToken cancellationToken) =>
-        Call(
-            nameof(FindWays),
+    public Task<EquatableArray<Way>> FindWaysAsync(EquatableArray<WayQuestion> questions, CancellationToken cancellationToken) =>
+        CallAsync(
+            nameof(FindWaysAsync),
             questions.Count,
             () =>
             {
@@ -81,12 +81,12 @@ internal sealed partial class FakeLinkClient
             cancellationToken);
 
     /// <inheritdoc/>
-    public Task<PodLink?> FindPodLink(IPPrefix podCIDR, CancellationToken cancellationToken) =>
-        Call(nameof(FindPodLink), podCIDR, () => PodLink(podCIDR), cancellationToken);
+    public Task<PodLink?> FindPodLinkAsync(IPPrefix podCIDR, CancellationToken cancellationToken) =>
+        CallAsync(nameof(FindPodLinkAsync), podCIDR, () => PodLink(podCIDR), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<RuleEntry>> GetAllRules(bool isIPv6, CancellationToken cancellationToken) =>
-        Call(nameof(GetAllRules), isIPv6, () => AllRules().ToEquatableArray(), cancellationToken);
+    public Task<EquatableArray<RuleEntry>> GetAllRulesAsync(bool isIPv6, CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetAllRulesAsync), isIPv6, () => AllRules().ToEquatableArray(), cancellationToken);
 
     private IEnumerable<RuleEntry> AllRules() => OtherRules
         .Concat(_ruleSets.SelectMany(rules => rules.Value.Select(source =>

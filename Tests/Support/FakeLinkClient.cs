@@ -134,7 +134,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
         }
     }
 
-    /// <summary>Says what <see cref="TryGetPath"/> answers for one destination; <see langword="null"/> for unreachable.</summary>
+    /// <summary>Says what <see cref="TryGetPathAsync"/> answers for one destination; <see langword="null"/> for unreachable.</summary>
     public void SetPathMtu(IPAddress destination, int? mtu)
     {
         lock (_lock)
@@ -144,22 +144,22 @@ internal sealed partial class FakeLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<Link?> TryGetLink(string name, CancellationToken cancellationToken) =>
-        Call(nameof(TryGetLink), name, () => _links.GetValueOrDefault(name), cancellationToken);
+    public Task<Link?> TryGetLinkAsync(string name, CancellationToken cancellationToken) =>
+        CallAsync(nameof(TryGetLinkAsync), name, () => _links.GetValueOrDefault(name), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<Link?> TryGetLink(int index, CancellationToken cancellationToken) =>
-        Call(nameof(TryGetLink), index, () => _links.Values.FirstOrDefault(link => link.Index == index), cancellationToken);
+    public Task<Link?> TryGetLinkAsync(int index, CancellationToken cancellationToken) =>
+        CallAsync(nameof(TryGetLinkAsync), index, () => _links.Values.FirstOrDefault(link => link.Index == index), cancellationToken);
 
     /// <inheritdoc/>
-    public async Task Rename(int index, string name, CancellationToken cancellationToken)
+    public async Task RenameAsync(int index, string name, CancellationToken cancellationToken)
     {
-        var link = await Call(nameof(Rename), index, () => _links.Values.First(link => link.Index == index), cancellationToken);
+        var link = await CallAsync(nameof(RenameAsync), index, () => _links.Values.First(link => link.Index == index), cancellationToken);
         RenameLink(link.Name, name);
     }
 
     /// <inheritdoc/>
-    public Task SetMtu(string name, int mtu, CancellationToken cancellationToken) => Call(nameof(SetMtu), name, () =>
+    public Task SetMtuAsync(string name, int mtu, CancellationToken cancellationToken) => CallAsync(nameof(SetMtuAsync), name, () =>
     {
         if (mtu is < MinMtu or > ushort.MaxValue)
         {
@@ -170,16 +170,16 @@ internal sealed partial class FakeLinkClient : ILinkClient
     }, cancellationToken);
 
     /// <inheritdoc/>
-    public Task SetUp(string name, CancellationToken cancellationToken) =>
-        Call(nameof(SetUp), name, () => _links[name] = Find(name, "set up") with { IsUp = true }, cancellationToken);
+    public Task SetUpAsync(string name, CancellationToken cancellationToken) =>
+        CallAsync(nameof(SetUpAsync), name, () => _links[name] = Find(name, "set up") with { IsUp = true }, cancellationToken);
 
     /// <inheritdoc/>
-    public Task SetLooseSourceCheck(string name, CancellationToken cancellationToken) =>
-        Call(nameof(SetLooseSourceCheck), name, () => _sourceChecks[Find(name, "set rp_filter of").Name] = SourceCheck.Loose, cancellationToken);
+    public Task SetLooseSourceCheckAsync(string name, CancellationToken cancellationToken) =>
+        CallAsync(nameof(SetLooseSourceCheckAsync), name, () => _sourceChecks[Find(name, "set rp_filter of").Name] = SourceCheck.Loose, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken) =>
-        Call(nameof(GetSourceCheck), name, () => _sourceChecks.GetValueOrDefault(name, SourceCheck.None), cancellationToken);
+    public Task<SourceCheck> GetSourceCheckAsync(string name, CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetSourceCheckAsync), name, () => _sourceChecks.GetValueOrDefault(name, SourceCheck.None), cancellationToken);
 
     /// <summary>Changes how a link takes packets in, as somebody else would; without an address its IPv4 routes go.</summary>
     public void SetSourceCheck(string name, SourceCheck check)
@@ -195,10 +195,10 @@ internal sealed partial class FakeLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken) =>
-        Call(nameof(GetTraffic), name, () => _traffic.GetValueOrDefault(name), cancellationToken);
+    public Task<LinkTraffic> GetTrafficAsync(string name, CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetTrafficAsync), name, () => _traffic.GetValueOrDefault(name), cancellationToken);
 
-    /// <summary>Says what <see cref="GetTraffic"/> answers for a link; zeros unless it was told.</summary>
+    /// <summary>Says what <see cref="GetTrafficAsync"/> answers for a link; zeros unless it was told.</summary>
     public void SetReceivedPackets(string name, long packets) => SetTraffic(name, new LinkTraffic(packets, 0, 0));
 
     /// <inheritdoc cref="SetReceivedPackets"/>
@@ -211,44 +211,44 @@ internal sealed partial class FakeLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<LinkPath?> TryGetPath(IPAddress destination, CancellationToken cancellationToken) => Call(
-        nameof(TryGetPath),
+    public Task<LinkPath?> TryGetPathAsync(IPAddress destination, CancellationToken cancellationToken) => CallAsync(
+        nameof(TryGetPathAsync),
         destination,
         () => (_pathMtus.TryGetValue(destination, out var known) ? known : PathMtu) is { } mtu ? new LinkPath(UnderlayIndex, mtu) : null,
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken) =>
-        Call(nameof(GetRoutes), null, () => _routes.Values.ToEquatableArray(), cancellationToken);
+    public Task<EquatableArray<Route>> GetRoutesAsync(CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetRoutesAsync), null, () => _routes.Values.ToEquatableArray(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task ReplaceRoute(Route route, CancellationToken cancellationToken) => Call(nameof(ReplaceRoute), route, () =>
+    public Task ReplaceRouteAsync(Route route, CancellationToken cancellationToken) => CallAsync(nameof(ReplaceRouteAsync), route, () =>
         route.DeviceName.Length == 0 || Find(route.DeviceName, $"add route {route.Destination} to").IsUp
             ? _routes[route.Key] = route
             : throw new LinuxException($"add route {route.Destination} to {route.DeviceName}", ENETDOWN, "Network is down"),
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task DeleteRoute(Route route, CancellationToken cancellationToken) => Call(nameof(DeleteRoute), route, () =>
+    public Task DeleteRouteAsync(Route route, CancellationToken cancellationToken) => CallAsync(nameof(DeleteRouteAsync), route, () =>
         _routes.TryGetValue(route.Key, out var held) && held == route && _routes.Remove(route.Key), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken) =>
-        Call(nameof(GetRules), null, () => _rules.ToEquatableArray(), cancellationToken);
+    public Task<EquatableArray<IPPrefix>> GetRulesAsync(CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetRulesAsync), null, () => _rules.ToEquatableArray(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task AddRule(IPPrefix source, CancellationToken cancellationToken) => Call(nameof(AddRule), source, () =>
+    public Task AddRuleAsync(IPPrefix source, CancellationToken cancellationToken) => CallAsync(nameof(AddRuleAsync), source, () =>
         _rules.Add(source) ? true : throw new LinuxException($"add rule from {source}", EEXIST, "File exists"), cancellationToken);
 
     /// <inheritdoc/>
-    public Task DeleteRule(IPPrefix source, CancellationToken cancellationToken) =>
-        Call(nameof(DeleteRule), source, () => _rules.Remove(source), cancellationToken);
+    public Task DeleteRuleAsync(IPPrefix source, CancellationToken cancellationToken) =>
+        CallAsync(nameof(DeleteRuleAsync), source, () => _rules.Remove(source), cancellationToken);
 
-    private async Task<T> Call<T>(string operation, object? subject, Func<T> effect, CancellationToken cancellationToken)
+    private async Task<T> CallAsync<T>(string operation, object? subject, Func<T> effect, CancellationToken cancellationToken)
     {
         if (_whole is not null)
         {
-            return await _whole.Call(operation, subject, effect, cancellationToken);
+            return await _whole.CallAsync(operation, subject, effect, cancellationToken);
         }
 
         cancellationToken.ThrowIfCancellationRequested();

@@ -118,9 +118,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     });
 
     /// <inheritdoc/>
-    public async Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken)
+    public async Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken)
     {
-        await Receive(nameof(TryGetDevice), name, null, cancellationToken);
+        await ReceiveAsync(nameof(TryGetDeviceAsync), name, null, cancellationToken);
         return Peek(name);
     }
 
@@ -128,7 +128,7 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     public bool IsUserspace { get; init; }
 
     /// <inheritdoc/>
-    public async Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken)
+    public async Task<string?> FindRenamedAsync(string name, ushort listenPort, CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
         lock (_lock)
@@ -157,9 +157,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     }
 
     /// <inheritdoc/>
-    public async Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken)
+    public async Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken)
     {
-        await Receive(nameof(GetKeyPair), name, null, cancellationToken);
+        await ReceiveAsync(nameof(GetKeyPairAsync), name, null, cancellationToken);
         lock (_lock)
         {
             return Find(name, "get the key of").CopyKeyPair();
@@ -167,9 +167,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     }
 
     /// <inheritdoc/>
-    public async Task CreateDevice(string name, CancellationToken cancellationToken)
+    public async Task CreateDeviceAsync(string name, CancellationToken cancellationToken)
     {
-        await Receive(nameof(CreateDevice), name, null, cancellationToken);
+        await ReceiveAsync(nameof(CreateDeviceAsync), name, null, cancellationToken);
         lock (_lock)
         {
             if (!_devices.TryAdd(name, new State(new Device(name, null, 0, 0, []))))
@@ -182,9 +182,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     }
 
     /// <inheritdoc/>
-    public async Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken)
+    public async Task ConfigureAsync(string name, DevicePatch patch, CancellationToken cancellationToken)
     {
-        var failure = await Receive(nameof(Configure), name, patch, cancellationToken);
+        var failure = await ReceiveAsync(nameof(ConfigureAsync), name, patch, cancellationToken);
         lock (_lock)
         {
             var state = Find(name, "set");
@@ -205,9 +205,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     }
 
     /// <inheritdoc/>
-    public async Task DeleteDevice(string name, CancellationToken cancellationToken)
+    public async Task DeleteDeviceAsync(string name, CancellationToken cancellationToken)
     {
-        await Receive(nameof(DeleteDevice), name, null, cancellationToken);
+        await ReceiveAsync(nameof(DeleteDeviceAsync), name, null, cancellationToken);
         Remove(name);
     }
 
@@ -321,7 +321,7 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     private static IPEndPoint? Unmap(IPEndPoint? endpoint) =>
         endpoint is { Address.IsIPv4MappedToIPv6: true } ? new(endpoint.Address.MapToIPv4(), endpoint.Port) : endpoint;
 
-    private async Task<Failure?> Receive(string operation, string name, DevicePatch? patch, CancellationToken cancellationToken)
+    private async Task<Failure?> ReceiveAsync(string operation, string name, DevicePatch? patch, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         WireGuardCall call;

@@ -20,7 +20,7 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     public int Lost => Volatile.Read(ref _lost);
 
     /// <inheritdoc/>
-    public async Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement)
+    public async Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement)
     {
         if (Delay > TimeSpan.Zero)
         {
@@ -29,7 +29,7 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
 
         if (!IsLost(silo, announcement))
         {
-            return await inner.Receive(silo, announcement);
+            return await inner.ReceiveAsync(silo, announcement);
         }
 
         Interlocked.Increment(ref _lost);
@@ -37,16 +37,16 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     }
 
     /// <inheritdoc/>
-    public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => inner.Exchange(silo, digest);
+    public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) => inner.ExchangeAsync(silo, digest);
 
     /// <inheritdoc/>
-    public async Task<PathReply> GetPath(SiloAddress silo, string nodeName)
+    public async Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName)
     {
         if (PathDelay > TimeSpan.Zero)
         {
             await Task.Delay(PathDelay, TimeProvider.System);
         }
 
-        return await inner.GetPath(silo, nodeName);
+        return await inner.GetPathAsync(silo, nodeName);
     }
 }

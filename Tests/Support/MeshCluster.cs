@@ -55,7 +55,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <param name="period">Length of an epoch; a day by default, so that nothing rotates by itself.</param>
     /// <param name="wrongClock">A clock of its own for a node; by default, and where it gives none, <paramref name="timeProvider"/>.</param>
     /// <param name="pathDelay">How long it takes longer to ask another silo for a path and its clock.</param>
-    public static async Task<MeshCluster> Start(
+    public static async Task<MeshCluster> StartAsync(
         int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null, Func<string, TimeProvider?>? wrongClock = null, TimeSpan pathDelay = default)
     {
         var length = period ?? TimeSpan.FromDays(1);
@@ -137,26 +137,26 @@ internal sealed class MeshCluster : IAsyncDisposable
     public IServiceProvider Services(string name) => Handle(name).ServiceProvider;
 
     /// <summary>Asks the mesh as <c>owg status</c> does.</summary>
-    public Task<MeshSnapshot> GetSnapshot() => Client.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetSnapshot();
+    public Task<MeshSnapshot> GetSnapshotAsync() => Client.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh).GetSnapshot();
 
     /// <summary>Ends a silo without letting it say goodbye, and waits until the others know.</summary>
-    public async Task Kill(string name)
+    public async Task KillAsync(string name)
     {
         var handle = Handle(name);
         await _cluster.KillSiloAsync(handle);
         _later.Remove(handle);
         var survivors = NodeNames.Select(survivor => Services(survivor).GetRequiredService<IClusterMembershipService>()).ToList();
-        await Eventually(
+        await EventuallyAsync(
             () => survivors.All(survivor => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member) || member.Status == SiloStatus.Dead),
             $"the others to know that {name} is dead");
     }
 
     /// <summary>Starts the silo of a node that has none.</summary>
-    public async Task StartSilo(string name) =>
+    public async Task StartSiloAsync(string name) =>
         _later.Add(await _cluster.StartSiloAsync(int.Parse(name["node-".Length..], CultureInfo.InvariantCulture), _cluster.Options));
 
     /// <summary>Waits until every running node's device holds the key of every other.</summary>
-    public Task UntilAllAgree() => Eventually(AllAgree, "all devices to agree on all keys");
+    public Task UntilAllAgreeAsync() => EventuallyAsync(AllAgree, "all devices to agree on all keys");
 
     /// <summary>Whether every running node's device holds the key of every other, by the devices themselves.</summary>
     public bool AllAgree() => NodeNames.All(node =>
@@ -188,7 +188,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     }
 
     /// <summary>Waits for a condition and says which one never came.</summary>
-    public static async Task Eventually(Func<bool> condition, string what)
+    public static async Task EventuallyAsync(Func<bool> condition, string what)
     {
         var deadline = TimeProvider.System.GetTimestamp();
         while (!condition())

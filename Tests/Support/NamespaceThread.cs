@@ -32,23 +32,23 @@ internal sealed class NamespaceThread : IDisposable
     public int ThreadId => _ready.Task.Result;
 
     /// <summary>Makes a namespace whose loopback is up.</summary>
-    public static async Task<NamespaceThread> Create(string name, CancellationToken cancellationToken)
+    public static async Task<NamespaceThread> CreateAsync(string name, CancellationToken cancellationToken)
     {
         var space = new NamespaceThread(name);
         await space._ready.Task.WaitAsync(cancellationToken);
-        await space.Run(() => new NetlinkLinkClient(TimeProvider.System).SetUp("lo", cancellationToken));
+        await space.RunAsync(() => new NetlinkLinkClient(TimeProvider.System).SetUpAsync("lo", cancellationToken));
         return space;
     }
 
     /// <summary>Runs <paramref name="body"/> inside.</summary>
-    public Task Run(Func<Task> body) => Run(async () =>
+    public Task RunAsync(Func<Task> body) => RunAsync(async () =>
     {
         await body();
         return true;
     });
 
     /// <summary>Runs <paramref name="body"/> inside.</summary>
-    public Task<T> Run<T>(Func<Task<T>> body)
+    public Task<T> RunAsync<T>(Func<Task<T>> body)
     {
         var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         _work.Add(async () =>
@@ -70,9 +70,9 @@ internal sealed class NamespaceThread : IDisposable
     /// <param name="other">The other namespace.</param>
     /// <param name="otherName">Name of the end over there.</param>
     /// <param name="cancellationToken">Checked before each call.</param>
-    public async Task Connect(string name, NamespaceThread other, string otherName, CancellationToken cancellationToken)
+    public async Task ConnectAsync(string name, NamespaceThread other, string otherName, CancellationToken cancellationToken)
     {
-        await Run(() => new NetlinkTransport(NETLINK_ROUTE, TimeProvider.System).Run(
+        await RunAsync(() => new NetlinkTransport(NETLINK_ROUTE, TimeProvider.System).RunAsync(
             $"connect {name} to {otherName}",
             connection =>
             {
@@ -81,8 +81,8 @@ internal sealed class NamespaceThread : IDisposable
             },
             hint: null,
             cancellationToken));
-        await Run(() => new NetlinkLinkClient(TimeProvider.System).SetUp(name, cancellationToken));
-        await other.Run(() => new NetlinkLinkClient(TimeProvider.System).SetUp(otherName, cancellationToken));
+        await RunAsync(() => new NetlinkLinkClient(TimeProvider.System).SetUpAsync(name, cancellationToken));
+        await other.RunAsync(() => new NetlinkLinkClient(TimeProvider.System).SetUpAsync(otherName, cancellationToken));
     }
 
     /// <summary>Ends the thread; the namespace goes with it.</summary>

@@ -44,7 +44,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     };
 
     /// <summary>Makes a namespace whose loopback is up.</summary>
-    public static async Task<NetworkNamespace> Create(CancellationToken cancellationToken)
+    public static async Task<NetworkNamespace> CreateAsync(CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("owg-ns-");
 
@@ -73,9 +73,9 @@ internal sealed class NetworkNamespace : IAsyncDisposable
 
     /// <summary>Runs a command inside and gives its output.</summary>
     /// <exception cref="InvalidOperationException">It failed.</exception>
-    public async Task<string> Run(CancellationToken cancellationToken, params string[] command)
+    public async Task<string> RunAsync(CancellationToken cancellationToken, params string[] command)
     {
-        var result = await _command.Run("test", Enter(command), new Dictionary<string, string?>(), cancellationToken);
+        var result = await _command.RunAsync("test", Enter(command), new Dictionary<string, string?>(), cancellationToken);
         return result.ExitCode == 0
             ? result.Output
             : throw new InvalidOperationException($"'{string.Join(' ', command)}' failed: {result.Error}");

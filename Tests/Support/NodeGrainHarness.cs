@@ -95,7 +95,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     }
 
     /// <summary>Has the grain's timer fire.</summary>
-    public Task Turn() => _turn!();
+    public Task TurnAsync() => _turn!();
 
     /// <inheritdoc/>
     public ushort GetListenPort(Slot slot) => (ushort)(TestMesh.ListenPort + slot.Index);
@@ -106,10 +106,10 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<bool> Reconcile(CancellationToken cancellationToken) => OnReconcile(cancellationToken);
+    public Task<bool> ReconcileAsync(CancellationToken cancellationToken) => OnReconcile(cancellationToken);
 
     /// <inheritdoc/>
-    public Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken) => Task.FromResult<KeyPair?>(null);
+    public Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken) => Task.FromResult<KeyPair?>(null);
 
     /// <inheritdoc/>
     public IGrainTimer RegisterGrainTimer<TState>(

@@ -16,8 +16,8 @@ internal sealed partial class PacketBlock : IAsyncDisposable
     private PacketBlock(MeshHarness mesh, NodePlan node) => (_mesh, _node) = (mesh, node);
 
     /// <summary>Blocks what silos tell each other.</summary>
-    public static Task<PacketBlock> BlockSilos(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken) =>
-        Start(mesh, node, [$"tcp sport {MeshPlan.SiloPort}", $"tcp dport {MeshPlan.SiloPort}"], cancellationToken);
+    public static Task<PacketBlock> BlockSilosAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken) =>
+        StartAsync(mesh, node, [$"tcp sport {MeshPlan.SiloPort}", $"tcp dport {MeshPlan.SiloPort}"], cancellationToken);
 
     /// <summary>Blocks WireGuard of one slot, which has the same port on every node.</summary>
     /// <param name="mesh">The mesh.</param>
@@ -25,15 +25,15 @@ internal sealed partial class PacketBlock : IAsyncDisposable
     /// <param name="port">UDP port of the slot.</param>
     /// <param name="other">The only node to be cut off; <see langword="null"/> for all.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public static Task<PacketBlock> BlockSlot(MeshHarness mesh, NodePlan node, int port, NodePlan? other, CancellationToken cancellationToken) =>
-        Start(
+    public static Task<PacketBlock> BlockSlotAsync(MeshHarness mesh, NodePlan node, int port, NodePlan? other, CancellationToken cancellationToken) =>
+        StartAsync(
             mesh,
             node,
             [Invariant($"{Address("saddr", other)}udp dport {port}"), Invariant($"{Address("daddr", other)}udp dport {port}")],
             cancellationToken);
 
     /// <summary>How many packets it has blocked.</summary>
-    public async Task<long> Count(CancellationToken cancellationToken)
+    public async Task<long> CountAsync(CancellationToken cancellationToken)
     {
         var text = (await _mesh.RunAsync(_node, cancellationToken, ["nft", "list", "table", .. Table.Split(' ')])).EnsureSuccess().Output;
         return PacketsPattern().Matches(text).Sum(match => long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
@@ -42,7 +42,7 @@ internal sealed partial class PacketBlock : IAsyncDisposable
     /// <summary>Lets packets through again.</summary>
     public async ValueTask DisposeAsync() => await _mesh.RunAsync(_node, CancellationToken.None, ["nft", "delete", "table", .. Table.Split(' ')]);
 
-    private static async Task<PacketBlock> Start(MeshHarness mesh, NodePlan node, string[] matches, CancellationToken cancellationToken)
+    private static async Task<PacketBlock> StartAsync(MeshHarness mesh, NodePlan node, string[] matches, CancellationToken cancellationToken)
     {
         var lines = new List<string> { $"add table {Table}" };
         foreach (var hook in (string[])["input", "output"])

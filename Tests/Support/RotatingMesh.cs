@@ -50,7 +50,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
     /// <param name="variables">Environment of each silo.</param>
     /// <param name="configure">Changes each silo's configuration.</param>
     /// <param name="prepare">Changes the network before there is a silo.</param>
-    public static async Task<RotatingMesh> Start(
+    public static async Task<RotatingMesh> StartAsync(
         MeshPlan plan,
         string binary,
         TimeSpan period,
@@ -74,8 +74,8 @@ internal sealed class RotatingMesh : IAsyncDisposable
                 harness.StartSilo(node, variables?.Invoke(node));
             }
 
-            await mesh.UntilReady(nodes ?? plan.Nodes);
-            await mesh.UntilPodsReach(nodes ?? plan.Nodes);
+            await mesh.UntilReadyAsync(nodes ?? plan.Nodes);
+            await mesh.UntilPodsReachAsync(nodes ?? plan.Nodes);
             await harness.FavourDevicesAsync(token);
             return mesh;
         }
@@ -91,23 +91,23 @@ internal sealed class RotatingMesh : IAsyncDisposable
         new([.. (nodes ?? Harness.Plan.Nodes).Select(MeterEndpoint.OfPod)], Time);
 
     /// <summary>Waits until silos are ready.</summary>
-    public Task UntilReady(params IReadOnlyList<NodePlan> nodes) => new MeshStarter(Harness, Time, _report).WaitReadyAsync(nodes, _token);
+    public Task UntilReadyAsync(params IReadOnlyList<NodePlan> nodes) => new MeshStarter(Harness, Time, _report).WaitReadyAsync(nodes, _token);
 
     /// <summary>Starts the silo of a node again, as its supervisor would, and waits until it is ready.</summary>
-    public async Task Restart(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null)
+    public async Task RestartAsync(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null)
     {
         Harness.StartSilo(node, variables);
-        await UntilReady(node);
+        await UntilReadyAsync(node);
     }
 
     /// <summary>Waits until the pods of some nodes have had an answer from each other.</summary>
-    public async Task UntilPodsReach(IReadOnlyList<NodePlan> nodes)
+    public async Task UntilPodsReachAsync(IReadOnlyList<NodePlan> nodes)
     {
         var names = nodes.Select(node => node.Name).ToHashSet();
         var ledger = new PingLedger();
         await using var pinger = new PodPinger(Harness.Plan, ledger, new byte[16], TimeSpan.FromMilliseconds(100), Time);
         var since = Time.GetUtcNow();
-        await Until(
+        await UntilAsync(
             () => Task.FromResult(Harness.Plan.OrderedPairs.Where(pair => names.Contains(pair.From.Name) && names.Contains(pair.To.Name))
                 .All(pair => ledger.LastAnswered(new NodePair(pair.From.Name, pair.To.Name)) >= since)),
             "pods to reach each other",
@@ -115,13 +115,13 @@ internal sealed class RotatingMesh : IAsyncDisposable
     }
 
     /// <summary>Waits, and has <see cref="Watch"/> count meanwhile.</summary>
-    public async Task Observe(TimeSpan time)
+    public async Task ObserveAsync(TimeSpan time)
     {
         var start = Time.GetTimestamp();
         await Watch.SampleAsync(_token);
         while (Time.GetElapsedTime(start) < time)
         {
-            await Delay(Sample);
+            await DelayAsync(Sample);
             await Watch.SampleAsync(_token);
         }
     }
@@ -130,11 +130,11 @@ internal sealed class RotatingMesh : IAsyncDisposable
     /// <param name="nodes">The nodes.</param>
     /// <param name="count">How many.</param>
     /// <param name="limit">How long; reaching it is a failure.</param>
-    public async Task UntilRotated(IReadOnlyList<NodePlan> nodes, int count, TimeSpan limit)
+    public async Task UntilRotatedAsync(IReadOnlyList<NodePlan> nodes, int count, TimeSpan limit)
     {
         await Watch.SampleAsync(_token);
         var before = nodes.ToDictionary(node => node, Watch.Rotations);
-        await Until(
+        await UntilAsync(
             async () =>
             {
                 await Watch.SampleAsync(_token);
@@ -148,7 +148,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
     /// <summary>Waits until every node sends to every other through one device.</summary>
     /// <param name="device">The device.</param>
     /// <param name="limit">How long; reaching it is a failure.</param>
-    public Task UntilAllSendThrough(string device, TimeSpan limit) => Until(
+    public Task UntilAllSendThroughAsync(string device, TimeSpan limit) => UntilAsync(
         async () =>
         {
             foreach (var node in Harness.Plan.Nodes)
@@ -170,27 +170,27 @@ internal sealed class RotatingMesh : IAsyncDisposable
     /// <param name="node">The node.</param>
     /// <param name="lead">How long before.</param>
     /// <returns>The port of the device that is due: of two the one whose key did not change just now.</returns>
-    public async Task<int> UntilBeforeRotation(NodePlan node, TimeSpan lead)
+    public async Task<int> UntilBeforeRotationAsync(NodePlan node, TimeSpan lead)
     {
-        var before = await Devices(node);
+        var before = await DevicesAsync(node);
         var after = before;
-        await Until(
-            async () => (after = await Devices(node)).Any(device => device.PublicKey is not null && before.All(old => old.PublicKey != device.PublicKey)),
+        await UntilAsync(
+            async () => (after = await DevicesAsync(node)).Any(device => device.PublicKey is not null && before.All(old => old.PublicKey != device.PublicKey)),
             $"a rotation of {node.Name}",
             Period * 3,
             Poll);
-        await Delay(Period - lead);
+        await DelayAsync(Period - lead);
         return (after.FirstOrDefault(device => device.PublicKey is null || before.Any(old => old.PublicKey == device.PublicKey)) ?? after[0]).ListenPort;
     }
 
     /// <summary>Waits until a node's device on this port has another key.</summary>
     /// <returns>The new key.</returns>
-    public async Task<string> UntilNewKey(NodePlan node, int port)
+    public async Task<string> UntilNewKeyAsync(NodePlan node, int port)
     {
-        var old = (await Devices(node)).Single(device => device.ListenPort == port).PublicKey;
+        var old = (await DevicesAsync(node)).Single(device => device.ListenPort == port).PublicKey;
         string? key = null;
-        await Until(
-            async () => (key = (await Devices(node)).SingleOrDefault(device => device.ListenPort == port)?.PublicKey) is not null && key != old,
+        await UntilAsync(
+            async () => (key = (await DevicesAsync(node)).SingleOrDefault(device => device.ListenPort == port)?.PublicKey) is not null && key != old,
             $"a new key of {node.Name} on port {port}",
             Period * 2,
             Poll);
@@ -198,20 +198,20 @@ internal sealed class RotatingMesh : IAsyncDisposable
     }
 
     /// <summary>The devices of a node, by slot.</summary>
-    public async Task<IReadOnlyList<DeviceDump>> Devices(NodePlan node)
+    public async Task<IReadOnlyList<DeviceDump>> DevicesAsync(NodePlan node)
     {
         var output = (await Harness.RunAsync(node, _token, "wg", "show", "all", "dump")).EnsureSuccess().Output;
         return DeviceDump.ParseAll(output, MeshPlan.DeviceNames, static _ => { });
     }
 
     /// <summary>Whether a node holds a key as a peer.</summary>
-    public async Task<bool> Holds(NodePlan holder, string key) => (await Peers(holder, key)).Any();
+    public async Task<bool> HoldsAsync(NodePlan holder, string key) => (await PeersAsync(holder, key)).Any();
 
     /// <summary>Whether a node has shaken hands with a key.</summary>
-    public async Task<bool> HasShakenHands(NodePlan holder, string key) => (await Peers(holder, key)).Any(peer => peer.LatestHandshake is not null);
+    public async Task<bool> HasShakenHandsAsync(NodePlan holder, string key) => (await PeersAsync(holder, key)).Any(peer => peer.LatestHandshake is not null);
 
     /// <summary>A node's own status, as <c>owg status -o json</c> on another node has it; fields of NodeStatus.</summary>
-    public Task<JsonElement> Status(NodePlan node, NodePlan askedOn) => NodeStatusQuery.Read(Harness, askedOn, node, _token);
+    public Task<JsonElement> StatusAsync(NodePlan node, NodePlan askedOn) => NodeStatusQuery.ReadAsync(Harness, askedOn, node, _token);
 
     /// <summary>What a silo's clock was when it wrote the latest line of its log.</summary>
     public DateTimeOffset ReadClock(NodePlan node) => File.ReadLines(Harness.State.SiloLog(node))
@@ -226,11 +226,11 @@ internal sealed class RotatingMesh : IAsyncDisposable
     }
 
     /// <summary>Waits.</summary>
-    public Task Delay(TimeSpan time) => Task.Delay(time, Time, _token);
+    public Task DelayAsync(TimeSpan time) => Task.Delay(time, Time, _token);
 
     /// <summary>Waits for something; it not happening in time is a failure of the test.</summary>
     /// <exception cref="MeshFailedException">It did not happen.</exception>
-    public async Task Until(Func<Task<bool>> condition, string what, TimeSpan limit, TimeSpan? poll = null)
+    public async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan limit, TimeSpan? poll = null)
     {
         var start = Time.GetTimestamp();
         while (!await condition())
@@ -240,13 +240,13 @@ internal sealed class RotatingMesh : IAsyncDisposable
                 throw new MeshFailedException($"Waited {limit.TotalSeconds:0} s in vain for {what}.");
             }
 
-            await Delay(poll ?? SlowPoll);
+            await DelayAsync(poll ?? SlowPoll);
         }
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => Harness.DisposeAsync();
 
-    private async Task<IEnumerable<PeerDump>> Peers(NodePlan holder, string key) =>
-        (await Devices(holder)).SelectMany(device => device.Peers).Where(peer => peer.PublicKey == key);
+    private async Task<IEnumerable<PeerDump>> PeersAsync(NodePlan holder, string key) =>
+        (await DevicesAsync(holder)).SelectMany(device => device.Peers).Where(peer => peer.PublicKey == key);
 }

@@ -24,7 +24,7 @@ internal sealed class UapiServer : IAsyncDisposable
         _path = Path.Join(_directory.FullName, $"{name}.sock");
         _listener.Bind(new UnixDomainSocketEndPoint(_path));
         _listener.Listen();
-        _running = Run();
+        _running = RunAsync();
     }
 
     /// <summary>Starts listening and gives one answer to everything.</summary>
@@ -58,7 +58,7 @@ internal sealed class UapiServer : IAsyncDisposable
         _directory.Delete(recursive: true);
     }
 
-    private async Task Run()
+    private async Task RunAsync()
     {
         while (true)
         {

@@ -31,5 +31,5 @@ internal sealed class WaitableTimeProvider(DateTimeOffset start) : FakeTimeProvi
 
     /// <summary>The next wait that began, in order of their beginning.</summary>
     /// <returns>How long it will be.</returns>
-    public ValueTask<TimeSpan> NextWait(CancellationToken cancellationToken) => _waits.Reader.ReadAsync(cancellationToken);
+    public ValueTask<TimeSpan> NextWaitAsync(CancellationToken cancellationToken) => _waits.Reader.ReadAsync(cancellationToken);
 }

@@ -69,7 +69,7 @@ internal sealed class WrongClock : IDisposable
         Assert.SkipUnless(File.Exists("/usr/bin/gcc") && File.Exists("/usr/include/stdlib.h"), "Missing Debian packages: gcc, libc6-dev.");
 
     /// <summary>Compiles the library.</summary>
-    public static async Task<WrongClock> Build(CancellationToken cancellationToken)
+    public static async Task<WrongClock> BuildAsync(CancellationToken cancellationToken)
     {
         var clock = new WrongClock();
         (await Command.RunAsync("gcc", ["-shared", "-fPIC", "-O2", "-o", clock.Library, "-x", "c", "-"], cancellationToken, Source + "\n")).EnsureSuccess();

@@ -73,7 +73,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle lifecycle) =>
-        lifecycle.Subscribe(nameof(MembershipWatch), ServiceLifecycleStage.AfterRuntimeGrainServices, Start, StopAsync);
+        lifecycle.Subscribe(nameof(MembershipWatch), ServiceLifecycleStage.AfterRuntimeGrainServices, StartAsync, StopAsync);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -82,7 +82,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         _stopping.Dispose();
     }
 
-    private Task Start(CancellationToken cancellationToken)
+    private Task StartAsync(CancellationToken cancellationToken)
     {
         if (_isEnabled)
         {

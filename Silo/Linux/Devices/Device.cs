@@ -4,7 +4,7 @@ namespace Orleans.WireGuard.Linux.Devices;
 
 /// <summary>A WireGuard device as it was read: the observed side. What it should be is a <see cref="DesiredDevice"/>.</summary>
 /// <remarks>
-/// Holds the public half of the device's key only. The private half is read on its own (<see cref="IWireGuardClient.GetKeyPair"/>), so that
+/// Holds the public half of the device's key only. The private half is read on its own (<see cref="IWireGuardClient.GetKeyPairAsync"/>), so that
 /// an ordinary read never leaves a secret in memory.
 /// </remarks>
 /// <param name="Name">Interface name.</param>

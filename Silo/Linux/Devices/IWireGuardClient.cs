@@ -17,7 +17,7 @@ public interface IWireGuardClient
 
     /// <summary>Reads a device, or <see langword="null"/> if there is none of this name.</summary>
     /// <exception cref="LinuxException">It exists but cannot be read.</exception>
-    Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken);
+    Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>
     /// Looks for the link of a device that somebody renamed. Whose it is has to be judged; a device that is not renamed, or cannot be told, is none.
@@ -26,21 +26,21 @@ public interface IWireGuardClient
     /// <param name="listenPort">Its UDP port.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns>What the link is called now, or <see langword="null"/>.</returns>
-    Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken);
+    Task<string?> FindRenamedAsync(string name, ushort listenPort, CancellationToken cancellationToken);
 
     /// <summary>Reads the key pair that a device uses, or <see langword="null"/> if it has none. The caller disposes it.</summary>
     /// <exception cref="LinuxException">There is no such device, or it cannot be read.</exception>
-    Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken);
+    Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Creates a device without key and peers. Its link is down.</summary>
     /// <exception cref="LinuxException">The system refused, or the name is taken.</exception>
-    Task CreateDevice(string name, CancellationToken cancellationToken);
+    Task CreateDeviceAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Applies a patch. If it fails, a part of it may have been applied: read the device again.</summary>
     /// <exception cref="LinuxException">The system refused.</exception>
-    Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken);
+    Task ConfigureAsync(string name, DevicePatch patch, CancellationToken cancellationToken);
 
     /// <summary>Removes a device and everything on it. A device that is not there is fine.</summary>
     /// <exception cref="LinuxException">The system refused.</exception>
-    Task DeleteDevice(string name, CancellationToken cancellationToken);
+    Task DeleteDeviceAsync(string name, CancellationToken cancellationToken);
 }

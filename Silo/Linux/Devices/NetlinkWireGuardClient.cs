@@ -46,11 +46,11 @@ public sealed class NetlinkWireGuardClient : IWireGuardClient
 
     /// <summary>Whether this kernel has WireGuard. Loads its module if that is possible.</summary>
     /// <exception cref="LinuxException">The system refused to say.</exception>
-    public async Task<bool> IsAvailable(CancellationToken cancellationToken)
+    public async Task<bool> IsAvailableAsync(CancellationToken cancellationToken)
     {
         try
         {
-            return await Run("look up wireguard", (_, _) => true, cancellationToken);
+            return await RunAsync("look up wireguard", (_, _) => true, cancellationToken);
         }
         catch (LinuxException e) when (e.Errno == ENOENT)
         {
@@ -59,12 +59,12 @@ public sealed class NetlinkWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
-    public async Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken)
+    public async Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken)
     {
         NetlinkLinkClient.CheckName(name);
         try
         {
-            return await Run($"read device {name}", (connection, family) => ReadDevice(connection, family, name), cancellationToken);
+            return await RunAsync($"read device {name}", (connection, family) => ReadDevice(connection, family, name), cancellationToken);
         }
         catch (LinuxException e) when (e.Errno == ENODEV)
         {
@@ -73,12 +73,12 @@ public sealed class NetlinkWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
-    public async Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken)
+    public async Task<string?> FindRenamedAsync(string name, ushort listenPort, CancellationToken cancellationToken)
     {
         // No two devices of a namespace that are up have a port in common.
-        foreach (var link in (await _links.GetLinks(cancellationToken)).Where(link => link.Kind == LinkKind && link.Name != name))
+        foreach (var link in (await _links.GetLinksAsync(cancellationToken)).Where(link => link.Kind == LinkKind && link.Name != name))
         {
-            if ((await TryGetDevice(link.Name, cancellationToken))?.ListenPort == listenPort)
+            if ((await TryGetDeviceAsync(link.Name, cancellationToken))?.ListenPort == listenPort)
             {
                 return link.Name;
             }
@@ -88,30 +88,30 @@ public sealed class NetlinkWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
-    public Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken)
+    public Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken)
     {
         NetlinkLinkClient.CheckName(name);
-        return Run($"read the key of device {name}", (connection, family) => ReadKeyPair(connection, family, name), cancellationToken);
+        return RunAsync($"read the key of device {name}", (connection, family) => ReadKeyPair(connection, family, name), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task CreateDevice(string name, CancellationToken cancellationToken) =>
-        _links.CreateLink(name, LinkKind, cancellationToken);
+    public Task CreateDeviceAsync(string name, CancellationToken cancellationToken) =>
+        _links.CreateLinkAsync(name, LinkKind, cancellationToken);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The patch holds a keepalive interval or an endpoint that WireGuard cannot have.</exception>
-    public Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken)
+    public Task ConfigureAsync(string name, DevicePatch patch, CancellationToken cancellationToken)
     {
         NetlinkLinkClient.CheckName(name);
         ArgumentNullException.ThrowIfNull(patch);
         return patch.IsEmpty
             ? Task.CompletedTask
-            : Run($"configure device {name}", (connection, family) => Write(connection, family, name, patch), cancellationToken);
+            : RunAsync($"configure device {name}", (connection, family) => Write(connection, family, name, patch), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task DeleteDevice(string name, CancellationToken cancellationToken) =>
-        _links.DeleteLink(name, LinkKind, cancellationToken);
+    public Task DeleteDeviceAsync(string name, CancellationToken cancellationToken) =>
+        _links.DeleteLinkAsync(name, LinkKind, cancellationToken);
 
     private static Device ReadDevice(NetlinkConnection connection, ushort family, string name)
     {
@@ -148,11 +148,11 @@ public sealed class NetlinkWireGuardClient : IWireGuardClient
         return true;
     }
 
-    private async Task<T> Run<T>(string operation, Func<NetlinkConnection, ushort, T> exchange, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(string operation, Func<NetlinkConnection, ushort, T> exchange, CancellationToken cancellationToken)
     {
         try
         {
-            return await _transport.Run(
+            return await _transport.RunAsync(
                 operation,
                 connection =>
                 {

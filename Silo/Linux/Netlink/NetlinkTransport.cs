@@ -46,7 +46,7 @@ internal sealed class NetlinkTransport
     /// <param name="hint">What to do about an errno, or <see langword="null"/> if nothing is known.</param>
     /// <param name="cancellationToken">Checked before each attempt.</param>
     /// <exception cref="LinuxException">The kernel refused, or every attempt was interrupted.</exception>
-    public async Task<T> Run<T>(
+    public async Task<T> RunAsync<T>(
         string operation, Func<NetlinkConnection, T> exchange, Func<int, string?>? hint, CancellationToken cancellationToken)
     {
         var receiveSize = NetlinkConnection.ReceiveSize;

@@ -11,64 +11,64 @@ public interface ILinkClient : IWayClient
     ILinkClient At(RouteTable table);
 
     /// <summary>Reads a link, or <see langword="null"/> if there is none of this name.</summary>
-    Task<Link?> TryGetLink(string name, CancellationToken cancellationToken);
+    Task<Link?> TryGetLinkAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Reads a link by its number, or <see langword="null"/> if there is none of this number.</summary>
-    Task<Link?> TryGetLink(int index, CancellationToken cancellationToken);
+    Task<Link?> TryGetLinkAsync(int index, CancellationToken cancellationToken);
 
     /// <summary>Gives a link another name. A kernel before 6.2 renames none that is up, so there it is down afterwards and has lost its routes.</summary>
-    Task Rename(int index, string name, CancellationToken cancellationToken);
+    Task RenameAsync(int index, string name, CancellationToken cancellationToken);
 
     /// <summary>Sets the MTU in bytes.</summary>
-    Task SetMtu(string name, int mtu, CancellationToken cancellationToken);
+    Task SetMtuAsync(string name, int mtu, CancellationToken cancellationToken);
 
     /// <summary>Brings a link up.</summary>
-    Task SetUp(string name, CancellationToken cancellationToken);
+    Task SetUpAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>
     /// Lets packets in whose answers would leave through another link. While traffic moves from one slot to the other, the two directions of a
     /// connection use different devices, and a strict source check (rp_filter) would drop both.
     /// </summary>
-    Task SetLooseSourceCheck(string name, CancellationToken cancellationToken);
+    Task SetLooseSourceCheckAsync(string name, CancellationToken cancellationToken);
 
-    /// <summary>Reads what <see cref="SetLooseSourceCheck"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
-    Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken);
+    /// <summary>Reads what <see cref="SetLooseSourceCheckAsync"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
+    Task<SourceCheck> GetSourceCheckAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>What a link has counted since it was made. Of what came in through a WireGuard device: data only, no handshakes and keepalives.</summary>
-    Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken);
+    Task<LinkTraffic> GetTrafficAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>How the system would send to <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
-    Task<LinkPath?> TryGetPath(System.Net.IPAddress destination, CancellationToken cancellationToken);
+    Task<LinkPath?> TryGetPathAsync(System.Net.IPAddress destination, CancellationToken cancellationToken);
 
     /// <summary>
     /// The routes of <see cref="Table"/> that carry <see cref="RouteTable.Protocol"/>, sorted by destination, an unreachable one last.
     /// </summary>
-    Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken);
+    Task<EquatableArray<Route>> GetRoutesAsync(CancellationToken cancellationToken);
 
     /// <summary>Adds a route to <see cref="Table"/>, or replaces the one for the same destination in one step. A route through a device and an
     /// unreachable one are two routes; neither replaces the other.</summary>
-    Task ReplaceRoute(Route route, CancellationToken cancellationToken);
+    Task ReplaceRouteAsync(Route route, CancellationToken cancellationToken);
 
     /// <summary>Removes a route of <see cref="Table"/>. One that is not there is fine.</summary>
-    Task DeleteRoute(Route route, CancellationToken cancellationToken);
+    Task DeleteRouteAsync(Route route, CancellationToken cancellationToken);
 
     /// <summary>The routes of <see cref="Table"/> that are none of ours.</summary>
-    Task<EquatableArray<ForeignRoute>> GetForeignRoutes(CancellationToken cancellationToken);
+    Task<EquatableArray<ForeignRoute>> GetForeignRoutesAsync(CancellationToken cancellationToken);
 
     /// <summary>Removes one of them. One that is not there is fine.</summary>
-    Task DeleteForeignRoute(ForeignRoute route, CancellationToken cancellationToken);
+    Task DeleteForeignRouteAsync(ForeignRoute route, CancellationToken cancellationToken);
 
     /// <summary>Where other routes of ours live, as rules with our protocol tell: from another configuration.</summary>
-    Task<EquatableArray<RouteTable>> GetFormerTables(CancellationToken cancellationToken);
+    Task<EquatableArray<RouteTable>> GetFormerTablesAsync(CancellationToken cancellationToken);
 
     /// <summary>The sources whose packets are looked up in <see cref="Table"/>, sorted.</summary>
-    Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken);
+    Task<EquatableArray<IPPrefix>> GetRulesAsync(CancellationToken cancellationToken);
 
     /// <summary>Looks packets from <paramref name="source"/> up in <see cref="Table"/>.</summary>
-    Task AddRule(IPPrefix source, CancellationToken cancellationToken);
+    Task AddRuleAsync(IPPrefix source, CancellationToken cancellationToken);
 
     /// <summary>Stops that. A rule that is not there is fine.</summary>
-    Task DeleteRule(IPPrefix source, CancellationToken cancellationToken);
+    Task DeleteRuleAsync(IPPrefix source, CancellationToken cancellationToken);
 }
 
 /// <summary>What a link has counted since it was made: struct rtnl_link_stats64.</summary>

@@ -6,16 +6,16 @@ namespace Orleans.WireGuard.Linux.Routing;
 public interface IWayClient
 {
     /// <summary>Which way packets take, in the order of the questions.</summary>
-    Task<EquatableArray<Way>> FindWays(EquatableArray<WayQuestion> questions, CancellationToken cancellationToken);
+    Task<EquatableArray<Way>> FindWaysAsync(EquatableArray<WayQuestion> questions, CancellationToken cancellationToken);
 
     /// <summary>A pod of this node, by the routes of the main table: an address of its own, and the link that its packets come in by.</summary>
     /// <param name="podCIDR">Where its address lies.</param>
     /// <param name="cancellationToken">Checked before the call.</param>
     /// <returns><see langword="null"/> if no route tells of one.</returns>
-    Task<PodLink?> FindPodLink(IPPrefix podCIDR, CancellationToken cancellationToken);
+    Task<PodLink?> FindPodLinkAsync(IPPrefix podCIDR, CancellationToken cancellationToken);
 
     /// <summary>All rules of a family in the order in which they are asked.</summary>
-    Task<EquatableArray<RuleEntry>> GetAllRules(bool isIPv6, CancellationToken cancellationToken);
+    Task<EquatableArray<RuleEntry>> GetAllRulesAsync(bool isIPv6, CancellationToken cancellationToken);
 }
 
 /// <summary>How a pod's packets come to this node's routes.</summary>

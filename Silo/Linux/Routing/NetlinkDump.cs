@@ -21,7 +21,7 @@ public sealed class NetlinkDump(TimeProvider timeProvider) : INetworkDump
     private readonly NetlinkTransport _transport = new(NETLINK_ROUTE, timeProvider, NetlinkSocket.Open);
 
     /// <inheritdoc/>
-    public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken) => _transport.Run("read links, routes and rules", Read, hint: null, cancellationToken);
+    public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken) => _transport.RunAsync("read links, routes and rules", Read, hint: null, cancellationToken);
 
     private static NetworkDump Read(NetlinkConnection connection)
     {

@@ -17,22 +17,22 @@ public sealed partial class NetlinkLinkClient
     public ILinkClient At(RouteTable table) => new NetlinkLinkClient(_transport, table);
 
     /// <inheritdoc/>
-    public Task<LinkPath?> TryGetPath(IPAddress destination, CancellationToken cancellationToken)
+    public Task<LinkPath?> TryGetPathAsync(IPAddress destination, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);
         var target = destination.IsIPv4MappedToIPv6 ? destination.MapToIPv4() : destination;
-        return Run($"find the way to {target}", connection => TryGetPath(connection, target), cancellationToken);
+        return RunAsync($"find the way to {target}", connection => TryGetPath(connection, target), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<EquatableArray<Route>> GetRoutes(CancellationToken cancellationToken) =>
-        Run($"read routing table {Table.Number}", GetRoutes, cancellationToken);
+    public Task<EquatableArray<Route>> GetRoutesAsync(CancellationToken cancellationToken) =>
+        RunAsync($"read routing table {Table.Number}", GetRoutes, cancellationToken);
 
     /// <inheritdoc/>
-    public Task ReplaceRoute(Route route, CancellationToken cancellationToken)
+    public Task ReplaceRouteAsync(Route route, CancellationToken cancellationToken)
     {
         Check(route);
-        return Execute(
+        return ExecuteAsync(
             $"set {Describe(route)}",
             connection => RouteMessages.WriteReplaceRoute(
                 connection.Request, Table, route, route.DeviceName.Length == 0 ? 0 : GetIndex(connection, route.DeviceName)),
@@ -40,35 +40,35 @@ public sealed partial class NetlinkLinkClient
     }
 
     /// <inheritdoc/>
-    public Task DeleteRoute(Route route, CancellationToken cancellationToken)
+    public Task DeleteRouteAsync(Route route, CancellationToken cancellationToken)
     {
         Check(route);
-        return Run($"delete {Describe(route)}", connection => DeleteRoute(connection, route), cancellationToken);
+        return RunAsync($"delete {Describe(route)}", connection => DeleteRoute(connection, route), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<EquatableArray<IPPrefix>> GetRules(CancellationToken cancellationToken) => Run(
+    public Task<EquatableArray<IPPrefix>> GetRulesAsync(CancellationToken cancellationToken) => RunAsync(
         "read rules",
         connection => ReadRules(connection, Families).Where(rule => rule.IsOurs && new RouteTable(rule.Table, rule.Priority) == Table)
             .Select(rule => rule.Source!.Value).Order().ToEquatableArray(),
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<RouteTable>> GetFormerTables(CancellationToken cancellationToken) => Run(
+    public Task<EquatableArray<RouteTable>> GetFormerTablesAsync(CancellationToken cancellationToken) => RunAsync(
         "read rules",
         connection => ReadRules(connection, Families).Where(rule => rule.IsOurs).Select(rule => new RouteTable(rule.Table, rule.Priority))
             .Where(table => table != Table).Distinct().ToEquatableArray(),
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<ForeignRoute>> GetForeignRoutes(CancellationToken cancellationToken) =>
-        Run($"read routing table {Table.Number}", GetForeignRoutes, cancellationToken);
+    public Task<EquatableArray<ForeignRoute>> GetForeignRoutesAsync(CancellationToken cancellationToken) =>
+        RunAsync($"read routing table {Table.Number}", GetForeignRoutes, cancellationToken);
 
     /// <inheritdoc/>
-    public Task DeleteForeignRoute(ForeignRoute route, CancellationToken cancellationToken)
+    public Task DeleteForeignRouteAsync(ForeignRoute route, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(route);
-        return Execute(
+        return ExecuteAsync(
             $"delete the route {route.Description} of table {Table.Number}",
             connection => RouteMessages.WriteDeleteRoute(connection.Request, route),
             cancellationToken,
@@ -77,7 +77,7 @@ public sealed partial class NetlinkLinkClient
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="source"/> has length 0.</exception>
-    public Task AddRule(IPPrefix source, CancellationToken cancellationToken) => Execute(
+    public Task AddRuleAsync(IPPrefix source, CancellationToken cancellationToken) => ExecuteAsync(
         $"add the rule from {source} to table {Table.Number}",
         connection => RouteMessages.WriteAddRule(connection.Request, Table, source),
         cancellationToken,
@@ -85,7 +85,7 @@ public sealed partial class NetlinkLinkClient
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="source"/> has length 0.</exception>
-    public Task DeleteRule(IPPrefix source, CancellationToken cancellationToken) => Execute(
+    public Task DeleteRuleAsync(IPPrefix source, CancellationToken cancellationToken) => ExecuteAsync(
         $"delete the rule from {source} to table {Table.Number}",
         connection => RouteMessages.WriteDeleteRule(connection.Request, Table, source),
         cancellationToken,

@@ -8,15 +8,15 @@ namespace Orleans.WireGuard.Linux.Routing;
 public sealed partial class NetlinkLinkClient
 {
     /// <inheritdoc/>
-    public Task<EquatableArray<Way>> FindWays(EquatableArray<WayQuestion> questions, CancellationToken cancellationToken) =>
-        Run("find the ways of packets of pods", connection => FindWays(connection, questions), cancellationToken);
+    public Task<EquatableArray<Way>> FindWaysAsync(EquatableArray<WayQuestion> questions, CancellationToken cancellationToken) =>
+        RunAsync("find the ways of packets of pods", connection => FindWays(connection, questions), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<PodLink?> FindPodLink(IPPrefix podCIDR, CancellationToken cancellationToken) =>
-        Run($"find a pod of {podCIDR}", connection => FindPodLink(connection, podCIDR), cancellationToken);
+    public Task<PodLink?> FindPodLinkAsync(IPPrefix podCIDR, CancellationToken cancellationToken) =>
+        RunAsync($"find a pod of {podCIDR}", connection => FindPodLink(connection, podCIDR), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EquatableArray<RuleEntry>> GetAllRules(bool isIPv6, CancellationToken cancellationToken) => Run(
+    public Task<EquatableArray<RuleEntry>> GetAllRulesAsync(bool isIPv6, CancellationToken cancellationToken) => RunAsync(
         "read rules",
         connection => ReadRules(connection, [isIPv6 ? AF_INET6 : AF_INET]).OrderBy(rule => rule.Priority).ToEquatableArray(),
         cancellationToken);

@@ -48,18 +48,18 @@ public sealed partial class NetlinkLinkClient : ILinkClient
     }
 
     /// <inheritdoc/>
-    public Task<Link?> TryGetLink(string name, CancellationToken cancellationToken)
+    public Task<Link?> TryGetLinkAsync(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read link {name}", connection => TryGetLink(connection, name), cancellationToken);
+        return RunAsync($"read link {name}", connection => TryGetLink(connection, name), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<Link?> TryGetLink(int index, CancellationToken cancellationToken) =>
-        Run($"read link number {index}", connection => TryGetLink(connection, index), cancellationToken);
+    public Task<Link?> TryGetLinkAsync(int index, CancellationToken cancellationToken) =>
+        RunAsync($"read link number {index}", connection => TryGetLink(connection, index), cancellationToken);
 
     /// <summary>Reads all links.</summary>
-    public Task<EquatableArray<Link>> GetLinks(CancellationToken cancellationToken) => Run(
+    public Task<EquatableArray<Link>> GetLinksAsync(CancellationToken cancellationToken) => RunAsync(
         "read all links",
         connection =>
         {
@@ -70,60 +70,60 @@ public sealed partial class NetlinkLinkClient : ILinkClient
         cancellationToken);
 
     /// <inheritdoc/>
-    public async Task Rename(int index, string name, CancellationToken cancellationToken)
+    public async Task RenameAsync(int index, string name, CancellationToken cancellationToken)
     {
         CheckName(name);
         var operation = $"rename link number {index} to {name}";
         try
         {
-            await Execute(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
+            await ExecuteAsync(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
         }
         catch (LinuxException e) when (e.Errno == EBUSY)
         {
-            await Execute($"take link number {index} down", connection => LinkMessages.WriteSetDown(connection.Request, index), cancellationToken);
-            await Execute(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
+            await ExecuteAsync($"take link number {index} down", connection => LinkMessages.WriteSetDown(connection.Request, index), cancellationToken);
+            await ExecuteAsync(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
         }
     }
 
     /// <inheritdoc/>
-    public Task SetMtu(string name, int mtu, CancellationToken cancellationToken)
+    public Task SetMtuAsync(string name, int mtu, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Execute(
+        return ExecuteAsync(
             $"set the MTU of link {name} to {mtu}", connection => LinkMessages.WriteSetMtu(connection.Request, name, mtu), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task SetUp(string name, CancellationToken cancellationToken)
+    public Task SetUpAsync(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Execute($"bring link {name} up", connection => LinkMessages.WriteSetUp(connection.Request, name), cancellationToken);
+        return ExecuteAsync($"bring link {name} up", connection => LinkMessages.WriteSetUp(connection.Request, name), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task SetLooseSourceCheck(string name, CancellationToken cancellationToken)
+    public async Task SetLooseSourceCheckAsync(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        await Execute(
+        await ExecuteAsync(
             $"add address {LooseAddress} to link {name}",
             connection => LinkMessages.WriteAddress(connection.Request, RTM_NEWADDR, GetIndex(connection, name), LooseAddress, RT_SCOPE_HOST),
             cancellationToken);
-        await Execute(
+        await ExecuteAsync(
             $"set rp_filter of link {name} to loose", connection => LinkMessages.WriteLooseSourceCheck(connection.Request, name), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<SourceCheck> GetSourceCheck(string name, CancellationToken cancellationToken)
+    public Task<SourceCheck> GetSourceCheckAsync(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read the source check of link {name}", connection => GetSourceCheck(connection, name), cancellationToken);
+        return RunAsync($"read the source check of link {name}", connection => GetSourceCheck(connection, name), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<LinkTraffic> GetTraffic(string name, CancellationToken cancellationToken)
+    public Task<LinkTraffic> GetTrafficAsync(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read the counters of link {name}", connection => GetTraffic(connection, name), cancellationToken);
+        return RunAsync($"read the counters of link {name}", connection => GetTraffic(connection, name), cancellationToken);
     }
 
     /// <summary>Makes a link without any settings.</summary>
@@ -131,17 +131,17 @@ public sealed partial class NetlinkLinkClient : ILinkClient
     /// <param name="kind">What it is, such as <c>wireguard</c>.</param>
     /// <param name="cancellationToken">Checked before the call.</param>
     /// <exception cref="LinuxException">The name is taken (EEXIST), or the kernel has no such kind (EOPNOTSUPP).</exception>
-    public async Task CreateLink(string name, string kind, CancellationToken cancellationToken)
+    public async Task CreateLinkAsync(string name, string kind, CancellationToken cancellationToken)
     {
         CheckName(name);
         var operation = $"create {kind} link {name}";
         try
         {
-            await Execute(operation, connection => LinkMessages.WriteCreateLink(connection.Request, name, kind), cancellationToken);
+            await ExecuteAsync(operation, connection => LinkMessages.WriteCreateLink(connection.Request, name, kind), cancellationToken);
         }
         catch (LinuxException e) when (e.Errno == EEXIST)
         {
-            var taken = await TryGetLink(name, cancellationToken);
+            var taken = await TryGetLinkAsync(name, cancellationToken);
             throw new LinuxException(
                 operation, EEXIST, $"the name is taken by a link of kind '{taken?.Kind}': use another name, or delete that link", e);
         }
@@ -157,26 +157,26 @@ public sealed partial class NetlinkLinkClient : ILinkClient
     /// <param name="kind">What it has to be.</param>
     /// <param name="cancellationToken">Checked before the call.</param>
     /// <exception cref="LinuxException">It is of another kind (EOPNOTSUPP), or the system refused.</exception>
-    public Task DeleteLink(string name, string kind, CancellationToken cancellationToken)
+    public Task DeleteLinkAsync(string name, string kind, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"delete {kind} link {name}", connection => DeleteLink(connection, name, kind), cancellationToken);
+        return RunAsync($"delete {kind} link {name}", connection => DeleteLink(connection, name, kind), cancellationToken);
     }
 
     /// <summary>Reads the addresses of a link; none if there is no such link.</summary>
-    public Task<EquatableArray<LinkAddress>> GetAddresses(string name, CancellationToken cancellationToken)
+    public Task<EquatableArray<LinkAddress>> GetAddressesAsync(string name, CancellationToken cancellationToken)
     {
         CheckName(name);
-        return Run($"read the addresses of link {name}", connection => GetAddresses(connection, name, Families), cancellationToken);
+        return RunAsync($"read the addresses of link {name}", connection => GetAddresses(connection, name, Families), cancellationToken);
     }
 
     /// <summary>Adds an address to a link. One that is there is fine.</summary>
     /// <exception cref="LinuxException">There is no such link (ENODEV), or the system refused.</exception>
-    public Task AddAddress(string name, LinkAddress address, CancellationToken cancellationToken)
+    public Task AddAddressAsync(string name, LinkAddress address, CancellationToken cancellationToken)
     {
         CheckName(name);
         ArgumentNullException.ThrowIfNull(address);
-        return Execute(
+        return ExecuteAsync(
             $"add address {address} to link {name}",
             connection => LinkMessages.WriteAddress(connection.Request, RTM_NEWADDR, GetIndex(connection, name), address),
             cancellationToken);
@@ -184,11 +184,11 @@ public sealed partial class NetlinkLinkClient : ILinkClient
 
     /// <summary>Deletes an address of a link. One that is not there is fine.</summary>
     /// <exception cref="LinuxException">There is no such link (ENODEV), or the system refused.</exception>
-    public Task DeleteAddress(string name, LinkAddress address, CancellationToken cancellationToken)
+    public Task DeleteAddressAsync(string name, LinkAddress address, CancellationToken cancellationToken)
     {
         CheckName(name);
         ArgumentNullException.ThrowIfNull(address);
-        return Execute(
+        return ExecuteAsync(
             $"delete address {address} of link {name}",
             connection => LinkMessages.WriteAddress(connection.Request, RTM_DELADDR, GetIndex(connection, name), address),
             cancellationToken,
@@ -308,11 +308,11 @@ public sealed partial class NetlinkLinkClient : ILinkClient
 
     private delegate Span<byte> WriteRequest(NetlinkConnection connection);
 
-    private Task<bool> Execute(string operation, WriteRequest write, CancellationToken cancellationToken, int ignored = 0) =>
-        Run(operation, connection => Execute(connection, write(connection), ignored), cancellationToken);
+    private Task<bool> ExecuteAsync(string operation, WriteRequest write, CancellationToken cancellationToken, int ignored = 0) =>
+        RunAsync(operation, connection => Execute(connection, write(connection), ignored), cancellationToken);
 
-    private Task<T> Run<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
-        _transport.Run(operation, exchange, Hint, cancellationToken);
+    private Task<T> RunAsync<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
+        _transport.RunAsync(operation, exchange, Hint, cancellationToken);
 
     private static string? Hint(int errno) => errno switch
     {

@@ -39,12 +39,12 @@ public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<K
     /// <summary>Starts listening, in the network namespace of the caller's thread.</summary>
     public void Start()
     {
-        var links = Start(NETLINK_ROUTE, LinkGroups, LogDeaf);
-        _loop = Task.WhenAll(links, Start(NETLINK_NETFILTER, FirewallGroups, LogDeafToFirewall));
+        var links = StartAsync(NETLINK_ROUTE, LinkGroups, LogDeaf);
+        _loop = Task.WhenAll(links, StartAsync(NETLINK_NETFILTER, FirewallGroups, LogDeafToFirewall));
     }
 
     /// <summary>Ends listening.</summary>
-    public async Task Stop(CancellationToken cancellationToken)
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stop.CancelAsync();
         await _loop.WaitAsync(cancellationToken);
@@ -53,7 +53,7 @@ public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<K
     /// <inheritdoc/>
     public void Dispose() => _stop.Dispose();
 
-    private Task Start(int protocol, uint groups, Action<ILogger, string> logDeaf)
+    private Task StartAsync(int protocol, uint groups, Action<ILogger, string> logDeaf)
     {
         try
         {

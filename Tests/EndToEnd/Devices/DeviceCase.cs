@@ -37,15 +37,15 @@ internal sealed record DeviceCaseNode(
     public NetlinkLinkClient SystemLinks => Links as NetlinkLinkClient ?? throw new ExpectationException("expected: a node of the system");
 
     /// <summary>Reads the device, which must exist.</summary>
-    public async Task<Device> GetDevice(CancellationToken cancellationToken) =>
-        Expect.NotNull(await Client.TryGetDevice(DeviceName, cancellationToken));
+    public async Task<Device> GetDeviceAsync(CancellationToken cancellationToken) =>
+        Expect.NotNull(await Client.TryGetDeviceAsync(DeviceName, cancellationToken));
 
     /// <summary>Changes the device.</summary>
-    public Task Configure(DevicePatch patch, CancellationToken cancellationToken) => Client.Configure(DeviceName, patch, cancellationToken);
+    public Task ConfigureAsync(DevicePatch patch, CancellationToken cancellationToken) => Client.ConfigureAsync(DeviceName, patch, cancellationToken);
 
     /// <summary>Changes peers of the device.</summary>
-    public Task Configure(EquatableArray<PeerPatch> peers, CancellationToken cancellationToken) =>
-        Configure(new DevicePatch(null, null, peers), cancellationToken);
+    public Task ConfigureAsync(EquatableArray<PeerPatch> peers, CancellationToken cancellationToken) =>
+        ConfigureAsync(new DevicePatch(null, null, peers), cancellationToken);
 }
 
 /// <summary>Two nodes joined by a cable, made for one case.</summary>
@@ -61,7 +61,7 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     /// <summary>The node on whose thread the case runs.</summary>
     public DeviceCaseNode A { get; }
 
-    /// <summary>The other node; use its client through <see cref="NamespaceThread.Run(Func{Task})"/>.</summary>
+    /// <summary>The other node; use its client through <see cref="NamespaceThread.RunAsync(Func{Task})"/>.</summary>
     public DeviceCaseNode B { get; }
 
     /// <summary>Ends the case when it takes too long.</summary>
@@ -71,10 +71,10 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     /// <param name="deviceCase">The case.</param>
     /// <param name="newClient">Makes a client of the transport under test; called inside the namespace.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async Task Run(DeviceCase deviceCase, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
+    public static async Task RunAsync(DeviceCase deviceCase, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
     {
-        await using var context = await Create(newClient, cancellationToken);
-        await context.A.Namespace.Run(() => deviceCase.Run(context)).WaitAsync(cancellationToken);
+        await using var context = await CreateAsync(newClient, cancellationToken);
+        await context.A.Namespace.RunAsync(() => deviceCase.Run(context)).WaitAsync(cancellationToken);
     }
 
     /// <summary>Runs a case on a client in memory.</summary>
@@ -82,7 +82,7 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     /// <param name="client">The client.</param>
     /// <param name="links">Where its devices have their links.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static Task RunInMemory(DeviceCase deviceCase, IWireGuardClient client, ILinkClient links, CancellationToken cancellationToken)
+    public static Task RunInMemoryAsync(DeviceCase deviceCase, IWireGuardClient client, ILinkClient links, CancellationToken cancellationToken)
     {
         var node = new DeviceCaseNode(client, links, "owgtest-a", IPAddress.None, IPAddress.None, Space: null);
         return deviceCase.Run(new DeviceCaseContext(node, node, cancellationToken));
@@ -96,35 +96,35 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
             // A userspace device is a process, which a namespace does not take along. A kernel device may be of another kind by now.
             if (node.Client is not NetlinkWireGuardClient)
             {
-                await node.Namespace.Run(() => node.Client.DeleteDevice(node.DeviceName, CancellationToken.None));
+                await node.Namespace.RunAsync(() => node.Client.DeleteDeviceAsync(node.DeviceName, CancellationToken.None));
             }
 
             node.Namespace.Dispose();
         }
     }
 
-    private static async Task<DeviceCaseContext> Create(Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
+    private static async Task<DeviceCaseContext> CreateAsync(Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
     {
-        var a = await CreateNode("a", 1, newClient, cancellationToken);
-        var b = await CreateNode("b", 2, newClient, cancellationToken);
-        await a.Namespace.Connect(DeviceCaseNode.Cable, b.Namespace, DeviceCaseNode.Cable, cancellationToken);
+        var a = await CreateNodeAsync("a", 1, newClient, cancellationToken);
+        var b = await CreateNodeAsync("b", 2, newClient, cancellationToken);
+        await a.Namespace.ConnectAsync(DeviceCaseNode.Cable, b.Namespace, DeviceCaseNode.Cable, cancellationToken);
         foreach (var node in new[] { a, b })
         {
-            await node.Namespace.Run(async () =>
+            await node.Namespace.RunAsync(async () =>
             {
-                await node.SystemLinks.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv4, 24), cancellationToken);
-                await node.SystemLinks.AddAddress(DeviceCaseNode.Cable, new LinkAddress(node.IPv6, 64), cancellationToken);
+                await node.SystemLinks.AddAddressAsync(DeviceCaseNode.Cable, new LinkAddress(node.IPv4, 24), cancellationToken);
+                await node.SystemLinks.AddAddressAsync(DeviceCaseNode.Cable, new LinkAddress(node.IPv6, 64), cancellationToken);
             });
         }
 
         return new DeviceCaseContext(a, b, cancellationToken);
     }
 
-    private static async Task<DeviceCaseNode> CreateNode(
+    private static async Task<DeviceCaseNode> CreateNodeAsync(
         string name, int number, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
     {
-        var space = await NamespaceThread.Create(name, cancellationToken);
-        var client = await space.Run(() => Task.FromResult(newClient()));
+        var space = await NamespaceThread.CreateAsync(name, cancellationToken);
+        var client = await space.RunAsync(() => Task.FromResult(newClient()));
         return new DeviceCaseNode(
             client,
             new NetlinkLinkClient(TimeProvider.System),

@@ -9,119 +9,119 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 
 internal static partial class DeviceCases
 {
-    private static async Task AddPeersReadsBackEqual(DeviceCaseContext context)
+    private static async Task AddPeersReadsBackEqualAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         using var keyPair = KeyPair.Create();
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure(new DevicePatch(keyPair, Port, [Peer(1), Peer(2), Peer(3)]), token);
+        await node.ConfigureAsync(new DevicePatch(keyPair, Port, [Peer(1), Peer(2), Peer(3)]), token);
 
         Expect.Equal(
-            new Device(node.DeviceName, keyPair.PublicKey, Port, 0, Observed(Peer(1), Peer(2), Peer(3))), await node.GetDevice(token));
+            new Device(node.DeviceName, keyPair.PublicKey, Port, 0, Observed(Peer(1), Peer(2), Peer(3))), await node.GetDeviceAsync(token));
     }
 
-    private static async Task UpdateLeavesWhatItDoesNotName(DeviceCaseContext context)
+    private static async Task UpdateLeavesWhatItDoesNotNameAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1), Peer(2)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1), Peer(2)], token);
         var endpoint = IPEndPoint.Parse("203.0.113.9:999");
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, endpoint)], token);
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Update, endpoint)], token);
 
-        Expect.Equal(Observed(Peer(1) with { Endpoint = endpoint }, Peer(2)), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(1) with { Endpoint = endpoint }, Peer(2)), await GetPeersAsync(node, token));
     }
 
-    private static async Task UpdateOfAnAbsentPeerDoesNothing(DeviceCaseContext context)
+    private static async Task UpdateOfAnAbsentPeerDoesNothingAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1)], token);
 
-        await node.Configure([Peer(2) with { Change = PeerChange.Update }], token);
+        await node.ConfigureAsync([Peer(2) with { Change = PeerChange.Update }], token);
 
-        Expect.Equal(Observed(Peer(1)), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(1)), await GetPeersAsync(node, token));
     }
 
-    private static async Task RemovePeer(DeviceCaseContext context)
+    private static async Task RemovePeerAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1), Peer(2)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1), Peer(2)], token);
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Remove), new PeerPatch(Key(9), PeerChange.Remove)], token);
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Remove), new PeerPatch(Key(9), PeerChange.Remove)], token);
 
-        Expect.Equal(Observed(Peer(2)), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(2)), await GetPeersAsync(node, token));
     }
 
-    private static async Task AllowedIPMovesBetweenPeers(DeviceCaseContext context)
+    private static async Task AllowedIPMovesBetweenPeersAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1), Peer(2)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1), Peer(2)], token);
         var moved = Peer(1).AllowedIPs!.Value[0];
 
-        await node.Configure([new PeerPatch(Key(2), PeerChange.Update, AllowedIPs: [moved])], token);
+        await node.ConfigureAsync([new PeerPatch(Key(2), PeerChange.Update, AllowedIPs: [moved])], token);
 
         Expect.Equal(
             Observed(
                 Peer(1) with { AllowedIPs = [Peer(1).AllowedIPs!.Value[1]] },
                 Peer(2) with { AllowedIPs = [moved, .. Peer(2).AllowedIPs!.Value] }),
-            await GetPeers(node, token));
+            await GetPeersAsync(node, token));
     }
 
-    private static async Task AllowedIPMovesWhenTheRemovalComesFirst(DeviceCaseContext context)
+    private static async Task AllowedIPMovesWhenTheRemovalComesFirstAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1)], token);
         var successor = Peer(1) with { PublicKey = Key(2) };
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Remove), successor], token);
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Remove), successor], token);
 
-        Expect.Equal(Observed(successor), await GetPeers(node, token));
+        Expect.Equal(Observed(successor), await GetPeersAsync(node, token));
     }
 
     // The kernel of 6.1 cannot take a single allowed IP off: the list is replaced by the rest of it.
-    private static async Task OneAllowedIPIsTakenOff(DeviceCaseContext context)
+    private static async Task OneAllowedIPIsTakenOffAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1), Peer(2)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1), Peer(2)], token);
         EquatableArray<IPPrefix> rest = [Peer(1).AllowedIPs!.Value[1]];
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: rest, ReplaceAllowedIPs: true)], token);
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: rest, ReplaceAllowedIPs: true)], token);
 
-        Expect.Equal(Observed(Peer(1) with { AllowedIPs = rest }, Peer(2)), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(1) with { AllowedIPs = rest }, Peer(2)), await GetPeersAsync(node, token));
     }
 
-    private static async Task AllowedIPsAreCleared(DeviceCaseContext context)
+    private static async Task AllowedIPsAreClearedAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1)], token);
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: [], ReplaceAllowedIPs: true)], token);
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: [], ReplaceAllowedIPs: true)], token);
 
-        Expect.Equal(Observed(Peer(1) with { AllowedIPs = [] }), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(1) with { AllowedIPs = [] }), await GetPeersAsync(node, token));
     }
 
-    private static async Task KeepaliveIsSetAndCleared(DeviceCaseContext context)
+    private static async Task KeepaliveIsSetAndClearedAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         var interval = TimeSpan.FromSeconds(25);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1)], token);
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, PersistentKeepaliveInterval: interval)], token);
-        Expect.Equal(Observed(Peer(1) with { PersistentKeepaliveInterval = interval }), await GetPeers(node, token));
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Update, PersistentKeepaliveInterval: interval)], token);
+        Expect.Equal(Observed(Peer(1) with { PersistentKeepaliveInterval = interval }), await GetPeersAsync(node, token));
 
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, PersistentKeepaliveInterval: TimeSpan.Zero)], token);
-        Expect.Equal(Observed(Peer(1)), await GetPeers(node, token));
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Update, PersistentKeepaliveInterval: TimeSpan.Zero)], token);
+        Expect.Equal(Observed(Peer(1)), await GetPeersAsync(node, token));
     }
 
-    private static async Task IPv6EndpointAndAllowedIPs(DeviceCaseContext context)
+    private static async Task IPv6EndpointAndAllowedIPsAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         var peer = Peer(1) with
@@ -129,54 +129,54 @@ internal static partial class DeviceCases
             Endpoint = IPEndPoint.Parse("[2001:db8:1::7]:51872"),
             AllowedIPs = [IPPrefix.Parse("fd00::/16"), IPPrefix.Parse("fd00::1/128"), IPPrefix.Parse("::/0")],
         };
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure([peer], token);
+        await node.ConfigureAsync([peer], token);
 
-        Expect.Equal(Observed(peer), await GetPeers(node, token));
+        Expect.Equal(Observed(peer), await GetPeersAsync(node, token));
     }
 
-    private static async Task IPv4MappedEndpointBecomesIPv4(DeviceCaseContext context)
+    private static async Task IPv4MappedEndpointBecomesIPv4Async(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure([Peer(1) with { Endpoint = IPEndPoint.Parse("[::ffff:198.51.100.7]:51871") }], token);
+        await node.ConfigureAsync([Peer(1) with { Endpoint = IPEndPoint.Parse("[::ffff:198.51.100.7]:51871") }], token);
 
-        Expect.Equal(Observed(Peer(1) with { Endpoint = IPEndPoint.Parse("198.51.100.7:51871") }), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(1) with { Endpoint = IPEndPoint.Parse("198.51.100.7:51871") }), await GetPeersAsync(node, token));
     }
 
     // What the entry does not name is gone; what belongs to other peers is not, and what it takes from one that comes before, it takes.
-    private static async Task ResetBeginsAfreshAtItsPlace(DeviceCaseContext context)
+    private static async Task ResetBeginsAfreshAtItsPlaceAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([Peer(1) with { PersistentKeepaliveInterval = TimeSpan.FromSeconds(9) }, Peer(2), Peer(3)], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([Peer(1) with { PersistentKeepaliveInterval = TimeSpan.FromSeconds(9) }, Peer(2), Peer(3)], token);
         var afresh = Peer(1) with { PersistentKeepaliveInterval = null, AllowedIPs = [Peer(1).AllowedIPs!.Value[0], Peer(2).AllowedIPs!.Value[0]] };
         var later = Peer(3) with { AllowedIPs = [.. Peer(3).AllowedIPs!.Value, Peer(1).AllowedIPs!.Value[0]] };
 
-        await node.Configure([afresh with { Change = PeerChange.Reset }, later with { Change = PeerChange.Update }], token);
+        await node.ConfigureAsync([afresh with { Change = PeerChange.Reset }, later with { Change = PeerChange.Update }], token);
 
         Expect.Equal(
             Observed(
                 afresh with { AllowedIPs = [Peer(2).AllowedIPs!.Value[0]] },
                 Peer(2) with { AllowedIPs = [Peer(2).AllowedIPs!.Value[1]] },
                 later),
-            await GetPeers(node, token));
+            await GetPeersAsync(node, token));
     }
 
-    private static async Task ResetOfAnAbsentPeerAddsIt(DeviceCaseContext context)
+    private static async Task ResetOfAnAbsentPeerAddsItAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure([Peer(1) with { Change = PeerChange.Reset }], token);
+        await node.ConfigureAsync([Peer(1) with { Change = PeerChange.Reset }], token);
 
-        Expect.Equal(Observed(Peer(1)), await GetPeers(node, token));
+        Expect.Equal(Observed(Peer(1)), await GetPeersAsync(node, token));
     }
 
     // Each of these ends otherwise once somebody sorts it.
-    private static async Task PatchTakesEffectInItsOrder(DeviceCaseContext context)
+    private static async Task PatchTakesEffectInItsOrderAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         var remove = new PeerPatch(Key(1), PeerChange.Remove);
@@ -192,44 +192,44 @@ internal static partial class DeviceCases
         ];
         foreach (var (patch, expected) in rows)
         {
-            await node.Client.CreateDevice(node.DeviceName, token);
-            await node.Configure([Peer(1)], token);
-            await node.Configure(patch, token);
-            Expect.Equal(expected, await GetPeers(node, token));
-            await node.Client.DeleteDevice(node.DeviceName, token);
+            await node.Client.CreateDeviceAsync(node.DeviceName, token);
+            await node.ConfigureAsync([Peer(1)], token);
+            await node.ConfigureAsync(patch, token);
+            Expect.Equal(expected, await GetPeersAsync(node, token));
+            await node.Client.DeleteDeviceAsync(node.DeviceName, token);
         }
     }
 
-    private static async Task ManyResets(DeviceCaseContext context)
+    private static async Task ManyResetsAsync(DeviceCaseContext context)
     {
         const int Count = 600;
         var (node, token) = (context.A, context.CancellationToken);
         var peers = Enumerable.Range(1, Count).Select(Peer).ToArray();
         var keepalive = TimeSpan.FromSeconds(9);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([.. peers.Select(peer => peer with { PersistentKeepaliveInterval = keepalive })], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([.. peers.Select(peer => peer with { PersistentKeepaliveInterval = keepalive })], token);
 
-        await node.Configure([.. peers.Select(peer => peer with { Change = PeerChange.Reset })], token);
+        await node.ConfigureAsync([.. peers.Select(peer => peer with { Change = PeerChange.Reset })], token);
 
-        Expect.Equal(Observed(peers), await GetPeers(node, token));
+        Expect.Equal(Observed(peers), await GetPeersAsync(node, token));
     }
 
-    private static async Task ManyPeers(DeviceCaseContext context)
+    private static async Task ManyPeersAsync(DeviceCaseContext context)
     {
         const int Count = 1200;
         var (node, token) = (context.A, context.CancellationToken);
         var peers = Enumerable.Range(1, Count).Select(Peer).ToArray();
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure([.. peers], token);
-        Expect.Equal(Observed(peers), await GetPeers(node, token));
+        await node.ConfigureAsync([.. peers], token);
+        Expect.Equal(Observed(peers), await GetPeersAsync(node, token));
 
-        await node.Configure([.. peers[..(Count / 2)].Select(peer => new PeerPatch(peer.PublicKey, PeerChange.Remove))], token);
-        Expect.Equal(Observed(peers[(Count / 2)..]), await GetPeers(node, token));
+        await node.ConfigureAsync([.. peers[..(Count / 2)].Select(peer => new PeerPatch(peer.PublicKey, PeerChange.Remove))], token);
+        Expect.Equal(Observed(peers[(Count / 2)..]), await GetPeersAsync(node, token));
     }
 
     // Too many for one message, in both directions: the peer is continued.
-    private static async Task ManyAllowedIPs(DeviceCaseContext context)
+    private static async Task ManyAllowedIPsAsync(DeviceCaseContext context)
     {
         const int Count = 1500;
         var (node, token) = (context.A, context.CancellationToken);
@@ -241,26 +241,26 @@ internal static partial class DeviceCases
                 .. Enumerable.Range(0, Count).Select(i => IPPrefix.Parse($"fd00:{i:x}::/32")),
             ],
         };
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure([Peer(3000), peer, Peer(3001)], token);
-        Expect.Equal(Observed(Peer(3000), peer, Peer(3001)), await GetPeers(node, token));
+        await node.ConfigureAsync([Peer(3000), peer, Peer(3001)], token);
+        Expect.Equal(Observed(Peer(3000), peer, Peer(3001)), await GetPeersAsync(node, token));
 
         // The rest of a replacement must not replace its beginning.
-        await node.Configure([peer with { Change = PeerChange.Update, ReplaceAllowedIPs = true }], token);
-        Expect.Equal(Observed(Peer(3000), peer, Peer(3001)), await GetPeers(node, token));
+        await node.ConfigureAsync([peer with { Change = PeerChange.Update, ReplaceAllowedIPs = true }], token);
+        Expect.Equal(Observed(Peer(3000), peer, Peer(3001)), await GetPeersAsync(node, token));
     }
 
     // Two peers share one prefix in turn. A torn dump would show it twice or not at all.
-    private static async Task DumpIsWholeWhilePeersChange(DeviceCaseContext context)
+    private static async Task DumpIsWholeWhilePeersChangeAsync(DeviceCaseContext context)
     {
         const int Rounds = 200;
         const int Dumps = 40;
         var (node, token) = (context.A, context.CancellationToken);
         var shared = IPPrefix.Parse("10.255.0.0/16");
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure([.. Enumerable.Range(1, 400).Select(Peer)], token);
-        await node.Configure([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: [shared])], token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync([.. Enumerable.Range(1, 400).Select(Peer)], token);
+        await node.ConfigureAsync([new PeerPatch(Key(1), PeerChange.Update, AllowedIPs: [shared])], token);
 
         // A thread starts in the namespace of the thread that starts it.
         var writer = new TaskCompletionSource();
@@ -270,7 +270,7 @@ internal static partial class DeviceCases
             {
                 for (var round = 0; round < Rounds; round++)
                 {
-                    node.Configure([new PeerPatch(Key(1 + (399 * (round % 2))), PeerChange.Update, AllowedIPs: [shared])], token)
+                    node.ConfigureAsync([new PeerPatch(Key(1 + (399 * (round % 2))), PeerChange.Update, AllowedIPs: [shared])], token)
                         .GetAwaiter().GetResult();
                 }
 
@@ -284,7 +284,7 @@ internal static partial class DeviceCases
 
         for (var dump = 0; dump < Dumps; dump++)
         {
-            var peers = await GetPeers(node, token);
+            var peers = await GetPeersAsync(node, token);
             Expect.Equal(400, peers.Count);
             Expect.Equal(1, peers.Count(peer => peer.AllowedIPs.Contains(shared)));
         }

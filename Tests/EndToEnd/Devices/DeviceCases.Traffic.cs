@@ -16,20 +16,20 @@ internal static partial class DeviceCases
     private static readonly IPAddress[] PodsA = [IPAddress.Parse("10.244.1.1"), IPAddress.Parse("fd00:244:1::1")];
     private static readonly IPAddress[] PodsB = [IPAddress.Parse("10.244.2.1"), IPAddress.Parse("fd00:244:2::1")];
 
-    private static async Task PacketsPass(DeviceCaseContext context, Func<DeviceCaseNode, IPAddress> underlay)
+    private static async Task PacketsPassAsync(DeviceCaseContext context, Func<DeviceCaseNode, IPAddress> underlay)
     {
         using var keyA = KeyPair.Create();
         using var keyB = KeyPair.Create();
-        await Join(context, keyA, keyB, underlay);
+        await JoinAsync(context, keyA, keyB, underlay);
 
         for (var family = 0; family < PodsA.Length; family++)
         {
-            Expect.Equal(Packets, await CountEchoes(context, family, _ => Task.CompletedTask));
+            Expect.Equal(Packets, await CountEchoesAsync(context, family, _ => Task.CompletedTask));
         }
 
         foreach (var (node, peer) in new[] { (context.A, context.B), (context.B, context.A) })
         {
-            var device = await node.Namespace.Run(() => node.GetDevice(context.CancellationToken));
+            var device = await node.Namespace.RunAsync(() => node.GetDeviceAsync(context.CancellationToken));
             Expect.Equal(1, device.Peers.Count);
             Expect.True(device.Peers[0].LastHandshakeTime is not null);
             Expect.True(device.Peers[0].ReceiveBytes > 0 && device.Peers[0].TransmitBytes > 0);
@@ -37,46 +37,46 @@ internal static partial class DeviceCases
         }
     }
 
-    private static async Task PacketsPassWhileTheSameKeyIsSet(DeviceCaseContext context)
+    private static async Task PacketsPassWhileTheSameKeyIsSetAsync(DeviceCaseContext context)
     {
         using var keyA = KeyPair.Create();
         using var keyB = KeyPair.Create();
-        await Join(context, keyA, keyB, node => node.IPv4);
-        Expect.Equal(Packets, await CountEchoes(context, 0, _ => Task.CompletedTask));
-        var before = (await context.A.GetDevice(context.CancellationToken)).Peers[0].LastHandshakeTime;
+        await JoinAsync(context, keyA, keyB, node => node.IPv4);
+        Expect.Equal(Packets, await CountEchoesAsync(context, 0, _ => Task.CompletedTask));
+        var before = (await context.A.GetDeviceAsync(context.CancellationToken)).Peers[0].LastHandshakeTime;
 
         Expect.Equal(
             Packets,
-            await CountEchoes(context, 0, _ => context.A.Configure(new DevicePatch(keyA, null, []), context.CancellationToken)));
+            await CountEchoesAsync(context, 0, _ => context.A.ConfigureAsync(new DevicePatch(keyA, null, []), context.CancellationToken)));
 
-        Expect.Equal(before, (await context.A.GetDevice(context.CancellationToken)).Peers[0].LastHandshakeTime);
+        Expect.Equal(before, (await context.A.GetDeviceAsync(context.CancellationToken)).Peers[0].LastHandshakeTime);
     }
 
-    private static async Task PacketsPassAgainAfterAReset(DeviceCaseContext context)
+    private static async Task PacketsPassAgainAfterAResetAsync(DeviceCaseContext context)
     {
         using var keyA = KeyPair.Create();
         using var keyB = KeyPair.Create();
-        await Join(context, keyA, keyB, node => node.IPv4);
-        Expect.Equal(Packets, await CountEchoes(context, 0, _ => Task.CompletedTask));
+        await JoinAsync(context, keyA, keyB, node => node.IPv4);
+        Expect.Equal(Packets, await CountEchoesAsync(context, 0, _ => Task.CompletedTask));
         IPPrefix[] remote = [.. PodsB.Select(PodCidr)];
         var reset = new PeerPatch(keyB.PublicKey, PeerChange.Reset, new IPEndPoint(context.B.IPv4, Port), null, [.. remote]);
 
-        await context.A.Configure([reset], context.CancellationToken);
+        await context.A.ConfigureAsync([reset], context.CancellationToken);
 
-        var afresh = (await context.A.GetDevice(context.CancellationToken)).Peers;
+        var afresh = (await context.A.GetDeviceAsync(context.CancellationToken)).Peers;
         Expect.Equal(1, afresh.Count);
         Expect.Equal((null, 0L), ((object?)afresh[0].LastHandshakeTime, afresh[0].ReceiveBytes));
-        Expect.Equal(Packets, await CountEchoes(context, 0, _ => Task.CompletedTask));
+        Expect.Equal(Packets, await CountEchoesAsync(context, 0, _ => Task.CompletedTask));
     }
 
-    private static async Task Join(DeviceCaseContext context, KeyPair keyA, KeyPair keyB, Func<DeviceCaseNode, IPAddress> underlay)
+    private static async Task JoinAsync(DeviceCaseContext context, KeyPair keyA, KeyPair keyB, Func<DeviceCaseNode, IPAddress> underlay)
     {
-        await SetUp(context.A, keyA, PodsA, keyB.PublicKey, underlay(context.B), PodsB, context.CancellationToken);
-        await context.B.Namespace.Run(
-            () => SetUp(context.B, keyB, PodsB, keyA.PublicKey, underlay(context.A), PodsA, context.CancellationToken));
+        await SetUpAsync(context.A, keyA, PodsA, keyB.PublicKey, underlay(context.B), PodsB, context.CancellationToken);
+        await context.B.Namespace.RunAsync(
+            () => SetUpAsync(context.B, keyB, PodsB, keyA.PublicKey, underlay(context.A), PodsA, context.CancellationToken));
     }
 
-    private static async Task SetUp(
+    private static async Task SetUpAsync(
         DeviceCaseNode node,
         KeyPair keyPair,
         IPAddress[] pods,
@@ -86,24 +86,24 @@ internal static partial class DeviceCases
         CancellationToken cancellationToken)
     {
         IPPrefix[] remote = [.. peerPods.Select(PodCidr)];
-        await node.Client.CreateDevice(node.DeviceName, cancellationToken);
-        await node.Configure(
+        await node.Client.CreateDeviceAsync(node.DeviceName, cancellationToken);
+        await node.ConfigureAsync(
             new DevicePatch(
                 keyPair, Port, [new PeerPatch(peer, PeerChange.Add, new IPEndPoint(peerAddress, Port), TimeSpan.Zero, [.. remote])]),
             cancellationToken);
-        await node.Links.SetMtu(node.DeviceName, 1400, cancellationToken);
-        await node.Links.SetUp(node.DeviceName, cancellationToken);
+        await node.Links.SetMtuAsync(node.DeviceName, 1400, cancellationToken);
+        await node.Links.SetUpAsync(node.DeviceName, cancellationToken);
         foreach (var pod in pods)
         {
             // The "pod" is an address of the node's loopback, so its packets need a route to be sent and no forwarding.
-            await node.SystemLinks.AddAddress(
+            await node.SystemLinks.AddAddressAsync(
                 "lo", new LinkAddress(pod, pod.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32), cancellationToken);
-            await node.Links.AddRule(PodCidr(pod), cancellationToken);
+            await node.Links.AddRuleAsync(PodCidr(pod), cancellationToken);
         }
 
         foreach (var prefix in remote)
         {
-            await node.Links.ReplaceRoute(new Route(prefix, node.DeviceName), cancellationToken);
+            await node.Links.ReplaceRouteAsync(new Route(prefix, node.DeviceName), cancellationToken);
         }
     }
 
@@ -115,13 +115,13 @@ internal static partial class DeviceCases
     }
 
     // Sends packets from A's pod to B's, one after the other, and counts those that came back.
-    private static async Task<int> CountEchoes(DeviceCaseContext context, int family, Func<int, Task> afterEach)
+    private static async Task<int> CountEchoesAsync(DeviceCaseContext context, int family, Func<int, Task> afterEach)
     {
         var timeout = TimeSpan.FromSeconds(15);
-        using var echo = await context.B.Namespace.Run(() => Task.FromResult(Bind(PodsB[family])));
+        using var echo = await context.B.Namespace.RunAsync(() => Task.FromResult(Bind(PodsB[family])));
         using var socket = Bind(PodsA[family]);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        var echoing = Echo(echo, stop.Token);
+        var echoing = EchoAsync(echo, stop.Token);
         var buffer = new byte[1300];
         var count = 0;
         for (var packet = 0; packet < Packets; packet++)
@@ -145,7 +145,7 @@ internal static partial class DeviceCases
         return socket;
     }
 
-    private static async Task Echo(Socket socket, CancellationToken cancellationToken)
+    private static async Task EchoAsync(Socket socket, CancellationToken cancellationToken)
     {
         var buffer = new byte[2000];
         var from = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);

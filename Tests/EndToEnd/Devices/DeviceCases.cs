@@ -18,123 +18,123 @@ internal static partial class DeviceCases
     /// <summary>All cases.</summary>
     public static IReadOnlyList<DeviceCase> All { get; } =
     [
-        new("create_makes_an_empty_device", CreateMakesAnEmptyDevice),
-        new("create_again_fails", CreateAgainFails),
-        new("set_key_and_port", SetKeyAndPort),
-        new("firewall_mark_is_set_and_cleared", FirewallMarkIsSetAndCleared),
-        new("key_pair_is_adopted", KeyPairIsAdopted),
-        new("empty_patch_changes_nothing", EmptyPatchChangesNothing),
-        new("delete_removes_the_device", DeleteRemovesTheDevice),
-        new("add_peers_reads_back_equal", AddPeersReadsBackEqual),
-        new("update_leaves_what_it_does_not_name", UpdateLeavesWhatItDoesNotName),
-        new("update_of_an_absent_peer_does_nothing", UpdateOfAnAbsentPeerDoesNothing),
-        new("remove_peer", RemovePeer),
-        new("allowed_ip_moves_between_peers", AllowedIPMovesBetweenPeers),
-        new("allowed_ip_moves_when_the_removal_comes_first", AllowedIPMovesWhenTheRemovalComesFirst),
-        new("one_allowed_ip_is_taken_off", OneAllowedIPIsTakenOff),
-        new("allowed_ips_are_cleared", AllowedIPsAreCleared),
-        new("keepalive_is_set_and_cleared", KeepaliveIsSetAndCleared),
-        new("ipv6_endpoint_and_allowed_ips", IPv6EndpointAndAllowedIPs),
-        new("ipv4_mapped_endpoint_becomes_ipv4", IPv4MappedEndpointBecomesIPv4),
-        new("reset_begins_afresh_at_its_place", ResetBeginsAfreshAtItsPlace),
-        new("reset_of_an_absent_peer_adds_it", ResetOfAnAbsentPeerAddsIt),
-        new("patch_takes_effect_in_its_order", PatchTakesEffectInItsOrder),
-        new("600_resets_over_several_messages", ManyResets),
-        new("1200_peers_over_several_messages", ManyPeers),
-        new("one_peer_with_3000_allowed_ips", ManyAllowedIPs),
-        new("dump_is_whole_while_peers_change", DumpIsWholeWhilePeersChange, KernelOnly: true),
-        new("configure_without_device_fails", ConfigureWithoutDeviceFails),
-        new("name_taken_by_another_kind", NameTakenByAnotherKind, KernelOnly: true),
-        new("port_taken", PortTaken, NeedsSystem: true),
-        new("no_capability", NoCapability, KernelOnly: true),
-        new("packets_over_ipv4_underlay", context => PacketsPass(context, node => node.IPv4), NeedsSystem: true),
-        new("packets_over_ipv6_underlay", context => PacketsPass(context, node => node.IPv6), NeedsSystem: true),
-        new("packets_pass_while_the_same_key_is_set", PacketsPassWhileTheSameKeyIsSet, NeedsSystem: true),
-        new("packets_pass_again_after_a_reset", PacketsPassAgainAfterAReset, NeedsSystem: true),
+        new("create_makes_an_empty_device", CreateMakesAnEmptyDeviceAsync),
+        new("create_again_fails", CreateAgainFailsAsync),
+        new("set_key_and_port", SetKeyAndPortAsync),
+        new("firewall_mark_is_set_and_cleared", FirewallMarkIsSetAndClearedAsync),
+        new("key_pair_is_adopted", KeyPairIsAdoptedAsync),
+        new("empty_patch_changes_nothing", EmptyPatchChangesNothingAsync),
+        new("delete_removes_the_device", DeleteRemovesTheDeviceAsync),
+        new("add_peers_reads_back_equal", AddPeersReadsBackEqualAsync),
+        new("update_leaves_what_it_does_not_name", UpdateLeavesWhatItDoesNotNameAsync),
+        new("update_of_an_absent_peer_does_nothing", UpdateOfAnAbsentPeerDoesNothingAsync),
+        new("remove_peer", RemovePeerAsync),
+        new("allowed_ip_moves_between_peers", AllowedIPMovesBetweenPeersAsync),
+        new("allowed_ip_moves_when_the_removal_comes_first", AllowedIPMovesWhenTheRemovalComesFirstAsync),
+        new("one_allowed_ip_is_taken_off", OneAllowedIPIsTakenOffAsync),
+        new("allowed_ips_are_cleared", AllowedIPsAreClearedAsync),
+        new("keepalive_is_set_and_cleared", KeepaliveIsSetAndClearedAsync),
+        new("ipv6_endpoint_and_allowed_ips", IPv6EndpointAndAllowedIPsAsync),
+        new("ipv4_mapped_endpoint_becomes_ipv4", IPv4MappedEndpointBecomesIPv4Async),
+        new("reset_begins_afresh_at_its_place", ResetBeginsAfreshAtItsPlaceAsync),
+        new("reset_of_an_absent_peer_adds_it", ResetOfAnAbsentPeerAddsItAsync),
+        new("patch_takes_effect_in_its_order", PatchTakesEffectInItsOrderAsync),
+        new("600_resets_over_several_messages", ManyResetsAsync),
+        new("1200_peers_over_several_messages", ManyPeersAsync),
+        new("one_peer_with_3000_allowed_ips", ManyAllowedIPsAsync),
+        new("dump_is_whole_while_peers_change", DumpIsWholeWhilePeersChangeAsync, KernelOnly: true),
+        new("configure_without_device_fails", ConfigureWithoutDeviceFailsAsync),
+        new("name_taken_by_another_kind", NameTakenByAnotherKindAsync, KernelOnly: true),
+        new("port_taken", PortTakenAsync, NeedsSystem: true),
+        new("no_capability", NoCapabilityAsync, KernelOnly: true),
+        new("packets_over_ipv4_underlay", context => PacketsPassAsync(context, node => node.IPv4), NeedsSystem: true),
+        new("packets_over_ipv6_underlay", context => PacketsPassAsync(context, node => node.IPv6), NeedsSystem: true),
+        new("packets_pass_while_the_same_key_is_set", PacketsPassWhileTheSameKeyIsSetAsync, NeedsSystem: true),
+        new("packets_pass_again_after_a_reset", PacketsPassAgainAfterAResetAsync, NeedsSystem: true),
     ];
 
-    private static async Task CreateMakesAnEmptyDevice(DeviceCaseContext context)
+    private static async Task CreateMakesAnEmptyDeviceAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        Expect.Equal(null, await node.Client.TryGetDevice(node.DeviceName, token));
+        Expect.Equal(null, await node.Client.TryGetDeviceAsync(node.DeviceName, token));
 
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        var device = await node.GetDevice(token);
+        var device = await node.GetDeviceAsync(token);
         Expect.Equal(new Device(node.DeviceName, null, device.ListenPort, 0, []), device);
-        Expect.True(await node.Client.GetKeyPair(node.DeviceName, token) is null);
-        Expect.Equal(false, Expect.NotNull(await node.Links.TryGetLink(node.DeviceName, token)).IsUp);
+        Expect.True(await node.Client.GetKeyPairAsync(node.DeviceName, token) is null);
+        Expect.Equal(false, Expect.NotNull(await node.Links.TryGetLinkAsync(node.DeviceName, token)).IsUp);
     }
 
-    private static async Task CreateAgainFails(DeviceCaseContext context)
+    private static async Task CreateAgainFailsAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await Expect.Fails(() => node.Client.CreateDevice(node.DeviceName, token), Errno.EEXIST, Errno.EBUSY);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await Expect.FailsAsync(() => node.Client.CreateDeviceAsync(node.DeviceName, token), Errno.EEXIST, Errno.EBUSY);
     }
 
-    private static async Task SetKeyAndPort(DeviceCaseContext context)
+    private static async Task SetKeyAndPortAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         using var keyPair = KeyPair.Create();
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure(new DevicePatch(keyPair, Port, []), token);
+        await node.ConfigureAsync(new DevicePatch(keyPair, Port, []), token);
 
-        Expect.Equal(new Device(node.DeviceName, keyPair.PublicKey, Port, 0, []), await node.GetDevice(token));
+        Expect.Equal(new Device(node.DeviceName, keyPair.PublicKey, Port, 0, []), await node.GetDeviceAsync(token));
 
         using var other = KeyPair.Create();
-        await node.Configure(new DevicePatch(other, null, []), token);
-        Expect.Equal(new Device(node.DeviceName, other.PublicKey, Port, 0, []), await node.GetDevice(token));
+        await node.ConfigureAsync(new DevicePatch(other, null, []), token);
+        Expect.Equal(new Device(node.DeviceName, other.PublicKey, Port, 0, []), await node.GetDeviceAsync(token));
     }
 
-    private static async Task FirewallMarkIsSetAndCleared(DeviceCaseContext context)
+    private static async Task FirewallMarkIsSetAndClearedAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Configure(DevicePatch.Empty with { FirewallMark = 0xe00 }, token);
-        Expect.Equal(0xe00u, (await node.GetDevice(token)).FirewallMark);
+        await node.ConfigureAsync(DevicePatch.Empty with { FirewallMark = 0xe00 }, token);
+        Expect.Equal(0xe00u, (await node.GetDeviceAsync(token)).FirewallMark);
 
-        await node.Configure(DevicePatch.Empty with { FirewallMark = 0 }, token);
-        Expect.Equal(0u, (await node.GetDevice(token)).FirewallMark);
+        await node.ConfigureAsync(DevicePatch.Empty with { FirewallMark = 0 }, token);
+        Expect.Equal(0u, (await node.GetDeviceAsync(token)).FirewallMark);
     }
 
-    private static async Task KeyPairIsAdopted(DeviceCaseContext context)
+    private static async Task KeyPairIsAdoptedAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         using var keyPair = KeyPair.Create();
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure(new DevicePatch(keyPair, null, [Peer(1)]), token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync(new DevicePatch(keyPair, null, [Peer(1)]), token);
 
-        using var adopted = Expect.NotNull(await node.Client.GetKeyPair(node.DeviceName, token));
+        using var adopted = Expect.NotNull(await node.Client.GetKeyPairAsync(node.DeviceName, token));
 
         Expect.Equal(keyPair.PublicKey, adopted.PublicKey);
     }
 
-    private static async Task EmptyPatchChangesNothing(DeviceCaseContext context)
+    private static async Task EmptyPatchChangesNothingAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
         using var keyPair = KeyPair.Create();
-        await node.Client.CreateDevice(node.DeviceName, token);
-        await node.Configure(new DevicePatch(keyPair, Port, [Peer(1)]), token);
-        var before = await node.GetDevice(token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
+        await node.ConfigureAsync(new DevicePatch(keyPair, Port, [Peer(1)]), token);
+        var before = await node.GetDeviceAsync(token);
 
-        await node.Configure(DevicePatch.Empty, token);
+        await node.ConfigureAsync(DevicePatch.Empty, token);
 
-        Expect.Equal(before, await node.GetDevice(token));
+        Expect.Equal(before, await node.GetDeviceAsync(token));
     }
 
-    private static async Task DeleteRemovesTheDevice(DeviceCaseContext context)
+    private static async Task DeleteRemovesTheDeviceAsync(DeviceCaseContext context)
     {
         var (node, token) = (context.A, context.CancellationToken);
-        await node.Client.CreateDevice(node.DeviceName, token);
+        await node.Client.CreateDeviceAsync(node.DeviceName, token);
 
-        await node.Client.DeleteDevice(node.DeviceName, token);
-        await node.Client.DeleteDevice(node.DeviceName, token);
+        await node.Client.DeleteDeviceAsync(node.DeviceName, token);
+        await node.Client.DeleteDeviceAsync(node.DeviceName, token);
 
-        Expect.Equal(null, await node.Client.TryGetDevice(node.DeviceName, token));
-        Expect.Equal(null, await node.Links.TryGetLink(node.DeviceName, token));
+        Expect.Equal(null, await node.Client.TryGetDeviceAsync(node.DeviceName, token));
+        Expect.Equal(null, await node.Links.TryGetLinkAsync(node.DeviceName, token));
     }
 
     // A peer that is made up: its key is on the curve by chance only, which nothing but a handshake would notice.
@@ -164,8 +164,8 @@ internal static partial class DeviceCases
     private static EquatableArray<DevicePeer> Observed(params IEnumerable<PeerPatch> peers) =>
         peers.Select(ToDevicePeer).OrderBy(peer => peer.PublicKey).ToEquatableArray();
 
-    private static async Task<EquatableArray<DevicePeer>> GetPeers(DeviceCaseNode node, CancellationToken cancellationToken) =>
-        (await node.GetDevice(cancellationToken)).Peers;
+    private static async Task<EquatableArray<DevicePeer>> GetPeersAsync(DeviceCaseNode node, CancellationToken cancellationToken) =>
+        (await node.GetDeviceAsync(cancellationToken)).Peers;
 
     // asm-generic/errno-base.h, asm-generic/errno.h.
     private static class Errno

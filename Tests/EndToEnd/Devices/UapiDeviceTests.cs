@@ -16,7 +16,7 @@ public sealed class UapiDeviceTests
     public async Task Case_OnWireGuardGo_Passes(string name)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "network namespaces need root");
-        await DeviceCaseContext.Run(
+        await DeviceCaseContext.RunAsync(
             DeviceCases.All.Single(c => c.Name == name),
             () => new UapiWireGuardClient(new UserspaceDeviceOptions { NetworkNamespace = $"/proc/self/task/{Native.GetThreadId()}/ns/net" }, TimeProvider.System, NullLogger<UapiWireGuardClient>.Instance),
             TestContext.Current.CancellationToken);

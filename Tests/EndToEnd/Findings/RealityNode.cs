@@ -21,15 +21,15 @@ internal static class RealityNode
     /// <exception cref="MissingLinkKindException">The kernel has no such link.</exception>
     public static async Task<EquatableArray<Finding>> FindAsync(RealityRow row, IReadOnlyList<string> change, Action<string> report, CancellationToken token)
     {
-        using var pods = await NamespaceThread.Create("pods", token);
-        using var node = await NamespaceThread.Create("node", token);
+        using var pods = await NamespaceThread.CreateAsync("pods", token);
+        using var node = await NamespaceThread.CreateAsync("node", token);
         await SetAsync(node, Settings, token);
         await RunBatchAsync(node, row.Commands.Replace("POD", pods.ThreadId.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal), token);
         await SetAsync(node, change, token);
         var reader = new NetlinkDump(TimeProvider.System);
-        var dump = await node.Run(() => reader.ReadAsync(token));
+        var dump = await node.RunAsync(() => reader.ReadAsync(token));
         var started = Stopwatch.GetTimestamp();
-        dump = await node.Run(() => reader.ReadAsync(token));
+        dump = await node.RunAsync(() => reader.ReadAsync(token));
         var read = Stopwatch.GetElapsedTime(started);
         var underlay = dump.Links.Where(link => link.Name == row.Underlay).Select(link => link.Index);
         started = Stopwatch.GetTimestamp();
@@ -62,9 +62,9 @@ internal static class RealityNode
     private static Task SetAsync(NamespaceThread space, IReadOnlyList<string> settings, CancellationToken token) =>
         settings.Count == 0 ? Task.CompletedTask : RunAsync(space, ["sysctl", "-q", "-w", .. settings], token);
 
-    private static Task RunAsync(NamespaceThread space, string[] command, CancellationToken token) => space.Run(async () =>
+    private static Task RunAsync(NamespaceThread space, string[] command, CancellationToken token) => space.RunAsync(async () =>
     {
-        var result = await new SystemCommand(TimeProvider.System).Run("test", command, new Dictionary<string, string?>(), token);
+        var result = await new SystemCommand(TimeProvider.System).RunAsync("test", command, new Dictionary<string, string?>(), token);
         MissingLinkKindException.ThrowIf(result.Error);
         Expect.True(result.ExitCode == 0, $"{string.Join(' ', command)} succeeds: {result.Error}");
     });

@@ -51,7 +51,7 @@ public sealed class RealityTests
 
         // Strict mode would cut them, and is withheld: they talk, in clear, as before.
         await AssertPingsAsync(count: 3);
-        var status = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        var status = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         Assert.True(status.GetProperty("isStrictWithheld").GetBoolean());
         Assert.Empty((await mesh.RunAsync(Plan.Nodes[0], Token, "sh", "-c", "ip route show table 201 type unreachable; nft list tables inet")).EnsureSuccess().Output);
     }
@@ -71,7 +71,7 @@ public sealed class RealityTests
         var pings = StartPings(mesh);
         await UntilNotReadyAsync(mesh, "OWG304");
         await AssertDoctorAsync(mesh, "OWG304", "vx0");
-        var status = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        var status = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         var counted = status.GetProperty("witness");
         await capture.StopAsync(new FrameClassifier(Plan, default), Token);
         Report($"witness: {counted}");
@@ -94,11 +94,11 @@ public sealed class RealityTests
         await UntilFoundAsync(mesh, found => found.Count == 0);
 
         await InstallAsync((node, other, folder) => RouteAsync(mesh, node, BpfProgram.Route(PrefixOf(other)), Path.Combine(folder, node.Name)));
-        var before = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        var before = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         var found = await UntilFoundAsync(mesh, found => found.ContainsKey("OWG307"));
         await AssertPingsAsync(count: 3);
         Assert.Matches("cilium_wg.*sent_bytes.*seen_bytes", found["OWG307"]);
-        var after = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        var after = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         Assert.True(Tunnelled(after) >= Tunnelled(before) + 100, $"{before.GetProperty("witness")} before, {after.GetProperty("witness")} after");
         Assert.Equal(0, after.GetProperty("witness").GetProperty("clear").GetInt64());
 
@@ -139,7 +139,7 @@ public sealed class RealityTests
         StartPings(mesh, size: 1000);
         await UntilNotReadyAsync(mesh, "OWG313");
         await AssertDoctorAsync(mesh, "OWG313", "eth0");
-        var status = await NodeStatusQuery.Read(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
+        var status = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         var (tally, _) = await capture.StopAsync(new FrameClassifier(Plan, default), Token);
         Report($"witness: {status.GetProperty("witness")}, captured: {tally}");
         Assert.True(tally[FrameKind.PodInClear] > 0, $"{tally}");

@@ -27,7 +27,7 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
         const int Packets = 100_000;
         LocalMeshCollection.SkipUnlessPossible();
         await fixture.Starter.WaitReadyAsync(fixture.Mesh.Plan.Nodes, Token);
-        await UntilPodsReach();
+        await UntilPodsReachAsync();
         var before = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
         var answered = await TunnelFlood.SendAsync(fixture.Mesh, Packets, Token);
         var after = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
@@ -46,14 +46,14 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
     {
         LocalMeshCollection.SkipUnlessPossible();
         await fixture.Starter.WaitReadyAsync(fixture.Mesh.Plan.Nodes, Token);
-        await Run("ip link add vx9 type vxlan id 9 dev eth0 dstport 4790 && ip link set vx9 up");
-        await UntilTable("made", table => table.Contains("vxlan 4790", StringComparison.Ordinal));
+        await RunAsync("ip link add vx9 type vxlan id 9 dev eth0 dstport 4790 && ip link set vx9 up");
+        await UntilTableAsync("made", table => table.Contains("vxlan 4790", StringComparison.Ordinal));
 
-        await Run("ip link delete vx9 && ip link add vx9 type vxlan id 9 dev eth0 dstport 4791 && ip link set vx9 up");
-        await UntilTable("given another port", table => table.Contains("vxlan 4791", StringComparison.Ordinal) && !table.Contains("4790", StringComparison.Ordinal));
+        await RunAsync("ip link delete vx9 && ip link add vx9 type vxlan id 9 dev eth0 dstport 4791 && ip link set vx9 up");
+        await UntilTableAsync("given another port", table => table.Contains("vxlan 4791", StringComparison.Ordinal) && !table.Contains("4790", StringComparison.Ordinal));
 
-        await Run("ip link delete vx9");
-        await UntilTable("deleted", table => !table.Contains("vxlan", StringComparison.Ordinal));
+        await RunAsync("ip link delete vx9");
+        await UntilTableAsync("deleted", table => !table.Contains("vxlan", StringComparison.Ordinal));
         await fixture.Starter.WaitReadyAsync(fixture.Mesh.Plan.Nodes, Token);
     }
 
@@ -62,14 +62,14 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
     {
         LocalMeshCollection.SkipUnlessPossible();
         await fixture.Starter.WaitReadyAsync(fixture.Mesh.Plan.Nodes, Token);
-        await UntilPodsReach();
+        await UntilPodsReachAsync();
         var before = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
-        await Run("ip link set eth0 down && ip link set eth0 name uplink7 && ip link set uplink7 up");
-        await UntilTable("renamed", table => table.Contains("device \"uplink7\"", StringComparison.Ordinal));
-        await UntilPodsReach();
-        await Run("ip link set uplink7 down && ip link set uplink7 name eth0 && ip link set eth0 up");
-        await UntilTable("renamed back", table => table.Contains("device \"eth0\"", StringComparison.Ordinal));
-        await UntilPodsReach();
+        await RunAsync("ip link set eth0 down && ip link set eth0 name uplink7 && ip link set uplink7 up");
+        await UntilTableAsync("renamed", table => table.Contains("device \"uplink7\"", StringComparison.Ordinal));
+        await UntilPodsReachAsync();
+        await RunAsync("ip link set uplink7 down && ip link set uplink7 name eth0 && ip link set eth0 up");
+        await UntilTableAsync("renamed back", table => table.Contains("device \"eth0\"", StringComparison.Ordinal));
+        await UntilPodsReachAsync();
 
         var after = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
         output.WriteLine(string.Join(", ", after.Select(counter => $"{counter.Key} {before[counter.Key]} to {counter.Value}")));
@@ -78,9 +78,9 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
         await fixture.Starter.WaitReadyAsync(fixture.Mesh.Plan.Nodes, Token);
     }
 
-    private async Task Run(string line) => (await fixture.Mesh.RunAsync(Node, Token, "sh", "-c", line)).EnsureSuccess();
+    private async Task RunAsync(string line) => (await fixture.Mesh.RunAsync(Node, Token, "sh", "-c", line)).EnsureSuccess();
 
-    private async Task UntilTable(string what, Func<string, bool> isRight)
+    private async Task UntilTableAsync(string what, Func<string, bool> isRight)
     {
         var started = Time.GetTimestamp();
         string table;
@@ -93,14 +93,14 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
         output.WriteLine($"{what}: followed after {Time.GetElapsedTime(started).TotalSeconds:0.0} s");
     }
 
-    private async Task UntilPodsReach()
+    private async Task UntilPodsReachAsync()
     {
         var started = Time.GetTimestamp();
         foreach (var (from, to) in fixture.Mesh.Plan.OrderedPairs)
         {
             while ((await LocalMesh.Processes.Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", to.PodAddress.ToString()], Token)).ExitCode != 0)
             {
-                Assert.True(Time.GetElapsedTime(started) < ReachLimit, await fixture.Describe(Token));
+                Assert.True(Time.GetElapsedTime(started) < ReachLimit, await fixture.DescribeAsync(Token));
             }
         }
     }

@@ -11,22 +11,22 @@ internal sealed partial class MeshCases
     // Two handshakes that cross cost 5 s (REKEY_TIMEOUT), and what a silo needs to notice and to write costs an emulation a second or two.
     private static readonly TimeSpan InPlaceSilence = TimeSpan.FromSeconds(15);
 
-    private async Task<string> RotateNow(CancellationToken cancellationToken)
+    private async Task<string> RotateNowAsync(CancellationToken cancellationToken)
     {
         var victim = Plan.Nodes[1];
-        var before = await Keys(cancellationToken);
+        var before = await KeysAsync(cancellationToken);
         var logs = MarkLogs();
         using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWays);
-        await Delay(RotationSample, cancellationToken);
+        await DelayAsync(RotationSample, cancellationToken);
 
         // A verb is a runtime of its own, and an emulation may not start one within the verb's limit.
-        await WaitFor(
+        await WaitForAsync(
             async () => (await Mesh.RunAsync(victim, cancellationToken, "owg", "rotate", "--node", victim.Name)).ExitCode == 0,
             $"{victim.Name} rotates when it is told to",
             cancellationToken);
-        await Delay(InPlaceSilence / 2, cancellationToken);
-        await WaitReachable(cancellationToken);
-        var reports = await traffic.Stop(LastPackets, cancellationToken);
+        await DelayAsync(InPlaceSilence / 2, cancellationToken);
+        await WaitReachableAsync(cancellationToken);
+        var reports = await traffic.StopAsync(LastPackets, cancellationToken);
         var keys = await RotationWatch.ReadKeysAsync(Mesh, victim, cancellationToken);
         var summary = $"{Join(reports)}; keys of {victim.Name} {string.Join(", ", keys.Select(key => key[..8]))}";
         Expect.True(keys.Any(key => !before.Contains(key)), $"{victim.Name} has a new key: {summary}");
@@ -34,9 +34,9 @@ internal sealed partial class MeshCases
         return summary;
     }
 
-    private async Task<string> OneSlot(CancellationToken cancellationToken)
+    private async Task<string> OneSlotAsync(CancellationToken cancellationToken)
     {
-        await RestartSilos(RotationPeriod, slots: 1, cancellationToken);
+        await RestartSilosAsync(RotationPeriod, slots: 1, cancellationToken);
         var logs = MarkLogs();
         using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWays);
         var started = Time.GetTimestamp();
@@ -44,14 +44,14 @@ internal sealed partial class MeshCases
         await watch.SampleAsync(cancellationToken);
         while (watch.Fewest < Rotations && Time.GetElapsedTime(started) < RotationPeriod * (Rotations + SparePeriods))
         {
-            await Delay(RotationSample, cancellationToken);
+            await DelayAsync(RotationSample, cancellationToken);
             await watch.SampleAsync(cancellationToken);
         }
 
         // A part of a period in which nothing rotates.
-        await Delay(RotationPeriod / 4, cancellationToken);
-        await WaitReachable(cancellationToken);
-        var reports = await traffic.Stop(LastPackets, cancellationToken);
+        await DelayAsync(RotationPeriod / 4, cancellationToken);
+        await WaitReachableAsync(cancellationToken);
+        var reports = await traffic.StopAsync(LastPackets, cancellationToken);
         var summary = $"rotations {watch.Describe()}; {Join(reports)}";
         Expect.True(watch.Fewest >= Rotations, $"every node rotates {Rotations} times: {summary}");
         ExpectInPlace(reports, logs, summary);

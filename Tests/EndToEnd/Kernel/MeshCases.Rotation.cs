@@ -28,11 +28,11 @@ internal sealed partial class MeshCases
     private static readonly TimeSpan RotationSample = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
-    private async Task<string> Rotation(CancellationToken cancellationToken)
+    private async Task<string> RotationAsync(CancellationToken cancellationToken)
     {
-        await RestartSilos(RotationPeriod, slots: 2, cancellationToken);
-        var keys = await Keys(cancellationToken);
-        var carried = await ReadCarried(cancellationToken);
+        await RestartSilosAsync(RotationPeriod, slots: 2, cancellationToken);
+        var keys = await KeysAsync(cancellationToken);
+        var carried = await ReadCarriedAsync(cancellationToken);
         var paths = Plan.Nodes.ToDictionary(node => node, _ => new List<string>());
 
         using var traffic = PodTraffic.Start(RotationPacketsPerSecond, BothWays);
@@ -42,17 +42,17 @@ internal sealed partial class MeshCases
         while (watch.Fewest < Rotations && Time.GetElapsedTime(started) < RotationPeriod * (Rotations + SparePeriods))
         {
             await SamplePaths();
-            await Delay(RotationSample, cancellationToken);
+            await DelayAsync(RotationSample, cancellationToken);
             await watch.SampleAsync(cancellationToken);
         }
 
         // What the last rotation may cost comes after its key is seen.
-        await Delay(RotationPeriod / 4, cancellationToken);
+        await DelayAsync(RotationPeriod / 4, cancellationToken);
         await SamplePaths();
-        var reports = await traffic.Stop(LastPackets, cancellationToken);
-        carried = (await ReadCarried(cancellationToken)).ToDictionary(count => count.Key, count => count.Value - carried.GetValueOrDefault(count.Key));
+        var reports = await traffic.StopAsync(LastPackets, cancellationToken);
+        carried = (await ReadCarriedAsync(cancellationToken)).ToDictionary(count => count.Key, count => count.Value - carried.GetValueOrDefault(count.Key));
 
-        var rotations = await ReadRotations(cancellationToken);
+        var rotations = await ReadRotationsAsync(cancellationToken);
 
         var summary = string.Create(CultureInfo.InvariantCulture, $"{Plan.Nodes.Sum(watch.Rotations)} rotations, one in {RotationPeriod.TotalSeconds:0} s")
             + $" ({string.Join(", ", Plan.Nodes.Select(node => $"{node.Name} {watch.Rotations(node)}, by its status {rotations[node.Name]} since it started"))}); {Join(reports)}"
@@ -67,7 +67,7 @@ internal sealed partial class MeshCases
         Expect.True(
             reports.All(report => MeshPlan.DeviceNames.All(device => carried[$"{report.Flow.From.Name} {device}"] >= report.Sent * LeastShare)),
             $"each device carries a part: {summary}");
-        Expect.True(!keys.Overlaps(await Keys(cancellationToken)), $"no key is left of those before: {summary}");
+        Expect.True(!keys.Overlaps(await KeysAsync(cancellationToken)), $"no key is left of those before: {summary}");
         Expect.True(reports.All(report => report.PerSecond > RotationPacketsPerSecond * LeastRate), $"packets are sent at {RotationPacketsPerSecond}/s: {summary}");
         return summary;
 
@@ -75,7 +75,7 @@ internal sealed partial class MeshCases
         {
             foreach (var (node, path) in paths)
             {
-                var device = await ActiveDevice.Find(Mesh, node, cancellationToken);
+                var device = await ActiveDevice.FindAsync(Mesh, node, cancellationToken);
                 if (path.LastOrDefault() != device)
                 {
                     path.Add(device);
@@ -85,7 +85,7 @@ internal sealed partial class MeshCases
     }
 
     // The period is what a silo reads when it starts.
-    private async Task RestartSilos(TimeSpan period, int slots, CancellationToken cancellationToken)
+    private async Task RestartSilosAsync(TimeSpan period, int slots, CancellationToken cancellationToken)
     {
         foreach (var node in Plan.Nodes)
         {
@@ -98,21 +98,21 @@ internal sealed partial class MeshCases
         }
 
         Configure("Strict", period, slots);
-        await StartSilos(cancellationToken);
-        await WaitReachable(cancellationToken);
+        await StartSilosAsync(cancellationToken);
+        await WaitReachableAsync(cancellationToken);
     }
 
-    private async Task<HashSet<string>> Keys(CancellationToken cancellationToken)
+    private async Task<HashSet<string>> KeysAsync(CancellationToken cancellationToken)
     {
         var keys = await Task.WhenAll(Plan.Nodes.Select(node => RotationWatch.ReadKeysAsync(Mesh, node, cancellationToken)));
         return [.. keys.SelectMany(key => key)];
     }
 
     // By node, as the silos count.
-    private async Task<Dictionary<string, long>> ReadRotations(CancellationToken cancellationToken)
+    private async Task<Dictionary<string, long>> ReadRotationsAsync(CancellationToken cancellationToken)
     {
         Dictionary<string, long> counts = [];
-        await WaitFor(
+        await WaitForAsync(
             async () =>
             {
                 var (status, _) = await MeshStatusReader.ReadAsync(Mesh, Plan.Nodes[0], cancellationToken);
@@ -125,12 +125,12 @@ internal sealed partial class MeshCases
     }
 
     // By node and device: packets that the kernel has sent through it.
-    private async Task<Dictionary<string, long>> ReadCarried(CancellationToken cancellationToken)
+    private async Task<Dictionary<string, long>> ReadCarriedAsync(CancellationToken cancellationToken)
     {
         Dictionary<string, long> counts = [];
         foreach (var node in Plan.Nodes)
         {
-            var lines = await Run(node, string.Join("; ", MeshPlan.DeviceNames.Select(device => $"cat /sys/class/net/{device}/statistics/tx_packets")), cancellationToken);
+            var lines = await RunAsync(node, string.Join("; ", MeshPlan.DeviceNames.Select(device => $"cat /sys/class/net/{device}/statistics/tx_packets")), cancellationToken);
             foreach (var (device, count) in MeshPlan.DeviceNames.Zip(lines.Split('\n')))
             {
                 counts[$"{node.Name} {device}"] = long.Parse(count, CultureInfo.InvariantCulture);

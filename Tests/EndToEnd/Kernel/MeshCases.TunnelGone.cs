@@ -11,12 +11,12 @@ internal sealed partial class MeshCases
 {
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(4);
 
-    private async Task<string> TunnelGone(string mode, CancellationToken cancellationToken)
+    private async Task<string> TunnelGoneAsync(string mode, CancellationToken cancellationToken)
     {
         var isStrict = mode == "Strict";
         Configure(mode);
-        await WaitFollowed(isStrict, cancellationToken);
-        await WaitReachable(cancellationToken);
+        await WaitFollowedAsync(isStrict, cancellationToken);
+        await WaitReachableAsync(cancellationToken);
 
         // The worst that can happen: nobody is there to repair it, and the devices go with their routes.
         var capture = await PacketCapture.StartAsync(Mesh, mode, Time, cancellationToken);
@@ -26,12 +26,12 @@ internal sealed partial class MeshCases
         {
             foreach (var node in Plan.Nodes)
             {
-                await Run(node, string.Join(" && ", MeshPlan.DeviceNames.Select(device => $"ip link delete {device}")), cancellationToken);
+                await RunAsync(node, string.Join(" && ", MeshPlan.DeviceNames.Select(device => $"ip link delete {device}")), cancellationToken);
             }
 
             using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies);
-            await Delay(Watch, cancellationToken);
-            reports = await traffic.Stop(LastPackets, cancellationToken);
+            await DelayAsync(Watch, cancellationToken);
+            reports = await traffic.StopAsync(LastPackets, cancellationToken);
         }
         finally
         {
@@ -41,8 +41,8 @@ internal sealed partial class MeshCases
         // Until the silos have made their devices again the tunnels are still missing, and the capture still watches.
         using (var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies))
         {
-            await WaitReachable(cancellationToken);
-            _ = await traffic.Stop(LastPackets, cancellationToken);
+            await WaitReachableAsync(cancellationToken);
+            _ = await traffic.StopAsync(LastPackets, cancellationToken);
         }
 
         var (tally, dropped) = await capture.StopAsync(new FrameClassifier(Plan, default), cancellationToken);
@@ -64,7 +64,7 @@ internal sealed partial class MeshCases
     }
 
     // Each silo follows a changed mode at its own next resync, so everything that the mode decides is waited for on every node.
-    private Task WaitFollowed(bool isStrict, CancellationToken cancellationToken) => WaitFor(
+    private Task WaitFollowedAsync(bool isStrict, CancellationToken cancellationToken) => WaitForAsync(
         async () =>
         {
             foreach (var node in Plan.Nodes)
@@ -72,7 +72,7 @@ internal sealed partial class MeshCases
                 string[] refusals = ["ip -4 route show table 201", "ip -6 route show table 201"];
                 foreach (var (command, sign) in refusals.Select(command => (command, "unreachable")).Append(("nft list tables inet", FirewallTable.Name)))
                 {
-                    if ((await Run(node, command, cancellationToken)).Contains(sign, StringComparison.Ordinal) != isStrict)
+                    if ((await RunAsync(node, command, cancellationToken)).Contains(sign, StringComparison.Ordinal) != isStrict)
                     {
                         return false;
                     }

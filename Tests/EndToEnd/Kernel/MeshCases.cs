@@ -47,14 +47,14 @@ internal sealed partial class MeshCases
     /// <summary>All cases.</summary>
     public static IReadOnlyList<MeshCase> All { get; } =
     [
-        new("silos_start_on_the_kernel", (mesh, token) => mesh._start = mesh.SilosStart(token)),
-        Then("killed_silo_keeps_its_key_and_loses_no_packet", (mesh, token) => mesh.KilledSilo(token)),
-        Then("every_tampering_is_repaired", (mesh, token) => mesh.Drift(token)),
-        Then("strict_without_tunnel_nothing_is_in_clear", (mesh, token) => mesh.TunnelGone("Strict", token)),
-        Then("permissive_without_tunnel_shows_what_strict_hides", (mesh, token) => mesh.TunnelGone("Permissive", token)),
-        Then("rotate_now_begins_afresh_in_place", (mesh, token) => mesh.RotateNow(token)),
-        Then("rotations_lose_no_packet", (mesh, token) => mesh.Rotation(token)),
-        Then("one_slot_rotates_in_place", (mesh, token) => mesh.OneSlot(token)),
+        new("silos_start_on_the_kernel", (mesh, token) => mesh._start = mesh.SilosStartAsync(token)),
+        Then("killed_silo_keeps_its_key_and_loses_no_packet", (mesh, token) => mesh.KilledSiloAsync(token)),
+        Then("every_tampering_is_repaired", (mesh, token) => mesh.DriftAsync(token)),
+        Then("strict_without_tunnel_nothing_is_in_clear", (mesh, token) => mesh.TunnelGoneAsync("Strict", token)),
+        Then("permissive_without_tunnel_shows_what_strict_hides", (mesh, token) => mesh.TunnelGoneAsync("Permissive", token)),
+        Then("rotate_now_begins_afresh_in_place", (mesh, token) => mesh.RotateNowAsync(token)),
+        Then("rotations_lose_no_packet", (mesh, token) => mesh.RotationAsync(token)),
+        Then("one_slot_rotates_in_place", (mesh, token) => mesh.OneSlotAsync(token)),
     ];
 
     private MeshHarness Mesh => _mesh ?? throw new ExpectationException("expected: the first case made a mesh");
@@ -67,11 +67,11 @@ internal sealed partial class MeshCases
     private static MeshCase Then(string name, Func<MeshCases, CancellationToken, Task<string>> run) => new(name, async (mesh, token) =>
     {
         Expect.True(mesh._start is null or { IsCompletedSuccessfully: true }, "the silos started; see the first case");
-        await (mesh._start ??= mesh.SilosStart(token));
+        await (mesh._start ??= mesh.SilosStartAsync(token));
         return await run(mesh, token);
     });
 
-    private async Task<string> SilosStart(CancellationToken cancellationToken)
+    private async Task<string> SilosStartAsync(CancellationToken cancellationToken)
     {
         var started = Time.GetTimestamp();
         _mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), Time, _ => { }, cancellationToken);
@@ -79,50 +79,50 @@ internal sealed partial class MeshCases
         _mesh.InstallBinary(Path.Combine(AppContext.BaseDirectory, "owg"));
         Configure("Strict");
         await _mesh.Redis.StartAsync(cancellationToken);
-        await StartSilos(cancellationToken);
+        await StartSilosAsync(cancellationToken);
         var ready = Time.GetElapsedTime(started);
-        await WaitReachable(cancellationToken);
+        await WaitReachableAsync(cancellationToken);
         var reachable = Time.GetElapsedTime(started);
         foreach (var node in Plan.Nodes)
         {
             Expect.True((await File.ReadAllTextAsync(_mesh.State.SiloLog(node), cancellationToken)).Contains("driven by netlink", StringComparison.Ordinal));
-            Expect.True((await Run(node, $"ip -d link show {await ActiveDevice.Find(_mesh, node, cancellationToken)}", cancellationToken)).Contains("wireguard", StringComparison.Ordinal));
+            Expect.True((await RunAsync(node, $"ip -d link show {await ActiveDevice.FindAsync(_mesh, node, cancellationToken)}", cancellationToken)).Contains("wireguard", StringComparison.Ordinal));
         }
 
         return string.Create(CultureInfo.InvariantCulture, $"ready after {ready.TotalSeconds:0} s, pods reach each other after {reachable.TotalSeconds:0} s");
     }
 
     // One after the other: two runtimes that start at once take each other's time, which is what limits are about.
-    private async Task StartSilos(CancellationToken cancellationToken)
+    private async Task StartSilosAsync(CancellationToken cancellationToken)
     {
         foreach (var node in Plan.Nodes)
         {
             Mesh.StartSilo(node);
-            await WaitReady([node], cancellationToken);
+            await WaitReadyAsync([node], cancellationToken);
         }
 
-        await WaitReady(cancellationToken);
+        await WaitReadyAsync(cancellationToken);
     }
 
-    private async Task<string> KilledSilo(CancellationToken cancellationToken)
+    private async Task<string> KilledSiloAsync(CancellationToken cancellationToken)
     {
         var victim = Plan.Nodes[1];
-        var (rate, calibration) = await Calibrate(cancellationToken);
-        await NodeStatusQuery.WaitMoved(Mesh, Plan.Nodes, cancellationToken);
-        var key = await Key(victim, cancellationToken);
+        var (rate, calibration) = await CalibrateAsync(cancellationToken);
+        await NodeStatusQuery.WaitMovedAsync(Mesh, Plan.Nodes, cancellationToken);
+        var key = await KeyAsync(victim, cancellationToken);
         using var traffic = PodTraffic.Start(rate, BothWays);
-        await Delay(TimeSpan.FromSeconds(2), cancellationToken);
+        await DelayAsync(TimeSpan.FromSeconds(2), cancellationToken);
 
         await Mesh.KillSiloAsync(victim, cancellationToken);
-        await Delay(Downtime, cancellationToken);
+        await DelayAsync(Downtime, cancellationToken);
         Mesh.StartSilo(victim);
         var started = Time.GetTimestamp();
-        await WaitReady(cancellationToken);
+        await WaitReadyAsync(cancellationToken);
         var ready = Time.GetElapsedTime(started);
-        await Delay(TimeSpan.FromSeconds(5), cancellationToken);
+        await DelayAsync(TimeSpan.FromSeconds(5), cancellationToken);
 
-        var reports = await traffic.Stop(LastPackets, cancellationToken);
-        var after = await Key(victim, cancellationToken);
+        var reports = await traffic.StopAsync(LastPackets, cancellationToken);
+        var after = await KeyAsync(victim, cancellationToken);
         var summary = string.Create(
             CultureInfo.InvariantCulture,
             $"{calibration}; {Join(reports)}; ready {ready.TotalSeconds:0} s after the restart, {_restarts} more restarts; key {key[..8]} before, {after[..8]} after");
@@ -134,7 +134,7 @@ internal sealed partial class MeshCases
     }
 
     // What the emulation carries with the data plane alone; the silos stand still meanwhile.
-    private async Task<(int PerSecond, string Text)> Calibrate(CancellationToken cancellationToken)
+    private async Task<(int PerSecond, string Text)> CalibrateAsync(CancellationToken cancellationToken)
     {
         List<string> attempts = [];
         SignalSilos(NativeMethods.SIGSTOP);
@@ -144,10 +144,10 @@ internal sealed partial class MeshCases
             {
                 using var traffic = PodTraffic.Start(rate, BothWays);
                 var before = ReadProcessorTime();
-                await Delay(Calibration, cancellationToken);
+                await DelayAsync(Calibration, cancellationToken);
                 var after = ReadProcessorTime();
                 var idle = (after.Idle - before.Idle) / (after.All - before.All);
-                var reports = await traffic.Stop(LastPackets, cancellationToken);
+                var reports = await traffic.StopAsync(LastPackets, cancellationToken);
                 attempts.Add(string.Create(
                     CultureInfo.InvariantCulture, $"{reports.Average(r => r.PerSecond):0}/s each way reached with the silos stopped, {reports.Sum(r => r.Lost)} lost, {idle:P0} idle"));
                 if (idle >= LeastIdle && reports.All(report => report.Lost == 0 && report.PerSecond > rate * 0.95))
@@ -172,18 +172,18 @@ internal sealed partial class MeshCases
         return (times[3], times.Sum());
     }
 
-    private async Task<string> Drift(CancellationToken cancellationToken)
+    private async Task<string> DriftAsync(CancellationToken cancellationToken)
     {
         var node = Plan.Nodes[0];
 
         // Each question starts a runtime, so they are asked once: nothing has been counted before, everything after.
-        var rows = await DriftTable.Run(Mesh, node, readCounts: null, () => WaitReady(cancellationToken), cancellationToken);
-        var status = await NodeStatusQuery.Read(Mesh, node, node, cancellationToken);
+        var rows = await DriftTable.RunAsync(Mesh, node, readCounts: null, () => WaitReadyAsync(cancellationToken), cancellationToken);
+        var status = await NodeStatusQuery.ReadAsync(Mesh, node, node, cancellationToken);
         var counts = status.GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()!).ToHashSet();
         var summary = string.Join("; ", rows);
         Expect.True(rows.All(row => counts.Contains(row.Kind.ToString())), $"every kind is counted, got {string.Join(", ", counts)}: {summary}");
         Expect.True(rows.All(row => row.Repaired < TimeSpan.FromSeconds(10)), $"each is repaired within 10 s: {summary}");
-        await WaitReachable(cancellationToken);
+        await WaitReachableAsync(cancellationToken);
         return summary;
     }
 
@@ -204,11 +204,11 @@ internal sealed partial class MeshCases
         }
     }
 
-    private Task WaitReady(CancellationToken cancellationToken) => WaitReady(Plan.Nodes, cancellationToken);
+    private Task WaitReadyAsync(CancellationToken cancellationToken) => WaitReadyAsync(Plan.Nodes, cancellationToken);
 
     // On a machine with little time left for the emulation a silo answers no probes, is declared dead and ends itself; whoever started it
     // starts it again, as Kubernetes does.
-    private Task WaitReady(IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken) => WaitFor(
+    private Task WaitReadyAsync(IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken) => WaitForAsync(
         async () =>
         {
             foreach (var node in nodes.Where(node => Mesh.Silo(node) is { IsAlive: false }))
@@ -222,7 +222,7 @@ internal sealed partial class MeshCases
         "the silos are ready",
         cancellationToken);
 
-    private Task WaitReachable(CancellationToken cancellationToken) => WaitFor(
+    private Task WaitReachableAsync(CancellationToken cancellationToken) => WaitForAsync(
         async () =>
         {
             foreach (var (from, to) in Plan.OrderedPairs)
@@ -242,13 +242,13 @@ internal sealed partial class MeshCases
         "the pods reach each other",
         cancellationToken);
 
-    private async Task WaitFor(Func<Task<bool>> condition, string what, CancellationToken cancellationToken)
+    private async Task WaitForAsync(Func<Task<bool>> condition, string what, CancellationToken cancellationToken)
     {
         var started = Time.GetTimestamp();
         while (!await condition())
         {
             Expect.True(Time.GetElapsedTime(started) < StartLimit, $"{what} within {StartLimit}; logs: {string.Join(" ", Plan.Nodes.Select(Log))}");
-            await Delay(Poll, cancellationToken);
+            await DelayAsync(Poll, cancellationToken);
         }
     }
 
@@ -264,13 +264,13 @@ internal sealed partial class MeshCases
         return $"{node.Name}: {string.Join('\n', faults.Concat(lines.TakeLast(Last)).Select(line => line[..Math.Min(line.Length, Columns)]))}";
     }
 
-    private async Task<string> Key(NodePlan node, CancellationToken cancellationToken) =>
-        (await Run(node, $"wg show {await ActiveDevice.Find(Mesh, node, cancellationToken)} public-key", cancellationToken)).Trim();
+    private async Task<string> KeyAsync(NodePlan node, CancellationToken cancellationToken) =>
+        (await RunAsync(node, $"wg show {await ActiveDevice.FindAsync(Mesh, node, cancellationToken)} public-key", cancellationToken)).Trim();
 
-    private async Task<string> Run(NodePlan node, string line, CancellationToken cancellationToken) =>
+    private async Task<string> RunAsync(NodePlan node, string line, CancellationToken cancellationToken) =>
         (await Mesh.RunAsync(node, cancellationToken, "sh", "-c", line)).EnsureSuccess().Output.Trim();
 
     private static string Join(IEnumerable<FlowReport> reports) => string.Join("; ", reports);
 
-    private static Task Delay(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, Time, cancellationToken);
+    private static Task DelayAsync(TimeSpan time, CancellationToken cancellationToken) => Task.Delay(time, Time, cancellationToken);
 }

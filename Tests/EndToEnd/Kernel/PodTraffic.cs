@@ -65,7 +65,7 @@ internal sealed class PodTraffic : IDisposable
     public static PodTraffic Start(int perSecond, params IEnumerable<Flow> flows) => new(flows, perSecond);
 
     /// <summary>Stops sending, gives the last packets time to arrive, and counts.</summary>
-    public async Task<IReadOnlyList<FlowReport>> Stop(TimeSpan patience, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<FlowReport>> StopAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         await _stopSending.CancelAsync();
         await Task.Delay(patience, TimeProvider.System, cancellationToken);

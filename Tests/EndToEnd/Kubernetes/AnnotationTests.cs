@@ -51,7 +51,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         var end = TimeSpan.FromHours(2);
         for (var (passed, keys) = (TimeSpan.Zero, 1); passed < end;)
         {
-            var left = await time.NextWait(Token);
+            var left = await time.NextWaitAsync(Token);
             if (asked.Count < cluster.Server.Requests.Count("PATCH", _node))
             {
                 asked.Add(passed);

@@ -254,7 +254,7 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
     private Task<string> ShowAsync(NodePlan node, string what) => KubernetesMesh.ShowAsync(kube.Mesh, node, what);
 
     private async Task<string> ActiveKeyAsync(NodePlan node) =>
-        (await kube.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.Find(kube.Mesh, node, Token), "public-key")).EnsureSuccess().Output.Trim();
+        (await kube.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.FindAsync(kube.Mesh, node, Token), "public-key")).EnsureSuccess().Output.Trim();
 
     private async Task StopAsync(NodePlan node, string which)
     {

@@ -42,7 +42,7 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         TimeSpan pause;
         do
         {
-            pause = await time.NextWait(Token);
+            pause = await time.NextWaitAsync(Token);
         }
         while (pause == new KubernetesApiOptions().RequestTimeout);
         Assert.InRange(pause, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1.1));

@@ -26,9 +26,9 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
         const int Pods = 200;
         SkipWithoutRoot();
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
-        using var space = await NamespaceThread.Create("pods", Token);
-        await space.Run(async () =>
+        await mesh.StartAsync();
+        using var space = await NamespaceThread.CreateAsync("pods", Token);
+        await space.RunAsync(async () =>
         {
             using var monitor = new NetlinkLinkMonitor(() => mesh.Watch.Filter, mesh.Agent.RequestLook, NullLogger<NetlinkLinkMonitor>.Instance);
             using var listener = new Listener();
@@ -37,21 +37,21 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             var (devices, reads) = (mesh.Devices.Calls.Count, mesh.Links.Calls.Count);
             for (var i = 0; i < Pods; i++)
             {
-                await links.CreateLink($"pod{i}", "veth", Token);
-                await links.SetUp($"pod{i}", Token);
-                await links.AddAddress($"pod{i}", new LinkAddress(IPAddress.Parse($"10.9.{i}.1"), 24), Token);
+                await links.CreateLinkAsync($"pod{i}", "veth", Token);
+                await links.SetUpAsync($"pod{i}", Token);
+                await links.AddAddressAsync($"pod{i}", new LinkAddress(IPAddress.Parse($"10.9.{i}.1"), 24), Token);
             }
 
             for (var i = 0; i < Pods; i++)
             {
-                await links.DeleteLink($"pod{i}", "veth", Token);
+                await links.DeleteLinkAsync($"pod{i}", "veth", Token);
             }
 
             await Task.Delay(Silence, TimeProvider.System, Token);
             output.WriteLine($"{Pods} pods: {listener.Stop()} news about links, {mesh.Agent.Snapshot.CompletedPasses - 1} passes, "
                 + $"{mesh.Devices.Calls.Count - devices} reads of devices, {mesh.Links.Calls.Count - reads} of links and routes");
             Assert.Equal((1L, devices, reads), (mesh.Agent.Snapshot.CompletedPasses, mesh.Devices.Calls.Count, mesh.Links.Calls.Count));
-            await monitor.Stop(Token);
+            await monitor.StopAsync(Token);
         });
     }
 
@@ -60,8 +60,8 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
     public async Task Monitor_NewsCannotBeJudged_ListensAnew()
     {
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("anew", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("anew", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
             var watch = new KernelWatch(SlotDevices.Names);
@@ -69,12 +69,12 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             using var monitor = new NetlinkLinkMonitor(
                 () => Interlocked.Increment(ref judged) == 1 ? throw new InvalidOperationException("fault") : watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
             monitor.Start();
-            await links.CreateLink("cilium_wg0", "veth", Token);
+            await links.CreateLinkAsync("cilium_wg0", "veth", Token);
             await UntilAsync(() => heard.Contains(KernelNews.Lost));
             heard.Clear();
-            await links.DeleteLink("cilium_wg0", "veth", Token);
+            await links.DeleteLinkAsync("cilium_wg0", "veth", Token);
             await UntilAsync(() => heard.Contains(KernelNews.Devices));
-            await monitor.Stop(Token);
+            await monitor.StopAsync(Token);
         });
 
         static async Task UntilAsync(Func<bool> condition)
@@ -93,64 +93,64 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
     public async Task Monitor_WhatConcernsUs_IsHeard()
     {
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("concern", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("concern", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
             var watch = new KernelWatch(SlotDevices.Names);
             var heard = new ConcurrentQueue<KernelNews>();
             using var monitor = new NetlinkLinkMonitor(() => watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
             monitor.Start();
-            await links.CreateLink("under0", "veth", Token);
-            await links.SetUp("under0", Token);
-            await Ip("link set under0 multicast off");
-            await links.AddAddress("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
-            await links.AddAddress("under0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
-            await Hears(KernelNews.None, "pass by without a peer", () => Ip("route add default dev under0"));
+            await links.CreateLinkAsync("under0", "veth", Token);
+            await links.SetUpAsync("under0", Token);
+            await IpAsync("link set under0 multicast off");
+            await links.AddAddressAsync("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
+            await links.AddAddressAsync("under0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
+            await Hears(KernelNews.None, "pass by without a peer", () => IpAsync("route add default dev under0"));
             var paths = new UnderlayPaths(links, watch);
-            var found = await paths.Find(new HashSet<IPAddress> { IPAddress.Parse("192.168.0.2"), IPAddress.Parse("fd00::2") }, Token);
+            var found = await paths.FindAsync(new HashSet<IPAddress> { IPAddress.Parse("192.168.0.2"), IPAddress.Parse("fd00::2") }, Token);
             Assert.All(found.Values, path => Assert.Equal(1500, path!.Mtu));
 
-            await Hears(KernelNews.Devices, "device made", () => links.CreateLink("cilium_wg0", "veth", Token));
-            watch.AddDevice("cilium_wg0", (await links.TryGetLink("cilium_wg0", Token))!.Index);
-            await Hears(KernelNews.Devices, "device up", () => links.SetUp("cilium_wg0", Token));
-            await Hears(KernelNews.Devices, "device's MTU", () => links.SetMtu("cilium_wg0", 1300, Token));
-            await Hears(KernelNews.Devices, "device renamed", () => Ip("link set cilium_wg0 name other0"));
-            await Hears(KernelNews.Devices, "device named back", () => Ip("link set other0 name cilium_wg0"));
-            await Hears(KernelNews.Routes, "our route", () => links.ReplaceRoute(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
-            await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRoute(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
-            await Hears(KernelNews.Routes, "our rule", () => links.AddRule(IPPrefix.Parse("10.244.1.0/24"), Token));
-            await Hears(KernelNews.Routes, "our rule deleted", () => links.DeleteRule(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await Hears(KernelNews.Devices, "device made", () => links.CreateLinkAsync("cilium_wg0", "veth", Token));
+            watch.AddDevice("cilium_wg0", (await links.TryGetLinkAsync("cilium_wg0", Token))!.Index);
+            await Hears(KernelNews.Devices, "device up", () => links.SetUpAsync("cilium_wg0", Token));
+            await Hears(KernelNews.Devices, "device's MTU", () => links.SetMtuAsync("cilium_wg0", 1300, Token));
+            await Hears(KernelNews.Devices, "device renamed", () => IpAsync("link set cilium_wg0 name other0"));
+            await Hears(KernelNews.Devices, "device named back", () => IpAsync("link set other0 name cilium_wg0"));
+            await Hears(KernelNews.Routes, "our route", () => links.ReplaceRouteAsync(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
+            await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRouteAsync(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
+            await Hears(KernelNews.Routes, "our rule", () => links.AddRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await Hears(KernelNews.Routes, "our rule deleted", () => links.DeleteRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
             await Hears(KernelNews.Devices, "device's source check", () => File.WriteAllTextAsync("/proc/sys/net/ipv4/conf/cilium_wg0/rp_filter", "1", Token));
-            await Hears(KernelNews.None, "a pod's route", () => Ip("route add 10.244.1.7/32 dev under0"));
-            await Hears(KernelNews.None, "a pod's rule", () => Ip("rule add from 10.244.1.7 lookup 300"));
+            await Hears(KernelNews.None, "a pod's route", () => IpAsync("route add 10.244.1.7/32 dev under0"));
+            await Hears(KernelNews.None, "a pod's rule", () => IpAsync("rule add from 10.244.1.7 lookup 300"));
 
             watch.SetPods([IPPrefix.Parse("10.244.1.0/24")], [IPPrefix.Parse("10.244.2.0/24")]);
-            await Hears(KernelNews.None, "a pod's rule again", () => Ip("rule add to 10.244.1.7 lookup main pref 90"));
-            await Hears(KernelNews.Ways, "a rule before ours", () => Ip("rule add pref 105 lookup main suppress_prefixlength 0"));
-            await Hears(KernelNews.Ways, "that rule deleted", () => Ip("rule delete pref 105"));
-            await Hears(KernelNews.Ways, "a route to a remote pod", () => Ip("route add 10.244.2.7/32 dev under0"));
+            await Hears(KernelNews.None, "a pod's rule again", () => IpAsync("rule add to 10.244.1.7 lookup main pref 90"));
+            await Hears(KernelNews.Ways, "a rule before ours", () => IpAsync("rule add pref 105 lookup main suppress_prefixlength 0"));
+            await Hears(KernelNews.Ways, "that rule deleted", () => IpAsync("rule delete pref 105"));
+            await Hears(KernelNews.Ways, "a route to a remote pod", () => IpAsync("route add 10.244.2.7/32 dev under0"));
             watch.SetPods([], []);
 
-            Assert.False(await paths.HaveChanged(Token));
-            await Hears(KernelNews.Underlay, "underlay's MTU", () => links.SetMtu("under0", 1400, Token));
-            Assert.True(await paths.HaveChanged(Token));
-            await Hears(KernelNews.Underlay, "a route to a peer", () => Ip("route add 192.168.0.2/32 dev under0 mtu 1350"));
-            await Hears(KernelNews.Underlay, "a route to a peer changed", () => Ip("route replace 192.168.0.2/32 dev under0 mtu 1340"));
-            await Hears(KernelNews.Underlay, "a route to a peer deleted", () => Ip("route delete 192.168.0.2/32"));
-            await Hears(KernelNews.Underlay, "an IPv6 default route", () => Ip("-6 route add default dev under0"));
-            await Hears(KernelNews.Underlay, "an address gone", () => links.DeleteAddress("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token));
-            await Hears(KernelNews.Underlay, "underlay down", () => Ip("link set under0 down"));
+            Assert.False(await paths.HaveChangedAsync(Token));
+            await Hears(KernelNews.Underlay, "underlay's MTU", () => links.SetMtuAsync("under0", 1400, Token));
+            Assert.True(await paths.HaveChangedAsync(Token));
+            await Hears(KernelNews.Underlay, "a route to a peer", () => IpAsync("route add 192.168.0.2/32 dev under0 mtu 1350"));
+            await Hears(KernelNews.Underlay, "a route to a peer changed", () => IpAsync("route replace 192.168.0.2/32 dev under0 mtu 1340"));
+            await Hears(KernelNews.Underlay, "a route to a peer deleted", () => IpAsync("route delete 192.168.0.2/32"));
+            await Hears(KernelNews.Underlay, "an IPv6 default route", () => IpAsync("-6 route add default dev under0"));
+            await Hears(KernelNews.Underlay, "an address gone", () => links.DeleteAddressAsync("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token));
+            await Hears(KernelNews.Underlay, "underlay down", () => IpAsync("link set under0 down"));
 
-            var before = await links.TryGetLink("cilium_wg0", Token);
-            using var elsewhere = await NamespaceThread.Create("elsewhere", Token);
-            await Hears(KernelNews.Devices, "device leaves", () => Ip($"link set cilium_wg0 netns {elsewhere.ThreadId}"));
-            Assert.Null(await links.TryGetLink("cilium_wg0", Token));
-            await Hears(KernelNews.Devices, "device comes", () => elsewhere.Run(() => Ip($"link set cilium_wg0 netns {space.ThreadId}")));
-            Assert.NotNull(await links.TryGetLink("cilium_wg0", Token));
+            var before = await links.TryGetLinkAsync("cilium_wg0", Token);
+            using var elsewhere = await NamespaceThread.CreateAsync("elsewhere", Token);
+            await Hears(KernelNews.Devices, "device leaves", () => IpAsync($"link set cilium_wg0 netns {elsewhere.ThreadId}"));
+            Assert.Null(await links.TryGetLinkAsync("cilium_wg0", Token));
+            await Hears(KernelNews.Devices, "device comes", () => elsewhere.RunAsync(() => IpAsync($"link set cilium_wg0 netns {space.ThreadId}")));
+            Assert.NotNull(await links.TryGetLinkAsync("cilium_wg0", Token));
             Assert.NotNull(before);
-            await Hears(KernelNews.Devices, "device deleted", () => links.DeleteLink("cilium_wg0", "veth", Token));
-            await monitor.Stop(Token);
+            await Hears(KernelNews.Devices, "device deleted", () => links.DeleteLinkAsync("cilium_wg0", "veth", Token));
+            await monitor.StopAsync(Token);
 
             async Task Hears(KernelNews expected, string what, Func<Task> act)
             {
@@ -173,7 +173,7 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
 
     private static void SkipWithoutRoot() => Assert.SkipUnless(Environment.IsPrivilegedProcess, "network namespaces need root");
 
-    private static async Task Ip(string arguments)
+    private static async Task IpAsync(string arguments)
     {
         using var ip = Process.Start(new ProcessStartInfo("ip", arguments))!;
         await ip.WaitForExitAsync(Token);

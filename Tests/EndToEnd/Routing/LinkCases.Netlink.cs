@@ -10,28 +10,28 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
 internal static partial class LinkCases
 {
 
-    private static async Task CutOffAndLostAnswersAreReadAgain(NetlinkLinkClient links, CancellationToken token)
+    private static async Task CutOffAndLostAnswersAreReadAgainAsync(NetlinkLinkClient links, CancellationToken token)
     {
         const int Routes = 100;
         for (var i = 0; i < Routes; i++)
         {
-            await links.ReplaceRoute(Route.Unreachable(IPPrefix.Parse($"10.8.{i}.0/24")), token);
+            await links.ReplaceRouteAsync(Route.Unreachable(IPPrefix.Parse($"10.8.{i}.0/24")), token);
         }
 
-        var whole = await links.GetRoutes(token);
+        var whole = await links.GetRoutesAsync(token);
         Expect.Equal(Routes, whole.Count);
         foreach (var fault in (Func<NetlinkSocket, INetlinkChannel>[])[socket => new CutOff(socket), socket => new Overrun(socket)])
         {
             var opened = 0;
             var disturbed = new NetlinkLinkClient(
                 TimeProvider.System, protocol => opened++ == 0 ? fault(NetlinkSocket.Open(protocol)) : NetlinkSocket.Open(protocol));
-            Expect.Equal(whole, await disturbed.GetRoutes(token));
+            Expect.Equal(whole, await disturbed.GetRoutesAsync(token));
             Expect.Equal(2, opened);
         }
     }
 
     // While the listener is busy with the first piece of news, more comes than its socket holds, and the kernel drops the rest.
-    private static async Task MonitorSurvivesMoreNewsThanFit(NetlinkLinkClient links, CancellationToken token)
+    private static async Task MonitorSurvivesMoreNewsThanFitAsync(NetlinkLinkClient links, CancellationToken token)
     {
         const int Routes = 2_000;
         using var goesOn = new ManualResetEventSlim();
@@ -49,7 +49,7 @@ internal static partial class LinkCases
         monitor.Start();
         for (var i = 0; i < Routes; i++)
         {
-            await links.ReplaceRoute(Route.Unreachable(IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24")), token);
+            await links.ReplaceRouteAsync(Route.Unreachable(IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24")), token);
             while (Volatile.Read(ref news) == 0)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, token);
@@ -67,7 +67,7 @@ internal static partial class LinkCases
         Expect.True(heard < Routes, $"more news came than were heard; {heard} were");
         Expect.Equal(KernelNews.Routes | KernelNews.Lost, (KernelNews)kinds);
 
-        await links.DeleteRoute(Route.Unreachable(IPPrefix.Parse("10.0.0.0/24")), token);
+        await links.DeleteRouteAsync(Route.Unreachable(IPPrefix.Parse("10.0.0.0/24")), token);
         var deleted = TimeProvider.System.GetTimestamp();
         while (Volatile.Read(ref news) == heard)
         {
@@ -75,7 +75,7 @@ internal static partial class LinkCases
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, token);
         }
 
-        await monitor.Stop(token);
+        await monitor.StopAsync(token);
     }
 
     // Reads through a small buffer, so that the kernel cuts the answer off and says how long it was.

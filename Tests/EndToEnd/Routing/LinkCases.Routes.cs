@@ -11,10 +11,10 @@ internal static partial class LinkCases
 {
     private static readonly IPPrefix[] Prefixes = [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("fd00:244:2::/64")];
 
-    private static async Task RoutesComeAndGo(NetlinkLinkClient links, CancellationToken token)
+    private static async Task RoutesComeAndGoAsync(NetlinkLinkClient links, CancellationToken token)
     {
-        Expect.Equal([], await links.GetRoutes(token));
-        await CreateUp(links, "owg0", token);
+        Expect.Equal([], await links.GetRoutesAsync(token));
+        await CreateUpAsync(links, "owg0", token);
         Route[] routes =
         [
             new(IPPrefix.Parse("0.0.0.0/0"), "owg0"),
@@ -25,88 +25,88 @@ internal static partial class LinkCases
         ];
         foreach (var route in routes.Reverse())
         {
-            await links.ReplaceRoute(route, token);
-            await links.ReplaceRoute(route, token);
+            await links.ReplaceRouteAsync(route, token);
+            await links.ReplaceRouteAsync(route, token);
         }
 
-        Expect.Equal([.. routes], await links.GetRoutes(token));
+        Expect.Equal([.. routes], await links.GetRoutesAsync(token));
         foreach (var route in routes)
         {
-            await links.DeleteRoute(route, token);
-            await links.DeleteRoute(route, token);
-            await links.DeleteRoute(route with { DeviceName = "owg9" }, token);
+            await links.DeleteRouteAsync(route, token);
+            await links.DeleteRouteAsync(route, token);
+            await links.DeleteRouteAsync(route with { DeviceName = "owg9" }, token);
         }
 
-        Expect.Equal([], await links.GetRoutes(token));
-        await Expect.Fails(() => links.ReplaceRoute(new Route(Prefixes[0], "owg9"), token), ENODEV);
+        Expect.Equal([], await links.GetRoutesAsync(token));
+        await Expect.FailsAsync(() => links.ReplaceRouteAsync(new Route(Prefixes[0], "owg9"), token), ENODEV);
     }
 
-    private static async Task RouteMovesInOneStep(NetlinkLinkClient links, CancellationToken token)
+    private static async Task RouteMovesInOneStepAsync(NetlinkLinkClient links, CancellationToken token)
     {
-        await CreateUp(links, "owg0", token);
-        await CreateUp(links, "owg1", token);
+        await CreateUpAsync(links, "owg0", token);
+        await CreateUpAsync(links, "owg1", token);
         foreach (var prefix in Prefixes)
         {
-            await links.ReplaceRoute(new Route(prefix, "owg0"), token);
+            await links.ReplaceRouteAsync(new Route(prefix, "owg0"), token);
         }
 
         foreach (var prefix in Prefixes)
         {
-            await links.ReplaceRoute(new Route(prefix, "owg1"), token);
+            await links.ReplaceRouteAsync(new Route(prefix, "owg1"), token);
         }
 
-        Expect.Equal([.. Prefixes.Select(prefix => new Route(prefix, "owg1"))], await links.GetRoutes(token));
+        Expect.Equal([.. Prefixes.Select(prefix => new Route(prefix, "owg1"))], await links.GetRoutesAsync(token));
     }
 
-    private static async Task RoutesGoWithTheirLink(NetlinkLinkClient links, CancellationToken token)
+    private static async Task RoutesGoWithTheirLinkAsync(NetlinkLinkClient links, CancellationToken token)
     {
-        await CreateUp(links, "owg0", token);
+        await CreateUpAsync(links, "owg0", token);
         foreach (var prefix in Prefixes)
         {
-            await links.ReplaceRoute(new Route(prefix, "owg0"), token);
+            await links.ReplaceRouteAsync(new Route(prefix, "owg0"), token);
         }
 
-        await links.DeleteLink("owg0", Kind, token);
+        await links.DeleteLinkAsync("owg0", Kind, token);
 
-        Expect.Equal([], await links.GetRoutes(token));
+        Expect.Equal([], await links.GetRoutesAsync(token));
     }
 
-    private static async Task UnreachableLiesBelowARoute(NetlinkLinkClient links, CancellationToken token)
+    private static async Task UnreachableLiesBelowARouteAsync(NetlinkLinkClient links, CancellationToken token)
     {
-        await CreateUp(links, "owg0", token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
+        await CreateUpAsync(links, "owg0", token);
+        await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
+        await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
         foreach (var prefix in Prefixes)
         {
             var pod = IPAddress.Parse(prefix.IsIPv6 ? "fd00:244:9::1" : "10.244.9.1");
             var remote = IPAddress.Parse(prefix.IsIPv6 ? "fd00:244:2::5" : "10.244.2.5");
-            await links.AddRule(IPPrefix.Host(pod), token);
+            await links.AddRuleAsync(IPPrefix.Host(pod), token);
             Route through = new(prefix, "owg0");
             var refusal = Route.Unreachable(prefix);
 
-            await links.ReplaceRoute(refusal, token);
-            await links.ReplaceRoute(refusal, token);
+            await links.ReplaceRouteAsync(refusal, token);
+            await links.ReplaceRouteAsync(refusal, token);
             Expect.Equal(SocketError.HostUnreachable, Send(pod, remote));
 
-            await links.ReplaceRoute(through, token);
-            Expect.Equal([through, refusal], await RoutesTo(links, prefix, token));
+            await links.ReplaceRouteAsync(through, token);
+            Expect.Equal([through, refusal], await RoutesToAsync(links, prefix, token));
             Expect.Equal(SocketError.Success, Send(pod, remote));
 
-            await links.DeleteRoute(through, token);
-            Expect.Equal([refusal], await RoutesTo(links, prefix, token));
+            await links.DeleteRouteAsync(through, token);
+            Expect.Equal([refusal], await RoutesToAsync(links, prefix, token));
             Expect.Equal(SocketError.HostUnreachable, Send(pod, remote));
 
-            await links.ReplaceRoute(through, token);
-            await links.DeleteRoute(refusal, token);
-            Expect.Equal([through], await RoutesTo(links, prefix, token));
+            await links.ReplaceRouteAsync(through, token);
+            await links.DeleteRouteAsync(refusal, token);
+            Expect.Equal([through], await RoutesToAsync(links, prefix, token));
         }
     }
 
-    private static async Task ThrowIsAnExceptionFromUnreachable(NetlinkLinkClient links, CancellationToken token)
+    private static async Task ThrowIsAnExceptionFromUnreachableAsync(NetlinkLinkClient links, CancellationToken token)
     {
-        await CreateUp(links, "owg0", token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
-        await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
+        await CreateUpAsync(links, "owg0", token);
+        await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("10.244.9.1"), 24), token);
+        await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
         foreach (var (cluster, own, pod, neighbour) in new[]
         {
             ("10.244.0.0/16", "10.244.9.0/24", "10.244.9.1", "10.244.9.7"), ("fd00:244::/32", "fd00:244:9::/64", "fd00:244:9::1", "fd00:244:9::7"),
@@ -114,24 +114,24 @@ internal static partial class LinkCases
         {
             var refusal = Route.Unreachable(IPPrefix.Parse(cluster));
             var exception = Route.Throw(IPPrefix.Parse(own));
-            await links.AddRule(IPPrefix.Host(IPAddress.Parse(pod)), token);
-            await links.ReplaceRoute(refusal, token);
+            await links.AddRuleAsync(IPPrefix.Host(IPAddress.Parse(pod)), token);
+            await links.ReplaceRouteAsync(refusal, token);
             Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
 
-            await links.ReplaceRoute(exception, token);
-            await links.ReplaceRoute(exception, token);
-            Expect.Equal([exception], await RoutesTo(links, exception.Destination, token));
+            await links.ReplaceRouteAsync(exception, token);
+            await links.ReplaceRouteAsync(exception, token);
+            Expect.Equal([exception], await RoutesToAsync(links, exception.Destination, token));
             Expect.Equal(SocketError.Success, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
 
-            await links.DeleteRoute(exception, token);
-            Expect.Equal([], await RoutesTo(links, exception.Destination, token));
+            await links.DeleteRouteAsync(exception, token);
+            Expect.Equal([], await RoutesToAsync(links, exception.Destination, token));
             Expect.Equal(SocketError.HostUnreachable, Send(IPAddress.Parse(pod), IPAddress.Parse(neighbour)));
         }
     }
 
-    private static async Task ManyRoutes(NetlinkLinkClient links, CancellationToken token)
+    private static async Task ManyRoutesAsync(NetlinkLinkClient links, CancellationToken token)
     {
-        await CreateUp(links, "owg0", token);
+        await CreateUpAsync(links, "owg0", token);
         Route[] routes =
         [
             .. Enumerable.Range(0, 500).Select(i => new Route(IPPrefix.Parse($"10.{i >> 8}.{i & 255}.0/24"), "owg0")),
@@ -139,63 +139,63 @@ internal static partial class LinkCases
         ];
         foreach (var route in routes)
         {
-            await links.ReplaceRoute(route, token);
+            await links.ReplaceRouteAsync(route, token);
         }
 
-        Expect.Equal([.. routes.OrderBy(route => route.Destination)], await links.GetRoutes(token));
+        Expect.Equal([.. routes.OrderBy(route => route.Destination)], await links.GetRoutesAsync(token));
     }
 
-    private static async Task RulesComeAndGo(NetlinkLinkClient links, CancellationToken token)
+    private static async Task RulesComeAndGoAsync(NetlinkLinkClient links, CancellationToken token)
     {
         IPPrefix[] sources = [IPPrefix.Parse("10.244.0.0/16"), IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")];
-        Expect.Equal([], await links.GetRules(token));
+        Expect.Equal([], await links.GetRulesAsync(token));
         foreach (var source in sources.Reverse())
         {
-            await links.AddRule(source, token);
-            await links.AddRule(source, token);
+            await links.AddRuleAsync(source, token);
+            await links.AddRuleAsync(source, token);
         }
 
-        Expect.Equal([.. sources], await links.GetRules(token));
+        Expect.Equal([.. sources], await links.GetRulesAsync(token));
         foreach (var source in sources)
         {
-            await links.DeleteRule(source, token);
-            await links.DeleteRule(source, token);
+            await links.DeleteRuleAsync(source, token);
+            await links.DeleteRuleAsync(source, token);
         }
 
-        Expect.Equal([], await links.GetRules(token));
+        Expect.Equal([], await links.GetRulesAsync(token));
     }
 
-    private static async Task FormerTablesAreFound(NetlinkLinkClient links, CancellationToken token)
+    private static async Task FormerTablesAreFoundAsync(NetlinkLinkClient links, CancellationToken token)
     {
         var source = IPPrefix.Parse("10.244.1.0/24");
         var route = Route.Unreachable(IPPrefix.Parse("10.244.2.0/24"));
         var former = links.At(new RouteTable(1000, 90));
-        await links.AddRule(source, token);
-        await links.ReplaceRoute(route, token);
-        Expect.Equal([], await links.GetFormerTables(token));
-        await former.AddRule(source, token);
-        await former.ReplaceRoute(route, token);
-        Expect.Equal([new RouteTable(1000, 90)], await links.GetFormerTables(token));
-        Expect.Equal([RouteTable.Default], await former.GetFormerTables(token));
-        Expect.Equal([route], await former.GetRoutes(token));
+        await links.AddRuleAsync(source, token);
+        await links.ReplaceRouteAsync(route, token);
+        Expect.Equal([], await links.GetFormerTablesAsync(token));
+        await former.AddRuleAsync(source, token);
+        await former.ReplaceRouteAsync(route, token);
+        Expect.Equal([new RouteTable(1000, 90)], await links.GetFormerTablesAsync(token));
+        Expect.Equal([RouteTable.Default], await former.GetFormerTablesAsync(token));
+        Expect.Equal([route], await former.GetRoutesAsync(token));
 
-        await former.DeleteRoute(route, token);
-        await former.DeleteRule(source, token);
-        Expect.Equal([], await links.GetFormerTables(token));
-        Expect.Equal([], await former.GetRoutes(token));
-        Expect.Equal([route], await links.GetRoutes(token));
-        Expect.Equal([source], await links.GetRules(token));
+        await former.DeleteRouteAsync(route, token);
+        await former.DeleteRuleAsync(source, token);
+        Expect.Equal([], await links.GetFormerTablesAsync(token));
+        Expect.Equal([], await former.GetRoutesAsync(token));
+        Expect.Equal([route], await links.GetRoutesAsync(token));
+        Expect.Equal([source], await links.GetRulesAsync(token));
     }
 
     // Two families; the pods are behind pod0, other nodes behind cilium_wg0, and a rule before ours leads to the main table.
-    private static async Task WaysAreThoseOfPackets(NetlinkLinkClient links, CancellationToken token)
+    private static async Task WaysAreThoseOfPacketsAsync(NetlinkLinkClient links, CancellationToken token)
     {
         File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
         File.WriteAllText("/proc/sys/net/ipv6/conf/all/forwarding", "1");
         var main = links.At(new RouteTable(254, 105));
         foreach (var link in (string[])["pod0", "cilium_wg0", "under0"])
         {
-            await CreateUp(links, link, token);
+            await CreateUpAsync(links, link, token);
         }
 
         foreach (var (gateway, pods, tunnel, refused, pod) in new[]
@@ -205,37 +205,37 @@ internal static partial class LinkCases
         })
         {
             var (own, through, without) = (IPPrefix.Parse(pods), IPPrefix.Parse(tunnel), IPPrefix.Parse(refused));
-            Expect.Equal<PodLink?>(null, await links.FindPodLink(own, token));
-            await links.AddAddress("pod0", new LinkAddress(IPAddress.Parse(gateway.Split('/')[0]), own.Length), token);
-            var origin = Expect.NotNull(await links.FindPodLink(own, token));
+            Expect.Equal<PodLink?>(null, await links.FindPodLinkAsync(own, token));
+            await links.AddAddressAsync("pod0", new LinkAddress(IPAddress.Parse(gateway.Split('/')[0]), own.Length), token);
+            var origin = Expect.NotNull(await links.FindPodLinkAsync(own, token));
             Expect.Equal(new PodLink("pod0", IPAddress.Parse(pod)), origin);
 
-            await links.AddRule(own, token);
-            await links.ReplaceRoute(new Route(through, "cilium_wg0"), token);
-            await links.ReplaceRoute(Route.Unreachable(without), token);
+            await links.AddRuleAsync(own, token);
+            await links.ReplaceRouteAsync(new Route(through, "cilium_wg0"), token);
+            await links.ReplaceRouteAsync(Route.Unreachable(without), token);
             EquatableArray<WayQuestion> questions = [new(origin, PodAddress.Remote(through)), new(origin, PodAddress.Remote(without))];
-            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves), Way.Refused], await links.FindWays(questions, token));
+            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves), Way.Refused], await links.FindWaysAsync(questions, token));
 
             // Without a pod a device of ours stands in for its link.
-            await links.SetLooseSourceCheck("cilium_wg0", token);
+            await links.SetLooseSourceCheckAsync("cilium_wg0", token);
             EquatableArray<WayQuestion> without0 = [new(new PodLink("cilium_wg0", origin.Address), PodAddress.Remote(through))];
-            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves)], await links.FindWays(without0, token));
+            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves)], await links.FindWaysAsync(without0, token));
 
             foreach (var prefix in (IPPrefix[])[through, without])
             {
-                await main.ReplaceRoute(new Route(prefix, "under0"), token);
+                await main.ReplaceRouteAsync(new Route(prefix, "under0"), token);
             }
 
-            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves), Way.Refused], await links.FindWays(questions, token));
-            await main.AddRule(own, token);
+            Expect.Equal([new Way("cilium_wg0", 201, WayFate.Leaves), Way.Refused], await links.FindWaysAsync(questions, token));
+            await main.AddRuleAsync(own, token);
             var past = new Way("under0", 254, WayFate.Leaves);
-            Expect.Equal([past, past], await links.FindWays(questions, token));
-            Expect.True((await links.GetAllRules(own.IsIPv6, token)).Any(rule => rule is { Priority: 105, Table: 254 } && rule.Source == own), "the rule is read");
-            Expect.Equal([Way.Unknown], await links.FindWays([questions[0] with { From = origin with { LinkName = "gone0" } }], token));
+            Expect.Equal([past, past], await links.FindWaysAsync(questions, token));
+            Expect.True((await links.GetAllRulesAsync(own.IsIPv6, token)).Any(rule => rule is { Priority: 105, Table: 254 } && rule.Source == own), "the rule is read");
+            Expect.Equal([Way.Unknown], await links.FindWaysAsync([questions[0] with { From = origin with { LinkName = "gone0" } }], token));
 
             // A pod's own route tells more than the prefix.
-            await main.ReplaceRoute(new Route(IPPrefix.Host(PodAddress.Remote(own)), "pod0"), token);
-            Expect.Equal(new PodLink("pod0", PodAddress.Remote(own)), Expect.NotNull(await links.FindPodLink(own, token)));
+            await main.ReplaceRouteAsync(new Route(IPPrefix.Host(PodAddress.Remote(own)), "pod0"), token);
+            Expect.Equal(new PodLink("pod0", PodAddress.Remote(own)), Expect.NotNull(await links.FindPodLinkAsync(own, token)));
         }
     }
 
@@ -255,6 +255,6 @@ internal static partial class LinkCases
         }
     }
 
-    private static async Task<EquatableArray<Route>> RoutesTo(NetlinkLinkClient links, IPPrefix prefix, CancellationToken token) =>
-        [.. (await links.GetRoutes(token)).Where(route => route.Destination == prefix)];
+    private static async Task<EquatableArray<Route>> RoutesToAsync(NetlinkLinkClient links, IPPrefix prefix, CancellationToken token) =>
+        [.. (await links.GetRoutesAsync(token)).Where(route => route.Destination == prefix)];
 }

@@ -21,7 +21,7 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     public async Task Case_OnThisKernel_Passes(string name)
     {
         SkipWithoutRoot();
-        await LinkCases.All.Single(linkCase => linkCase.Name == name).RunInNamespace(Token);
+        await LinkCases.All.Single(linkCase => linkCase.Name == name).RunInNamespaceAsync(Token);
     }
 
     // What a resync of a large mesh asks. The time is for people; what is asserted is that every way is told.
@@ -31,31 +31,31 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     public async Task FindWays_OfALargeMesh_TellsEach(int nodes)
     {
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("ways", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("ways", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
             await File.WriteAllTextAsync("/proc/sys/net/ipv4/ip_forward", "1", Token);
             foreach (var link in (string[])["pod0", "cilium_wg0"])
             {
-                await links.CreateLink(link, "veth", Token);
-                await links.SetUp(link, Token);
+                await links.CreateLinkAsync(link, "veth", Token);
+                await links.SetUpAsync(link, Token);
             }
 
-            await links.AddAddress("pod0", new LinkAddress(IPAddress.Parse("10.244.0.1"), 24), Token);
-            await links.AddRule(IPPrefix.Parse("10.244.0.0/24"), Token);
+            await links.AddAddressAsync("pod0", new LinkAddress(IPAddress.Parse("10.244.0.1"), 24), Token);
+            await links.AddRuleAsync(IPPrefix.Parse("10.244.0.0/24"), Token);
             List<IPPrefix> remote = [.. Enumerable.Range(0, nodes).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i >> 8}.{i & 255}.0/24")))];
             foreach (var prefix in remote)
             {
-                await links.ReplaceRoute(new Route(prefix, "cilium_wg0"), Token);
+                await links.ReplaceRouteAsync(new Route(prefix, "cilium_wg0"), Token);
             }
 
-            var origin = await links.FindPodLink(IPPrefix.Parse("10.244.0.0/24"), Token);
+            var origin = await links.FindPodLinkAsync(IPPrefix.Parse("10.244.0.0/24"), Token);
             Assert.NotNull(origin);
             var questions = remote.Select(prefix => new WayQuestion(origin, PodAddress.Remote(prefix))).ToEquatableArray();
-            _ = await links.FindWays(questions, Token);
+            _ = await links.FindWaysAsync(questions, Token);
             var started = Stopwatch.GetTimestamp();
-            var ways = await links.FindWays(questions, Token);
+            var ways = await links.FindWaysAsync(questions, Token);
             output.WriteLine($"{nodes} ways asked in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0.0} ms");
             Assert.All(ways, way => Assert.Equal(new Way("cilium_wg0", 201, WayFate.Leaves), way));
         });
@@ -66,35 +66,35 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     public async Task RoutesAndRules_BesideSomebodyElses_AreOursAlone()
     {
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("beside", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("beside", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
             var ours = new Route(IPPrefix.Parse("10.244.2.0/24"), "owg0");
-            await links.CreateLink("owg0", "veth", Token);
-            await links.SetUp("owg0", Token);
-            await Ip("route add 10.9.0.0/16 dev owg0 table 201 proto static");
-            await Ip("route add 10.8.0.0/16 dev owg0 table 202 proto 201");
-            await Ip("rule add from 10.7.0.0/16 lookup 201 pref 300");
+            await links.CreateLinkAsync("owg0", "veth", Token);
+            await links.SetUpAsync("owg0", Token);
+            await IpAsync("route add 10.9.0.0/16 dev owg0 table 201 proto static");
+            await IpAsync("route add 10.8.0.0/16 dev owg0 table 202 proto 201");
+            await IpAsync("rule add from 10.7.0.0/16 lookup 201 pref 300");
 
-            await links.ReplaceRoute(ours, Token);
-            await links.AddRule(IPPrefix.Parse("10.244.1.0/24"), Token);
+            await links.ReplaceRouteAsync(ours, Token);
+            await links.AddRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token);
 
-            Assert.Equal([ours], await links.GetRoutes(Token));
-            Assert.Equal([IPPrefix.Parse("10.244.1.0/24")], await links.GetRules(Token));
-            var route = Assert.Single(Parse(await Ip("-j -N route show table 201 proto 201")));
+            Assert.Equal([ours], await links.GetRoutesAsync(Token));
+            Assert.Equal([IPPrefix.Parse("10.244.1.0/24")], await links.GetRulesAsync(Token));
+            var route = Assert.Single(Parse(await IpAsync("-j -N route show table 201 proto 201")));
             Assert.Equal("10.244.2.0/24", route.GetProperty("dst").GetString());
             Assert.Equal("owg0", route.GetProperty("dev").GetString());
             var rule = Assert.Single(
-                Parse(await Ip("-j -N rule show")), rule => rule.GetProperty("priority").GetInt32() == (int)RouteTable.Default.RulePriority);
+                Parse(await IpAsync("-j -N rule show")), rule => rule.GetProperty("priority").GetInt32() == (int)RouteTable.Default.RulePriority);
             Assert.Equal("10.244.1.0", rule.GetProperty("src").GetString());
             Assert.Equal("201", rule.GetProperty("table").GetString());
 
-            await links.DeleteRoute(ours, Token);
-            await links.DeleteRule(IPPrefix.Parse("10.244.1.0/24"), Token);
-            Assert.Single(Parse(await Ip("-j -N route show table 201")));
-            Assert.Single(Parse(await Ip("-j -N route show table 202")));
-            Assert.Single(Parse(await Ip("-j -N rule show")), r => r.GetProperty("priority").GetInt32() == 300);
+            await links.DeleteRouteAsync(ours, Token);
+            await links.DeleteRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token);
+            Assert.Single(Parse(await IpAsync("-j -N route show table 201")));
+            Assert.Single(Parse(await IpAsync("-j -N route show table 202")));
+            Assert.Single(Parse(await IpAsync("-j -N rule show")), r => r.GetProperty("priority").GetInt32() == 300);
         });
     }
 
@@ -102,22 +102,22 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     public async Task TryGetPath_RouteWithItsOwnMtu_IsThatOne()
     {
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("mtu", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("mtu", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
-            await links.CreateLink("owg0", "veth", Token);
-            await links.SetUp("owg0", Token);
-            await Ip("route add 10.9.0.0/16 dev owg0 mtu 1350");
-            await Ip("route add unreachable 10.8.0.0/16");
-            await Ip("route add prohibit 10.7.0.0/16");
-            await Ip("route add blackhole 10.6.0.0/16");
-            await Ip("-6 route add unreachable fd00:8::/32");
+            await links.CreateLinkAsync("owg0", "veth", Token);
+            await links.SetUpAsync("owg0", Token);
+            await IpAsync("route add 10.9.0.0/16 dev owg0 mtu 1350");
+            await IpAsync("route add unreachable 10.8.0.0/16");
+            await IpAsync("route add prohibit 10.7.0.0/16");
+            await IpAsync("route add blackhole 10.6.0.0/16");
+            await IpAsync("-6 route add unreachable fd00:8::/32");
 
-            Assert.Equal(1350, (await links.TryGetPath(IPAddress.Parse("10.9.0.1"), Token))?.Mtu);
+            Assert.Equal(1350, (await links.TryGetPathAsync(IPAddress.Parse("10.9.0.1"), Token))?.Mtu);
             foreach (var address in Refused)
             {
-                Assert.Null((await links.TryGetPath(IPAddress.Parse(address), Token))?.Mtu);
+                Assert.Null((await links.TryGetPathAsync(IPAddress.Parse(address), Token))?.Mtu);
             }
         });
     }
@@ -141,31 +141,31 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     public async Task DeleteForeignRoute_OfAnyKind_RemovesItAlone(string added, string described)
     {
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("foreign", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("foreign", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
             Route[] ours = [new(IPPrefix.Parse("10.9.0.0/16"), "owg0"), Route.Unreachable(IPPrefix.Parse("10.9.0.0/16"))];
-            await links.CreateLink("owg0", "veth", Token);
-            await links.SetUp("owg0", Token);
-            await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
-            await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
-            await Ip("route add 10.9.0.0/16 dev owg0 table 202");
-            await Ip(added);
-            var foreign = Assert.Single(await links.GetForeignRoutes(Token));
+            await links.CreateLinkAsync("owg0", "veth", Token);
+            await links.SetUpAsync("owg0", Token);
+            await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
+            await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
+            await IpAsync("route add 10.9.0.0/16 dev owg0 table 202");
+            await IpAsync(added);
+            var foreign = Assert.Single(await links.GetForeignRoutesAsync(Token));
             Assert.Equal(described, foreign.Description);
 
-            await links.DeleteForeignRoute(foreign, Token);
-            await links.DeleteForeignRoute(foreign, Token);
-            Assert.Empty(await links.GetForeignRoutes(Token));
+            await links.DeleteForeignRouteAsync(foreign, Token);
+            await links.DeleteForeignRouteAsync(foreign, Token);
+            Assert.Empty(await links.GetForeignRoutesAsync(Token));
             foreach (var route in ours)
             {
-                await links.ReplaceRoute(route, Token);
+                await links.ReplaceRouteAsync(route, Token);
             }
 
-            Assert.Equal(ours, await links.GetRoutes(Token));
-            Assert.Empty(await links.GetForeignRoutes(Token));
-            Assert.Single(Parse(await Ip("-j -N route show table 202")));
+            Assert.Equal(ours, await links.GetRoutesAsync(Token));
+            Assert.Empty(await links.GetForeignRoutesAsync(Token));
+            Assert.Single(Parse(await IpAsync("-j -N route show table 202")));
         });
     }
 
@@ -175,35 +175,35 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     {
         const int Nodes = 1_000;
         SkipWithoutRoot();
-        using var space = await NamespaceThread.Create("cost", Token);
-        await space.Run(async () =>
+        using var space = await NamespaceThread.CreateAsync("cost", Token);
+        await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
             File.WriteAllText("/proc/sys/net/ipv4/ip_forward", "1");
-            await links.CreateLink("owg0", "veth", Token);
-            await links.SetUp("owg0", Token);
-            await links.AddAddress("owg0", new LinkAddress(IPAddress.Parse("10.0.0.1"), 24), Token);
-            await links.AddRule(IPPrefix.Parse("10.0.0.0/24"), Token);
+            await links.CreateLinkAsync("owg0", "veth", Token);
+            await links.SetUpAsync("owg0", Token);
+            await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("10.0.0.1"), 24), Token);
+            await links.AddRuleAsync(IPPrefix.Parse("10.0.0.0/24"), Token);
             var prefixes = Enumerable.Range(1, Nodes).Select(node => new IPPrefix(new IPAddress([10, (byte)(node >> 8), (byte)node, 0]), 24)).ToList();
             foreach (var prefix in prefixes)
             {
-                await links.ReplaceRoute(Route.Unreachable(prefix), Token);
-                await links.ReplaceRoute(new Route(prefix, "owg0"), Token);
+                await links.ReplaceRouteAsync(Route.Unreachable(prefix), Token);
+                await links.ReplaceRouteAsync(new Route(prefix, "owg0"), Token);
             }
 
-            var from = await links.FindPodLink(IPPrefix.Parse("10.0.0.0/24"), Token);
+            var from = await links.FindPodLinkAsync(IPPrefix.Parse("10.0.0.0/24"), Token);
             var questions = prefixes.Select(prefix => new WayQuestion(from!, PodAddress.Remote(prefix))).ToEquatableArray();
             var costs = new List<double>();
             for (var round = 0; round < 10; round++)
             {
                 var started = Stopwatch.GetTimestamp();
-                var ways = await links.FindWays(questions, Token);
+                var ways = await links.FindWaysAsync(questions, Token);
                 costs.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
                 Assert.All(ways, way => Assert.Equal("owg0", way.LinkName));
             }
 
             var foreign = Stopwatch.GetTimestamp();
-            Assert.Empty(await links.GetForeignRoutes(Token));
+            Assert.Empty(await links.GetForeignRoutesAsync(Token));
             TestContext.Current.TestOutputHelper?.WriteLine(
                 $"{Nodes} ways: {costs.Min():0.0} ms at best, {costs.Order().ElementAt(5):0.0} ms in the middle; foreign routes among {2 * Nodes}: "
                 + $"{Stopwatch.GetElapsedTime(foreign).TotalMilliseconds:0.0} ms");
@@ -215,7 +215,7 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     private static List<JsonElement> Parse(string json) =>
         [.. JsonDocument.Parse(json.Length == 0 ? "[]" : json).RootElement.EnumerateArray()];
 
-    private static async Task<string> Ip(string arguments)
+    private static async Task<string> IpAsync(string arguments)
     {
         using var ip = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardOutput = true })!;
         var output = await ip.StandardOutput.ReadToEndAsync(Token);

@@ -22,18 +22,18 @@ public sealed class AdoptionTests
         using var left = KeyPair.Create();
         await using var mesh = new AgentHarness(2);
         mesh.Devices.Change(Name, device => device with { Peers = [Peer(2)] }, left);
-        using var adopted = await mesh.Agent.ReadKeyPair(Slot.Zero, Token);
+        using var adopted = await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token);
         Assert.Equal(left.PublicKey, adopted!.PublicKey);
-        Assert.Null(await mesh.Agent.ReadKeyPair(Slot.One, Token));
+        Assert.Null(await mesh.Agent.ReadKeyPairAsync(Slot.One, Token));
     }
 
     [Fact]
     public async Task ReadKeyPair_NoDeviceOrNoKey_IsNull()
     {
         await using var mesh = new AgentHarness(2);
-        Assert.Null(await mesh.Agent.ReadKeyPair(Slot.Zero, Token));
+        Assert.Null(await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token));
         mesh.Devices.Change(Name, device => device with { Peers = [Peer(2)] });
-        Assert.Null(await mesh.Agent.ReadKeyPair(Slot.Zero, Token));
+        Assert.Null(await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token));
     }
 
     [Fact]
@@ -43,8 +43,8 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.Change(Name, device => device with { ListenPort = 51820, Peers = [Stranger] }, theirs);
         var before = mesh.Device;
-        Assert.Contains("configured by somebody else", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("Three ways out", (await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPair(Slot.Zero, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("configured by somebody else", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("Three ways out", (await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token))).Message, StringComparison.Ordinal);
         Assert.Equal((before, 0), (mesh.Device, mesh.Writes));
     }
 
@@ -56,8 +56,8 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.DeviceOptions.TakeOver = true;
         mesh.Devices.Change(Name, device => device with { ListenPort = 51820, Peers = [Stranger] }, theirs);
-        Assert.Null(await mesh.Agent.ReadKeyPair(Slot.Zero, Token));
-        await mesh.Pass.Run(true, Token);
+        Assert.Null(await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token));
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal([TestMesh.Key(2)], mesh.Device.Peers.Select(peer => peer.PublicKey));
         Assert.Equal((mesh.Ring.Find(Slot.Zero)!.KeyPair.PublicKey, TestMesh.ListenPort), (mesh.Device.PublicKey, mesh.Device.ListenPort));
     }
@@ -69,11 +69,11 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2);
         mesh.Roster.Set(null);
         mesh.Devices.Change(Name, device => device with { Peers = [Peer(2)] }, left);
-        var result = await mesh.Pass.Run(true, Token);
+        var result = await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(("waits for the first answer of the node source", 0), (result.Problem, mesh.Writes));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPair(Slot.Zero, Token));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token));
         mesh.Roster.Set(TestMesh.Roster(1, 2));
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(TestMesh.ListenPort, mesh.Device.ListenPort);
     }
 
@@ -82,19 +82,19 @@ public sealed class AdoptionTests
     public async Task Run_Adopted_WritesNothingToTheDevice()
     {
         await using var former = new AgentHarness(2, 3).Settled(2, 3);
-        await former.Pass.Run(true, Token);
+        await former.Pass.RunAsync(true, Token);
         await using var mesh = new AgentHarness(2, 3);
-        using var key = await former.Agent.ReadKeyPair(Slot.Zero, Token);
+        using var key = await former.Agent.ReadKeyPairAsync(Slot.Zero, Token);
         mesh.Devices.Change(Name, _ => former.Device, key);
-        await mesh.Pass.Run(true, Token);
-        _ = mesh.Ring.Replace(new SlotKey(Slot.Zero, (await mesh.Agent.ReadKeyPair(Slot.Zero, Token))!, new Epoch(1), mesh.Time.GetUtcNow()));
+        await mesh.Pass.RunAsync(true, Token);
+        _ = mesh.Ring.Replace(new SlotKey(Slot.Zero, (await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token))!, new Epoch(1), mesh.Time.GetUtcNow()));
         mesh.Announce(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Store.MarkSynced();
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(3);
-        await mesh.Pass.Run(true, Token);
-        Assert.Equal((former.Device, 0), (mesh.Device, mesh.Devices.CountOf(nameof(IWireGuardClient.Configure))));
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal((former.Device, 0), (mesh.Device, mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync))));
         Assert.Empty(mesh.Pass.Drifts);
     }
 
@@ -102,16 +102,16 @@ public sealed class AdoptionTests
     public async Task Run_OwnWrites_AreNoDrift()
     {
         await using var mesh = new AgentHarness(2, 3, 4).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(4);
         mesh.Announce(2, TestMesh.Key(22), 1);
         mesh.MakeKey();
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         mesh.Links.PathMtu = 1400;
         mesh.Roster.Set(TestMesh.Roster(1, 2, 3));
         mesh.Store.ForgetAbsent(mesh.Roster.Current!);
-        await mesh.Pass.Run(true, Token);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Empty(mesh.Pass.Drifts);
     }
 
@@ -122,31 +122,31 @@ public sealed class AdoptionTests
     public async Task Run_SomebodyChanged_IsRepairedAndCountedOnce(DriftKind kind)
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
-        var (device, link) = (mesh.Device, (await mesh.Links.TryGetLink(Name, Token))!);
-        var (routes, rules, check) = (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token), await mesh.Links.GetSourceCheck(Name, Token));
+        await mesh.Pass.RunAsync(true, Token);
+        var (device, link) = (mesh.Device, (await mesh.Links.TryGetLinkAsync(Name, Token))!);
+        var (routes, rules, check) = (await mesh.Links.GetRoutesAsync(Token), await mesh.Links.GetRulesAsync(Token), await mesh.Links.GetSourceCheckAsync(Name, Token));
 
-        await Tamper(mesh, kind);
-        await mesh.Pass.Run(true, Token);
-        await mesh.Pass.Run(true, Token);
+        await TamperAsync(mesh, kind);
+        await mesh.Pass.RunAsync(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
 
         Assert.Equal([(kind, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
         Assert.Equal(device with { Peers = [] }, mesh.Device with { Peers = [] });
         Assert.Equal(device.Peers, mesh.Device.Peers);
-        Assert.Equal(link with { Index = 0 }, (await mesh.Links.TryGetLink(Name, Token))! with { Index = 0 });
+        Assert.Equal(link with { Index = 0 }, (await mesh.Links.TryGetLinkAsync(Name, Token))! with { Index = 0 });
         Assert.Equal(
             (routes, rules, check),
-            (await mesh.Links.GetRoutes(Token), await mesh.Links.GetRules(Token), await mesh.Links.GetSourceCheck(Name, Token)));
+            (await mesh.Links.GetRoutesAsync(Token), await mesh.Links.GetRulesAsync(Token), await mesh.Links.GetSourceCheckAsync(Name, Token)));
     }
 
     [Fact]
     public async Task Run_SomebodyRoutesInOurTable_IsRepairedAndCountedOnce()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
-        await mesh.Pass.Run(true, Token);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal([(DriftKind.RouteAdded, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
         Assert.Empty(mesh.Links.ForeignRoutes);
     }
@@ -165,19 +165,19 @@ public sealed class AdoptionTests
             mesh.Ring.Settle();
         }
 
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Links.RemoveLink(Name);
         if (isWithoutPeers)
         {
             mesh.Devices.Change(Name, device => device with { Peers = [] });
         }
 
-        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token));
-        Assert.Equal(isRingSettled ? 1 : 0, mesh.Devices.Calls.Count(call => call.Operation == nameof(IWireGuardClient.DeleteDevice)));
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token));
+        Assert.Equal(isRingSettled ? 1 : 0, mesh.Devices.Calls.Count(call => call.Operation == nameof(IWireGuardClient.DeleteDeviceAsync)));
         mesh.Devices.Remove(Name);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal([(DriftKind.LinkDeleted, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
-        Assert.Single(await mesh.Links.GetRoutes(Token));
+        Assert.Single(await mesh.Links.GetRoutesAsync(Token));
     }
 
     // Another link of the same name, between two passes that read no link.
@@ -185,17 +185,17 @@ public sealed class AdoptionTests
     public async Task Run_LinkReplacedByAnother_HasItsRoutesAndMtuAgainWithoutAResync()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
-        var mtu = (await mesh.Links.TryGetLink(Name, Token))!.Mtu;
+        await mesh.Pass.RunAsync(true, Token);
+        var mtu = (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu;
         mesh.Links.RemoveLink(Name);
         mesh.Links.AddLink(Name);
         mesh.Devices.Change(Name, device => device with { Peers = [] });
 
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
 
         Assert.Equal(2, mesh.Device.Peers.Count);
-        Assert.Equal(2, (await mesh.Links.GetRoutes(Token)).Count);
-        Assert.Equal(mtu, (await mesh.Links.TryGetLink(Name, Token))!.Mtu);
+        Assert.Equal(2, (await mesh.Links.GetRoutesAsync(Token)).Count);
+        Assert.Equal(mtu, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu);
         Assert.Equal([(DriftKind.LinkDeleted, 1L)], mesh.Pass.Drifts.Select(drift => (drift.Kind, drift.Count)));
     }
 
@@ -204,13 +204,13 @@ public sealed class AdoptionTests
     public async Task Run_WriteFailsHalfway_IsNoDrift()
     {
         await using var mesh = new AgentHarness(2, 3, 4).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(3);
         mesh.Announce(4);
         mesh.Devices.FailCall(mesh.Devices.Calls.Count + 2, appliedPeers: 1);
-        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token));
         Assert.Equal(2, mesh.Device.Peers.Count);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(3, mesh.Device.Peers.Count);
         Assert.Empty(mesh.Pass.Drifts);
     }
@@ -219,11 +219,11 @@ public sealed class AdoptionTests
     public async Task Run_DeviceDeletedBetweenReadAndWrite_IsMadeAgainByTheNext()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(3);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.Configure))
+            if (call.Operation == nameof(IWireGuardClient.ConfigureAsync))
             {
                 mesh.Devices.OnCall = null;
                 mesh.Devices.Remove(Name);
@@ -231,10 +231,10 @@ public sealed class AdoptionTests
 
             return Task.CompletedTask;
         };
-        Assert.Equal(ENODEV, (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(false, Token))).Errno);
-        await mesh.Pass.Run(true, Token);
+        Assert.Equal(ENODEV, (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(false, Token))).Errno);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(2, mesh.Device.Peers.Count);
-        Assert.Equal(2, (await mesh.Links.GetRoutes(Token)).Count);
+        Assert.Equal(2, (await mesh.Links.GetRoutesAsync(Token)).Count);
     }
 
     // WireGuard binds its port when the link goes up, not before.
@@ -243,27 +243,27 @@ public sealed class AdoptionTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         var isTaken = true;
-        mesh.Links.OnCall = (call, _) => isTaken && call.Operation == nameof(ILinkClient.SetUp)
+        mesh.Links.OnCall = (call, _) => isTaken && call.Operation == nameof(ILinkClient.SetUpAsync)
             ? throw new LinuxException($"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
             : Task.CompletedTask;
-        var delay = await mesh.Start();
+        var delay = await mesh.StartAsync();
         Assert.Contains("UDP port of the device is taken", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
         isTaken = false;
         mesh.Time.Advance(delay);
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         Assert.Null(mesh.Agent.Snapshot.Problem);
-        Assert.Single(await mesh.Links.GetRoutes(Token));
+        Assert.Single(await mesh.Links.GetRoutesAsync(Token));
     }
 
     [Fact]
     public async Task RequestLook_RouteDeleted_IsRepairedWithoutWaiting()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
-        await mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token);
+        await mesh.StartAsync();
+        await mesh.Links.DeleteRouteAsync(new Route(TestMesh.PodCIDR(2), Name), Token);
         mesh.Agent.RequestLook(KernelNews.Routes);
-        await mesh.NextWait();
-        Assert.Single(await mesh.Links.GetRoutes(Token));
+        await mesh.NextWaitAsync();
+        Assert.Single(await mesh.Links.GetRoutesAsync(Token));
         Assert.Equal([DriftKind.RouteDeleted], mesh.Agent.Snapshot.Drifts.Select(drift => drift.Kind));
     }
 
@@ -271,10 +271,10 @@ public sealed class AdoptionTests
     public async Task Poll_PeerRemoved_IsRepairedAfterASecond()
     {
         await using var mesh = new AgentHarness(poll: TimeSpan.FromSeconds(1), 2).Settled(2);
-        Assert.Equal(TimeSpan.FromSeconds(1), await mesh.Start());
+        Assert.Equal(TimeSpan.FromSeconds(1), await mesh.StartAsync());
         var (reads, writes) = (mesh.Links.Calls.Count, mesh.Writes);
         mesh.Time.Advance(TimeSpan.FromSeconds(1));
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
 
         // The packet counter alone is read anew: it tells who still sends on a slot.
         Assert.Equal("GetTraffic", Assert.Single(mesh.Links.Calls.Skip(reads)).Operation);
@@ -282,7 +282,7 @@ public sealed class AdoptionTests
 
         mesh.Devices.Change(Name, device => device with { Peers = [] });
         mesh.Time.Advance(TimeSpan.FromSeconds(1));
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         Assert.Single(mesh.Device.Peers);
         Assert.Equal([DriftKind.PeerRemoved], mesh.Agent.Snapshot.Drifts.Select(drift => drift.Kind));
     }
@@ -292,7 +292,7 @@ public sealed class AdoptionTests
 
     private static DevicePeer Peer(int node) => new(TestMesh.Key(node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, null, 0, 0);
 
-    private static async Task Tamper(AgentHarness mesh, DriftKind kind)
+    private static async Task TamperAsync(AgentHarness mesh, DriftKind kind)
     {
         using var key = KeyPair.Create();
         var route = new Route(TestMesh.PodCIDR(2), Name);
@@ -335,19 +335,19 @@ public sealed class AdoptionTests
                 mesh.Links.RenameLink(Name, "renamed");
                 break;
             case DriftKind.RouteDeleted:
-                await mesh.Links.DeleteRoute(route, Token);
+                await mesh.Links.DeleteRouteAsync(route, Token);
                 break;
             case DriftKind.RouteAdded:
-                await mesh.Links.ReplaceRoute(route with { Destination = TestMesh.PodCIDR(9) }, Token);
+                await mesh.Links.ReplaceRouteAsync(route with { Destination = TestMesh.PodCIDR(9) }, Token);
                 break;
             case DriftKind.RuleDeleted:
-                await mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token);
+                await mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token);
                 break;
             case DriftKind.RuleAdded:
-                await mesh.Links.AddRule(TestMesh.PodCIDR(9), Token);
+                await mesh.Links.AddRuleAsync(TestMesh.PodCIDR(9), Token);
                 break;
             case DriftKind.MtuChanged:
-                await mesh.Links.SetMtu(Name, 1300, Token);
+                await mesh.Links.SetMtuAsync(Name, 1300, Token);
                 break;
             case DriftKind.SourceCheckChanged:
                 mesh.Links.SetSourceCheck(Name, SourceCheck.Loose with { IsLoose = false });

@@ -39,7 +39,7 @@ public sealed class EndpointChooserTests
 
         async Task<IPEndPoint?> Choose(IPEndPoint[] expected)
         {
-            var peer = (await chooser.Choose(device, sources, TestContext.Current.CancellationToken)).Peers[0];
+            var peer = (await chooser.ChooseAsync(device, sources, TestContext.Current.CancellationToken)).Peers[0];
             Assert.Equal(expected, peer.Endpoints);
             return peer.Endpoint;
         }

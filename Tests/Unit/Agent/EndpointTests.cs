@@ -24,11 +24,11 @@ public sealed class EndpointTests
     public async Task Run_PeerRoamsBetweenWriteAndReadBack_IsNoFailureAndNoDrift()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 2);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.TryGetDevice) && mesh.Devices.Calls.Count > 1 && mesh.Devices.Calls[^2].Operation == nameof(IWireGuardClient.Configure))
+            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.Calls.Count > 1 && mesh.Devices.Calls[^2].Operation == nameof(IWireGuardClient.ConfigureAsync))
             {
                 Receive(mesh, 2, Elsewhere);
             }
@@ -38,7 +38,7 @@ public sealed class EndpointTests
         for (var pass = 1; pass <= 5; pass++)
         {
             mesh.Announce(3, TestMesh.Key(300 + pass), pass);
-            Assert.True((await mesh.Pass.Run(false, Token)).IsApplied);
+            Assert.True((await mesh.Pass.RunAsync(false, Token)).IsApplied);
         }
 
         Assert.Equal(Elsewhere, Peer(mesh, 2).Endpoint);
@@ -50,14 +50,14 @@ public sealed class EndpointTests
     public async Task Run_PeerIsHeardFromElsewhere_IsLeftThere()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 2);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         var writes = mesh.Writes;
         foreach (var endpoint in new[] { Elsewhere, TestMesh.Endpoint(2), Elsewhere })
         {
             Receive(mesh, 2, endpoint);
-            await mesh.Pass.Run(true, Token);
+            await mesh.Pass.RunAsync(true, Token);
             Assert.Equal(endpoint, Peer(mesh, 2).Endpoint);
         }
 
@@ -70,13 +70,13 @@ public sealed class EndpointTests
     public async Task Run_SomebodySetsTheEndpoint_IsSetBackToWhereThePeerWasHeard()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 2);
         Receive(mesh, 2, Elsewhere);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { Endpoint = IPEndPoint.Parse("198.51.100.66:9") });
 
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
 
         Assert.Equal(Elsewhere, Peer(mesh, 2).Endpoint);
         Assert.Equal((DriftKind.EndpointChanged, 1), (Assert.Single(mesh.Pass.Drifts).Kind, mesh.Pass.Drifts[0].Count));
@@ -86,13 +86,13 @@ public sealed class EndpointTests
     public async Task Run_NodeAnnouncesAnotherAddress_IsSentToThere()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 2);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
 
         AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2, revision: 1) with { Endpoints = [Second] });
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
 
         Assert.Equal(new IPEndPoint(Second, TestMesh.ListenPort), Peer(mesh, 2).Endpoint);
     }
@@ -101,27 +101,27 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_FirstAddressDoesNotAnswer_TriesTheNextAndBeginsWithItFromThenOn()
     {
-        await using var mesh = await WithTwoAddresses();
+        await using var mesh = await WithTwoAddressesAsync();
         Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
 
         var seconds = 0;
         for (; Peer(mesh, 2).Endpoint!.Address.Equals(TestMesh.Address(2)); seconds++)
         {
             Assert.InRange(seconds, 0, 8);
-            await Send(mesh, 2);
+            await SendAsync(mesh, 2);
         }
 
         Assert.InRange(seconds, EndpointTrials.InitiationPatience.TotalSeconds, 8);
         ShakeHands(mesh, 2);
         for (var quiet = 0; quiet < 60; quiet++)
         {
-            await Send(mesh, 2);
+            await SendAsync(mesh, 2);
             Receive(mesh, 2, Peer(mesh, 2).Endpoint);
         }
 
         Assert.Equal(Second, Peer(mesh, 2).Endpoint!.Address);
         mesh.Announce(TestMesh.Announce(2, TestMesh.Key(22), 1) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(Second, mesh.Device.Peers.Single(peer => peer.PublicKey == TestMesh.Key(22)).Endpoint!.Address);
     }
 
@@ -129,13 +129,13 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_AddressStopsToAnswer_TriesTheNextAfterWireGuardsPatience()
     {
-        await using var mesh = await WithTwoAddresses();
+        await using var mesh = await WithTwoAddressesAsync();
         ShakeHands(mesh, 2);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         for (var second = 0; second <= EndpointTrials.DataPatience.TotalSeconds; second++)
         {
             Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
-            await Send(mesh, 2);
+            await SendAsync(mesh, 2);
         }
 
         Assert.Equal(Second, Peer(mesh, 2).Endpoint!.Address);
@@ -147,16 +147,16 @@ public sealed class EndpointTests
         await using var mesh = new AgentHarness(2, 3).Settled(3);
         AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 3);
-        PassResult result = await mesh.Pass.Run(false, Token);
+        PassResult result = await mesh.Pass.RunAsync(false, Token);
 
         // Somebody sets the clock, which is not how long anything lasts.
         mesh.Time.SetBy = -TimeSpan.FromHours(1);
         for (var second = 1; second <= SilentPeers.Patience.TotalSeconds; second++)
         {
             Assert.Empty(result.SilentPeers);
-            result = await Send(mesh, 2);
+            result = await SendAsync(mesh, 2);
         }
 
         var silent = Assert.Single(result.SilentPeers);
@@ -167,20 +167,20 @@ public sealed class EndpointTests
             Grains.SilentPeer.Describe(result.SilentPeers));
 
         ShakeHands(mesh, 2);
-        Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
+        Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
     }
 
     // The handshake that was once is none that works.
     [Fact]
     public async Task Run_PeerStopsToAnswer_IsNamedToo()
     {
-        await using var mesh = await WithTwoAddresses();
+        await using var mesh = await WithTwoAddressesAsync();
         ShakeHands(mesh, 2);
-        var result = await mesh.Pass.Run(false, Token);
+        var result = await mesh.Pass.RunAsync(false, Token);
         for (var second = 0; second <= SilentPeers.Patience.TotalSeconds; second++)
         {
             Assert.Empty(result.SilentPeers);
-            result = await Send(mesh, 2);
+            result = await SendAsync(mesh, 2);
         }
 
         var silent = Assert.Single(result.SilentPeers);
@@ -197,21 +197,21 @@ public sealed class EndpointTests
         mesh.Ring.Replace(new SlotKey(Slot.One, KeyPair.Create(), new Epoch(2), mesh.Time.GetUtcNow()));
         mesh.Store.MarkSynced();
         mesh.Announce(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 2);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         mesh.Time.Advance(PathPlanner.OverAfter);
-        Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
+        Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
 
         var next = new SlotAnnouncement(Slot.One, TestMesh.Key(22), new Epoch(2), TestMesh.ListenPort);
         mesh.Announce(TestMesh.Announce(2, revision: 1) with { Slots = [TestMesh.Announce(2).Slots[0], next] });
         for (var second = 0; second < SilentPeers.Patience.TotalSeconds; second++)
         {
-            Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
+            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
             mesh.Time.Advance(Tick);
         }
 
-        Assert.Equal("node-2", Assert.Single((await mesh.Pass.Run(false, Token)).SilentPeers).NodeName);
+        Assert.Equal("node-2", Assert.Single((await mesh.Pass.RunAsync(false, Token)).SilentPeers).NodeName);
     }
 
     // Quiet is not silent: nobody has anything to say, or the node is off, or its silo has not said anything yet.
@@ -221,12 +221,12 @@ public sealed class EndpointTests
         await using var mesh = new AgentHarness(2, 3).Settled(2);
         mesh.Roster.Set(TestMesh.Roster(1, 2, 3, 4));
         mesh.Announce(4);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         ShakeHands(mesh, 2);
         for (var minute = 0; minute < 10; minute++)
         {
             mesh.Time.Advance(TimeSpan.FromMinutes(1));
-            Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
+            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
         }
     }
 
@@ -234,27 +234,27 @@ public sealed class EndpointTests
     [Fact]
     public async Task Run_LastMessageWasAKeepalive_IsNoProblemAndKeepsTheAddress()
     {
-        await using var mesh = await WithTwoAddresses();
+        await using var mesh = await WithTwoAddressesAsync();
         ShakeHands(mesh, 2);
-        await Send(mesh, 2);
+        await SendAsync(mesh, 2);
         Receive(mesh, 2, Peer(mesh, 2).Endpoint);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { TransmitBytes = peer.TransmitBytes + 32 });
         for (var second = 0; second < 120; second++)
         {
             mesh.Time.Advance(Tick);
-            Assert.Empty((await mesh.Pass.Run(false, Token)).SilentPeers);
+            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
         }
 
         Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);
     }
 
-    private static async Task<AgentHarness> WithTwoAddresses()
+    private static async Task<AgentHarness> WithTwoAddressesAsync()
     {
         var mesh = new AgentHarness(2).Settled();
         AddSecondAddress(mesh);
         mesh.Announce(TestMesh.Announce(2) with { Endpoints = [TestMesh.Address(2), Second] });
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         return mesh;
     }
 
@@ -270,10 +270,10 @@ public sealed class EndpointTests
         Name, TestMesh.Key(node), peer => peer with { Endpoint = from, ReceiveBytes = peer.ReceiveBytes + 32 });
 
     // A second in which something is sent to a peer, and the pass that looks.
-    private static async Task<PassResult> Send(AgentHarness mesh, int node)
+    private static async Task<PassResult> SendAsync(AgentHarness mesh, int node)
     {
         mesh.Devices.ChangePeer(Name, TestMesh.Key(node), peer => peer with { TransmitBytes = peer.TransmitBytes + 148 });
         mesh.Time.Advance(Tick);
-        return await mesh.Pass.Run(false, Token);
+        return await mesh.Pass.RunAsync(false, Token);
     }
 }

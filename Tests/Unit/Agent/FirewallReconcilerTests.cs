@@ -23,9 +23,9 @@ public sealed class FirewallReconcilerTests
     [Fact]
     public async Task Reconcile_NodesComeAndGo_SendsOnlyTheDifference()
     {
-        await Reconcile([1, 2, 3]);
-        await Reconcile([1, 2, 3]);
-        await Reconcile([1, 3, 4]);
+        await ReconcileAsync([1, 2, 3]);
+        await ReconcileAsync([1, 2, 3]);
+        await ReconcileAsync([1, 3, 4]);
 
         Assert.Equal(["TryGet", "Create 10.0.2.0/24 10.0.3.0/24 | 10.0.1.0/24", "Change -[10.0.2.0/24] +[10.0.4.0/24]"], _firewall.Calls);
         Assert.Equal([TestMesh.PodCIDR(3), TestMesh.PodCIDR(4)], _firewall.State!.Prefixes.Remote);
@@ -35,7 +35,7 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_TableOfAFormerProcess_IsTakenOver()
     {
         _firewall.State = State(2) with { DroppedPackets = 7, DroppedOutgoingPackets = 3 };
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
 
         Assert.Equal(["TryGet"], _firewall.Calls);
         Assert.Equal((7, 3), (_reconciler.DroppedPackets, _reconciler.DroppedOutgoingPackets));
@@ -46,11 +46,11 @@ public sealed class FirewallReconcilerTests
     [InlineData(false)]
     public async Task Reconcile_FlushedOrChangedByOthers_IsMadeAnewAtTheResync(bool isFlushed)
     {
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
         _firewall.State = isFlushed ? null : _firewall.State! with { IsIntact = false };
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
         Assert.Equal(2, _firewall.Calls.Count);
-        await Reconcile([1, 2], isResync: true);
+        await ReconcileAsync([1, 2], isResync: true);
 
         Assert.Equal(State(2), _firewall.State);
     }
@@ -59,7 +59,7 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_RosterUnknown_LeavesTheTable()
     {
         _firewall.State = State(2);
-        await _reconciler.Reconcile(View([1]) with { Roster = null }, isResync: true, Token);
+        await _reconciler.ReconcileAsync(View([1]) with { Roster = null }, isResync: true, Token);
 
         Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Prefixes.Remote);
     }
@@ -69,10 +69,10 @@ public sealed class FirewallReconcilerTests
     [InlineData(EncryptionMode.Strict, false)]
     public async Task Reconcile_NotWantedAnyMore_DeletesTheTable(EncryptionMode mode, bool dropPlaintext)
     {
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
         (_options.Mode, _options.DropPlaintext) = (mode, dropPlaintext);
-        await Reconcile([1, 2]);
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
+        await ReconcileAsync([1, 2]);
 
         Assert.Null(_firewall.State);
         Assert.Equal(1, _firewall.Calls.Count(call => call == "Delete"));
@@ -82,21 +82,21 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_NoNfTables_MattersOnlyWhereItIsWanted()
     {
         _firewall.FailNextCall(EOPNOTSUPP);
-        await Assert.ThrowsAsync<LinuxException>(() => Reconcile([1, 2]));
+        await Assert.ThrowsAsync<LinuxException>(() => ReconcileAsync([1, 2]));
 
         _options.DropPlaintext = false;
         _firewall.FailNextCall(EOPNOTSUPP);
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
         Assert.Null(_firewall.State);
     }
 
     [Fact]
     public async Task Reconcile_AfterAFailedWrite_ReadsAgain()
     {
-        await Reconcile([1, 2]);
+        await ReconcileAsync([1, 2]);
         _firewall.FailNextCall(EOPNOTSUPP);
-        await Assert.ThrowsAsync<LinuxException>(() => Reconcile([1, 2, 3]));
-        await Reconcile([1, 2, 3]);
+        await Assert.ThrowsAsync<LinuxException>(() => ReconcileAsync([1, 2, 3]));
+        await ReconcileAsync([1, 2, 3]);
 
         Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], _firewall.State!.Prefixes.Remote);
         Assert.Equal(2, _firewall.Calls.Count(call => call == "TryGet"));
@@ -106,7 +106,7 @@ public sealed class FirewallReconcilerTests
     [Fact]
     public async Task Reconcile_Local_IsWhatOurRuleLeadsIntoTheTable()
     {
-        await Reconcile([1, 2, 3]);
+        await ReconcileAsync([1, 2, 3]);
         Assert.Equal([TestMesh.PodCIDR(1)], _firewall.State!.Prefixes.Local);
         Assert.DoesNotContain(_firewall.State.Prefixes.Remote, prefix => prefix.Overlaps(TestMesh.PodCIDR(1)));
     }
@@ -116,5 +116,5 @@ public sealed class FirewallReconcilerTests
     private static MeshView View(IEnumerable<int> roster) =>
         new(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(roster), IsSynced: true, IsSettled: true);
 
-    private Task Reconcile(int[] roster, bool isResync = false) => _reconciler.Reconcile(View(roster), isResync, Token);
+    private Task ReconcileAsync(int[] roster, bool isResync = false) => _reconciler.ReconcileAsync(View(roster), isResync, Token);
 }

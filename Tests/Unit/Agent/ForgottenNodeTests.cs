@@ -83,11 +83,11 @@ public sealed class ForgottenNodeTests
         mesh.Announce(2);
         mesh.Announce(3);
         mesh.Publish(revision: 1, 2, 3);
-        _ = await mesh.Pass.Run(true, Token);
+        _ = await mesh.Pass.RunAsync(true, Token);
         var name = SlotDevices.Name(Slot.Zero);
         mesh.Devices.ChangePeer(name, TestMesh.Key(3), peer => peer with { ReceiveBytes = 1_000, LastHandshakeTime = mesh.Time.GetUtcNow() });
         mesh.Links.SetReceivedPackets(name, 5);
-        var known = await mesh.Pass.Run(true, Token);
+        var known = await mesh.Pass.RunAsync(true, Token);
         Assert.Contains(known.Receptions, reception => reception.NodeName == TestMesh.Name(3));
         Assert.NotEmpty(Traces(mesh.Pass));
 
@@ -95,8 +95,8 @@ public sealed class ForgottenNodeTests
         mesh.Store.ForgetAbsent(mesh.Roster.Current!);
         mesh.Membership.Set(1, 2);
         mesh.Publish(revision: 2, 2);
-        _ = await mesh.Pass.Run(true, Token);
-        _ = await mesh.Pass.Run(true, Token);
+        _ = await mesh.Pass.RunAsync(true, Token);
+        _ = await mesh.Pass.RunAsync(true, Token);
         Assert.Empty(Traces(mesh.Pass));
         Assert.Empty(Traces(mesh.Store));
     }
@@ -108,14 +108,14 @@ public sealed class ForgottenNodeTests
         using var identity = new Identity();
         Assert.Equal(AnnouncementOutcome.Held, node.Store.Offer(identity.Sign(TestMesh.Announce(3))).Outcome);
         node.Answer = new PathReply(null, node.Time.GetUtcNow().AddMinutes(10));
-        await node.Turn();
+        await node.TurnAsync();
         Assert.Equal([TestMesh.Name(2), TestMesh.Name(3)], node.Clock.Skews.Select(skew => skew.NodeName));
         Assert.NotEmpty(Traces(node.Grain));
 
         node.Roster.Set(TestMesh.Roster(1, 2));
         node.Store.ForgetAbsent(node.Roster.Current!);
         node.Membership.Set(1, 2);
-        await node.Turn();
+        await node.TurnAsync();
         Assert.Equal([TestMesh.Name(2)], node.Clock.Skews.Select(skew => skew.NodeName));
         Assert.Equal([TestMesh.Name(2)], (await node.Grain.GetStatus(Token)).Rotation.ClockSkews.Select(skew => skew.NodeName));
         Assert.Empty(Traces(node.Grain));

@@ -26,31 +26,31 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
     [Fact]
     public async Task Run_OursAndQuiet_IsRemovedWithItsKey()
     {
-        await Leave(2, 3);
-        await _mesh.Pass.Run(true, _mesh.Token);
+        await LeaveAsync(2, 3);
+        await _mesh.Pass.RunAsync(true, _mesh.Token);
         Assert.Equal([Name, Name], RouteDevices());
 
         // What came before the sync is not all there is.
         _mesh.Announce(2);
         _mesh.Time.Advance(Grace);
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         Assert.Equal(["cilium_wg0", Name], RouteDevices());
 
         _mesh.Announce(3);
         _mesh.Store.MarkSynced();
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         Assert.Equal(["cilium_wg0", "cilium_wg0"], RouteDevices());
 
         // Somebody has not heard of it.
         _mesh.Time.Advance(Grace - TimeSpan.FromSeconds(1));
         _mesh.Devices.ChangePeer(Name, TestMesh.Key(103), peer => peer with { ReceiveBytes = 1_000 });
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         _mesh.Time.Advance(Grace - TimeSpan.FromSeconds(1));
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         Assert.NotNull(_mesh.Devices.Peek(Name));
 
         _mesh.Time.Advance(TimeSpan.FromSeconds(1));
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         Assert.Null(_mesh.Devices.Peek(Name));
         Assert.NotNull(_mesh.Device.PublicKey);
     }
@@ -61,18 +61,18 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
     [InlineData(-5)]
     public async Task Run_ClockIsSet_IsRemovedAfterTheSameTime(int hours)
     {
-        await Leave(2);
+        await LeaveAsync(2);
         _mesh.Announce(2);
         _mesh.Store.MarkSynced();
-        await _mesh.Pass.Run(true, _mesh.Token);
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(true, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         _mesh.Time.SetBy = TimeSpan.FromHours(hours);
         _mesh.Time.Advance(Grace - TimeSpan.FromSeconds(1));
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         Assert.NotNull(_mesh.Devices.Peek(Name));
 
         _mesh.Time.Advance(TimeSpan.FromSeconds(1));
-        await _mesh.Pass.Run(false, _mesh.Token);
+        await _mesh.Pass.RunAsync(false, _mesh.Token);
         Assert.Null(_mesh.Devices.Peek(Name));
     }
 
@@ -80,12 +80,12 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
     [Fact]
     public async Task Run_SiloOfAPeerIsAway_StaysWithItsRoute()
     {
-        await Leave(2, 3);
+        await LeaveAsync(2, 3);
         _mesh.Announce(2);
         _mesh.Store.MarkSynced();
-        await _mesh.Pass.Run(true, _mesh.Token);
+        await _mesh.Pass.RunAsync(true, _mesh.Token);
         _mesh.Time.Advance(2 * Grace);
-        await _mesh.Pass.Run(true, _mesh.Token);
+        await _mesh.Pass.RunAsync(true, _mesh.Token);
         Assert.Equal(["cilium_wg0", Name], RouteDevices());
         Assert.NotNull(_mesh.Devices.Peek(Name));
     }
@@ -93,14 +93,14 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
     [Fact]
     public async Task Run_NeverQuiet_IsRemovedWhenItsKeyIsTooOld()
     {
-        await Leave(2);
+        await LeaveAsync(2);
         _mesh.Announce(2);
         _mesh.Store.MarkSynced();
         for (var second = 0; second <= 15 * 60; second += 10)
         {
             Assert.NotNull(_mesh.Devices.Peek(Name));
             _mesh.Devices.ChangePeer(Name, TestMesh.Key(102), peer => peer with { ReceiveBytes = peer.ReceiveBytes + 1 });
-            await _mesh.Pass.Run(false, _mesh.Token);
+            await _mesh.Pass.RunAsync(false, _mesh.Token);
             _mesh.Time.Advance(TimeSpan.FromSeconds(10));
         }
 
@@ -114,22 +114,22 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
         _mesh.Store.MarkSynced();
         for (var i = 0; i < 3; i++)
         {
-            await _mesh.Pass.Run(true, _mesh.Token);
+            await _mesh.Pass.RunAsync(true, _mesh.Token);
             _mesh.Time.Advance(Grace);
         }
 
-        Assert.Equal(0, _mesh.Devices.CountOf(nameof(IWireGuardClient.DeleteDevice)));
+        Assert.Equal(0, _mesh.Devices.CountOf(nameof(IWireGuardClient.DeleteDeviceAsync)));
         Assert.Equal(_left.PublicKey, _mesh.Devices.Peek(Name)!.PublicKey);
     }
 
     // What a silo with two slots had there, with traffic on slot 1.
-    private async Task Leave(params int[] nodes)
+    private async Task LeaveAsync(params int[] nodes)
     {
         _mesh.Devices.Change(Name, device => device with { Peers = [.. nodes.Select(Peer)] }, _left);
-        await _mesh.Links.SetUp(Name, _mesh.Token);
+        await _mesh.Links.SetUpAsync(Name, _mesh.Token);
         foreach (var node in nodes)
         {
-            await _mesh.Links.ReplaceRoute(new Route(TestMesh.PodCIDR(node), Name), _mesh.Token);
+            await _mesh.Links.ReplaceRouteAsync(new Route(TestMesh.PodCIDR(node), Name), _mesh.Token);
         }
     }
 

@@ -17,20 +17,20 @@ public sealed class LookTests
 
     private static Dictionary<string, (KernelNews News, Func<AgentHarness, Task> Change, Func<AgentHarness, bool> IsRepaired)> Tampering { get; } = new()
     {
-        ["link down"] = (KernelNews.Devices, mesh => Do(() => mesh.Links.SetDown(Name)), mesh => Link(mesh).IsUp && mesh.Links.Routes.Any(IsTunnel)),
-        ["link deleted"] = (KernelNews.Devices, mesh => Do(() => mesh.Devices.Remove(Name)), mesh => mesh.Devices.Peek(Name) is { Peers.Count: 1 }),
-        ["MTU changed"] = (KernelNews.Devices, mesh => mesh.Links.SetMtu(Name, 1300, Token), mesh => Link(mesh).Mtu == 1440),
+        ["link down"] = (KernelNews.Devices, mesh => DoAsync(() => mesh.Links.SetDown(Name)), mesh => Link(mesh).IsUp && mesh.Links.Routes.Any(IsTunnel)),
+        ["link deleted"] = (KernelNews.Devices, mesh => DoAsync(() => mesh.Devices.Remove(Name)), mesh => mesh.Devices.Peek(Name) is { Peers.Count: 1 }),
+        ["MTU changed"] = (KernelNews.Devices, mesh => mesh.Links.SetMtuAsync(Name, 1300, Token), mesh => Link(mesh).Mtu == 1440),
         ["source check strict"] = (
-            KernelNews.Devices, mesh => Do(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: false, HasAddress: true))), IsLoose),
+            KernelNews.Devices, mesh => DoAsync(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: false, HasAddress: true))), IsLoose),
         ["address deleted"] = (
             KernelNews.Devices,
-            mesh => Do(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: true, HasAddress: false))),
+            mesh => DoAsync(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: true, HasAddress: false))),
             mesh => IsLoose(mesh) && mesh.Links.Routes.Any(IsTunnel)),
-        ["route deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
-        ["rule deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
-        ["underlay narrower"] = (KernelNews.Underlay, mesh => Do(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
-        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.Delete(Token), mesh => mesh.Firewall.TryGet(Token).Result is { IsIntact: true, Prefixes.Remote.Count: 1 }),
-        ["anything"] = (KernelNews.Lost, mesh => mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
+        ["route deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRouteAsync(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
+        ["rule deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
+        ["underlay narrower"] = (KernelNews.Underlay, mesh => DoAsync(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
+        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.DeleteAsync(Token), mesh => mesh.Firewall.TryGetAsync(Token).Result is { IsIntact: true, Prefixes.Remote.Count: 1 }),
+        ["anything"] = (KernelNews.Lost, mesh => mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
     };
 
     [Theory]
@@ -38,12 +38,12 @@ public sealed class LookTests
     public async Task RequestLook_SomethingChanged_IsRepairedAtOnce(string change)
     {
         await using var mesh = Strict();
-        await mesh.Start();
+        await mesh.StartAsync();
         var (news, act, isRepaired) = Tampering[change];
         await act(mesh);
         Assert.False(isRepaired(mesh));
         mesh.Agent.RequestLook(news);
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         Assert.True(isRepaired(mesh));
         Assert.Equal(2, mesh.Agent.Snapshot.CompletedPasses);
     }
@@ -55,11 +55,11 @@ public sealed class LookTests
     public async Task HasChanged_LinkThatEncapsulates_MakesALookDueWithinASecond(object news, bool isDue)
     {
         await using var mesh = Strict();
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var looks = mesh.Dump.Reads;
-        Assert.False(await mesh.Pass.HasChanged((KernelNews)news, Token));
+        Assert.False(await mesh.Pass.HasChangedAsync((KernelNews)news, Token));
         mesh.Time.Advance(TimeSpan.FromSeconds(1));
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(isDue ? looks + 1 : looks, mesh.Dump.Reads);
     }
 
@@ -73,10 +73,10 @@ public sealed class LookTests
     public async Task RequestLook_AllIsAsItWasLeft_ReadsNoDevice(object news)
     {
         await using var mesh = Strict();
-        await mesh.Start();
+        await mesh.StartAsync();
         var (devices, writes) = (mesh.Devices.Calls.Count, mesh.Writes);
         mesh.Agent.RequestLook((KernelNews)news);
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         Assert.Equal((devices, writes, 1L), (mesh.Devices.Calls.Count, mesh.Writes, mesh.Agent.Snapshot.CompletedPasses));
     }
 
@@ -84,23 +84,23 @@ public sealed class LookTests
     public async Task RequestLook_Lost_ReadsEverythingOnce()
     {
         await using var mesh = Strict();
-        await mesh.Start();
-        var (devices, routes) = (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutes)));
+        await mesh.StartAsync();
+        var (devices, routes) = (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
         mesh.Agent.RequestLook(KernelNews.Lost);
-        await mesh.NextWait();
-        Assert.Equal((devices + 1, routes + 1, 2L), (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutes)), mesh.Agent.Snapshot.CompletedPasses));
+        await mesh.NextWaitAsync();
+        Assert.Equal((devices + 1, routes + 1, 2L), (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)), mesh.Agent.Snapshot.CompletedPasses));
     }
 
     [Fact]
     public async Task RequestLook_DoesNotPutPollAndResyncOff()
     {
         await using var mesh = new AgentHarness(poll: TimeSpan.FromSeconds(1), 2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         mesh.Time.Advance(TimeSpan.FromMilliseconds(300));
         mesh.Agent.RequestLook(KernelNews.Routes);
-        Assert.Equal(700, (await mesh.NextWait()).TotalMilliseconds);
+        Assert.Equal(700, (await mesh.NextWaitAsync()).TotalMilliseconds);
         mesh.Time.Advance(TimeSpan.FromMilliseconds(700));
-        Assert.Equal(1000, (await mesh.NextWait()).TotalMilliseconds);
+        Assert.Equal(1000, (await mesh.NextWaitAsync()).TotalMilliseconds);
         Assert.Equal(2, mesh.Agent.Snapshot.CompletedPasses);
     }
 
@@ -109,10 +109,10 @@ public sealed class LookTests
     public async Task RequestLook_LinkFlaps_TakesTenPassesASecond()
     {
         await using var mesh = Strict();
-        await mesh.Start();
+        await mesh.StartAsync();
         mesh.Links.SetDown(Name);
         mesh.Agent.RequestLook(KernelNews.Devices);
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         for (var round = 0; round < 10; round++)
         {
             for (var i = 0; i < 100; i++)
@@ -121,9 +121,9 @@ public sealed class LookTests
                 mesh.Agent.RequestLook(KernelNews.Devices);
             }
 
-            Assert.Equal(LookPace.Min, await mesh.NextWait());
+            Assert.Equal(LookPace.Min, await mesh.NextWaitAsync());
             mesh.Time.Advance(LookPace.Min);
-            await mesh.NextWait();
+            await mesh.NextWaitAsync();
             Assert.True(Link(mesh).IsUp);
         }
 
@@ -134,14 +134,14 @@ public sealed class LookTests
     public async Task RequestLook_ReadFails_IsTriedAgain()
     {
         await using var mesh = Strict();
-        await mesh.Start();
-        await mesh.Links.DeleteRule(TestMesh.PodCIDR(1), Token);
+        await mesh.StartAsync();
+        await mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token);
         mesh.Links.FailNextCall();
         mesh.Agent.RequestLook(KernelNews.Routes);
-        var delay = await mesh.NextWait();
+        var delay = await mesh.NextWaitAsync();
         Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
         mesh.Time.Advance(delay);
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         Assert.Null(mesh.Agent.Snapshot.Problem);
         Assert.Single(mesh.Links.Rules);
     }
@@ -150,12 +150,12 @@ public sealed class LookTests
     public async Task Run_NewPeerOnAKnownLink_AsksItsWayAlone()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2);
-        await mesh.Pass.Run(true, Token);
-        Assert.Equal(2, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal(2, mesh.Links.CountOf(nameof(ILinkClient.TryGetPathAsync)));
         mesh.Announce(3);
-        await mesh.Pass.Run(false, Token);
-        Assert.Equal(3, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
-        Assert.Equal(TestMesh.Address(3), mesh.Links.Calls.Last(call => call.Operation == nameof(ILinkClient.TryGetPath)).Subject);
+        await mesh.Pass.RunAsync(false, Token);
+        Assert.Equal(3, mesh.Links.CountOf(nameof(ILinkClient.TryGetPathAsync)));
+        Assert.Equal(TestMesh.Address(3), mesh.Links.Calls.Last(call => call.Operation == nameof(ILinkClient.TryGetPathAsync)).Subject);
     }
 
     // The ways are right again before anybody asks for them, so nothing else says that the rule is gone.
@@ -164,12 +164,12 @@ public sealed class LookTests
     {
         await using var mesh = Strict();
         mesh.Dump.Current = FakeNetworkDump.Bare with { Rules = [new RuleEntry(IsIPv6: false, 105, 254, FR_ACT_BLACKHOLE)] };
-        Assert.True(HasRule(await mesh.Pass.Run(true, Token)));
+        Assert.True(HasRule(await mesh.Pass.RunAsync(true, Token)));
         mesh.Dump.Current = FakeNetworkDump.Bare;
-        Assert.False(await mesh.Pass.HasChanged(KernelNews.Ways, Token));
-        Assert.True(HasRule(await mesh.Pass.Run(false, Token)));
+        Assert.False(await mesh.Pass.HasChangedAsync(KernelNews.Ways, Token));
+        Assert.True(HasRule(await mesh.Pass.RunAsync(false, Token)));
         mesh.Time.Advance(TimeSpan.FromSeconds(1));
-        Assert.False(HasRule(await mesh.Pass.Run(false, Token)));
+        Assert.False(HasRule(await mesh.Pass.RunAsync(false, Token)));
 
         static bool HasRule(PassResult result) => result.Findings.Any(finding => finding.Code == FindingCode.RuleBeforeOurs);
     }
@@ -180,14 +180,14 @@ public sealed class LookTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         var heard = new List<(bool Route, bool Link)>();
-        mesh.Links.OnCall = (call, _) => Do(() =>
+        mesh.Links.OnCall = (call, _) => DoAsync(() =>
         {
-            if (call.Operation == nameof(ILinkClient.TryGetPath))
+            if (call.Operation == nameof(ILinkClient.TryGetPathAsync))
             {
                 heard.Add((Hears(mesh, RouteTo2), Hears(mesh, UnderlayLink)));
             }
         });
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal([(true, false), (true, true)], heard);
     }
 
@@ -216,11 +216,11 @@ public sealed class LookTests
 
     private static bool IsTunnel(Route route) => route.DeviceName == Name;
 
-    private static bool IsLoose(AgentHarness mesh) => mesh.Links.GetSourceCheck(Name, Token).Result == SourceCheck.Loose;
+    private static bool IsLoose(AgentHarness mesh) => mesh.Links.GetSourceCheckAsync(Name, Token).Result == SourceCheck.Loose;
 
-    private static Link Link(AgentHarness mesh) => mesh.Links.TryGetLink(Name, Token).Result!;
+    private static Link Link(AgentHarness mesh) => mesh.Links.TryGetLinkAsync(Name, Token).Result!;
 
-    private static Task Do(Action action)
+    private static Task DoAsync(Action action)
     {
         action();
         return Task.CompletedTask;

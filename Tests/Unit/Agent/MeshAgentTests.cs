@@ -30,7 +30,7 @@ public sealed class MeshAgentTests
     public async Task Start_Settled_ReconcilesOnceAndWaitsForTheResync()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        Assert.Equal(Resync, await mesh.Start());
+        Assert.Equal(Resync, await mesh.StartAsync());
         Assert.Equal((null, 1L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
         Assert.Single(mesh.Agent.Snapshot.Devices);
     }
@@ -39,10 +39,10 @@ public sealed class MeshAgentTests
     public async Task Resync_TimeIsOver_ReadsEverythingAndWritesNothing()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         var (writes, reads) = (mesh.Writes, mesh.Links.CountOf("GetRoutes"));
         mesh.Time.Advance(Resync);
-        Assert.Equal(Resync, await mesh.NextWait());
+        Assert.Equal(Resync, await mesh.NextWaitAsync());
         Assert.Equal((writes, reads + 1, 2L), (mesh.Writes, mesh.Links.CountOf("GetRoutes"), mesh.Agent.Snapshot.CompletedPasses));
     }
 
@@ -52,17 +52,17 @@ public sealed class MeshAgentTests
         async hours =>
         {
             await using var mesh = new AgentHarness(2).Settled(2);
-            await mesh.Start();
+            await mesh.StartAsync();
             foreach (var hour in hours)
             {
                 var (half, reads) = (Resync / 2, mesh.Links.CountOf("GetRoutes"));
                 mesh.Time.Advance(half);
                 mesh.Time.SetBy = TimeSpan.FromHours(hour);
                 mesh.Agent.RequestReconcile();
-                Assert.Equal(half, await mesh.NextWait());
+                Assert.Equal(half, await mesh.NextWaitAsync());
                 Assert.Equal(reads, mesh.Links.CountOf("GetRoutes"));
                 mesh.Time.Advance(half);
-                Assert.Equal(Resync, await mesh.NextWait());
+                Assert.Equal(Resync, await mesh.NextWaitAsync());
                 Assert.Equal(reads + 1, mesh.Links.CountOf("GetRoutes"));
             }
         },
@@ -73,10 +73,10 @@ public sealed class MeshAgentTests
     public async Task RequestReconcile_NothingElseDue_DoesNotPutTheResyncOff()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         mesh.Time.Advance(TimeSpan.FromSeconds(10));
         mesh.Agent.RequestReconcile();
-        Assert.Equal(TimeSpan.FromSeconds(20), await mesh.NextWait());
+        Assert.Equal(TimeSpan.FromSeconds(20), await mesh.NextWaitAsync());
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class MeshAgentTests
         const int Announcements = 500;
         int[] others = [.. Enumerable.Range(2, Announcements)];
         await using var mesh = new AgentHarness(others).Settled();
-        await mesh.Start();
+        await mesh.StartAsync();
 
         // The pass under way cannot end before all of them are here.
         using var gate = new Gate(mesh);
@@ -94,13 +94,13 @@ public sealed class MeshAgentTests
         var waiters = others.Select(node =>
         {
             mesh.Announce(node);
-            return mesh.Agent.Reconcile(mesh.Token);
+            return mesh.Agent.ReconcileAsync(mesh.Token);
         }).ToList();
         gate.Open();
         Assert.All(await Task.WhenAll(waiters), Assert.True);
         Assert.Equal(Announcements, mesh.Device.Peers.Count);
         Assert.InRange(mesh.Agent.Snapshot.CompletedPasses, 3, 5);
-        Assert.InRange(mesh.Devices.CountOf(nameof(IWireGuardClient.Configure)), 2, 4);
+        Assert.InRange(mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)), 2, 4);
     }
 
     // The pass under way may have read its sources before the caller changed them. Only the next one fails, so its outcome is told apart.
@@ -108,11 +108,11 @@ public sealed class MeshAgentTests
     public async Task Reconcile_DuringAPass_WaitsForTheNext()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         using var gate = new Gate(mesh);
-        var first = mesh.Agent.Reconcile(mesh.Token);
+        var first = mesh.Agent.ReconcileAsync(mesh.Token);
         await gate.Entered;
-        var second = mesh.Agent.Reconcile(mesh.Token);
+        var second = mesh.Agent.ReconcileAsync(mesh.Token);
         mesh.Devices.FailNextCall();
         gate.Open();
         Assert.True(await first);
@@ -124,13 +124,13 @@ public sealed class MeshAgentTests
     public async Task Reconcile_Cancelled_EndsTheWaitOnly()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         using var gate = new Gate(mesh);
         mesh.Agent.RequestReconcile();
         await gate.Entered;
         using var impatience = CancellationTokenSource.CreateLinkedTokenSource(mesh.Token);
-        var impatient = mesh.Agent.Reconcile(impatience.Token);
-        var patient = mesh.Agent.Reconcile(mesh.Token);
+        var impatient = mesh.Agent.ReconcileAsync(impatience.Token);
+        var patient = mesh.Agent.ReconcileAsync(mesh.Token);
         await impatience.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
         gate.Open();
@@ -143,25 +143,25 @@ public sealed class MeshAgentTests
         await using var mesh = new AgentHarness(2).Settled(2);
         var isFailing = true;
         mesh.Devices.OnCall = (_, _) => isFailing ? throw new LinuxException("get cilium_wg0", 5, "told to fail") : Task.CompletedTask;
-        var delays = new List<double> { (await mesh.Start()).TotalMilliseconds };
+        var delays = new List<double> { (await mesh.StartAsync()).TotalMilliseconds };
         while (delays.Count < 7)
         {
             Assert.Equal("get cilium_wg0: told to fail (errno 5)", mesh.Agent.Snapshot.Problem);
             mesh.Time.Advance(TimeSpan.FromMilliseconds(delays[^1]));
-            delays.Add((await mesh.NextWait()).TotalMilliseconds);
+            delays.Add((await mesh.NextWaitAsync()).TotalMilliseconds);
         }
 
         Assert.Equal([200, 400, 800, 1600, 3200, 5000, 5000], delays);
         isFailing = false;
         mesh.Time.Advance(TimeSpan.FromSeconds(5));
-        Assert.Equal(Resync, await mesh.NextWait());
+        Assert.Equal(Resync, await mesh.NextWaitAsync());
         Assert.Equal((null, 8L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
         Assert.Single(mesh.Device.Peers);
 
         // A fault much later begins with the short delay again.
         isFailing = true;
         mesh.Time.Advance(Resync);
-        Assert.Equal(200, (await mesh.NextWait()).TotalMilliseconds);
+        Assert.Equal(200, (await mesh.NextWaitAsync()).TotalMilliseconds);
     }
 
     // For 100 s, with a try every five.
@@ -170,8 +170,8 @@ public sealed class MeshAgentTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.OnCall = (_, _) => throw new LinuxException("get cilium_wg0", 5, "told to fail");
-        var delay = await mesh.Start();
-        for (var began = mesh.Time.GetTimestamp(); mesh.Time.GetElapsedTime(began) < TimeSpan.FromSeconds(100); delay = await mesh.NextWait())
+        var delay = await mesh.StartAsync();
+        for (var began = mesh.Time.GetTimestamp(); mesh.Time.GetElapsedTime(began) < TimeSpan.FromSeconds(100); delay = await mesh.NextWaitAsync())
         {
             mesh.Time.Advance(delay);
         }
@@ -181,7 +181,7 @@ public sealed class MeshAgentTests
         Assert.Single(mesh.Logs.Exceptions);
         mesh.Devices.OnCall = null;
         mesh.Time.Advance(delay);
-        await mesh.NextWait();
+        await mesh.NextWaitAsync();
         Assert.Single(mesh.Logs.Lines, line => line.StartsWith("Information: Reconcile succeeded again after ", StringComparison.Ordinal));
     }
 
@@ -189,14 +189,14 @@ public sealed class MeshAgentTests
     public async Task Reconcile_ClientFails_KeepsTheLastKnownDevices()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         var devices = mesh.Agent.Snapshot.Devices;
         mesh.Devices.FailNextCall();
-        Assert.False(await mesh.Agent.Reconcile(mesh.Token));
+        Assert.False(await mesh.Agent.ReconcileAsync(mesh.Token));
         Assert.Equal(devices, mesh.Agent.Snapshot.Devices);
-        mesh.Time.Advance(await mesh.NextWait());
-        await mesh.NextWait();
-        Assert.True(await mesh.Agent.Reconcile(mesh.Token));
+        mesh.Time.Advance(await mesh.NextWaitAsync());
+        await mesh.NextWaitAsync();
+        Assert.True(await mesh.Agent.ReconcileAsync(mesh.Token));
     }
 
     // Announcements of others, digests and acknowledgements ask all the time.
@@ -205,8 +205,8 @@ public sealed class MeshAgentTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.OnCall = (_, _) => throw new LinuxException("get cilium_wg0", 5, "told to fail");
-        var delay = await mesh.Start();
-        for (; delay < TimeSpan.FromSeconds(5); delay = await mesh.NextWait())
+        var delay = await mesh.StartAsync();
+        for (; delay < TimeSpan.FromSeconds(5); delay = await mesh.NextWaitAsync())
         {
             mesh.Time.Advance(delay);
         }
@@ -215,18 +215,18 @@ public sealed class MeshAgentTests
         {
             Assert.Equal(TimeSpan.FromSeconds(5), delay);
             mesh.Agent.RequestReconcile();
-            Assert.Equal(RetryDelay.Asked, await mesh.NextWait());
+            Assert.Equal(RetryDelay.Asked, await mesh.NextWaitAsync());
             mesh.Agent.RequestReconcile();
-            Assert.Equal(RetryDelay.Asked, await mesh.NextWait());
+            Assert.Equal(RetryDelay.Asked, await mesh.NextWaitAsync());
             Assert.Equal(passes, mesh.Agent.Snapshot.CompletedPasses);
             mesh.Time.Advance(RetryDelay.Asked);
-            delay = await mesh.NextWait();
+            delay = await mesh.NextWaitAsync();
         }
 
         // Nobody waits longer than before because somebody asked.
         mesh.Devices.OnCall = null;
-        var answer = mesh.Agent.Reconcile(mesh.Token);
-        mesh.Time.Advance(await mesh.NextWait());
+        var answer = mesh.Agent.ReconcileAsync(mesh.Token);
+        mesh.Time.Advance(await mesh.NextWaitAsync());
         Assert.True(await answer);
     }
 
@@ -234,11 +234,11 @@ public sealed class MeshAgentTests
     public async Task Reconcile_DeviceDeletedBetweenPasses_IsThereAgain()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         mesh.Devices.Remove("cilium_wg0");
-        Assert.True(await mesh.Agent.Reconcile(mesh.Token));
+        Assert.True(await mesh.Agent.ReconcileAsync(mesh.Token));
         Assert.Single(mesh.Device.Peers);
-        Assert.Single(await mesh.Links.GetRoutes(mesh.Token));
+        Assert.Single(await mesh.Links.GetRoutesAsync(mesh.Token));
     }
 
     [Fact]
@@ -247,25 +247,25 @@ public sealed class MeshAgentTests
         await using var mesh = new AgentHarness(2).Settled();
         mesh.Announce(2, revision: 2);
         mesh.Publish(1, 2);
-        Assert.Equal(TimeSpan.FromMilliseconds(100), await mesh.Start());
+        Assert.Equal(TimeSpan.FromMilliseconds(100), await mesh.StartAsync());
         mesh.Devices.ChangePeer("cilium_wg0", TestMesh.Key(2), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow() });
         mesh.Time.Advance(TimeSpan.FromMilliseconds(100));
-        Assert.Equal(Resync - TimeSpan.FromMilliseconds(100), await mesh.NextWait());
+        Assert.Equal(Resync - TimeSpan.FromMilliseconds(100), await mesh.NextWaitAsync());
     }
 
     [Fact]
     public async Task Stop_SomebodyWaits_EndsTheWait()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Start();
+        await mesh.StartAsync();
         using var gate = new Gate(mesh);
-        var first = mesh.Agent.Reconcile(CancellationToken.None);
+        var first = mesh.Agent.ReconcileAsync(CancellationToken.None);
         await gate.Entered;
-        var second = mesh.Agent.Reconcile(CancellationToken.None);
+        var second = mesh.Agent.ReconcileAsync(CancellationToken.None);
         await mesh.Agent.StopAsync(mesh.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first.WaitAsync(mesh.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second.WaitAsync(mesh.Token));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Agent.Reconcile(CancellationToken.None).WaitAsync(mesh.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Agent.ReconcileAsync(CancellationToken.None).WaitAsync(mesh.Token));
         Assert.False(mesh.Token.IsCancellationRequested, "The agent ended the waits, not the test.");
     }
 

@@ -23,36 +23,36 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
         _paths = new UnderlayPaths(_links, new KernelWatch(SlotDevices.Names));
         _mtu = new MtuReconciler(_links, _paths, new DeviceOptions(), this);
         _links.AddLink("cilium_wg0");
-        _link = _links.TryGetLink("cilium_wg0", Token).Result!;
+        _link = _links.TryGetLinkAsync("cilium_wg0", Token).Result!;
     }
 
     [Fact]
     public async Task Reconcile_UnderlayChanges_IsFollowedAtTheResync()
     {
-        await Reconcile("10.0.2.0/24", isResync: true);
+        await ReconcileAsync("10.0.2.0/24", isResync: true);
         Assert.Equal(1440, _link.Mtu);
 
         _links.PathMtu = 9000;
-        await Reconcile("10.0.2.0/24", isResync: false);
+        await ReconcileAsync("10.0.2.0/24", isResync: false);
         Assert.Equal(1440, _link.Mtu);
-        await Reconcile("10.0.2.0/24", isResync: true);
+        await ReconcileAsync("10.0.2.0/24", isResync: true);
         Assert.Equal(8940, _link.Mtu);
-        Assert.Equal(8940, (await _links.TryGetLink("cilium_wg0", Token))!.Mtu);
+        Assert.Equal(8940, (await _links.TryGetLinkAsync("cilium_wg0", Token))!.Mtu);
     }
 
     [Fact]
     public async Task Reconcile_TooNarrowForIPv6_StaysAt1280AndWarnsOnce()
     {
         _links.PathMtu = 1300;
-        await Reconcile("fd00:244:2::/64", isResync: true);
-        await Reconcile("fd00:244:2::/64", isResync: true);
+        await ReconcileAsync("fd00:244:2::/64", isResync: true);
+        await ReconcileAsync("fd00:244:2::/64", isResync: true);
         Assert.Equal(1280, _link.Mtu);
         Assert.Contains("too narrow for IPv6", Assert.Single(_warnings), StringComparison.Ordinal);
 
         _links.PathMtu = 1500;
-        await Reconcile("fd00:244:2::/64", isResync: true);
+        await ReconcileAsync("fd00:244:2::/64", isResync: true);
         _links.PathMtu = 1300;
-        await Reconcile("fd00:244:2::/64", isResync: true);
+        await ReconcileAsync("fd00:244:2::/64", isResync: true);
         Assert.Equal(2, _warnings.Count);
     }
 
@@ -60,7 +60,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
     public async Task Reconcile_NarrowButIPv4Only_FollowsBelow1280()
     {
         _links.PathMtu = 1300;
-        await Reconcile("10.0.2.0/24", isResync: true);
+        await ReconcileAsync("10.0.2.0/24", isResync: true);
 
         Assert.Equal(1240, _link.Mtu);
         Assert.Empty(_warnings);
@@ -70,7 +70,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
     [Fact]
     public async Task Reconcile_PeerOfTwoFamilies_FitsBoth()
     {
-        _link = await _mtu.Reconcile(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
+        _link = await _mtu.ReconcileAsync(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
 
         Assert.Equal(1420, _link.Mtu);
     }
@@ -80,7 +80,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
     {
         _links.SetPathMtu(IPAddress.Parse("fd00::2"), null);
 
-        _link = await _mtu.Reconcile(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
+        _link = await _mtu.ReconcileAsync(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
 
         Assert.Equal(1440, _link.Mtu);
     }
@@ -97,7 +97,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
         }
     }
 
-    private async Task Reconcile(string podCIDR, bool isResync)
+    private async Task ReconcileAsync(string podCIDR, bool isResync)
     {
         // As a resync does.
         if (isResync)
@@ -105,7 +105,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
             _paths.Forget();
         }
 
-        _link = await _mtu.Reconcile(Device(podCIDR, TestMesh.Address(2)), _link, isResync, Token);
+        _link = await _mtu.ReconcileAsync(Device(podCIDR, TestMesh.Address(2)), _link, isResync, Token);
     }
 
     private static DesiredDevice Device(string podCIDR, params IPAddress[] addresses)

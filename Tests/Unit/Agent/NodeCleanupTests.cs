@@ -19,10 +19,10 @@ public sealed class NodeCleanupTests
     public async Task Run_AfterASilo_RemovesEverythingAndASecondRunNothing()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Links.AddLink("eth0");
 
-        var report = await Clean(mesh);
+        var report = await CleanAsync(mesh);
 
         Assert.Equal(
             [
@@ -35,9 +35,9 @@ public sealed class NodeCleanupTests
             report.Removed);
         Assert.Empty(report.Kept);
         Assert.Null(mesh.Devices.Peek(Name));
-        Assert.Equal((0, 0), ((await mesh.Links.GetRoutes(Token)).Count, (await mesh.Links.GetRules(Token)).Count));
-        Assert.NotNull(await mesh.Links.TryGetLink("eth0", Token));
-        var again = await Clean(mesh);
+        Assert.Equal((0, 0), ((await mesh.Links.GetRoutesAsync(Token)).Count, (await mesh.Links.GetRulesAsync(Token)).Count));
+        Assert.NotNull(await mesh.Links.TryGetLinkAsync("eth0", Token));
+        var again = await CleanAsync(mesh);
         Assert.Equal((0, 0), (again.Removed.Count, again.Kept.Count));
     }
 
@@ -46,9 +46,9 @@ public sealed class NodeCleanupTests
     public async Task Run_TableOfAnotherConfiguration_IsRemovedToo()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices).Run(TestMesh.Name(1), null, report, Token);
+        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices).RunAsync(TestMesh.Name(1), null, report, Token);
         Assert.Equal(["device", "route", "rule"], report.Removed.Select(item => item.Kind).Where(kind => kind != "witness"));
         Assert.Equal((0, 0), (mesh.Links.Routes.Count, mesh.Links.Rules.Count));
     }
@@ -58,7 +58,7 @@ public sealed class NodeCleanupTests
     {
         await using var mesh = new AgentHarness(2);
         mesh.Devices.Change(Name, device => device with { PublicKey = TestMesh.Key(1), FirewallMark = 0xe00 });
-        var report = await Clean(mesh);
+        var report = await CleanAsync(mesh);
         Assert.Contains("somebody else", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
         Assert.Empty(report.Removed);
         Assert.False(report.IsUndecided);
@@ -70,15 +70,15 @@ public sealed class NodeCleanupTests
     public async Task Run_RosterUnknown_DecidesByTheRoutes()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
-        await mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token);
-        var undecided = await Clean(mesh, withRoster: false);
+        await mesh.Pass.RunAsync(true, Token);
+        await mesh.Links.DeleteRouteAsync(new Route(TestMesh.PodCIDR(2), Name), Token);
+        var undecided = await CleanAsync(mesh, withRoster: false);
         Assert.True(undecided.IsUndecided);
         Assert.Contains("--config", Assert.Single(undecided.Kept).Reason, StringComparison.Ordinal);
         Assert.NotNull(mesh.Devices.Peek(Name));
 
-        await mesh.Pass.Run(true, Token);
-        Assert.Contains(new CleanupItem("device", Name), (await Clean(mesh, withRoster: false)).Removed);
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Contains(new CleanupItem("device", Name), (await CleanAsync(mesh, withRoster: false)).Removed);
     }
 
     // As when the API server is away: the idle device's peers are told by the routes through the other one, also if the run was interrupted.
@@ -86,10 +86,10 @@ public sealed class NodeCleanupTests
     public async Task Run_TwoDevicesAndRosterUnknown_RemovesTheIdleOneFirst()
     {
         await using var mesh = new AgentHarness(TimeSpan.FromSeconds(30), slots: 2, [2]).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Devices.Change("cilium_wg1", device => device with { PublicKey = TestMesh.Key(1), Peers = mesh.Device.Peers });
 
-        var report = await Clean(mesh, withRoster: false);
+        var report = await CleanAsync(mesh, withRoster: false);
 
         Assert.Empty(report.Kept);
         Assert.Equal(["cilium_wg1", Name], report.Removed.Where(item => item.Kind == "device").Select(item => item.Name));
@@ -101,9 +101,9 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2);
         mesh.Links.AddLink(Name);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, _ => null).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token);
+        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, _ => null).RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token);
         Assert.Contains("link of kind", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
-        Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));
+        Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
     }
 
     // The next run still knows that the device was ours, and does the rest.
@@ -111,24 +111,24 @@ public sealed class NodeCleanupTests
     public async Task Run_FailsInTheMiddle_ReportsWhatIsGoneAndTheNextFinishes()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var report = new CleanupReport();
         var isFailing = true;
-        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == nameof(ILinkClient.DeleteRule)
+        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == nameof(ILinkClient.DeleteRuleAsync)
             ? throw new LinuxException("delete the rule", EPERM, "told to fail")
             : Task.CompletedTask;
-        await Assert.ThrowsAsync<LinuxException>(() => Cleanup(mesh).Run(TestMesh.Name(1), mesh.Roster.Current, report, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => Cleanup(mesh).RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token));
         Assert.Equal(["device", "route"], report.Removed.Select(item => item.Kind));
         isFailing = false;
-        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Witness], (await Clean(mesh)).Removed);
+        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Witness], (await CleanAsync(mesh)).Removed);
     }
 
     private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, _ => mesh.Devices);
 
-    private static async Task<CleanupReport> Clean(AgentHarness mesh, bool withRoster = true)
+    private static async Task<CleanupReport> CleanAsync(AgentHarness mesh, bool withRoster = true)
     {
         var report = new CleanupReport();
-        await Cleanup(mesh).Run(TestMesh.Name(1), withRoster ? mesh.Roster.Current : null, report, Token);
+        await Cleanup(mesh).RunAsync(TestMesh.Name(1), withRoster ? mesh.Roster.Current : null, report, Token);
         return report;
     }
 }

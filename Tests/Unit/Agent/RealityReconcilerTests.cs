@@ -24,10 +24,10 @@ public sealed class RealityReconcilerTests
     public async Task Run_PacketsPastNetfilter_AreFoundAndMakeAStrictNodeUnready(string kind, string otherKind, int size, bool isFound)
     {
         await using var mesh = Mesh(kind, otherKind);
-        await mesh.Pass.Run(true, Token);
-        await Send(mesh, size, 0, isSeen: false);
-        Assert.Empty((await Send(mesh, size, 1, isSeen: false)).Findings);
-        var result = await Send(mesh, size, 2, isSeen: false);
+        await mesh.Pass.RunAsync(true, Token);
+        await SendAsync(mesh, size, 0, isSeen: false);
+        Assert.Empty((await SendAsync(mesh, size, 1, isSeen: false)).Findings);
+        var result = await SendAsync(mesh, size, 2, isSeen: false);
         Assert.Equal(isFound, result.Findings.Any(finding => finding is { Code: FindingCode.SentPastNetfilter, Subject: Underlay }));
         Assert.Equal(isFound, result.Witness!.IsPartial);
         Assert.Equal(isFound, result.Problem?.Contains("OWG313", StringComparison.Ordinal) ?? false);
@@ -37,10 +37,10 @@ public sealed class RealityReconcilerTests
     public async Task Run_EverythingIsSeen_IsNoFinding()
     {
         await using var mesh = Mesh("", "dummy");
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         for (var i = 0; i < 4; i++)
         {
-            var result = await Send(mesh, 1400, i, isSeen: true);
+            var result = await SendAsync(mesh, 1400, i, isSeen: true);
             Assert.Empty(result.Findings);
             Assert.False(result.Witness!.IsPartial);
         }
@@ -51,13 +51,13 @@ public sealed class RealityReconcilerTests
     public async Task Run_TableIsMadeAnew_IsABeginning()
     {
         await using var mesh = Mesh("", "dummy");
-        await mesh.Pass.Run(true, Token);
-        await Send(mesh, 98, 0, isSeen: false);
+        await mesh.Pass.RunAsync(true, Token);
+        await SendAsync(mesh, 98, 0, isSeen: false);
         for (var i = 1; i < 5; i++)
         {
             mesh.Witness.State = null;
-            Assert.Empty((await Send(mesh, 98, i, isSeen: false)).Findings);
-            Assert.Empty((await Send(mesh, 98, i, isSeen: false)).Findings);
+            Assert.Empty((await SendAsync(mesh, 98, i, isSeen: false)).Findings);
+            Assert.Empty((await SendAsync(mesh, 98, i, isSeen: false)).Findings);
         }
     }
 
@@ -77,13 +77,13 @@ public sealed class RealityReconcilerTests
     }
 
     // So many packets more have been sent, and netfilter has seen them or has not.
-    private static async Task<PassResult> Send(AgentHarness mesh, int size, int times, bool isSeen)
+    private static async Task<PassResult> SendAsync(AgentHarness mesh, int size, int times, bool isSeen)
     {
         var packets = (long)Packets * times;
         mesh.Links.SetTraffic(Underlay, new LinkTraffic(0, packets, packets * size));
         var seen = isSeen ? (ulong)packets : 0;
         mesh.Witness.Seen = [new LinkCount(FakeLinkClient.UnderlayIndex, seen, seen * (ulong)size)];
         mesh.Time.Advance(BlindSpots.Window);
-        return await mesh.Pass.Run(true, Token);
+        return await mesh.Pass.RunAsync(true, Token);
     }
 }

@@ -17,15 +17,15 @@ public sealed class ReconcilePassTests
     public async Task Run_NothingThere_MakesTheDeviceAndItsRoutes()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        var result = await mesh.Pass.Run(true, Token);
+        var result = await mesh.Pass.RunAsync(true, Token);
         Assert.Null(result.Problem);
         Assert.Null(result.LookAgainAfter);
         Assert.Equal(mesh.Ring.Find(Slot.Zero)!.KeyPair.PublicKey, mesh.Device.PublicKey);
         Assert.Equal(TestMesh.ListenPort, mesh.Device.ListenPort);
         Assert.Equal([TestMesh.Key(2), TestMesh.Key(3)], mesh.Device.Peers.Select(peer => peer.PublicKey));
-        Assert.Equal(new Link(Name, 1, 1440, true), await mesh.Links.TryGetLink(Name, Token));
-        Assert.Equal([new Route(TestMesh.PodCIDR(2), Name), new Route(TestMesh.PodCIDR(3), Name)], await mesh.Links.GetRoutes(Token));
-        Assert.Equal([TestMesh.PodCIDR(1)], await mesh.Links.GetRules(Token));
+        Assert.Equal(new Link(Name, 1, 1440, true), await mesh.Links.TryGetLinkAsync(Name, Token));
+        Assert.Equal([new Route(TestMesh.PodCIDR(2), Name), new Route(TestMesh.PodCIDR(3), Name)], await mesh.Links.GetRoutesAsync(Token));
+        Assert.Equal([TestMesh.PodCIDR(1)], await mesh.Links.GetRulesAsync(Token));
         var status = Assert.Single(result.Devices);
         Assert.Equal((mesh.Device.PublicKey, 1440, "fake"), (status.PublicKey, status.Mtu, status.Transport));
         Assert.Equal(["node-2", "node-3"], status.Peers.Select(peer => peer.NodeName));
@@ -37,9 +37,9 @@ public sealed class ReconcilePassTests
     public async Task Run_NothingChanged_WritesNothing(bool isResync)
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var writes = mesh.Writes;
-        await mesh.Pass.Run(isResync, Token);
+        await mesh.Pass.RunAsync(isResync, Token);
         Assert.Equal(writes, mesh.Writes);
     }
 
@@ -48,12 +48,12 @@ public sealed class ReconcilePassTests
     public async Task Run_NodeJoinsOrARouteIsRepaired_MovesNoTraffic()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2);
-        _ = await mesh.Pass.Run(true, Token);
+        _ = await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(3);
-        await mesh.Links.DeleteRoute(new Route(TestMesh.PodCIDR(2), Name), Token);
-        var replaced = mesh.Links.CountOf(nameof(ILinkClient.ReplaceRoute));
-        var result = await mesh.Pass.Run(true, Token);
-        Assert.Equal(replaced + 2, mesh.Links.CountOf(nameof(ILinkClient.ReplaceRoute)));
+        await mesh.Links.DeleteRouteAsync(new Route(TestMesh.PodCIDR(2), Name), Token);
+        var replaced = mesh.Links.CountOf(nameof(ILinkClient.ReplaceRouteAsync));
+        var result = await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal(replaced + 2, mesh.Links.CountOf(nameof(ILinkClient.ReplaceRouteAsync)));
         Assert.Equal(2, result.Paths.Count);
         Assert.Empty(result.Moves);
     }
@@ -63,7 +63,7 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2);
         mesh.Store.MarkSynced();
-        Assert.Equal(new PassResult([], "has no key yet", null, false), await mesh.Pass.Run(true, Token));
+        Assert.Equal(new PassResult([], "has no key yet", null, false), await mesh.Pass.RunAsync(true, Token));
         Assert.Equal(0, mesh.Writes);
     }
 
@@ -73,11 +73,11 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2);
         mesh.MakeKey();
         mesh.Roster.Set(null);
-        Assert.Equal("waits for the first answer of the node source", (await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Equal("waits for the first answer of the node source", (await mesh.Pass.RunAsync(true, Token)).Problem);
         mesh.Roster.Set(TestMesh.Roster(1, 2));
-        Assert.Equal("waits for the first answer of another silo", (await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Equal("waits for the first answer of another silo", (await mesh.Pass.RunAsync(true, Token)).Problem);
         mesh.Store.MarkSynced();
-        Assert.Null((await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
     }
 
     // Invariant I4: what the sources do not mention stays until each of them has answered.
@@ -85,21 +85,21 @@ public sealed class ReconcilePassTests
     public async Task Run_BeforeSync_RemovesNoPeer()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var device = mesh.Device;
 
         await using var restarted = new AgentHarness(2);
         restarted.Devices.Change(Name, _ => device with { PublicKey = null });
         restarted.MakeKey();
-        await restarted.Pass.Run(true, Token);
+        await restarted.Pass.RunAsync(true, Token);
         Assert.Equal(device.Peers, restarted.Device.Peers);
-        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], (await restarted.Links.GetRoutes(Token)).Select(route => route.Destination));
+        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], (await restarted.Links.GetRoutesAsync(Token)).Select(route => route.Destination));
 
         // Node 2 is in the roster and its silo is down; node 3 is gone.
         restarted.Store.MarkSynced();
-        await restarted.Pass.Run(true, Token);
+        await restarted.Pass.RunAsync(true, Token);
         Assert.Equal([TestMesh.Key(2)], restarted.Device.Peers.Select(peer => peer.PublicKey));
-        Assert.Equal([TestMesh.PodCIDR(2)], (await restarted.Links.GetRoutes(Token)).Select(route => route.Destination));
+        Assert.Equal([TestMesh.PodCIDR(2)], (await restarted.Links.GetRoutesAsync(Token)).Select(route => route.Destination));
     }
 
     // Invariant I5.
@@ -107,14 +107,14 @@ public sealed class ReconcilePassTests
     public async Task Run_PeersChange_NeverSendsTheKeyAgain()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(3);
         mesh.Announce(2, TestMesh.Key(22), 1);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal([TestMesh.Key(3), TestMesh.Key(22)], mesh.Device.Peers.Select(peer => peer.PublicKey));
         Assert.Equal(1, mesh.Devices.KeyWrites);
         mesh.MakeKey();
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(2, mesh.Devices.KeyWrites);
     }
 
@@ -123,9 +123,9 @@ public sealed class ReconcilePassTests
     {
         int[] others = [.. Enumerable.Range(2, 50)];
         await using var mesh = new AgentHarness(others).Settled(others);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Announce(7, TestMesh.Key(1007), 1);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(
             [(TestMesh.Key(1007), PeerChange.Add), (TestMesh.Key(7), PeerChange.Remove)],
             mesh.Devices.Patches[^1].Peers.Select(change => (change.PublicKey, change.Change)));
@@ -135,24 +135,24 @@ public sealed class ReconcilePassTests
     public async Task Run_DeviceDeleted_IsMadeAgainWithItsRoutes()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
-        var (device, routes) = (mesh.Device, await mesh.Links.GetRoutes(Token));
+        await mesh.Pass.RunAsync(true, Token);
+        var (device, routes) = (mesh.Device, await mesh.Links.GetRoutesAsync(Token));
         mesh.Devices.Remove(Name);
-        Assert.Empty(await mesh.Links.GetRoutes(Token));
-        await mesh.Pass.Run(false, Token);
+        Assert.Empty(await mesh.Links.GetRoutesAsync(Token));
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(device, mesh.Device);
-        Assert.Equal(routes, await mesh.Links.GetRoutes(Token));
-        Assert.Equal((1440, true), ((await mesh.Links.TryGetLink(Name, Token))!.Mtu, (await mesh.Links.TryGetLink(Name, Token))!.IsUp));
+        Assert.Equal(routes, await mesh.Links.GetRoutesAsync(Token));
+        Assert.Equal((1440, true), ((await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu, (await mesh.Links.TryGetLinkAsync(Name, Token))!.IsUp));
     }
 
     [Fact]
     public async Task Run_SomebodyElseChangedTheDevice_IsRepaired()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var device = mesh.Device;
         mesh.Devices.Change(Name, current => current with { ListenPort = 1, Peers = [current.Peers[1] with { AllowedIPs = [TestMesh.PodCIDR(9)] }] });
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(device with { Peers = [device.Peers[0], device.Peers[1]] }, mesh.Device);
     }
 
@@ -160,11 +160,11 @@ public sealed class ReconcilePassTests
     public async Task Run_SomebodyElseTookTheLinkDown_IsRepairedByAResync()
     {
         await using var mesh = new AgentHarness(2).Settled(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Links.SetDown(Name);
-        await mesh.Pass.Run(true, Token);
-        Assert.True((await mesh.Links.TryGetLink(Name, Token))!.IsUp);
-        Assert.Single(await mesh.Links.GetRoutes(Token));
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.True((await mesh.Links.TryGetLinkAsync(Name, Token))!.IsUp);
+        Assert.Single(await mesh.Links.GetRoutesAsync(Token));
     }
 
     // A write that half succeeds: the next pass sees what is there, not what this process believes.
@@ -173,30 +173,30 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2, 3, 4).Settled(2, 3, 4);
         mesh.Devices.FailCall(4, appliedPeers: 1);
-        Assert.Equal(5, (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token))).Errno);
+        Assert.Equal(5, (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token))).Errno);
         Assert.Single(mesh.Device.Peers);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(3, mesh.Device.Peers.Count);
         Assert.Equal(1, mesh.Devices.KeyWrites);
-        Assert.Equal(3, (await mesh.Links.GetRoutes(Token)).Count);
+        Assert.Equal(3, (await mesh.Links.GetRoutesAsync(Token)).Count);
     }
 
     [Theory]
-    [InlineData(nameof(ILinkClient.SetUp))]
-    [InlineData(nameof(ILinkClient.SetMtu))]
-    [InlineData(nameof(ILinkClient.ReplaceRoute))]
-    [InlineData(nameof(ILinkClient.AddRule))]
+    [InlineData(nameof(ILinkClient.SetUpAsync))]
+    [InlineData(nameof(ILinkClient.SetMtuAsync))]
+    [InlineData(nameof(ILinkClient.ReplaceRouteAsync))]
+    [InlineData(nameof(ILinkClient.AddRuleAsync))]
     public async Task Run_LinkWriteFails_IsDoneByTheNext(string operation)
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         var isFailing = true;
         mesh.Links.OnCall = (call, _) => isFailing && call.Operation == operation ? throw new LinuxException(operation, 5, "told to fail") : Task.CompletedTask;
-        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token));
         isFailing = false;
-        await mesh.Pass.Run(true, Token);
-        Assert.Equal(new Link(Name, 1, 1440, true), await mesh.Links.TryGetLink(Name, Token));
-        Assert.Equal(2, (await mesh.Links.GetRoutes(Token)).Count);
-        Assert.Equal([TestMesh.PodCIDR(1)], await mesh.Links.GetRules(Token));
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal(new Link(Name, 1, 1440, true), await mesh.Links.TryGetLinkAsync(Name, Token));
+        Assert.Equal(2, (await mesh.Links.GetRoutesAsync(Token)).Count);
+        Assert.Equal([TestMesh.PodCIDR(1)], await mesh.Links.GetRulesAsync(Token));
     }
 
     [Fact]
@@ -205,7 +205,7 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.TryGetDevice) && mesh.Devices.CountOf(nameof(IWireGuardClient.Configure)) > 0)
+            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)) > 0)
             {
                 mesh.Devices.Change(Name, device => device with { Peers = [] });
             }
@@ -213,7 +213,7 @@ public sealed class ReconcilePassTests
             return Task.CompletedTask;
         };
         Assert.Contains(
-            "does somebody else configure it?", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.Run(true, Token))).Message, StringComparison.Ordinal);
+            "does somebody else configure it?", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -221,11 +221,11 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         mesh.Links.SetPathMtu(TestMesh.Address(3), 1400);
-        await mesh.Pass.Run(true, Token);
-        Assert.Equal(1340, (await mesh.Links.TryGetLink(Name, Token))!.Mtu);
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal(1340, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu);
         mesh.Links.SetPathMtu(TestMesh.Address(3), null);
-        await mesh.Pass.Run(true, Token);
-        Assert.Equal(1440, (await mesh.Links.TryGetLink(Name, Token))!.Mtu);
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal(1440, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu);
     }
 
     [Fact]
@@ -233,9 +233,9 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.DeviceOptions.Mtu = 1234;
-        await mesh.Pass.Run(true, Token);
-        Assert.Equal(1234, (await mesh.Links.TryGetLink(Name, Token))!.Mtu);
-        Assert.Equal(0, mesh.Links.CountOf(nameof(ILinkClient.TryGetPath)));
+        await mesh.Pass.RunAsync(true, Token);
+        Assert.Equal(1234, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu);
+        Assert.Equal(0, mesh.Links.CountOf(nameof(ILinkClient.TryGetPathAsync)));
     }
 
     // Node 2 announced after us and has acknowledged our key: it is ours to start.
@@ -245,16 +245,16 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2).Settled();
         mesh.Announce(2, revision: 2);
         mesh.Publish(1);
-        Assert.Null((await mesh.Pass.Run(true, Token)).LookAgainAfter);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).LookAgainAfter);
         Assert.Equal(TimeSpan.Zero, mesh.Device.Peers[0].PersistentKeepaliveInterval);
 
         mesh.Publish(1, 2);
-        Assert.NotNull((await mesh.Pass.Run(false, Token)).LookAgainAfter);
+        Assert.NotNull((await mesh.Pass.RunAsync(false, Token)).LookAgainAfter);
         Assert.Equal(HandshakeStarter.StartInterval, mesh.Device.Peers[0].PersistentKeepaliveInterval);
 
         mesh.Time.Advance(TimeSpan.FromMilliseconds(3));
         mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow() });
-        Assert.Null((await mesh.Pass.Run(false, Token)).LookAgainAfter);
+        Assert.Null((await mesh.Pass.RunAsync(false, Token)).LookAgainAfter);
         Assert.Equal(TimeSpan.Zero, mesh.Device.Peers[0].PersistentKeepaliveInterval);
     }
 
@@ -266,7 +266,7 @@ public sealed class ReconcilePassTests
         mesh.Announce(2, revision: 2);
         mesh.Publish(1, 2);
         mesh.MakeKey();
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(TimeSpan.Zero, mesh.Device.Peers[0].PersistentKeepaliveInterval);
     }
 
@@ -279,7 +279,7 @@ public sealed class ReconcilePassTests
         mesh.Publish(1, 2);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.TryGetDevice) && mesh.Devices.CountOf(nameof(IWireGuardClient.Configure)) == 1)
+            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)) == 1)
             {
                 mesh.Time.Advance(TimeSpan.FromMilliseconds(1));
                 mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? mesh.Time.GetUtcNow() });
@@ -288,9 +288,9 @@ public sealed class ReconcilePassTests
 
             return Task.CompletedTask;
         };
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(HandshakeStarter.StartInterval, mesh.Device.Peers[0].PersistentKeepaliveInterval);
-        Assert.Null((await mesh.Pass.Run(false, Token)).LookAgainAfter);
+        Assert.Null((await mesh.Pass.RunAsync(false, Token)).LookAgainAfter);
         Assert.Equal(TimeSpan.Zero, mesh.Device.Peers[0].PersistentKeepaliveInterval);
     }
 }

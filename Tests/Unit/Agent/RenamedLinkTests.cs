@@ -19,14 +19,14 @@ public sealed class RenamedLinkTests
     public async Task Run_LinkIsRenamed_IsRenamedBackWithItsKey(bool isUserspace)
     {
         await using var mesh = New(isUserspace).Settled(2);
-        await mesh.Pass.Run(true, Token);
-        var (key, index) = (mesh.Device.PublicKey, (await mesh.Links.TryGetLink(Name, Token))!.Index);
+        await mesh.Pass.RunAsync(true, Token);
+        var (key, index) = (mesh.Device.PublicKey, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Index);
         mesh.Links.RenameLink(Name, Other);
 
-        Assert.True((await mesh.Pass.Run(true, Token)).IsApplied);
+        Assert.True((await mesh.Pass.RunAsync(true, Token)).IsApplied);
 
-        Assert.Equal((key, index), (mesh.Device.PublicKey, (await mesh.Links.TryGetLink(Name, Token))!.Index));
-        Assert.Null(await mesh.Links.TryGetLink(Other, Token));
+        Assert.Equal((key, index), (mesh.Device.PublicKey, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Index));
+        Assert.Null(await mesh.Links.TryGetLinkAsync(Other, Token));
         Assert.Equal(1, mesh.Devices.CountOf("CreateDevice"));
         Assert.Equal((DriftKind.LinkRenamed, 1, Other), (Assert.Single(mesh.Pass.Drifts).Kind, mesh.Pass.Drifts[0].Count, mesh.Pass.Drifts[0].LastSubject));
     }
@@ -43,13 +43,13 @@ public sealed class RenamedLinkTests
         mesh.Links.RenameLink(Name, Other);
         mesh.Store.MarkSynced();
 
-        var adopted = await mesh.Pass.ReadKeyPair(Slot.Zero, Token);
+        var adopted = await mesh.Pass.ReadKeyPairAsync(Slot.Zero, Token);
         Assert.Equal(key.PublicKey, adopted?.PublicKey);
         mesh.Ring.Replace(new SlotKey(Slot.Zero, adopted!, new Epoch(1), mesh.Time.GetUtcNow()));
         mesh.Announce(2);
-        Assert.True((await mesh.Pass.Run(true, Token)).IsApplied);
+        Assert.True((await mesh.Pass.RunAsync(true, Token)).IsApplied);
 
-        Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));
+        Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
         Assert.Equal(key.PublicKey, mesh.Device.PublicKey);
         Assert.Equal(0, mesh.Devices.CountOf("CreateDevice"));
     }
@@ -63,9 +63,9 @@ public sealed class RenamedLinkTests
         Leave(mesh, key, peer: 99);
         mesh.Links.RenameLink(Name, Other);
 
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
 
-        Assert.NotNull(await mesh.Links.TryGetLink(Other, Token));
+        Assert.NotNull(await mesh.Links.TryGetLinkAsync(Other, Token));
         Assert.Equal(0, mesh.Links.CountOf("Rename"));
     }
 
@@ -75,14 +75,14 @@ public sealed class RenamedLinkTests
     {
         await using var mesh = New(isUserspace: true).Settled(2);
         mesh.Ring.Settle();
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         var key = mesh.Device.PublicKey;
         mesh.Links.RemoveLink(Name);
 
-        await Assert.ThrowsAsync<Linux.LinuxException>(() => mesh.Pass.Run(true, Token));
-        Assert.True((await mesh.Pass.Run(true, Token)).IsApplied);
+        await Assert.ThrowsAsync<Linux.LinuxException>(() => mesh.Pass.RunAsync(true, Token));
+        Assert.True((await mesh.Pass.RunAsync(true, Token)).IsApplied);
 
-        Assert.NotNull(await mesh.Links.TryGetLink(Name, Token));
+        Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
         Assert.Equal((key, 2), (mesh.Device.PublicKey, mesh.Devices.CountOf("CreateDevice")));
     }
 

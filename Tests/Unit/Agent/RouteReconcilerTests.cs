@@ -22,14 +22,14 @@ public sealed class RouteReconcilerTests
     public RouteReconcilerTests()
     {
         _links.AddLink(Device);
-        _links.SetUp(Device, Token).GetAwaiter().GetResult();
+        _links.SetUpAsync(Device, Token).GetAwaiter().GetResult();
         _routes = new RouteReconciler(_links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
     }
 
     [Fact]
     public async Task Protect_Strict_RefusesEveryOtherNodesPodsBeforeTheRuleLeadsThere()
     {
-        await _routes.Protect(View([1, 2, 3], []), isResync: true, Token);
+        await _routes.ProtectAsync(View([1, 2, 3], []), isResync: true, Token);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
         Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
@@ -39,7 +39,7 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_PeerWithATunnel_LiesAboveItsRefusal()
     {
-        await Pass([1, 2, 3], [2]);
+        await PassAsync([1, 2, 3], [2]);
 
         Assert.Equal(
             [new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))],
@@ -49,8 +49,8 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_PeerGoneFromTheDevice_UncoversTheRefusal()
     {
-        await Pass([1, 2], [2]);
-        await Pass([1, 2], []);
+        await PassAsync([1, 2], [2]);
+        await PassAsync([1, 2], []);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
         Assert.Equal(1, _links.CountOf("DeleteRoute"));
@@ -59,9 +59,9 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_NothingChanged_WritesNothing()
     {
-        await Pass([1, 2], [2]);
+        await PassAsync([1, 2], [2]);
         var calls = _links.Calls.Count;
-        await Pass([1, 2], [2]);
+        await PassAsync([1, 2], [2]);
 
         Assert.Equal(calls, _links.Calls.Count);
     }
@@ -69,9 +69,9 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_Permissive_RemovesTheRefusals()
     {
-        await Pass([1, 2, 3], [2]);
+        await PassAsync([1, 2, 3], [2]);
         _options.Mode = EncryptionMode.Permissive;
-        await Pass([1, 2, 3], [2]);
+        await PassAsync([1, 2, 3], [2]);
 
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Device)], _links.Routes);
     }
@@ -79,11 +79,11 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_RosterUnknown_LeavesTheRefusalsOfTheFormerProcess()
     {
-        await Pass([1, 2, 3], [2]);
+        await PassAsync([1, 2, 3], [2]);
         var restarted = new RouteReconciler(_links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
         var view = View([1], []) with { Roster = null };
-        await restarted.Protect(view, isResync: true, Token);
-        await restarted.Connect(view, Tunnels([]), Token);
+        await restarted.ProtectAsync(view, isResync: true, Token);
+        await restarted.ConnectAsync(view, Tunnels([]), Token);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
         Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
@@ -93,7 +93,7 @@ public sealed class RouteReconcilerTests
     public async Task Protect_ClusterCIDR_ExceptsOurOwnPodsAndRefusesWhatNobodyExplains()
     {
         _options.ClusterCIDRs.Add("10.0.0.0/8");
-        await Pass([1, 2], [2]);
+        await PassAsync([1, 2], [2]);
 
         Assert.Equal(
             [
@@ -106,7 +106,7 @@ public sealed class RouteReconcilerTests
         Assert.True(Operations("ReplaceRoute").First() is Route { IsThrow: true }, "The exception has to be there before the refusal.");
 
         _options.ClusterCIDRs.Clear();
-        await Pass([1, 2], [2]);
+        await PassAsync([1, 2], [2]);
         Assert.DoesNotContain(_links.Routes, route => route.IsThrow || route.Destination.Length == 8);
         Assert.True(Operations("DeleteRoute").Last() is Route { IsThrow: true }, "The exception has to go behind the refusal.");
     }
@@ -115,7 +115,7 @@ public sealed class RouteReconcilerTests
     public async Task Protect_ClusterCIDRWithNodeAddresses_ExceptsThem()
     {
         _options.ClusterCIDRs.Add("192.168.0.0/16");
-        await Pass([1, 2], [2]);
+        await PassAsync([1, 2], [2]);
 
         Assert.Equal(
             [Route.Throw(IPPrefix.Host(TestMesh.Address(1))), Route.Throw(IPPrefix.Host(TestMesh.Address(2)))],
@@ -126,7 +126,7 @@ public sealed class RouteReconcilerTests
     public async Task Protect_ClusterCIDRInsideOurOwn_RefusesNothingOfOurs()
     {
         _options.ClusterCIDRs.Add("10.0.1.0/25");
-        await Pass([1, 2], []);
+        await PassAsync([1, 2], []);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
     }
@@ -134,10 +134,10 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_AfterAFailure_ReadsAgainAndFinishes()
     {
-        await _routes.Protect(View([1, 2], []), isResync: true, Token);
+        await _routes.ProtectAsync(View([1, 2], []), isResync: true, Token);
         _links.FailNextCall();
-        await Assert.ThrowsAsync<LinuxException>(() => _routes.Connect(View([1, 2], [2]), Tunnels([2]), Token));
-        await Pass([1, 2], [2]);
+        await Assert.ThrowsAsync<LinuxException>(() => _routes.ConnectAsync(View([1, 2], [2]), Tunnels([2]), Token));
+        await PassAsync([1, 2], [2]);
 
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
     }
@@ -145,18 +145,18 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Protect_RouteOfSomebodyElse_IsRemovedAndToldOf()
     {
-        await Pass([1, 2], [2]);
-        Assert.False(await _routes.HaveChanged(Token));
+        await PassAsync([1, 2], [2]);
+        Assert.False(await _routes.HaveChangedAsync(Token));
         _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
-        Assert.True(await _routes.HaveChanged(Token));
-        await _routes.Protect(View([1, 2], [2]), isResync: true, Token);
+        Assert.True(await _routes.HaveChangedAsync(Token));
+        await _routes.ProtectAsync(View([1, 2], [2]), isResync: true, Token);
 
         var drifts = new DriftLog(TimeProvider.System, NullLogger.Instance);
         _routes.NoteDrift(drifts, new HashSet<string>());
         var drift = Assert.Single(drifts.Counts);
         Assert.Equal((DriftKind.RouteAdded, 1L, "default via 192.168.0.9 dev eth0 proto 3"), (drift.Kind, drift.Count, drift.LastSubject));
         Assert.Empty(_links.ForeignRoutes);
-        Assert.False(await _routes.HaveChanged(Token));
+        Assert.False(await _routes.HaveChangedAsync(Token));
     }
 
     // One that had nothing of ours before is somebody's who was there first, as a device may be.
@@ -164,7 +164,7 @@ public sealed class RouteReconcilerTests
     public async Task Protect_TableOfSomebodyElse_IsRefusedAndLeftAlone()
     {
         _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
-        var refusal = await Assert.ThrowsAsync<LinuxException>(() => _routes.Protect(View([1, 2], []), isResync: true, Token));
+        var refusal = await Assert.ThrowsAsync<LinuxException>(() => _routes.ProtectAsync(View([1, 2], []), isResync: true, Token));
         Assert.Contains("Routing:Table", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("default via 192.168.0.9", refusal.Message, StringComparison.Ordinal);
         Assert.Equal((1, 0, 0), (_links.ForeignRoutes.Count, _links.Routes.Count, _links.Rules.Count));
@@ -178,27 +178,27 @@ public sealed class RouteReconcilerTests
     [InlineData(1000u, 300u)]
     public async Task Pass_OtherTableThanTheFormerSilos_IsMovedWithoutAGap(uint table, uint priority)
     {
-        await Pass([1, 2], [2]);
+        await PassAsync([1, 2], [2]);
         var links = (FakeLinkClient)_links.At(new RouteTable(table, priority));
         var moved = new RouteReconciler(links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
         var steps = 0;
         _links.OnCall = async (call, _) =>
         {
-            if (call.Operation != nameof(ILinkClient.FindWays))
+            if (call.Operation != nameof(ILinkClient.FindWaysAsync))
             {
                 steps++;
                 var question = new WayQuestion(new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1))), PodAddress.Remote(TestMesh.PodCIDR(2)));
-                Assert.Equal(Device, Assert.Single(await _links.FindWays([question], Token)).LinkName);
+                Assert.Equal(Device, Assert.Single(await _links.FindWaysAsync([question], Token)).LinkName);
             }
         };
-        await moved.Protect(View([1, 2], [2]), isResync: true, Token);
-        await moved.Connect(View([1, 2], [2]), Tunnels([2]), Token);
+        await moved.ProtectAsync(View([1, 2], [2]), isResync: true, Token);
+        await moved.ConnectAsync(View([1, 2], [2]), Tunnels([2]), Token);
         _links.OnCall = null;
 
         Assert.True(steps > 5);
-        Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], await links.GetRoutes(Token));
-        Assert.Equal([TestMesh.PodCIDR(1)], await links.GetRules(Token));
-        Assert.Empty(await links.GetFormerTables(Token));
+        Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], await links.GetRoutesAsync(Token));
+        Assert.Equal([TestMesh.PodCIDR(1)], await links.GetRulesAsync(Token));
+        Assert.Empty(await links.GetFormerTablesAsync(Token));
         Assert.Equal(table == 201 ? 2 : 0, _links.Routes.Count);
         Assert.Empty(_links.Rules);
     }
@@ -211,7 +211,7 @@ public sealed class RouteReconcilerTests
     {
         var links = new FakeLinkClient();
         links.AddLink(Device);
-        links.SetUp(Device, Token).GetAwaiter().GetResult();
+        links.SetUpAsync(Device, Token).GetAwaiter().GetResult();
         var options = new EncryptionOptions();
         var routes = new RouteReconciler(links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(options)));
         HashSet<int> before = [];
@@ -249,8 +249,8 @@ public sealed class RouteReconcilerTests
             try
             {
                 var view = View([1, .. after], peers);
-                routes.Protect(view, isResync: false, Token).GetAwaiter().GetResult();
-                routes.Connect(view, Tunnels(peers), Token).GetAwaiter().GetResult();
+                routes.ProtectAsync(view, isResync: false, Token).GetAwaiter().GetResult();
+                routes.ConnectAsync(view, Tunnels(peers), Token).GetAwaiter().GetResult();
                 before = after;
             }
             catch (LinuxException)
@@ -292,10 +292,10 @@ public sealed class RouteReconcilerTests
     private static Func<EquatableArray<Route>, EquatableArray<Route>> Tunnels(IEnumerable<int> peers) =>
         _ => peers.Distinct().Order().Select(node => new Route(TestMesh.PodCIDR(node), Device)).ToEquatableArray();
 
-    private async Task Pass(int[] roster, int[] peers)
+    private async Task PassAsync(int[] roster, int[] peers)
     {
-        await _routes.Protect(View(roster, peers), isResync: false, Token);
-        await _routes.Connect(View(roster, peers), Tunnels(peers), Token);
+        await _routes.ProtectAsync(View(roster, peers), isResync: false, Token);
+        await _routes.ConnectAsync(View(roster, peers), Tunnels(peers), Token);
     }
 
     private IEnumerable<object?> Operations(string name) => _links.Calls.Where(call => call.Operation == name).Select(call => call.Subject);

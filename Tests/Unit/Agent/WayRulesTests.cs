@@ -24,7 +24,7 @@ public sealed class WayRulesTests
         mesh.Links.MainRoutes[TestMesh.PodCIDR(2)] = "eth0";
         mesh.Links.MainRoutes[IPPrefix.Parse("0.0.0.0/0")] = "eth0";
         mesh.Links.OtherRules.Add(new RuleEntry(IsIPv6: false, 300, Main, FR_ACT_TO_TBL));
-        Assert.Null((await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
     }
 
     [Theory]
@@ -34,20 +34,20 @@ public sealed class WayRulesTests
     {
         await using var mesh = Strict(2, 3);
         mesh.Encryption.CurrentValue.Mode = mode;
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Links.OtherRules.Add(BeforeOurs);
         mesh.Links.MainRoutes[TestMesh.PodCIDR(2)] = "eth0";
-        Assert.True(await mesh.Pass.HasChanged(KernelNews.Ways, Token));
+        Assert.True(await mesh.Pass.HasChangedAsync(KernelNews.Ways, Token));
         Assert.Equal(
             "packets of this node's pods to 10.0.2.0/24 (node-2) leave through eth0 instead of a tunnel: "
             + "rule '105: from all lookup main suppress_prefixlength 0' decides before ours, which has priority 201; "
             + "see 'ip route get 10.0.2.2 from 10.0.1.254 iif veth0'",
-            (await mesh.Pass.Run(true, Token)).Problem);
-        Assert.False(await mesh.Pass.HasChanged(KernelNews.Ways, Token));
+            (await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.False(await mesh.Pass.HasChangedAsync(KernelNews.Ways, Token));
 
         // It is asked again in every pass, and gone as soon as the rule is.
         mesh.Links.OtherRules.Clear();
-        Assert.Null((await mesh.Pass.Run(false, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(false, Token)).Problem);
     }
 
     [Fact]
@@ -57,19 +57,19 @@ public sealed class WayRulesTests
         mesh.Store.ForgetAbsent(TestMesh.Roster(1, 2));
         mesh.Links.OtherRules.Add(BeforeOurs);
         mesh.Links.MainRoutes[TestMesh.PodCIDR(3)] = "eth0";
-        Assert.Contains("10.0.3.0/24 (node-3) leave through eth0 although there is no tunnel", (await mesh.Pass.Run(true, Token)).Problem, StringComparison.Ordinal);
+        Assert.Contains("10.0.3.0/24 (node-3) leave through eth0 although there is no tunnel", (await mesh.Pass.RunAsync(true, Token)).Problem, StringComparison.Ordinal);
         mesh.Encryption.CurrentValue.Mode = EncryptionMode.Permissive;
-        Assert.Null((await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
     }
 
     [Fact]
     public async Task Run_RefusedBeforeOurs_IsAProblem()
     {
         await using var mesh = Strict(2);
-        await mesh.Pass.Run(true, Token);
+        await mesh.Pass.RunAsync(true, Token);
         mesh.Links.OtherRules.Add(new RuleEntry(IsIPv6: false, 90, Main, FR_ACT_TO_TBL) { Destination = IPPrefix.Parse("10.0.0.0/16") });
         mesh.Links.MainRoutes[IPPrefix.Parse("10.0.0.0/16")] = "";
-        var problem = (await mesh.Pass.Run(true, Token)).Problem;
+        var problem = (await mesh.Pass.RunAsync(true, Token)).Problem;
         Assert.Contains("are refused although there is a tunnel: rule '90: from all to 10.0.0.0/16 lookup main'", problem, StringComparison.Ordinal);
     }
 
@@ -79,10 +79,10 @@ public sealed class WayRulesTests
     {
         await using var mesh = Strict(2);
         mesh.Links.PodLink = _ => null;
-        Assert.Null((await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
         Assert.Equal(Name, mesh.Links.Questions[0].From.LinkName);
         mesh.Links.Answer = _ => Way.Unknown;
-        Assert.Null((await mesh.Pass.Run(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
     }
 
     // At rest nothing is asked between two resyncs; a node that joins is asked about alone.
@@ -90,12 +90,12 @@ public sealed class WayRulesTests
     public async Task Run_NothingNew_AsksNothing()
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2);
-        await mesh.Pass.Run(true, Token);
-        var asked = mesh.Links.CountOf(nameof(ILinkClient.FindWays));
-        await mesh.Pass.Run(false, Token);
-        Assert.Equal(asked, mesh.Links.CountOf(nameof(ILinkClient.FindWays)));
+        await mesh.Pass.RunAsync(true, Token);
+        var asked = mesh.Links.CountOf(nameof(ILinkClient.FindWaysAsync));
+        await mesh.Pass.RunAsync(false, Token);
+        Assert.Equal(asked, mesh.Links.CountOf(nameof(ILinkClient.FindWaysAsync)));
         mesh.Announce(3);
-        await mesh.Pass.Run(false, Token);
+        await mesh.Pass.RunAsync(false, Token);
         Assert.Equal([PodAddress.Remote(TestMesh.PodCIDR(3))], mesh.Links.Questions.Select(question => question.Destination));
     }
 
@@ -119,9 +119,9 @@ public sealed class WayRulesTests
             mesh.Links.MainRoutes[IPPrefix.Host(PodAddress.Remote(TestMesh.PodCIDR(node))).Shorten(length)] = node % 2 == 0 ? "eth0" : Name;
         }
 
-        var problem = (await mesh.Pass.Run(true, Token)).Problem;
+        var problem = (await mesh.Pass.RunAsync(true, Token)).Problem;
         var from = new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1)));
-        var ways = await mesh.Links.FindWays([.. new[] { 2, 3 }.Select(node => new WayQuestion(from, PodAddress.Remote(TestMesh.PodCIDR(node))))], Token);
+        var ways = await mesh.Links.FindWaysAsync([.. new[] { 2, 3 }.Select(node => new WayQuestion(from, PodAddress.Remote(TestMesh.PodCIDR(node))))], Token);
         Assert.Equal(ways.Any(way => way.LinkName != Name), problem is not null);
         foreach (var (node, way) in new[] { 2, 3 }.Zip(ways).Where(pair => pair.Second.LinkName != Name))
         {

@@ -52,7 +52,7 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
         var running = OwgCommand.RunAsync(["status", "--gateway", socket.LocalEndPoint!.ToString()!]);
         using var probe = await socket.AcceptAsync(Token);
         using var client = await socket.AcceptAsync(Token);
-        await MeshCluster.Eventually(() => console.Error.Contains("has not answered yet", StringComparison.Ordinal), "the silence to be told");
+        await MeshCluster.EventuallyAsync(() => console.Error.Contains("has not answered yet", StringComparison.Ordinal), "the silence to be told");
         Assert.False(running.IsCompleted);
 
         client.Close();

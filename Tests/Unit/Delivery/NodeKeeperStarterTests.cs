@@ -17,8 +17,8 @@ public sealed class NodeKeeperStarterTests
     [Fact]
     public async Task Begin_RefusedTwice_IsTriedAgain()
     {
-        var begin = Start(refusals: 2);
-        await Pass(begin);
+        var begin = StartAsync(refusals: 2);
+        await PassAsync(begin);
         await begin;
         Assert.Equal(3, _calls);
     }
@@ -26,8 +26,8 @@ public sealed class NodeKeeperStarterTests
     [Fact]
     public async Task Begin_RefusedToTheLast_Throws()
     {
-        var begin = Start(refusals: int.MaxValue);
-        await Pass(begin);
+        var begin = StartAsync(refusals: int.MaxValue);
+        await PassAsync(begin);
         await Assert.ThrowsAsync<OrleansMessageRejectionException>(() => begin);
         Assert.Equal(NodeKeeperStarter.MaxRetries + 1, _calls);
     }
@@ -37,7 +37,7 @@ public sealed class NodeKeeperStarterTests
     public async Task Begin_FailsOtherwise_ThrowsAtOnce()
     {
         var starter = Make();
-        await Assert.ThrowsAsync<InvalidOperationException>(() => starter.Begin(
+        await Assert.ThrowsAsync<InvalidOperationException>(() => starter.BeginAsync(
             () =>
             {
                 _calls++;
@@ -47,12 +47,12 @@ public sealed class NodeKeeperStarterTests
         Assert.Equal(1, _calls);
     }
 
-    private Task Start(int refusals) => Make().Begin(
+    private Task StartAsync(int refusals) => Make().BeginAsync(
         () => ++_calls > refusals ? Task.CompletedTask : throw (Exception)RuntimeHelpers.GetUninitializedObject(typeof(OrleansMessageRejectionException)), Token);
 
     private NodeKeeperStarter Make() => new(null!, new FakeMembership(1), _time, NullLogger<NodeKeeperStarter>.Instance);
 
-    private async Task Pass(Task begin)
+    private async Task PassAsync(Task begin)
     {
         while (!begin.IsCompleted)
         {

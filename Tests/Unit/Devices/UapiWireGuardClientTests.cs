@@ -21,7 +21,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, UapiGolden.GetReply);
 
-        Assert.Equal(UapiGolden.Device, await Client(server).TryGetDevice(Name, Token));
+        Assert.Equal(UapiGolden.Device, await Client(server).TryGetDeviceAsync(Name, Token));
         Assert.Equal(["get=1\n\n"], server.Requests);
     }
 
@@ -36,12 +36,12 @@ public sealed class UapiWireGuardClientTests
             }
         });
 
-        Assert.Equal(UapiGolden.Device, await Client(server).TryGetDevice(Name, Token));
+        Assert.Equal(UapiGolden.Device, await Client(server).TryGetDeviceAsync(Name, Token));
     }
 
     [Fact]
     public async Task TryGetDevice_NoSocket_IsNull() =>
-        Assert.Null(await Client("/nowhere").TryGetDevice(Name, Token));
+        Assert.Null(await Client("/nowhere").TryGetDeviceAsync(Name, Token));
 
     [Fact]
     public async Task TryGetDevice_StaleSocket_IsNull()
@@ -50,7 +50,7 @@ public sealed class UapiWireGuardClientTests
         server.Die();
 
         Assert.True(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
-        Assert.Null(await Client(server).TryGetDevice(Name, Token));
+        Assert.Null(await Client(server).TryGetDeviceAsync(Name, Token));
     }
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, reply);
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDeviceAsync(Name, Token));
 
         Assert.Equal($"get {Name}", e.Operation);
         Assert.Equal(EPROTO, e.Errno);
@@ -73,7 +73,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, "");
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDeviceAsync(Name, Token));
 
         Assert.Equal(ECONNRESET, e.Errno);
     }
@@ -88,7 +88,7 @@ public sealed class UapiWireGuardClientTests
             return Task.CompletedTask;
         });
 
-        Assert.Null(await Client(server).TryGetDevice(Name, Token));
+        Assert.Null(await Client(server).TryGetDeviceAsync(Name, Token));
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class UapiWireGuardClientTests
             }
         });
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).TryGetDeviceAsync(Name, Token));
 
         Assert.Contains("more than 67108864 bytes", e.Message, StringComparison.Ordinal);
     }
@@ -121,7 +121,7 @@ public sealed class UapiWireGuardClientTests
         var client = new UapiWireGuardClient(
             new UserspaceDeviceOptions { SocketDirectory = server.SocketDirectory }, time, NullLogger<UapiWireGuardClient>.Instance);
 
-        var reading = client.TryGetDevice(Name, Token);
+        var reading = client.TryGetDeviceAsync(Name, Token);
         await asked.Task.WaitAsync(Token);
         time.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(reading.IsCompleted);
@@ -141,7 +141,7 @@ public sealed class UapiWireGuardClientTests
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
         });
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Client(server).TryGetDevice(Name, cancellation.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Client(server).TryGetDeviceAsync(Name, cancellation.Token));
     }
 
     [Theory]
@@ -154,7 +154,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, $"errno={errno}\n\n");
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).Configure(Name, UapiGolden.Patch, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).ConfigureAsync(Name, UapiGolden.Patch, Token));
 
         Assert.Equal($"set {Name}", e.Operation);
         Assert.Equal(expected, e.Errno);
@@ -166,7 +166,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, "errno=0\n\n");
 
-        await Client(server).Configure(Name, UapiGolden.Patch, Token);
+        await Client(server).ConfigureAsync(Name, UapiGolden.Patch, Token);
 
         Assert.Equal(UapiGolden.Patch, UapiText.ParseSet(Encoding.ASCII.GetBytes(Assert.Single(server.Requests))));
     }
@@ -177,7 +177,7 @@ public sealed class UapiWireGuardClientTests
         await using var server = new UapiServer(Name, "errno=0\n\n");
         var patch = DevicePatch.Empty with { Peers = [new(UapiGolden.First, PeerChange.Add, null, TimeSpan.FromSeconds(0.5))] };
 
-        await Assert.ThrowsAsync<ArgumentException>(() => Client(server).Configure(Name, patch, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => Client(server).ConfigureAsync(Name, patch, Token));
 
         Assert.Empty(server.Requests);
     }
@@ -185,7 +185,7 @@ public sealed class UapiWireGuardClientTests
     [Fact]
     public async Task Configure_NoDevice_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client("/nowhere").Configure(Name, DevicePatch.Empty, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client("/nowhere").ConfigureAsync(Name, DevicePatch.Empty, Token));
 
         Assert.Equal(ENODEV, e.Errno);
     }
@@ -195,7 +195,7 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, UapiGolden.GetReply);
 
-        using var keyPair = await Client(server).GetKeyPair(Name, Token);
+        using var keyPair = await Client(server).GetKeyPairAsync(Name, Token);
 
         Assert.Equal(UapiGolden.Own, keyPair?.PublicKey);
     }
@@ -203,7 +203,7 @@ public sealed class UapiWireGuardClientTests
     [Fact]
     public async Task GetKeyPair_NoDevice_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client("/nowhere").GetKeyPair(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client("/nowhere").GetKeyPairAsync(Name, Token));
 
         Assert.Equal(ENODEV, e.Errno);
     }
@@ -216,9 +216,9 @@ public sealed class UapiWireGuardClientTests
     [InlineData("wg 0")]
     public async Task AnyCall_NameThatIsNone_IsRefused(string name)
     {
-        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").TryGetDevice(name, Token));
-        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").CreateDevice(name, Token));
-        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").DeleteDevice(name, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").TryGetDeviceAsync(name, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").CreateDeviceAsync(name, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => Client("/nowhere").DeleteDeviceAsync(name, Token));
     }
 
     [Fact]
@@ -226,7 +226,7 @@ public sealed class UapiWireGuardClientTests
     {
         var client = Client(new UserspaceDeviceOptions { Command = ["no-such-wireguard-go"], SocketDirectory = "/nowhere", TunPath = "/dev/null" });
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 
         Assert.Equal(ENOENT, e.Errno);
         Assert.Contains("apt-get install wireguard-go", e.Message, StringComparison.Ordinal);
@@ -237,7 +237,7 @@ public sealed class UapiWireGuardClientTests
     {
         var client = Client(new UserspaceDeviceOptions { SocketDirectory = "/nowhere", TunPath = "/nowhere/tun" });
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 
         Assert.Contains("modprobe tun", e.Message, StringComparison.Ordinal);
     }
@@ -252,7 +252,7 @@ public sealed class UapiWireGuardClientTests
             TunPath = "/dev/null",
         });
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 
         Assert.Equal($"create {Name}", e.Operation);
         Assert.EndsWith(": the reason", e.Message, StringComparison.Ordinal);
@@ -270,7 +270,7 @@ public sealed class UapiWireGuardClientTests
         });
         var start = TimeProvider.System.GetTimestamp();
 
-        await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 
         Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0, 15);
     }
@@ -286,7 +286,7 @@ public sealed class UapiWireGuardClientTests
             StartTimeout = TimeSpan.FromMilliseconds(200),
         });
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 
         Assert.Equal(ETIMEDOUT, e.Errno);
     }
@@ -296,14 +296,14 @@ public sealed class UapiWireGuardClientTests
     {
         await using var server = new UapiServer(Name, UapiGolden.GetReply);
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).CreateDevice(Name, Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => Client(server).CreateDeviceAsync(Name, Token));
 
         Assert.Equal(EEXIST, e.Errno);
         Assert.True(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
     }
 
     [Fact]
-    public async Task DeleteDevice_NoDevice_IsFine() => await Client("/nowhere").DeleteDevice(Name, Token);
+    public async Task DeleteDevice_NoDevice_IsFine() => await Client("/nowhere").DeleteDeviceAsync(Name, Token);
 
     [Fact]
     public async Task DeleteDevice_StaleSocket_RemovesIt()
@@ -311,7 +311,7 @@ public sealed class UapiWireGuardClientTests
         await using var server = new UapiServer(Name, UapiGolden.GetReply);
         server.Die();
 
-        await Client(server).DeleteDevice(Name, Token);
+        await Client(server).DeleteDeviceAsync(Name, Token);
 
         Assert.False(File.Exists(Path.Join(server.SocketDirectory, $"{Name}.sock")));
     }

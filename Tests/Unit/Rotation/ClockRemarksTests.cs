@@ -36,7 +36,7 @@ public sealed class ClockRemarksTests
         using var node = new NodeGrainHarness(2);
         node.Snapshot = new AgentSnapshot([], "a device failed", 1);
         node.Time.SetBy = Never - TestMesh.Start;
-        await node.Turn();
+        await node.TurnAsync();
         var token = TestContext.Current.CancellationToken;
         Assert.Equal($"{ClockRemarks.FindProblem(Never, [])}; a device failed", (await node.Grain.GetStatus(token)).Problem);
         Assert.True(node.Clock.Note("node-2", TestMesh.Start, SteadyTime.Now(node.Time)));

@@ -35,14 +35,14 @@ public sealed class ClockSurveyTests
     public async Task Ask_EnoughAreKnown_AsksNobodyUntilTheyGetOld()
     {
         _membership.Set(5, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11);
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.Equal(8, _asked.Distinct().Count());
         Assert.Equal([.. new[] { 6, 7, 8, 9 }.Select(FakeMembership.Silo)], _asked.Where(silo => _asked.IndexOf(silo) < 4));
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.Equal(8, _asked.Count);
 
         _time.Advance(TimeSpan.FromMinutes(16));
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.Equal(16, _asked.Count);
     }
 
@@ -53,8 +53,8 @@ public sealed class ClockSurveyTests
         _membership.Set(5, 1, 2, 3, 4, 6, 7, 8, 9, 10);
         var asked = 0;
         _answer = () => Task.FromResult(new PathReply(null, ++asked <= 8 ? DateTimeOffset.UnixEpoch.AddMinutes(asked) : _time.GetUtcNow()));
-        await _survey.Ask(AttemptTimeout);
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.Equal(9, _asked.Distinct().Count());
         Assert.Equal(1, _clock.FindFresh().Count(clock => clock.Value));
     }
@@ -64,10 +64,10 @@ public sealed class ClockSurveyTests
     {
         _membership.Set(5, 1, 2, 3, 4, 6, 7, 8, 9, 10);
         _answer = () => Task.FromException<PathReply>(new TimeoutException());
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         var first = _asked.ToHashSet();
         _time.Advance(TimeSpan.FromSeconds(1));
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.DoesNotContain(_asked[8], first);
     }
 
@@ -76,16 +76,16 @@ public sealed class ClockSurveyTests
     public async Task AskFirst_NobodyIsThere_WaitsForNothingAndAsksLater()
     {
         _membership.Set(5);
-        await _survey.AskFirst(AttemptTimeout);
+        await _survey.AskFirstAsync(AttemptTimeout);
         Assert.Empty(_asked);
         _membership.Set(5, 2);
-        await _survey.AskFirst(AttemptTimeout);
+        await _survey.AskFirstAsync(AttemptTimeout);
         Assert.Equal([FakeMembership.Silo(2)], _asked);
         Assert.Single(_clock.Skews);
 
         // Only the first time: an announcement must not wait because somebody new is slow.
         _membership.Set(5, 2, 3);
-        await _survey.AskFirst(AttemptTimeout);
+        await _survey.AskFirstAsync(AttemptTimeout);
         Assert.Single(_asked);
     }
 
@@ -94,10 +94,10 @@ public sealed class ClockSurveyTests
     {
         _membership.Set(5, 2, 3);
         _answer = () => new TaskCompletionSource<PathReply>().Task;
-        var first = _survey.AskFirst(AttemptTimeout);
+        var first = _survey.AskFirstAsync(AttemptTimeout);
 
         // Who comes meanwhile waits for the same.
-        var second = _survey.Ask(AttemptTimeout);
+        var second = _survey.AskAsync(AttemptTimeout);
         Assert.Equal(2, _asked.Count);
         Assert.False(first.IsCompleted || second.IsCompleted);
         _time.Advance(AttemptTimeout);
@@ -105,7 +105,7 @@ public sealed class ClockSurveyTests
         Assert.Empty(_clock.Skews);
 
         _answer = () => Task.FromResult(new PathReply(null, _time.GetUtcNow()));
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.Equal(2, _clock.Skews.Count);
     }
 
@@ -114,9 +114,9 @@ public sealed class ClockSurveyTests
     {
         _membership.Set(5, 2, 3);
         _answer = () => throw new InvalidOperationException("no");
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         _answer = () => Task.FromException<PathReply>(new TimeoutException());
-        await _survey.Ask(AttemptTimeout);
+        await _survey.AskAsync(AttemptTimeout);
         Assert.Equal(4, _asked.Count);
         Assert.Empty(_clock.Skews);
     }

@@ -69,18 +69,18 @@ public sealed class ForeignNumbersTests : IDisposable
     [Fact]
     public async Task AnnounceAbove_AnySequence_MutesNobody()
     {
-        await _node.Turn();
+        await _node.TurnAsync();
         foreach (var sequence in Sequences())
         {
-            await Taken(() => _node.Grain.AnnounceAbove(sequence));
-            await AssertGoesOn($"AnnounceAbove {sequence}");
+            await TakenAsync(() => _node.Grain.AnnounceAbove(sequence));
+            await AssertGoesOnAsync($"AnnounceAbove {sequence}");
         }
     }
 
     [Fact]
     public async Task MeetFormerSelf_AnyNumber_MutesAndFreezesNobody()
     {
-        await _node.Turn();
+        await _node.TurnAsync();
         var genuine = _node.Published[^1];
         var forged = Sequences().Select(sequence => genuine with { Sequence = sequence })
             .Concat(Times.Select(time => genuine with { FrozenUntil = time }))
@@ -96,19 +96,19 @@ public sealed class ForeignNumbersTests : IDisposable
         {
             // Above what it has announced, where that is not the number in question.
             var next = announcement.Sequence == genuine.Sequence ? announcement with { Sequence = AnnouncementSequence.Next(_node.Published[^1].Sequence, _node.Clock.MeshTime) } : announcement;
-            await Taken(() => _node.Grain.MeetFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next)));
-            await AssertGoesOn($"MeetFormerSelf {next}");
+            await TakenAsync(() => _node.Grain.MeetFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next)));
+            await AssertGoesOnAsync($"MeetFormerSelf {next}");
         }
     }
 
     [Fact]
     public async Task Freeze_AnyDuration_IsADayAtMost()
     {
-        await _node.Turn();
+        await _node.TurnAsync();
         foreach (var duration in Durations)
         {
-            await Taken(() => _node.Grain.Freeze(duration, Token));
-            await AssertGoesOn($"Freeze {duration}");
+            await TakenAsync(() => _node.Grain.Freeze(duration, Token));
+            await AssertGoesOnAsync($"Freeze {duration}");
             await _node.Grain.Unfreeze(Token);
         }
     }
@@ -117,7 +117,7 @@ public sealed class ForeignNumbersTests : IDisposable
     [Fact]
     public async Task GetPath_AnyClockAndSlot_LeavesATimeToRotateBy()
     {
-        await _node.Turn();
+        await _node.TurnAsync();
         foreach (var time in Times)
         {
             foreach (var slot in new[] { Slot.Zero, WithIndex(2), WithIndex(255) })
@@ -125,11 +125,11 @@ public sealed class ForeignNumbersTests : IDisposable
                 _node.Answer = new PathReply(new PathStatus(TestMesh.Name(1), slot, TestMesh.Key(1), IsProven: true), time);
                 AddDependentPeer();
                 _node.Time.Advance(_node.Rotation.Period);
-                await _node.Turn();
+                await _node.TurnAsync();
                 Assert.True(_node.Clock.MeshTime >= DateTimeOffset.UnixEpoch, $"{_node.Clock.MeshTime} after {time}");
                 Assert.True(_node.NextTurn > TimeSpan.Zero && _node.NextTurn <= _node.Rotation.Period + TimeSpan.FromSeconds(1), $"{_node.NextTurn} after {time}");
                 _node.Snapshot = new AgentSnapshot([], null, 1);
-                await AssertGoesOn($"GetPath {time} {slot.Index}");
+                await AssertGoesOnAsync($"GetPath {time} {slot.Index}");
             }
         }
     }
@@ -140,7 +140,7 @@ public sealed class ForeignNumbersTests : IDisposable
         _node.Dispose();
     }
 
-    private static async Task Taken(Func<Task> call)
+    private static async Task TakenAsync(Func<Task> call)
     {
         try
         {
@@ -161,11 +161,11 @@ public sealed class ForeignNumbersTests : IDisposable
         ]);
 
     // Whatever came just now: it announces when it has a reason, and what it announces others take a moment later.
-    private async Task AssertGoesOn(string after)
+    private async Task AssertGoesOnAsync(string after)
     {
         _node.Time.Advance(TimeSpan.FromMilliseconds(10));
         var call = _node.Grain.Rotate(Token);
-        await _node.Turn();
+        await _node.TurnAsync();
         var key = await Record.ExceptionAsync(() => call.WaitAsync(Patience, TimeProvider.System, Token)) is { } failure
             ? throw new InvalidOperationException($"It announces nothing any more after {after}.", failure)
             : (await call).NewPublicKey;

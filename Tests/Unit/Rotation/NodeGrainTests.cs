@@ -29,11 +29,11 @@ public sealed class NodeGrainTests : IDisposable
         var draining = _node.AddKey(new Slot((byte)(1 - due.Slot.Index)), due.Value - 3, servesEpoch: due.Value - 1);
         _node.Time.Advance(_node.Rotation.GracePeriod);
 
-        await _node.Turn();
+        await _node.TurnAsync();
         Assert.Equal(draining, _node.Ring.Find(draining.Slot));
         Assert.Equal([kept.Slot, draining.Slot], _node.Published.Single().Slots.Select(slot => slot.Slot).OrderByDescending(slot => slot == due.Slot));
 
-        await _node.Turn();
+        await _node.TurnAsync();
         Assert.Null(_node.Ring.Find(draining.Slot));
         Assert.Equal([kept.Slot], _node.Published[^1].Slots.Select(slot => slot.Slot));
     }
@@ -45,7 +45,7 @@ public sealed class NodeGrainTests : IDisposable
         _node.Roster.Set(NodeRoster.Of([TestMesh.RosterNode(1) with { Addresses = [] }]));
         for (var second = 0; second < 120; second++)
         {
-            await _node.Turn();
+            await _node.TurnAsync();
             Assert.Equal(TimeSpan.FromSeconds(1), _node.NextTurn);
             Assert.Contains("has not announced its key yet: The roster lists no address of this node 'node-1'", _node.Ledger.Problem, StringComparison.Ordinal);
             _node.Time.Advance(TimeSpan.FromSeconds(1));
@@ -53,7 +53,7 @@ public sealed class NodeGrainTests : IDisposable
 
         Assert.Equal(2, _node.Logs.Lines.Count(line => line.Contains("could not rotate or announce", StringComparison.Ordinal)));
         _node.Roster.Set(TestMesh.Roster(1));
-        await _node.Turn();
+        await _node.TurnAsync();
         Assert.Null(_node.Ledger.Problem);
         Assert.Single(_node.Published);
         Assert.Single(_node.Logs.Lines, line => line.Contains("rotates and announces again after 120 failures", StringComparison.Ordinal));
@@ -63,13 +63,13 @@ public sealed class NodeGrainTests : IDisposable
     [Fact]
     public async Task Turn_FailsAfterTheFirstAnnouncement_IsAProblemWhenItLasts()
     {
-        await _node.Turn();
+        await _node.TurnAsync();
         _node.OnReconcile = static _ => Task.FromResult(false);
         _node.Time.Advance(_node.Rotation.Period);
         List<string?> problems = [];
         for (var turn = 0; turn < 4; turn++)
         {
-            await _node.Turn();
+            await _node.TurnAsync();
             problems.Add(_node.Ledger.Problem);
         }
 
@@ -85,12 +85,12 @@ public sealed class NodeGrainTests : IDisposable
         var due = new RotationSchedule(TestMesh.Name(1), _node.Rotation.Period, _node.Rotation.Slots).KeyEpoch(_node.Time.GetUtcNow());
         var ahead = _node.AddKey(new Slot((byte)(1 - due.Slot.Index)), due.Value + 5, servesEpoch: due.Value + 5);
 
-        await _node.Turn();
+        await _node.TurnAsync();
         Assert.Null(_node.Ring.Find(due.Slot));
         Assert.Equal(due.Value - 1, _node.Published.Single().Find(ahead.Slot)!.ServesEpoch.Value);
         Assert.InRange(_node.NextTurn, TimeSpan.Zero, _node.Rotation.Period / 40);
 
-        await _node.Turn();
+        await _node.TurnAsync();
         Assert.Equal(due, _node.Ring.Find(due.Slot)!.ServesEpoch);
     }
 
@@ -101,11 +101,11 @@ public sealed class NodeGrainTests : IDisposable
         using var node = new NodeGrainHarness(2);
         using var identity = new Identity();
         var (due, only) = AddKeyOfDueSlot(node);
-        await node.Turn();
+        await node.TurnAsync();
         Assert.Equal([due.Slot], node.Published.Single().Slots.Select(slot => slot.Slot));
 
         Assert.Equal(AnnouncementOutcome.Held, node.Store.Offer(Announced(node, identity, 2, Other(due.Slot))).Outcome);
-        await node.Turn();
+        await node.TurnAsync();
         var made = node.Ring.Find(Other(due.Slot))!;
         Assert.Equal((due.Value - 1, due.Value - 1), (made.Epoch.Value, made.ServesEpoch.Value));
         Assert.Equal([due.Slot, made.Slot], node.Published[^1].Slots.Select(slot => slot.Slot).OrderByDescending(slot => slot == due.Slot));
@@ -114,11 +114,11 @@ public sealed class NodeGrainTests : IDisposable
 
         // Also while no device shows that the peer uses it.
         node.Time.Advance(node.Rotation.GracePeriod);
-        await node.Turn();
+        await node.TurnAsync();
         Assert.Equal(made, node.Ring.Find(made.Slot));
 
         Assert.Equal(AnnouncementOutcome.Held, node.Store.Offer(Announced(node, identity, 2, due.Slot)).Outcome);
-        await node.Turn();
+        await node.TurnAsync();
         Assert.Null(node.Ring.Find(made.Slot));
     }
 
@@ -128,11 +128,11 @@ public sealed class NodeGrainTests : IDisposable
     {
         using var identity = new Identity();
         var (due, _) = AddKeyOfDueSlot(_node);
-        await _node.Turn();
+        await _node.TurnAsync();
         var longWait = _node.NextTurn;
         Assert.Equal(AnnouncementOutcome.Held, _node.Store.Offer(Announced(_node, identity, 2, Other(due.Slot))).Outcome);
 
-        await _node.Turn();
+        await _node.TurnAsync();
         Assert.Equal([due.Slot], _node.Ring.Keys.Select(key => key.Slot));
         Assert.InRange(_node.NextTurn, TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.True(longWait > TimeSpan.FromSeconds(10), $"{longWait}");
@@ -142,12 +142,12 @@ public sealed class NodeGrainTests : IDisposable
     [Fact]
     public async Task Turn_NewKeys_AreHeldFromThenOn()
     {
-        await _node.Turn();
+        await _node.TurnAsync();
         var first = SteadyTime.Now(_node.Time);
         Assert.Equal([first, first], _node.Ring.Keys.Select(key => key.HeldSince));
 
         _node.Time.Advance(TimeSpan.FromSeconds(1));
-        _ = await Asked(_node.Grain.Rotate(Token));
+        _ = await AskedAsync(_node.Grain.Rotate(Token));
         Assert.Equal([first, SteadyTime.Now(_node.Time)], _node.Ring.Keys.Select(key => key.HeldSince).Order());
     }
 
@@ -156,20 +156,20 @@ public sealed class NodeGrainTests : IDisposable
     public async Task Advance_DevicesHangHalfway_FailsBeforeOrleansGivesUp()
     {
         _node.Time.Advance(_node.Rotation.Period / 2);
-        await _node.Turn();
+        await _node.TurnAsync();
         var slow = TimeSpan.FromSeconds(4);
         _node.OnReconcile = token =>
         {
-            _node.OnReconcile = Hang;
-            return TakesAWhile(slow, token);
+            _node.OnReconcile = HangAsync;
+            return TakesAWhileAsync(slow, token);
         };
 
-        var call = Asked(_node.Grain.Advance(Token));
+        var call = AskedAsync(_node.Grain.Advance(Token));
         _node.Time.Advance(slow);
-        await Within(_hangs.Task);
+        await WithinAsync(_hangs.Task);
         Assert.False(call.IsCompleted);
         _node.Time.Advance(CallPatience - slow);
-        Assert.Contains("within 00:00:07: no answer", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+        Assert.Contains("within 00:00:07: no answer", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
     }
 
     // Also the key that a node keeps for the epoch that is due.
@@ -181,14 +181,14 @@ public sealed class NodeGrainTests : IDisposable
     {
         var (due, _) = AddKeyOfDueSlot(_node);
         var kept = _node.AddKey(due.Slot, due.Value - keptFor, servesEpoch: due.Value);
-        await _node.Turn();
+        await _node.TurnAsync();
 
-        var receipt = await Asked(_node.Grain.Rotate(Token));
+        var receipt = await AskedAsync(_node.Grain.Rotate(Token));
         Assert.Equal(kept.KeyPair.PublicKey, receipt.OldPublicKey);
         Assert.Equal((due, due), (_node.Published[^1].Find(due.Slot)!.KeyEpoch, _node.Published[^1].Find(due.Slot)!.ServesEpoch));
         for (var turn = 0; turn < 3; turn++)
         {
-            await _node.Turn();
+            await _node.TurnAsync();
             Assert.Equal(receipt.NewPublicKey, _node.Ring.Find(due.Slot)!.KeyPair.PublicKey);
         }
     }
@@ -200,13 +200,13 @@ public sealed class NodeGrainTests : IDisposable
         using var node = new NodeGrainHarness(2);
         var (_, old) = AddDependentPeer(node);
         var call = node.Grain.Advance(Token);
-        await node.Turn();
+        await node.TurnAsync();
         Assert.False(call.IsCompleted);
         Assert.InRange(node.NextTurn, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(3));
 
         Assert.True(node.Grain.Freeze(TimeSpan.FromHours(1), Token).IsCompletedSuccessfully);
-        await node.Turn();
-        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+        await node.TurnAsync();
+        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -216,13 +216,13 @@ public sealed class NodeGrainTests : IDisposable
         using var node = new NodeGrainHarness(2);
         var (_, old) = AddDependentPeer(node);
         var call = node.Grain.Advance(Token);
-        await node.Turn();
+        await node.TurnAsync();
         node.Time.Advance(TimeSpan.FromSeconds(3));
-        await node.Turn();
+        await node.TurnAsync();
         Assert.False(call.IsCompleted);
         node.Time.Advance(TimeSpan.FromTicks(1));
-        await node.Turn();
-        Assert.Contains("node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => Within(call))).Message, StringComparison.Ordinal);
+        await node.TurnAsync();
+        Assert.Contains("node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -234,11 +234,11 @@ public sealed class NodeGrainTests : IDisposable
         var (_, old) = AddDependentPeer(node);
         using var impatience = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var call = node.Grain.Advance(impatience.Token);
-        await node.Turn();
+        await node.TurnAsync();
         await impatience.CancelAsync();
         _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         node.Snapshot = new AgentSnapshot([], null, 2);
-        await node.Turn();
+        await node.TurnAsync();
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -246,36 +246,36 @@ public sealed class NodeGrainTests : IDisposable
     [Fact]
     public async Task Rotate_DevicesHaveJustFailed_FailsSoonUntilTheyRecover()
     {
-        await _node.Turn();
-        _node.OnReconcile = Hang;
-        var call = Asked(_node.Grain.Rotate(Token));
+        await _node.TurnAsync();
+        _node.OnReconcile = HangAsync;
+        var call = AskedAsync(_node.Grain.Rotate(Token));
         _node.Time.Advance(_node.Rotation.ApplyTimeout);
-        _ = await Assert.ThrowsAsync<RotationFailedException>(() => Within(call));
+        _ = await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call));
 
-        call = Asked(_node.Grain.Rotate(Token));
+        call = AskedAsync(_node.Grain.Rotate(Token));
         _node.Time.Advance(CallPatienceAfterFailure);
-        _ = await Assert.ThrowsAsync<RotationFailedException>(() => Within(call));
+        _ = await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call));
 
         _node.Snapshot = _node.Snapshot with { CompletedPasses = _node.Snapshot.CompletedPasses + 1 };
-        _node.OnReconcile = token => TakesAWhile(CallPatienceAfterFailure * 2, token);
-        call = Asked(_node.Grain.Rotate(Token));
+        _node.OnReconcile = token => TakesAWhileAsync(CallPatienceAfterFailure * 2, token);
+        call = AskedAsync(_node.Grain.Rotate(Token));
         _node.Time.Advance(CallPatienceAfterFailure * 2);
-        Assert.Equal(_node.Published[^1].Sequence, (await Within(call)).Sequence);
+        Assert.Equal(_node.Published[^1].Sequence, (await WithinAsync(call)).Sequence);
     }
 
     public void Dispose() => _node.Dispose();
 
-    private static async Task<T> Within<T>(Task<T> task) => await task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+    private static async Task<T> WithinAsync<T>(Task<T> task) => await task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
 
-    private static Task Within(Task task) => task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+    private static Task WithinAsync(Task task) => task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
 
-    private async Task<bool> TakesAWhile(TimeSpan time, CancellationToken cancellationToken)
+    private async Task<bool> TakesAWhileAsync(TimeSpan time, CancellationToken cancellationToken)
     {
         await Task.Delay(time, _node.Time, cancellationToken);
         return true;
     }
 
-    private async Task<bool> Hang(CancellationToken cancellationToken)
+    private async Task<bool> HangAsync(CancellationToken cancellationToken)
     {
         _hangs.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, cancellationToken);
@@ -283,10 +283,10 @@ public sealed class NodeGrainTests : IDisposable
     }
 
     // The call notes it and wakes the timer, whose turn does it.
-    private Task<RotationReceipt> Asked(Task<RotationReceipt> call)
+    private Task<RotationReceipt> AskedAsync(Task<RotationReceipt> call)
     {
         Assert.Equal(TimeSpan.Zero, _node.NextTurn);
-        _ = _node.Turn();
+        _ = _node.TurnAsync();
         return call;
     }
 

@@ -68,7 +68,7 @@ public sealed class PathSurveyTests : IDisposable
     {
         var older = NewKey();
         _time.Elapsed += TimeSpan.FromSeconds(1);
-        _ = await _survey.Ask(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        _ = await _survey.AskAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         _time.Elapsed += TimeSpan.FromSeconds(1);
         _time.SetBy = TimeSpan.FromSeconds(clockSetBySeconds);
         Assert.False(Facts(NewKey(), "node-2").IsPathKnown);
@@ -82,7 +82,7 @@ public sealed class PathSurveyTests : IDisposable
         var key = NewKey();
         _time.SetBy = TimeSpan.FromSeconds(-60);
         _time.Elapsed += TimeSpan.FromSeconds(1);
-        _ = await _survey.Ask(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        _ = await _survey.AskAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         Assert.True(Facts(key, "node-2").IsPathKnown);
     }
 
@@ -114,10 +114,10 @@ public sealed class PathSurveyTests : IDisposable
 
     private sealed class AnsweringPeerService : IPeerServiceClient
     {
-        public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) => throw new NotSupportedException();
+        public Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement) => throw new NotSupportedException();
 
-        public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) => throw new NotSupportedException();
+        public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) => throw new NotSupportedException();
 
-        public Task<PathReply> GetPath(SiloAddress silo, string nodeName) => Task.FromResult(new PathReply(null, TestMesh.Start));
+        public Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName) => Task.FromResult(new PathReply(null, TestMesh.Start));
     }
 }

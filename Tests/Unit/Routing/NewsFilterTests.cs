@@ -237,7 +237,7 @@ public sealed class NewsFilterTests
     {
         using var monitor = new NetlinkLinkMonitor(() => Filter, _ => { }, NullLogger<NetlinkLinkMonitor>.Instance);
         monitor.Start();
-        await monitor.Stop(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
+        await monitor.StopAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
     }
 
     private static byte[] Link(int type, int index, string name, string kind = "veth")

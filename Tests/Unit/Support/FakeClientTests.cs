@@ -33,17 +33,17 @@ public sealed class FakeClientTests
     public async Task Configure_FailsAfterOnePeer_AppliedThatOne()
     {
         using var client = new FakeWireGuardClient();
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
         var patch = DevicePatch.Empty with { Peers = [new(First, PeerChange.Add), new(Second, PeerChange.Add)] };
         client.FailNextCall(appliedPeers: 1);
 
-        Assert.Equal(EIO, (await Assert.ThrowsAsync<LinuxException>(() => client.Configure(Name, patch, Token))).Errno);
+        Assert.Equal(EIO, (await Assert.ThrowsAsync<LinuxException>(() => client.ConfigureAsync(Name, patch, Token))).Errno);
         Assert.Equal([First], client.Peek(Name)!.Peers.Select(peer => peer.PublicKey));
 
-        await client.Configure(Name, patch, Token);
+        await client.ConfigureAsync(Name, patch, Token);
         Assert.Equal(2, client.Peek(Name)!.Peers.Count);
         Assert.Equal([patch, patch], client.Patches);
-        Assert.Equal(2, client.CountOf(nameof(IWireGuardClient.Configure)));
+        Assert.Equal(2, client.CountOf(nameof(IWireGuardClient.ConfigureAsync)));
     }
 
     [Fact]
@@ -52,24 +52,24 @@ public sealed class FakeClientTests
         using var client = new FakeWireGuardClient();
         client.FailCall(1);
 
-        await Assert.ThrowsAsync<LinuxException>(() => client.CreateDevice(Name, Token));
-        Assert.Null(await client.TryGetDevice(Name, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
+        Assert.Null(await client.TryGetDeviceAsync(Name, Token));
     }
 
     [Fact]
     public async Task GetKeyPair_AfterTheirOwnersDispose_StillGivesACopy()
     {
         using var client = new FakeWireGuardClient();
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
         PublicKey publicKey;
         using (var keyPair = KeyPair.Create())
         {
             publicKey = keyPair.PublicKey;
-            await client.Configure(Name, DevicePatch.Empty with { KeyPair = keyPair }, Token);
+            await client.ConfigureAsync(Name, DevicePatch.Empty with { KeyPair = keyPair }, Token);
         }
 
-        (await client.GetKeyPair(Name, Token))!.Dispose();
-        using var copy = await client.GetKeyPair(Name, Token);
+        (await client.GetKeyPairAsync(Name, Token))!.Dispose();
+        using var copy = await client.GetKeyPairAsync(Name, Token);
 
         Assert.Equal(publicKey, copy?.PublicKey);
         Assert.Equal(1, client.KeyWrites);
@@ -80,16 +80,16 @@ public sealed class FakeClientTests
     {
         var links = new FakeLinkClient();
         using var client = new FakeWireGuardClient(links);
-        await client.CreateDevice(Name, Token);
+        await client.CreateDeviceAsync(Name, Token);
         var route = new Route(Prefix, Name);
 
-        await Assert.ThrowsAsync<LinuxException>(() => links.ReplaceRoute(route, Token));
-        await links.SetUp(Name, Token);
-        await links.ReplaceRoute(route, Token);
-        Assert.Equal([route], await links.GetRoutes(Token));
+        await Assert.ThrowsAsync<LinuxException>(() => links.ReplaceRouteAsync(route, Token));
+        await links.SetUpAsync(Name, Token);
+        await links.ReplaceRouteAsync(route, Token);
+        Assert.Equal([route], await links.GetRoutesAsync(Token));
 
-        await client.DeleteDevice(Name, Token);
-        Assert.Null(await links.TryGetLink(Name, Token));
-        Assert.Empty(await links.GetRoutes(Token));
+        await client.DeleteDeviceAsync(Name, Token);
+        Assert.Null(await links.TryGetLinkAsync(Name, Token));
+        Assert.Empty(await links.GetRoutesAsync(Token));
     }
 }

@@ -79,9 +79,9 @@ internal sealed class PacketMeter : IAsyncDisposable
             _ = GC.TryStartNoGCRegion(MemoryWithoutCollection);
         }
 
-        _receivers = [.. _sockets.Select(socket => RunOnThread(() => Receive(socket)))];
+        _receivers = [.. _sockets.Select(socket => RunOnThreadAsync(() => Receive(socket)))];
         _start = time.GetTimestamp();
-        _sender = RunOnThread(Send);
+        _sender = RunOnThreadAsync(Send);
     }
 
     /// <summary>Time since the first packet: what <see cref="LossBurst.At"/> counts from.</summary>
@@ -126,7 +126,7 @@ internal sealed class PacketMeter : IAsyncDisposable
     }
 
     // Not a thread of the pool, which would be missing there for the whole run. Without real time the meter works, and measures the load too.
-    private static Task RunOnThread(Action action) => Task.Factory.StartNew(
+    private static Task RunOnThreadAsync(Action action) => Task.Factory.StartNew(
         () =>
         {
             _ = RealTimePriority.Take();

@@ -16,7 +16,7 @@ internal sealed class UapiConnection : IDisposable
 
     /// <summary>Connects, or returns <see langword="null"/> if nobody listens: there is no such socket, or its process is gone.</summary>
     /// <exception cref="SocketException">The socket is there, but refuses us.</exception>
-    public static async Task<UapiConnection?> TryConnect(string path, CancellationToken cancellationToken)
+    public static async Task<UapiConnection?> TryConnectAsync(string path, CancellationToken cancellationToken)
     {
         if (!File.Exists(path))
         {
@@ -51,9 +51,9 @@ internal sealed class UapiConnection : IDisposable
     /// <param name="cancellationToken">Must have a limit: a device may never answer.</param>
     /// <exception cref="SocketException">The connection broke.</exception>
     /// <exception cref="InvalidDataException">The reply is larger than <paramref name="reply"/> takes.</exception>
-    public async Task Exchange(ReadOnlyMemory<byte> request, SecretBuffer reply, CancellationToken cancellationToken)
+    public async Task ExchangeAsync(ReadOnlyMemory<byte> request, SecretBuffer reply, CancellationToken cancellationToken)
     {
-        var sent = Send(request, cancellationToken);
+        var sent = SendAsync(request, cancellationToken);
         try
         {
             int length;
@@ -85,7 +85,7 @@ internal sealed class UapiConnection : IDisposable
     }
 
     /// <summary>Waits until the device closes the connection, which a healthy one does only when its process ends.</summary>
-    public async Task WaitForEnd(CancellationToken cancellationToken)
+    public async Task WaitForEndAsync(CancellationToken cancellationToken)
     {
         var ignored = new byte[ReadSize];
         try
@@ -103,7 +103,7 @@ internal sealed class UapiConnection : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
-    private async Task Send(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
+    private async Task SendAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
     {
         while (!request.IsEmpty)
         {

@@ -39,54 +39,54 @@ public sealed class UapiWireGuardClient : IWireGuardClient
     public string TransportReason { get; init; } = "";
 
     /// <inheritdoc/>
-    public async Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken)
+    public async Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken)
     {
         using var reply = new SecretBuffer(UapiReader.MaxReplySize);
-        return await TryExchange($"get {name}", name, GetRequest, reply, cancellationToken)
+        return await TryExchangeAsync($"get {name}", name, GetRequest, reply, cancellationToken)
             ? Read($"get {name}", () => UapiReader.ReadDevice(name, reply.WrittenSpan))
             : null;
     }
 
     /// <inheritdoc/>
-    public Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken) =>
+    public Task<string?> FindRenamedAsync(string name, ushort listenPort, CancellationToken cancellationToken) =>
         Task.FromResult(UserspaceProcess.TryFindRenamedLink(name, _options.NetworkNamespace));
 
     /// <inheritdoc/>
-    public async Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken)
+    public async Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken)
     {
         var operation = $"get the key of {name}";
         using var reply = new SecretBuffer(UapiReader.MaxReplySize);
-        return await TryExchange(operation, name, GetRequest, reply, cancellationToken)
+        return await TryExchangeAsync(operation, name, GetRequest, reply, cancellationToken)
             ? Read(operation, () => UapiReader.ReadKeyPair(reply.WrittenSpan))
             : throw NoSuchDevice(operation, name);
     }
 
     /// <inheritdoc/>
-    public async Task CreateDevice(string name, CancellationToken cancellationToken)
+    public async Task CreateDeviceAsync(string name, CancellationToken cancellationToken)
     {
         var operation = $"create {name}";
-        await Guard(operation, () => _userspaceDevice.Start(name, cancellationToken));
+        await GuardAsync(operation, () => _userspaceDevice.StartAsync(name, cancellationToken));
     }
 
     /// <inheritdoc/>
-    public async Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken)
+    public async Task ConfigureAsync(string name, DevicePatch patch, CancellationToken cancellationToken)
     {
         var operation = $"set {name}";
         using var request = new SecretBuffer(MaxRequestSize);
         UapiWriter.WriteSet(request, patch);
         using var reply = new SecretBuffer(UapiReader.MaxReplySize);
-        if (!await TryExchange(operation, name, request.WrittenMemory, reply, cancellationToken))
+        if (!await TryExchangeAsync(operation, name, request.WrittenMemory, reply, cancellationToken))
         {
             throw NoSuchDevice(operation, name);
         }
     }
 
     /// <inheritdoc/>
-    public async Task DeleteDevice(string name, CancellationToken cancellationToken) =>
-        await Guard($"delete {name}", () => _userspaceDevice.Stop(name, cancellationToken));
+    public async Task DeleteDeviceAsync(string name, CancellationToken cancellationToken) =>
+        await GuardAsync($"delete {name}", () => _userspaceDevice.StopAsync(name, cancellationToken));
 
     /// <summary>Sends a request and checks that the reply is whole and says success; <see langword="false"/> if there is no device.</summary>
-    private async Task<bool> TryExchange(
+    private async Task<bool> TryExchangeAsync(
         string operation, string name, ReadOnlyMemory<byte> request, SecretBuffer reply, CancellationToken cancellationToken)
     {
         var socketPath = _userspaceDevice.SocketPath(name);
@@ -94,9 +94,9 @@ public sealed class UapiWireGuardClient : IWireGuardClient
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await Guard(operation, async () =>
+            return await GuardAsync(operation, async () =>
             {
-                using var connection = await UapiConnection.TryConnect(socketPath, limit.Token);
+                using var connection = await UapiConnection.TryConnectAsync(socketPath, limit.Token);
                 if (connection is null)
                 {
                     return false;
@@ -104,12 +104,12 @@ public sealed class UapiWireGuardClient : IWireGuardClient
 
                 try
                 {
-                    await connection.Exchange(request, reply, limit.Token);
+                    await connection.ExchangeAsync(request, reply, limit.Token);
                 }
                 catch (SocketException) when (reply.Length == 0)
                 {
                     // A process that ends breaks its connections. Whether it did is what its socket says now.
-                    using var probe = await UapiConnection.TryConnect(socketPath, limit.Token);
+                    using var probe = await UapiConnection.TryConnectAsync(socketPath, limit.Token);
                     if (probe is null)
                     {
                         return false;
@@ -142,13 +142,13 @@ public sealed class UapiWireGuardClient : IWireGuardClient
         }
     }
 
-    private static Task<bool> Guard(string operation, Func<Task> action) => Guard(operation, async () =>
+    private static Task<bool> GuardAsync(string operation, Func<Task> action) => GuardAsync(operation, async () =>
     {
         await action();
         return true;
     });
 
-    private static async Task<T> Guard<T>(string operation, Func<Task<T>> action)
+    private static async Task<T> GuardAsync<T>(string operation, Func<Task<T>> action)
     {
         try
         {

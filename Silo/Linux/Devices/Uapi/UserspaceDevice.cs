@@ -63,11 +63,11 @@ internal sealed partial class UserspaceDevice
 
     /// <summary>Starts the process of a device and waits until it answers. If it does not, nothing of it is left.</summary>
     /// <exception cref="LinuxException">The name is taken, something that it needs is missing, or it does not answer in time.</exception>
-    public async Task Start(string name, CancellationToken cancellationToken)
+    public async Task StartAsync(string name, CancellationToken cancellationToken)
     {
         var operation = $"create {name}";
         var socketPath = SocketPath(name);
-        using (var existing = await UapiConnection.TryConnect(socketPath, cancellationToken))
+        using (var existing = await UapiConnection.TryConnectAsync(socketPath, cancellationToken))
         {
             if (existing is not null)
             {
@@ -88,16 +88,16 @@ internal sealed partial class UserspaceDevice
                 $"{_options.TunPath} is missing; load the kernel module with 'modprobe tun', or mount the device into the container");
         }
 
-        await RunCommand(operation, name, cancellationToken);
+        await RunCommandAsync(operation, name, cancellationToken);
         try
         {
-            await WaitUntilItListens(operation, name, socketPath, cancellationToken);
+            await WaitUntilItListensAsync(operation, name, socketPath, cancellationToken);
         }
         catch (Exception e)
         {
             // Also when the caller gave up: nobody else knows of the process.
-            await Remove(name);
-            if (e is LinuxException { Errno: ETIMEDOUT } && await AskWhy(operation, name, cancellationToken) is { } reason)
+            await RemoveAsync(name);
+            if (e is LinuxException { Errno: ETIMEDOUT } && await AskWhyAsync(operation, name, cancellationToken) is { } reason)
             {
                 throw new LinuxException(operation, 0, $"'{string.Join(' ', _options.Command)}' was started and ended: {reason}", e);
             }
@@ -109,10 +109,10 @@ internal sealed partial class UserspaceDevice
     /// <summary>Ends the process of a device, and with it the device. One that is not there is fine.</summary>
     /// <returns>When the process is gone.</returns>
     /// <exception cref="LinuxException">It does not end, not even when it is killed.</exception>
-    public async Task Stop(string name, CancellationToken cancellationToken)
+    public async Task StopAsync(string name, CancellationToken cancellationToken)
     {
         var socketPath = SocketPath(name);
-        using var connection = await UapiConnection.TryConnect(socketPath, cancellationToken);
+        using var connection = await UapiConnection.TryConnectAsync(socketPath, cancellationToken);
         var processId = connection is null ? null : UserspaceProcess.TryFind(name, _options.NetworkNamespace);
 
         // A process that watches its socket ends when the file goes (https://www.wireguard.com/xplatform/); without a process the file is stale.
@@ -121,7 +121,7 @@ internal sealed partial class UserspaceDevice
             File.Delete(socketPath);
         }
 
-        if (connection is null || await Ends(connection, processId, _options.StopTimeout, cancellationToken))
+        if (connection is null || await EndsAsync(connection, processId, _options.StopTimeout, cancellationToken))
         {
             return;
         }
@@ -131,7 +131,7 @@ internal sealed partial class UserspaceDevice
             LogKilled(name, killed, _options.StopTimeout);
         }
 
-        if (!await Ends(connection, processId, KillTimeout, cancellationToken))
+        if (!await EndsAsync(connection, processId, KillTimeout, cancellationToken))
         {
             throw new LinuxException(
                 $"delete {name}", ETIMEDOUT,
@@ -139,13 +139,13 @@ internal sealed partial class UserspaceDevice
         }
     }
 
-    private async Task<bool> Ends(UapiConnection connection, int? processId, TimeSpan limit, CancellationToken cancellationToken)
+    private async Task<bool> EndsAsync(UapiConnection connection, int? processId, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(limit, _timeProvider);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            await connection.WaitForEnd(linked.Token);
+            await connection.WaitForEndAsync(linked.Token);
 
             // A process that is killed closes its files in any order: the connection may end before the device does.
             while (processId is { } id && !UserspaceProcess.IsGone(id))
@@ -161,12 +161,12 @@ internal sealed partial class UserspaceDevice
         }
     }
 
-    private async Task RunCommand(string operation, string name, CancellationToken cancellationToken)
+    private async Task RunCommandAsync(string operation, string name, CancellationToken cancellationToken)
     {
         SystemCommand.Result result;
         try
         {
-            result = await _command.Run(operation, [.. Detached(), .. _options.Command, name], Environment, cancellationToken);
+            result = await _command.RunAsync(operation, [.. Detached(), .. _options.Command, name], Environment, cancellationToken);
         }
         catch (LinuxException e) when (e.Errno == ENOENT)
         {
@@ -179,22 +179,22 @@ internal sealed partial class UserspaceDevice
         }
     }
 
-    private async Task Remove(string name)
+    private async Task RemoveAsync(string name)
     {
-        await Stop(name, CancellationToken.None);
+        await StopAsync(name, CancellationToken.None);
         _ = UserspaceProcess.TryKill(name, _options.NetworkNamespace);
     }
 
     /// <summary>What the command complains about after it has daemonized itself, when nobody listens any more.</summary>
     /// <remarks>It exits with 0 before it has all that it needs, so it is run once more, in the foreground and for a moment.</remarks>
     /// <returns><see langword="null"/> if it complains about nothing, or runs this time.</returns>
-    private async Task<string?> AskWhy(string operation, string name, CancellationToken cancellationToken)
+    private async Task<string?> AskWhyAsync(string operation, string name, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(ForegroundTimeout, _timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            var result = await _command.Run(operation, [.. _options.Command, name], Foreground, either.Token);
+            var result = await _command.RunAsync(operation, [.. _options.Command, name], Foreground, either.Token);
             return result.ExitCode == 0 ? null : Reason(result);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -203,7 +203,7 @@ internal sealed partial class UserspaceDevice
         }
         finally
         {
-            await Remove(name);
+            await RemoveAsync(name);
         }
     }
 
@@ -224,7 +224,7 @@ internal sealed partial class UserspaceDevice
         operation, ENOENT,
         $"the command '{_options.Command[0]}' was not found; install wireguard-go (Debian: apt-get install wireguard-go), or configure where it is", e);
 
-    private async Task WaitUntilItListens(string operation, string name, string socketPath, CancellationToken cancellationToken)
+    private async Task WaitUntilItListensAsync(string operation, string name, string socketPath, CancellationToken cancellationToken)
     {
         var attempts = 0;
         var pipeline = new ResiliencePipelineBuilder { TimeProvider = _timeProvider }
@@ -250,10 +250,10 @@ internal sealed partial class UserspaceDevice
                             operation, ETIMEDOUT, $"'{string.Join(' ', _options.Command)}' was started, but its process is gone");
                     }
 
-                    using var connection = await UapiConnection.TryConnect(socketPath, token)
+                    using var connection = await UapiConnection.TryConnectAsync(socketPath, token)
                         ?? throw new SocketException((int)SocketError.ConnectionRefused);
                     using var reply = new SecretBuffer(UapiReader.MaxReplySize);
-                    await connection.Exchange(UapiWriter.Get.ToArray(), reply, token);
+                    await connection.ExchangeAsync(UapiWriter.Get.ToArray(), reply, token);
                     _ = UapiReader.ReadErrno(reply.WrittenSpan);
                 },
                 cancellationToken);

@@ -7,21 +7,21 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 public interface IFirewall
 {
     /// <summary>Reads the table, or <see langword="null"/> if there is none.</summary>
-    Task<FirewallState?> TryGet(CancellationToken cancellationToken);
+    Task<FirewallState?> TryGetAsync(CancellationToken cancellationToken);
 
     /// <summary>Makes the table anew, whatever was there under its name; its counters start at zero.</summary>
     /// <param name="prefixes">What is in its sets.</param>
     /// <param name="cancellationToken">Checked before each transaction.</param>
-    Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken);
+    Task CreateAsync(FirewallPrefixes prefixes, CancellationToken cancellationToken);
 
     /// <summary>Changes the sets of a table that is there, in one step as long as they are few.</summary>
     /// <param name="remove">Prefixes that are in them.</param>
     /// <param name="add">Prefixes that are not.</param>
     /// <param name="cancellationToken">Checked before each transaction.</param>
-    Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken);
+    Task ChangeAsync(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken);
 
     /// <summary>Removes the table. One that is not there is fine.</summary>
-    Task Delete(CancellationToken cancellationToken);
+    Task DeleteAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Whose packets are meant, by both families' prefixes. On each side none holds another, and they are sorted.</summary>

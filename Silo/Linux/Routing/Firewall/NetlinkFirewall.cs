@@ -25,15 +25,15 @@ public sealed class NetlinkFirewall : IFirewall
     public NetlinkFirewall(TimeProvider timeProvider) => _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);
 
     /// <inheritdoc/>
-    public Task<FirewallState?> TryGet(CancellationToken cancellationToken) =>
-        Run($"read nftables table {Table.Name}", TryGet, cancellationToken);
+    public Task<FirewallState?> TryGetAsync(CancellationToken cancellationToken) =>
+        RunAsync($"read nftables table {Table.Name}", TryGet, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task Create(FirewallPrefixes prefixes, CancellationToken cancellationToken)
+    public async Task CreateAsync(FirewallPrefixes prefixes, CancellationToken cancellationToken)
     {
         // What does not fit into the first transaction follows; a rule with half of its set is better than none.
         var changes = Changes(prefixes, isAdded: true).ToList();
-        await Run(
+        await RunAsync(
             $"make nftables table {Table.Name}",
             connection =>
             {
@@ -66,17 +66,17 @@ public sealed class NetlinkFirewall : IFirewall
                 return true;
             },
             cancellationToken);
-        await Change(changes.Skip(MaxPrefixes), cancellationToken);
+        await ChangeAsync(changes.Skip(MaxPrefixes), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task Change(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) =>
+    public Task ChangeAsync(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken) =>
 
         // Removals first: a prefix that holds one that goes can come only then. Few enough, and it is one transaction.
-        Change(Changes(remove, isAdded: false).Concat(Changes(add, isAdded: true)), cancellationToken);
+        ChangeAsync(Changes(remove, isAdded: false).Concat(Changes(add, isAdded: true)), cancellationToken);
 
     /// <inheritdoc/>
-    public Task Delete(CancellationToken cancellationToken) => Run(
+    public Task DeleteAsync(CancellationToken cancellationToken) => RunAsync(
         $"delete nftables table {Table.Name}",
         connection =>
         {
@@ -94,11 +94,11 @@ public sealed class NetlinkFirewall : IFirewall
         prefixes.Local.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Local6 : FirewallTable.Local4, prefix, isAdded))
             .Concat(prefixes.Remote.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Remote6 : FirewallTable.Remote4, prefix, isAdded)));
 
-    private async Task Change(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
+    private async Task ChangeAsync(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
     {
         foreach (var chunk in changes.Chunk(MaxPrefixes))
         {
-            await Run(
+            await RunAsync(
                 $"change the sets of nftables table {Table.Name}",
                 connection =>
                 {
@@ -172,8 +172,8 @@ public sealed class NetlinkFirewall : IFirewall
         }
     }
 
-    private Task<T> Run<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
-        _transport.Run(operation, exchange, Hint, cancellationToken);
+    private Task<T> RunAsync<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
+        _transport.RunAsync(operation, exchange, Hint, cancellationToken);
 
     private static string? Hint(int errno) => errno switch
     {

@@ -99,7 +99,7 @@ public sealed class NetlinkWitness : IWitness
         var chains = WitnessRules.BuildChains(spec, isPartial);
         var kept = (isKept ? former!.Chains : []).Intersect(chains.Select(chain => chain.Key)).ToHashSet();
         var links = isPartial ? [] : spec.Links.Concat(spec.Devices).Select(link => link.Index).ToList();
-        await Run(
+        await RunAsync(
             $"make nftables table {table.Name}",
             connection =>
             {
@@ -176,7 +176,7 @@ public sealed class NetlinkWitness : IWitness
         var changes = from.Except(to).Select(prefix => (Prefix: prefix, IsAdded: false)).Concat(to.Except(from).Select(prefix => (Prefix: prefix, IsAdded: true)));
         foreach (var chunk in changes.Chunk(MaxPrefixes))
         {
-            await Run(
+            await RunAsync(
                 $"change the prefixes of nftables table {table.Name}",
                 connection =>
                 {
@@ -199,7 +199,7 @@ public sealed class NetlinkWitness : IWitness
         }
     }
 
-    private Task<bool> DeleteAsync(NftablesTable table, CancellationToken cancellationToken) => Run(
+    private Task<bool> DeleteAsync(NftablesTable table, CancellationToken cancellationToken) => RunAsync(
         $"delete nftables table {table.Name}",
         connection =>
         {
@@ -213,7 +213,7 @@ public sealed class NetlinkWitness : IWitness
         cancellationToken);
 
     private Task<WitnessState?> TryGetAsync(NftablesTable table, bool isPartial, CancellationToken cancellationToken) =>
-        Run($"read nftables table {table.Name}", connection => TryGet(connection, table, isPartial), cancellationToken);
+        RunAsync($"read nftables table {table.Name}", connection => TryGet(connection, table, isPartial), cancellationToken);
 
     private static WitnessState? TryGet(NetlinkConnection connection, NftablesTable table, bool isPartial)
     {
@@ -286,8 +286,8 @@ public sealed class NetlinkWitness : IWitness
 
     private static readonly (bool IsOwn, bool IsIPv6)[] Sets = [(true, false), (true, true), (false, false), (false, true)];
 
-    private Task<T> Run<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
-        _transport.Run(operation, exchange, Hint, cancellationToken);
+    private Task<T> RunAsync<T>(string operation, Func<NetlinkConnection, T> exchange, CancellationToken cancellationToken) =>
+        _transport.RunAsync(operation, exchange, Hint, cancellationToken);
 
     private static string? Hint(int errno) => errno switch
     {

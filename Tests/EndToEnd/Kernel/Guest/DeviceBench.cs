@@ -32,7 +32,7 @@ internal static class DeviceBench
     private static int _devices;
 
     /// <summary>Runs it.</summary>
-    public static async Task Run(CancellationToken cancellationToken)
+    public static async Task RunAsync(CancellationToken cancellationToken)
     {
         if (!File.Exists(Wg))
         {
@@ -48,30 +48,30 @@ internal static class DeviceBench
             var configuration = Path.Combine(Path.GetTempPath(), "bench.conf");
             await File.WriteAllTextAsync(configuration, Print(peers), cancellationToken);
             var all = new DevicePatch(null, null, [.. peers]);
-            results[(size, FromEmpty)] = await Compare(
+            results[(size, FromEmpty)] = await CompareAsync(
                 size,
                 FromEmpty,
-                name => client.CreateDevice(name, cancellationToken),
-                name => client.Configure(name, all, cancellationToken),
+                name => client.CreateDeviceAsync(name, cancellationToken),
+                name => client.ConfigureAsync(name, all, cancellationToken),
                 name => $"setconf {name} {configuration}");
 
-            var full = await Create(name => client.CreateDevice(name, cancellationToken));
-            await client.Configure(full, all, cancellationToken);
+            var full = await CreateAsync(name => client.CreateDeviceAsync(name, cancellationToken));
+            await client.ConfigureAsync(full, all, cancellationToken);
             var port = 1000;
             PeerPatch Change() => new(Key(1), PeerChange.Update, new IPEndPoint(IPAddress.Loopback, ++port));
-            results[(size, OneChange)] = await Compare(
+            results[(size, OneChange)] = await CompareAsync(
                 size,
                 OneChange,
                 create: null,
-                _ => client.Configure(full, new DevicePatch(null, null, [Change()]), cancellationToken),
+                _ => client.ConfigureAsync(full, new DevicePatch(null, null, [Change()]), cancellationToken),
                 _ => $"set {full} peer {Key(1)} endpoint {Change().Endpoint}");
-            await client.Configure(full, all, cancellationToken);
+            await client.ConfigureAsync(full, all, cancellationToken);
 
             // As the agent and syncconf do it: read all, compare all, write what differs. Before each of both, one peer is moved away.
             var away = new DevicePatch(null, null, [new PeerPatch(Key(1), PeerChange.Update, new IPEndPoint(IPAddress.Loopback, OtherPort))]);
-            var desired = new DesiredDevice(full, null, (await client.TryGetDevice(full, cancellationToken))!.ListenPort, [.. peers.Select(ToDesired)]);
-            await Compare(size, "one change to find", _ => client.Configure(full, away, cancellationToken), _ => Reconcile(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
-            await Compare(size, "nothing to do", create: null, _ => Reconcile(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
+            var desired = new DesiredDevice(full, null, (await client.TryGetDeviceAsync(full, cancellationToken))!.ListenPort, [.. peers.Select(ToDesired)]);
+            await CompareAsync(size, "one change to find", _ => client.ConfigureAsync(full, away, cancellationToken), _ => ReconcileAsync(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
+            await CompareAsync(size, "nothing to do", create: null, _ => ReconcileAsync(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
         }
 
         var (few, many) = (results[(50, OneChange)].Ours, results[(5000, OneChange)].Ours);
@@ -79,10 +79,10 @@ internal static class DeviceBench
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"GOAL|one change on 5,000 peers, against 50|{many / few:F2}|1.5"));
     }
 
-    private static async Task Reconcile(NetlinkWireGuardClient client, DesiredDevice desired, CancellationToken cancellationToken)
+    private static async Task ReconcileAsync(NetlinkWireGuardClient client, DesiredDevice desired, CancellationToken cancellationToken)
     {
-        var observed = await client.TryGetDevice(desired.Name, cancellationToken) ?? throw new InvalidOperationException($"{desired.Name} is gone.");
-        await client.Configure(desired.Name, DevicePatchBuilder.Build(desired, observed), cancellationToken);
+        var observed = await client.TryGetDeviceAsync(desired.Name, cancellationToken) ?? throw new InvalidOperationException($"{desired.Name} is gone.");
+        await client.ConfigureAsync(desired.Name, DevicePatchBuilder.Build(desired, observed), cancellationToken);
     }
 
     private static DesiredPeer ToDesired(PeerPatch peer) =>
@@ -90,7 +90,7 @@ internal static class DeviceBench
 
     // Devices are made anew, never deleted: the kernel waits for a grace period for each peer of a device that goes (netif_napi_del), which is
     // milliseconds here, and the guest does not outlive this.
-    private static async Task<string> Create(Func<string, Task>? create)
+    private static async Task<string> CreateAsync(Func<string, Task>? create)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"owgbench{_devices++}");
         if (create is not null)
@@ -101,7 +101,7 @@ internal static class DeviceBench
         return name;
     }
 
-    private static async Task<(double Ours, double Ratio)> Compare(
+    private static async Task<(double Ours, double Ratio)> CompareAsync(
         int size, string what, Func<string, Task>? create, Func<string, Task> ours, Func<string, string> theirs)
     {
         List<double> oursTimes = [];
@@ -110,13 +110,13 @@ internal static class DeviceBench
         long allocated = 0;
         for (var round = 0; round < Rounds; round++)
         {
-            var name = await Create(create);
+            var name = await CreateAsync(create);
             var before = GC.GetAllocatedBytesForCurrentThread();
-            oursTimes.Add(await Time(() => ours(name)));
+            oursTimes.Add(await TimeAsync(() => ours(name)));
             allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            name = await Create(create);
-            wgTimes.Add(await Time(() => Start(theirs(name))));
-            startTimes.Add(await Time(() => Start("--version")));
+            name = await CreateAsync(create);
+            wgTimes.Add(await TimeAsync(() => StartAsync(theirs(name))));
+            startTimes.Add(await TimeAsync(() => StartAsync("--version")));
         }
 
         var (our, wg, start) = (Median(oursTimes), Median(wgTimes), Median(startTimes));
@@ -127,14 +127,14 @@ internal static class DeviceBench
         return (our, our / wg);
     }
 
-    private static async Task<double> Time(Func<Task> action)
+    private static async Task<double> TimeAsync(Func<Task> action)
     {
         var clock = Stopwatch.StartNew();
         await action();
         return clock.Elapsed.TotalMilliseconds;
     }
 
-    private static async Task Start(string arguments)
+    private static async Task StartAsync(string arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Wg, arguments) { RedirectStandardOutput = true })!;
         await process.StandardOutput.ReadToEndAsync();

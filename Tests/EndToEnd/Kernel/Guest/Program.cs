@@ -14,7 +14,7 @@ using Orleans.WireGuard.Tests.Support;
 var filter = args.Length > 0 ? args[0] : "";
 if (filter == "bench")
 {
-    await DeviceBench.Run(CancellationToken.None);
+    await DeviceBench.RunAsync(CancellationToken.None);
     Console.WriteLine("DONE|");
     return 0;
 }
@@ -26,11 +26,11 @@ var meshLimit = TimeSpan.FromMinutes(9);
 var mesh = new MeshCases();
 IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> Run)> cases =
 [
-    .. LinkCases.All.Select(c => ($"link.{c.Name}", caseLimit, Silent(c.RunInNamespace))),
+    .. LinkCases.All.Select(c => ($"link.{c.Name}", caseLimit, Silent(c.RunInNamespaceAsync))),
     .. DeviceCases.All.Select(c => (
         $"device.{c.Name}",
         caseLimit,
-        Silent(token => DeviceCaseContext.Run(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
+        Silent(token => DeviceCaseContext.RunAsync(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
     .. WitnessCases.All.Select(c => ($"witness.{c.Name}", caseLimit, Silent(c.Run))),
     .. RealityTable.Rows.Select(row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => Find(row, token)))),
     .. MeshCases.All.Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),

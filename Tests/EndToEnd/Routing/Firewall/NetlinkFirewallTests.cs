@@ -19,12 +19,12 @@ public sealed class NetlinkFirewallTests
         [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")]);
 
     [Fact]
-    public Task Create_Fresh_IsWhatNftShows() => RunInside(async firewall =>
+    public Task Create_Fresh_IsWhatNftShows() => RunInsideAsync(async firewall =>
     {
-        Assert.Null(await firewall.TryGet(Token));
-        await firewall.Create(Prefixes, Token);
+        Assert.Null(await firewall.TryGetAsync(Token));
+        await firewall.CreateAsync(Prefixes, Token);
 
-        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGet(Token));
+        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGetAsync(Token));
         Assert.Equal(
             """
             table inet orleans_wireguard {
@@ -75,19 +75,19 @@ public sealed class NetlinkFirewallTests
             }
 
             """,
-            await Nft("list", "ruleset"));
+            await NftAsync("list", "ruleset"));
     });
 
     [Fact]
-    public Task Change_TableThatIsThere_SwapsPrefixesAndKeepsTheCounter() => RunInside(async firewall =>
+    public Task Change_TableThatIsThere_SwapsPrefixesAndKeepsTheCounter() => RunInsideAsync(async firewall =>
     {
-        await firewall.Create(Prefixes, Token);
-        await Nft("add", "rule", "inet", "orleans_wireguard", "forward", "return");
-        Assert.False((await firewall.TryGet(Token))!.IsIntact);
-        await firewall.Create(Prefixes, Token);
+        await firewall.CreateAsync(Prefixes, Token);
+        await NftAsync("add", "rule", "inet", "orleans_wireguard", "forward", "return");
+        Assert.False((await firewall.TryGetAsync(Token))!.IsIntact);
+        await firewall.CreateAsync(Prefixes, Token);
 
         // A prefix goes, and one that holds it and its neighbour comes, in one transaction.
-        await firewall.Change(
+        await firewall.ChangeAsync(
             new([IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("fd00:244:2::/64")], [IPPrefix.Parse("10.244.1.0/24")]),
             new([IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("fd00:244:3::/64")], [IPPrefix.Parse("10.244.0.0/23")]),
             Token);
@@ -96,40 +96,40 @@ public sealed class NetlinkFirewallTests
             new FirewallPrefixes(
                 [IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:3::/64")],
                 [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")]),
-            (await firewall.TryGet(Token))!.Prefixes);
-        await Assert.ThrowsAsync<LinuxException>(() => firewall.Change(
+            (await firewall.TryGetAsync(Token))!.Prefixes);
+        await Assert.ThrowsAsync<LinuxException>(() => firewall.ChangeAsync(
             FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.1.0.0/16")] }, FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.2.0.0/16")] }, Token));
-        Assert.Equal(3, (await firewall.TryGet(Token))!.Prefixes.Remote.Count);
+        Assert.Equal(3, (await firewall.TryGetAsync(Token))!.Prefixes.Remote.Count);
     });
 
     // As the version before this one made it: without a chain where packets leave.
     [Fact]
-    public Task TryGet_TableOfAFormerVersion_IsNotIntactAndIsMadeAnew() => RunInside(async firewall =>
+    public Task TryGet_TableOfAFormerVersion_IsNotIntactAndIsMadeAnew() => RunInsideAsync(async firewall =>
     {
-        await Nft("add table inet orleans_wireguard; add counter inet orleans_wireguard dropped { packets 7 bytes 588; }; "
+        await NftAsync("add table inet orleans_wireguard; add counter inet orleans_wireguard dropped { packets 7 bytes 588; }; "
             + "add set inet orleans_wireguard remote4 { type ipv4_addr; flags interval; elements = { 10.244.2.0/24 }; }; "
             + "add chain inet orleans_wireguard forward { type filter hook forward priority raw; policy accept; }; "
             + "add rule inet orleans_wireguard forward ip saddr @remote4 counter name dropped drop comment \"owg 1\"");
-        var former = (await firewall.TryGet(Token))!;
+        var former = (await firewall.TryGetAsync(Token))!;
         Assert.Equal((false, 7ul), (former.IsIntact, former.DroppedPackets));
-        await firewall.Create(Prefixes, Token);
-        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGet(Token));
+        await firewall.CreateAsync(Prefixes, Token);
+        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGetAsync(Token));
     });
 
     [Fact]
-    public Task Delete_OnlyOurs_GoesAndMayBeGone() => RunInside(async firewall =>
+    public Task Delete_OnlyOurs_GoesAndMayBeGone() => RunInsideAsync(async firewall =>
     {
-        await Nft("add", "table", "inet", "somebody");
-        await firewall.Delete(Token);
-        await firewall.Create(Prefixes, Token);
-        await firewall.Delete(Token);
+        await NftAsync("add", "table", "inet", "somebody");
+        await firewall.DeleteAsync(Token);
+        await firewall.CreateAsync(Prefixes, Token);
+        await firewall.DeleteAsync(Token);
 
-        Assert.Null(await firewall.TryGet(Token));
-        Assert.Equal("table inet somebody {\n}\n", await Nft("list", "ruleset"));
+        Assert.Null(await firewall.TryGetAsync(Token));
+        Assert.Equal("table inet somebody {\n}\n", await NftAsync("list", "ruleset"));
     });
 
     [Fact]
-    public Task Create_ManyPrefixes_AreReadBack() => RunInside(async firewall =>
+    public Task Create_ManyPrefixes_AreReadBack() => RunInsideAsync(async firewall =>
     {
         var remote = Enumerable.Range(0, ManyPrefixes).SelectMany(i => new[]
         {
@@ -137,22 +137,22 @@ public sealed class NetlinkFirewallTests
             new IPPrefix(new IPAddress([0xfd, 0, 0x02, 0x44, (byte)(i >> 8), (byte)i, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 64),
         }).Order().ToEquatableArray();
         var prefixes = Prefixes with { Remote = remote };
-        await firewall.Create(prefixes, Token);
-        Assert.Equal(prefixes, (await firewall.TryGet(Token))!.Prefixes);
+        await firewall.CreateAsync(prefixes, Token);
+        Assert.Equal(prefixes, (await firewall.TryGetAsync(Token))!.Prefixes);
 
-        await firewall.Change(prefixes, FirewallPrefixes.None, Token);
-        Assert.Equal(new FirewallState(FirewallPrefixes.None, IsIntact: true), await firewall.TryGet(Token));
+        await firewall.ChangeAsync(prefixes, FirewallPrefixes.None, Token);
+        Assert.Equal(new FirewallState(FirewallPrefixes.None, IsIntact: true), await firewall.TryGetAsync(Token));
     });
 
-    private static async Task RunInside(Func<NetlinkFirewall, Task> body)
+    private static async Task RunInsideAsync(Func<NetlinkFirewall, Task> body)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "network namespaces need root");
         Assert.SkipUnless(File.Exists("/usr/sbin/nft"), "the program 'nft' is missing (Debian package nftables)");
-        using var space = await NamespaceThread.Create("firewall", Token);
-        await space.Run(() => body(new NetlinkFirewall(TimeProvider.System)));
+        using var space = await NamespaceThread.CreateAsync("firewall", Token);
+        await space.RunAsync(() => body(new NetlinkFirewall(TimeProvider.System)));
     }
 
-    private static async Task<string> Nft(params string[] arguments)
+    private static async Task<string> NftAsync(params string[] arguments)
     {
         using var nft = Process.Start(new ProcessStartInfo("/usr/sbin/nft", arguments) { RedirectStandardOutput = true })!;
         var output = await nft.StandardOutput.ReadToEndAsync(Token);

@@ -36,28 +36,28 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     {
         const int Packets = 10_000;
         Assert.SkipWhen(SystemCommand.Find("tcpdump") is null, "Missing: tcpdump.");
-        using var pair = await Pair();
-        await pair.Witness(pair.A, pair.SpecOfA, Token);
+        using var pair = await PairAsync();
+        await pair.WitnessAsync(pair.A, pair.SpecOfA, Token);
         var file = Path.Combine(Path.GetTempPath(), $"owg-witness-{Guid.NewGuid():N}.pcap");
-        using var capture = await pair.A.Run(() => Task.FromResult(Process.Start(
+        using var capture = await pair.A.RunAsync(() => Task.FromResult(Process.Start(
             new ProcessStartInfo("tcpdump", ["-i", "eth0", "-n", "-B", "65536", "-s", "64", "-Z", "root", "-w", file]) { RedirectStandardError = true })!));
         try
         {
             Assert.Contains("listening", await capture.StandardError.ReadLineAsync(Token), StringComparison.Ordinal);
-            await pair.Send(Packets, "10.244.1.7", "10.244.2.7", 9);
-            await pair.Send(1, "192.168.7.1", "192.168.7.2", 7);
+            await pair.SendAsync(Packets, "10.244.1.7", "10.244.2.7", 9);
+            await pair.SendAsync(1, "192.168.7.1", "192.168.7.2", 7);
 
             // tcpdump has written all of them once it has written the one behind them.
-            await WitnessPair.Run(pair.A, Token, "sh", "-c", $"for i in $(seq 100); do tcpdump -n -r {file} dst port 7 2>/dev/null | grep -q . && exit 0; sleep 0.1; kill -USR2 {capture.Id}; done; exit 1");
+            await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", $"for i in $(seq 100); do tcpdump -n -r {file} dst port 7 2>/dev/null | grep -q . && exit 0; sleep 0.1; kill -USR2 {capture.Id}; done; exit 1");
         }
         finally
         {
-            await WitnessPair.Run(pair.A, Token, "kill", "-INT", capture.Id.ToString(CultureInfo.InvariantCulture));
+            await WitnessPair.RunAsync(pair.A, Token, "kill", "-INT", capture.Id.ToString(CultureInfo.InvariantCulture));
             await capture.WaitForExitAsync(Token);
         }
 
-        var counted = await WitnessPair.Run(pair.A, Token, "sh", "-c", $"tcpdump -n -r {file} src 10.244.1.7 and dst 10.244.2.7 2>/dev/null | wc -l; rm {file}");
-        var state = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token));
+        var counted = await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", $"tcpdump -n -r {file} src 10.244.1.7 and dst 10.244.2.7 2>/dev/null | wc -l; rm {file}");
+        var state = Assert.IsType<WitnessState>(await pair.ReadAsync(pair.A, Token));
         output.WriteLine($"tcpdump {counted.Trim()}, witness {state.Counts.Clear}");
         Assert.Equal((Packets, (ulong)Packets), (int.Parse(counted, CultureInfo.InvariantCulture), state.Counts.Clear));
     }
@@ -67,9 +67,9 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     public async Task Create_Table_IsWhatNftShows()
     {
         Assert.SkipWhen(SystemCommand.Find("nft") is null, "Missing: nft.");
-        using var pair = await Pair();
-        await pair.Witness(pair.A, pair.SpecOfA, Token);
-        var shown = await WitnessPair.Run(pair.A, Token, "nft", "list", "table", "netdev", WitnessTable.Name);
+        using var pair = await PairAsync();
+        await pair.WitnessAsync(pair.A, pair.SpecOfA, Token);
+        var shown = await WitnessPair.RunAsync(pair.A, Token, "nft", "list", "table", "netdev", WitnessTable.Name);
         output.WriteLine(shown);
         Assert.Contains("ip saddr @own4 ip daddr @remote4 counter name \"clear\" accept comment \"owg 2 clear\"", shown, StringComparison.Ordinal);
         Assert.Contains("ip6 saddr @remote6 ip6 daddr @own6 counter name \"arrived_clear\" accept", shown, StringComparison.Ordinal);
@@ -103,25 +103,25 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     public async Task Decide_SomebodyChangedIt_IsSeenAndRepaired(string command, string step)
     {
         Assert.SkipWhen(SystemCommand.Find("nft") is null, "Missing: nft.");
-        using var pair = await Pair();
+        using var pair = await PairAsync();
         var spec = pair.SpecOfA;
-        await pair.Witness(pair.A, spec, Token);
-        await pair.Send(7, "10.244.1.7", "10.244.2.7", 9);
-        var before = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token));
+        await pair.WitnessAsync(pair.A, spec, Token);
+        await pair.SendAsync(7, "10.244.1.7", "10.244.2.7", 9);
+        var before = Assert.IsType<WitnessState>(await pair.ReadAsync(pair.A, Token));
         Assert.Equal(WitnessStep.None, WitnessPlan.Decide(before, spec));
 
-        await WitnessPair.Run(pair.A, Token, "sh", "-c", command);
-        var links = await WitnessPair.Links(pair.A, Token);
+        await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", command);
+        var links = await WitnessPair.LinksAsync(pair.A, Token);
         spec = spec with
         {
             Links = links.Where(link => link.Index == pair.LinkOfA.Index).ToEquatableArray(),
             Devices = links.Where(link => link.Index == pair.DeviceOfA.Index).ToEquatableArray(),
         };
-        var after = await pair.Read(pair.A, Token);
+        var after = await pair.ReadAsync(pair.A, Token);
         Assert.Equal(step, WitnessPlan.Decide(after, spec).ToString());
 
-        await pair.Repair(pair.A, after, spec, Token);
-        var repaired = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token));
+        await pair.RepairAsync(pair.A, after, spec, Token);
+        var repaired = Assert.IsType<WitnessState>(await pair.ReadAsync(pair.A, Token));
         Assert.Equal(WitnessStep.None, WitnessPlan.Decide(repaired, spec));
         Assert.Equal(after is null ? 0ul : 7ul, repaired.Counts.Clear);
     }
@@ -129,10 +129,10 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     [Fact]
     public async Task Create_MostOfEverything_FitsOneTransaction()
     {
-        using var pair = await Pair();
+        using var pair = await PairAsync();
         var names = Enumerable.Range(1, WitnessTable.MaxLinks).Select(i => FormattableString.Invariant($"link-of-15-ch{i:00}")).ToList();
-        await WitnessPair.Run(pair.A, Token, "sh", "-c", string.Join("&&", names.Select((name, i) => FormattableString.Invariant($"ip link add {name} type veth peer name other{i}"))));
-        var links = await WitnessPair.Links(pair.A, Token);
+        await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", string.Join("&&", names.Select((name, i) => FormattableString.Invariant($"ip link add {name} type veth peer name other{i}"))));
+        var links = await WitnessPair.LinksAsync(pair.A, Token);
         var spec = pair.SpecOfA with
         {
             Links = links.Where(link => names.Contains(link.Name)).ToEquatableArray(),
@@ -141,16 +141,16 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
             TunnelPorts = [51871, 51872],
             TunnelAddresses = Enumerable.Range(1, WitnessTable.MaxAddresses).Select(i => IPAddress.Parse(FormattableString.Invariant($"fd00:1234:5678:9abc:def0:1234:5678:{i}"))).ToEquatableArray(),
         };
-        await pair.Witness(pair.A, spec, Token);
-        var state = await pair.Read(pair.A, Token);
+        await pair.WitnessAsync(pair.A, spec, Token);
+        var state = await pair.ReadAsync(pair.A, Token);
         Assert.Equal(WitnessStep.None, WitnessPlan.Decide(state, spec));
 
         // All links are others now, so each chain and counter of the former ones goes in the same transaction.
         var others = links.Where(link => link.Name.StartsWith("other", StringComparison.Ordinal)).ToEquatableArray();
-        await pair.Send(3, "10.244.1.7", "10.244.2.7", 9);
+        await pair.SendAsync(3, "10.244.1.7", "10.244.2.7", 9);
         var changed = spec with { Links = others, Devices = [] };
-        await pair.Repair(pair.A, state, changed, Token);
-        Assert.Equal(WitnessStep.None, WitnessPlan.Decide(await pair.Read(pair.A, Token), changed));
+        await pair.RepairAsync(pair.A, state, changed, Token);
+        Assert.Equal(WitnessStep.None, WitnessPlan.Decide(await pair.ReadAsync(pair.A, Token), changed));
     }
 
     // A device comes or goes, and with it the chains are made anew.
@@ -158,21 +158,21 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     public async Task Create_WhilePacketsPass_MissesNone()
     {
         const int Packets = 20_000;
-        using var pair = await Pair();
+        using var pair = await PairAsync();
         EquatableArray<WitnessSpec> specs = [pair.SpecOfA, pair.SpecOfA with { Devices = [] }];
-        await pair.Witness(pair.A, specs[0], Token);
-        var flood = WitnessPair.Run(pair.B, Token, "ping", "-q", "-f", "-c", $"{Packets}", "-I", "10.244.2.7", "10.244.1.7");
+        await pair.WitnessAsync(pair.A, specs[0], Token);
+        var flood = WitnessPair.RunAsync(pair.B, Token, "ping", "-q", "-f", "-c", $"{Packets}", "-I", "10.244.2.7", "10.244.1.7");
         var times = 0;
         while (!flood.IsCompleted || times < specs.Count)
         {
             var spec = specs[++times % specs.Count];
-            var before = await pair.Read(pair.A, Token);
+            var before = await pair.ReadAsync(pair.A, Token);
             Assert.Equal(WitnessStep.Create, WitnessPlan.Decide(before, spec));
-            await pair.Repair(pair.A, before, spec, Token);
+            await pair.RepairAsync(pair.A, before, spec, Token);
         }
 
         Assert.Contains($" {Packets} received", await flood, StringComparison.Ordinal);
-        var counts = Assert.IsType<WitnessState>(await pair.Read(pair.A, Token)).Counts;
+        var counts = Assert.IsType<WitnessState>(await pair.ReadAsync(pair.A, Token)).Counts;
         output.WriteLine($"made anew {times} times: {counts}");
         Assert.Equal((Packets, Packets), ((int)counts.Clear, (int)counts.ArrivedClear));
     }
@@ -180,21 +180,21 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     [Fact]
     public async Task Create_FiveThousandPrefixes_AreReadBack()
     {
-        using var pair = await Pair();
+        using var pair = await PairAsync();
         var many = Enumerable.Range(0, 5000).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i / 250}.{i % 250}.0/24"))).Order().ToEquatableArray();
         var spec = pair.SpecOfA with { Own = [IPPrefix.Parse("10.244.1.0/24")], Remote = many };
-        await pair.Witness(pair.A, spec, Token);
-        Assert.Equal(WitnessStep.None, WitnessPlan.Decide(await pair.Read(pair.A, Token), spec));
-        await WitnessPair.Run(pair.A, Token, "true");
-        await pair.Delete(pair.A, Token);
-        Assert.Null(await pair.Read(pair.A, Token));
-        await pair.Delete(pair.A, Token);
+        await pair.WitnessAsync(pair.A, spec, Token);
+        Assert.Equal(WitnessStep.None, WitnessPlan.Decide(await pair.ReadAsync(pair.A, Token), spec));
+        await WitnessPair.RunAsync(pair.A, Token, "true");
+        await pair.DeleteAsync(pair.A, Token);
+        Assert.Null(await pair.ReadAsync(pair.A, Token));
+        await pair.DeleteAsync(pair.A, Token);
     }
 
-    private static Task<WitnessPair> Pair()
+    private static Task<WitnessPair> PairAsync()
     {
         SkipWithoutRoot();
-        return WitnessPair.Create(UnderlayKind.Cable, hasEgressHook: true, Token);
+        return WitnessPair.CreateAsync(UnderlayKind.Cable, hasEgressHook: true, Token);
     }
 
     private static void SkipWithoutRoot() => Assert.SkipWhen(Environment.UserName != "root", "Network namespaces need root.");

@@ -50,12 +50,12 @@ internal sealed class WitnessPair : IDisposable
     /// <param name="hasEgressHook">Whether the witness asks the kernel for its egress hook.</param>
     /// <param name="token">Gives up.</param>
     /// <exception cref="MissingLinkKindException">The kernel has no such link.</exception>
-    public static async Task<WitnessPair> Create(UnderlayKind underlay, bool hasEgressHook, CancellationToken token)
+    public static async Task<WitnessPair> CreateAsync(UnderlayKind underlay, bool hasEgressHook, CancellationToken token)
     {
-        var pair = new WitnessPair(await NamespaceThread.Create("witness-a", token), await NamespaceThread.Create("witness-b", token), hasEgressHook);
+        var pair = new WitnessPair(await NamespaceThread.CreateAsync("witness-a", token), await NamespaceThread.CreateAsync("witness-b", token), hasEgressHook);
         try
         {
-            await pair.Connect(underlay, token);
+            await pair.ConnectAsync(underlay, token);
             return pair;
         }
         catch
@@ -66,7 +66,7 @@ internal sealed class WitnessPair : IDisposable
     }
 
     /// <summary>The links of a node.</summary>
-    public static Task<IReadOnlyList<WitnessLink>> Links(NamespaceThread space, CancellationToken token) => space.Run(async () =>
+    public static Task<IReadOnlyList<WitnessLink>> LinksAsync(NamespaceThread space, CancellationToken token) => space.RunAsync(async () =>
     {
         var dump = await new NetlinkDump(TimeProvider.System).ReadAsync(token);
         return (IReadOnlyList<WitnessLink>)[.. dump.Links.Select(link => new WitnessLink(link.Index, link.Name))];
@@ -75,9 +75,9 @@ internal sealed class WitnessPair : IDisposable
     /// <summary>Runs a command on a node.</summary>
     /// <returns>What it printed.</returns>
     /// <exception cref="ExpectationException">It failed.</exception>
-    public static Task<string> Run(NamespaceThread space, CancellationToken token, params string[] command) => space.Run(async () =>
+    public static Task<string> RunAsync(NamespaceThread space, CancellationToken token, params string[] command) => space.RunAsync(async () =>
     {
-        var result = await new SystemCommand(TimeProvider.System).Run("test", command, new Dictionary<string, string?>(), token);
+        var result = await new SystemCommand(TimeProvider.System).RunAsync("test", command, new Dictionary<string, string?>(), token);
         MissingLinkKindException.ThrowIf(result.Error);
         Expect.True(result.ExitCode == 0, $"{string.Join(' ', command)} succeeds: {result.Error}");
         return result.Output;
@@ -92,21 +92,21 @@ internal sealed class WitnessPair : IDisposable
 
     /// <summary>Makes a node's table.</summary>
     /// <returns>Whether the witness is partial.</returns>
-    public Task<bool> Witness(NamespaceThread space, WitnessSpec spec, CancellationToken token) =>
-        space.Run(() => New().CreateAsync(spec, former: null, token));
+    public Task<bool> WitnessAsync(NamespaceThread space, WitnessSpec spec, CancellationToken token) =>
+        space.RunAsync(() => New().CreateAsync(spec, former: null, token));
 
     /// <summary>Reads a node's table.</summary>
-    public Task<WitnessState?> Read(NamespaceThread space, CancellationToken token) => space.Run(() => New().TryGetAsync(token));
+    public Task<WitnessState?> ReadAsync(NamespaceThread space, CancellationToken token) => space.RunAsync(() => New().TryGetAsync(token));
 
     /// <summary>Deletes a node's table.</summary>
-    public Task Delete(NamespaceThread space, CancellationToken token) => space.Run(() => New().DeleteAsync(token));
+    public Task DeleteAsync(NamespaceThread space, CancellationToken token) => space.RunAsync(() => New().DeleteAsync(token));
 
     /// <summary>Makes a node's table what it should be.</summary>
-    public Task Repair(NamespaceThread space, WitnessState? state, WitnessSpec spec, CancellationToken token) => space.Run(() =>
+    public Task RepairAsync(NamespaceThread space, WitnessState? state, WitnessSpec spec, CancellationToken token) => space.RunAsync(() =>
         WitnessPlan.Decide(state, spec) == WitnessStep.Change ? New().ChangeAsync(state!, spec, token) : New().CreateAsync(spec, state, token));
 
     /// <summary>Sends UDP packets from the first node to the second.</summary>
-    public Task Send(int count, string source, string destination, int port, byte[]? payload = null) => A.Run(() =>
+    public Task SendAsync(int count, string source, string destination, int port, byte[]? payload = null) => A.RunAsync(() =>
     {
         var from = IPAddress.Parse(source);
         using var socket = new Socket(from.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
@@ -125,7 +125,7 @@ internal sealed class WitnessPair : IDisposable
     /// Has what comes in by a new link <c>pod1</c> of <see cref="A"/> leave by another one of its links, as a BPF program does that redirects it: behind
     /// the ingress of the one, and past netfilter.
     /// </summary>
-    public Task Redirect(WitnessLink target, CancellationToken token) => Run(A, token, "sh", "-c", string.Join("&&", [
+    public Task RedirectAsync(WitnessLink target, CancellationToken token) => RunAsync(A, token, "sh", "-c", string.Join("&&", [
         "ip link add pod1 type veth peer name inside",
         "ip link set pod1 addrgenmode none up",
         "ip link set inside arp off addrgenmode none up",
@@ -134,7 +134,7 @@ internal sealed class WitnessPair : IDisposable
         $"tc filter add dev pod1 ingress matchall action mirred egress redirect dev {target.Name}"]));
 
     /// <summary>What a link of <see cref="A"/> has counted.</summary>
-    public Task<LinkTraffic> Traffic(WitnessLink link, CancellationToken token) => A.Run(() => new NetlinkLinkClient(TimeProvider.System).GetTraffic(link.Name, token));
+    public Task<LinkTraffic> TrafficAsync(WitnessLink link, CancellationToken token) => A.RunAsync(() => new NetlinkLinkClient(TimeProvider.System).GetTrafficAsync(link.Name, token));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -167,12 +167,12 @@ internal sealed class WitnessPair : IDisposable
         return [.. new byte[12], .. type, .. new byte[from.Length == 4 ? 12 : 8], .. from, .. to];
     }
 
-    private async Task Connect(UnderlayKind underlay, CancellationToken token)
+    private async Task ConnectAsync(UnderlayKind underlay, CancellationToken token)
     {
-        await A.Connect("eth0", B, "eth0", token);
+        await A.ConnectAsync("eth0", B, "eth0", token);
         foreach (var (space, own, other) in new[] { (A, 1, 2), (B, 2, 1) })
         {
-            await Run(space, token, "sh", "-c", string.Join("&&", [
+            await RunAsync(space, token, "sh", "-c", string.Join("&&", [
                 .. underlay.Commands,
                 $"sysctl -qw net.ipv6.conf.{underlay.Link}.accept_dad=0 net.ipv6.conf.{underlay.Link}.router_solicitations=0",
                 $"ip addr add 192.168.7.{own}/24 dev {underlay.Link}",
@@ -183,14 +183,14 @@ internal sealed class WitnessPair : IDisposable
                 $"ip route add fd00:244:{other}::/64 via fd00:7::{other}"]));
         }
 
-        await Run(A, token, "sh", "-c", string.Join("&&", [
+        await RunAsync(A, token, "sh", "-c", string.Join("&&", [
             "ip link add cilium_wg0 mtu 1420 type veth peer name behind",
             "ip link set cilium_wg0 arp off addrgenmode none up",
             "ip link set behind addrgenmode none up",
             "ip route add 10.77.0.0/24 dev cilium_wg0"]));
 
         // Somebody takes the packets, or an ICMP message from pod to pod would come back for each.
-        await B.Run(() =>
+        await B.RunAsync(() =>
         {
             foreach (var port in (int[])[9, VxlanPort, GenevePort, 4789, TunnelPort, TunnelPort + 1])
             {
@@ -204,10 +204,10 @@ internal sealed class WitnessPair : IDisposable
 
         // A packet to a neighbour that is not known yet waits, and would be counted after the counters were read.
         const string Meet = "for i in $(seq 50); do ping -c1 -W1 192.168.7.2 && ping -6 -c1 -W1 fd00:7::2 && exit 0; done; exit 1";
-        await Run(A, token, "sh", "-c", Meet);
-        LinkOfA = (await Links(A, token)).Single(link => link.Name == underlay.Link);
-        DeviceOfA = (await Links(A, token)).Single(link => link.Name == "cilium_wg0");
-        LinkOfB = (await Links(B, token)).Single(link => link.Name == underlay.Link);
+        await RunAsync(A, token, "sh", "-c", Meet);
+        LinkOfA = (await LinksAsync(A, token)).Single(link => link.Name == underlay.Link);
+        DeviceOfA = (await LinksAsync(A, token)).Single(link => link.Name == "cilium_wg0");
+        LinkOfB = (await LinksAsync(B, token)).Single(link => link.Name == underlay.Link);
     }
 
     private NetlinkWitness New() => new(TimeProvider.System, hasEgressHook: _hasEgressHook);

@@ -21,7 +21,7 @@ public sealed class NetlinkTransportTests
     public async Task Run_AnswerOverSeveralDatagrams_HandsOutEveryMessage()
     {
         _kernel.Answer(Entry + Entry, Entry, FakeKernel.Done);
-        Assert.Equal([0x2a, 0x2a, 0x2a], await Run());
+        Assert.Equal([0x2a, 0x2a, 0x2a], await RunAsync());
         Assert.Equal(0, _kernel.Open);
     }
 
@@ -32,7 +32,7 @@ public sealed class NetlinkTransportTests
     {
         _kernel.Answer(Entry, interrupted).Answer(Entry, FakeKernel.Done);
 
-        Assert.Equal([0x2a], await Run());
+        Assert.Equal([0x2a], await RunAsync());
 
         Assert.Equal(2, _kernel.Opened.Count);
         Assert.Equal(0, _kernel.Open);
@@ -44,7 +44,7 @@ public sealed class NetlinkTransportTests
     public async Task Run_ReceiveThatWasInterrupted_StartsOver(int errno)
     {
         _kernel.AnswerRaw(new FakeKernel.Reply([], errno)).Answer(Entry, FakeKernel.Done);
-        Assert.Equal([0x2a], await Run());
+        Assert.Equal([0x2a], await RunAsync());
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class NetlinkTransportTests
             _kernel.Answer(InterruptedDone);
         }
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Run());
+        var e = await Assert.ThrowsAsync<LinuxException>(() => RunAsync());
 
         Assert.Equal("dump: given up after 8 attempts: it changed while it was read (errno 11)", e.Message);
         Assert.Equal(NetlinkTransport.MaxAttempts, _kernel.Requests.Count);
@@ -68,10 +68,10 @@ public sealed class NetlinkTransportTests
         var time = new FakeTimeProvider();
         _kernel.Answer(InterruptedDone).Answer(InterruptedDone).Answer(Entry, FakeKernel.Done);
 
-        var run = Run(time);
+        var run = RunAsync(time);
         Assert.Single(_kernel.Requests);
         time.Advance(TimeSpan.FromMilliseconds(1));
-        await WaitUntil(() => _kernel.Requests.Count == 2);
+        await WaitUntilAsync(() => _kernel.Requests.Count == 2);
         time.Advance(TimeSpan.FromMilliseconds(1));
         Assert.Equal(2, _kernel.Requests.Count);
         time.Advance(TimeSpan.FromMilliseconds(1));
@@ -85,7 +85,7 @@ public sealed class NetlinkTransportTests
         var large = $"{Hex.Text(BitConverter.GetBytes(40_000))} 1234 0200 00000000 00000000 2a000000" + new string('0', 2 * (40_000 - 20));
         _kernel.Answer(large, FakeKernel.Done).Answer(large, FakeKernel.Done);
 
-        Assert.Equal([0x2a], await Run());
+        Assert.Equal([0x2a], await RunAsync());
 
         Assert.Equal([NetlinkConnection.ReceiveSize, 40_000, 40_000], _kernel.BufferSizes);
     }
@@ -94,13 +94,13 @@ public sealed class NetlinkTransportTests
     public async Task Run_DatagramBeyondTheLargestBuffer_GivesUp()
     {
         _kernel.AnswerRaw(new FakeKernel.Reply(new byte[NetlinkTransport.MaxReceiveSize + 1]));
-        Assert.Equal(EMSGSIZE, (await Assert.ThrowsAsync<LinuxException>(() => Run())).Errno);
+        Assert.Equal(EMSGSIZE, (await Assert.ThrowsAsync<LinuxException>(() => RunAsync())).Errno);
     }
 
     [Fact]
     public async Task Run_NoAnswer_SaysSo()
     {
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Run());
+        var e = await Assert.ThrowsAsync<LinuxException>(() => RunAsync());
         Assert.Equal(ETIMEDOUT, e.Errno);
         Assert.Contains("the kernel did not answer", e.Message, StringComparison.Ordinal);
     }
@@ -109,7 +109,7 @@ public sealed class NetlinkTransportTests
     public async Task Run_AnswerToAnotherRequest_SaysSo()
     {
         _kernel.AnswerRaw(new FakeKernel.Reply(Hex.Bytes("14000000 0300 0200 07000000 00000000 00000000")));
-        var e = await Assert.ThrowsAsync<LinuxException>(() => Run());
+        var e = await Assert.ThrowsAsync<LinuxException>(() => RunAsync());
         Assert.Equal("dump: An answer to request 7 came, 1 was asked. (errno 74)", e.Message);
     }
 
@@ -121,7 +121,7 @@ public sealed class NetlinkTransportTests
     public async Task Run_AnswerThatMakesNoSense_SaysSo(string datagram)
     {
         _kernel.AnswerRaw(new FakeKernel.Reply(Hex.Bytes(datagram)));
-        Assert.Equal(EBADMSG, (await Assert.ThrowsAsync<LinuxException>(() => Run())).Errno);
+        Assert.Equal(EBADMSG, (await Assert.ThrowsAsync<LinuxException>(() => RunAsync())).Errno);
         Assert.Equal(0, _kernel.Open);
     }
 
@@ -130,8 +130,8 @@ public sealed class NetlinkTransportTests
     {
         _kernel.Answer(FakeKernel.Error(1)).Answer(FakeKernel.Error(ENODEV));
 
-        var capability = await Assert.ThrowsAsync<LinuxException>(() => Run());
-        var hinted = await Assert.ThrowsAsync<LinuxException>(() => Run(hint: errno => errno == ENODEV ? "look there" : null));
+        var capability = await Assert.ThrowsAsync<LinuxException>(() => RunAsync());
+        var hinted = await Assert.ThrowsAsync<LinuxException>(() => RunAsync(hint: errno => errno == ENODEV ? "look there" : null));
 
         Assert.Equal(
             "dump: Operation not permitted; the process needs the capability CAP_NET_ADMIN in this network namespace (errno 1)",
@@ -144,7 +144,7 @@ public sealed class NetlinkTransportTests
     {
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Run(cancellationToken: cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(cancellationToken: cancelled.Token));
         Assert.Empty(_kernel.Requests);
     }
 
@@ -159,7 +159,7 @@ public sealed class NetlinkTransportTests
         }
 
         var client = new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel);
-        await client.Configure("wg0", new DevicePatch(null, null, [.. Enumerable.Range(0, Count).Select(Peer)]), Token);
+        await client.ConfigureAsync("wg0", new DevicePatch(null, null, [.. Enumerable.Range(0, Count).Select(Peer)]), Token);
 
         // 128 bytes for each peer and its two IPv4 prefixes: five batches of 32 KiB at most.
         Assert.InRange(_kernel.Requests.Count, 5, 6);
@@ -167,7 +167,7 @@ public sealed class NetlinkTransportTests
         Assert.Equal([NetlinkConstants.NETLINK_GENERIC], _kernel.Opened);
 
         _kernel.Requests.Clear();
-        await client.Configure("wg0", new DevicePatch(null, null, [Peer(1)]), Token);
+        await client.ConfigureAsync("wg0", new DevicePatch(null, null, [Peer(1)]), Token);
         Assert.Single(_kernel.Requests);
     }
 
@@ -175,7 +175,7 @@ public sealed class NetlinkTransportTests
     public async Task Client_MissingDevice_IsNull()
     {
         _kernel.Answer(Recorded.Family, FakeKernel.Ack).Answer(FakeKernel.Error(ENODEV));
-        Assert.Null(await new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel).TryGetDevice("wg0", Token));
+        Assert.Null(await new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel).TryGetDeviceAsync("wg0", Token));
     }
 
     [Fact]
@@ -184,10 +184,10 @@ public sealed class NetlinkTransportTests
         _kernel.Answer(FakeKernel.Error(2)).Answer(Recorded.Family, FakeKernel.Ack).Answer(Recorded.EmptyDevice);
         var client = new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel);
 
-        var e = await Assert.ThrowsAsync<LinuxException>(() => client.TryGetDevice("wg0", Token));
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.TryGetDeviceAsync("wg0", Token));
         Assert.Contains("the kernel has no WireGuard: load its module (modprobe wireguard)", e.Message, StringComparison.Ordinal);
 
-        Assert.NotNull(await client.TryGetDevice("wg0", Token));
+        Assert.NotNull(await client.TryGetDeviceAsync("wg0", Token));
     }
 
     [Fact]
@@ -195,14 +195,14 @@ public sealed class NetlinkTransportTests
     {
         _kernel.Answer(FakeKernel.Error(2)).Answer(Recorded.Family, FakeKernel.Ack);
         var client = new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel);
-        Assert.False(await client.IsAvailable(Token));
-        Assert.True(await client.IsAvailable(Token));
+        Assert.False(await client.IsAvailableAsync(Token));
+        Assert.True(await client.IsAvailableAsync(Token));
     }
 
     [Fact]
     public async Task Client_EmptyPatch_SendsNothing()
     {
-        await new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel).Configure("wg0", DevicePatch.Empty, Token);
+        await new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel).ConfigureAsync("wg0", DevicePatch.Empty, Token);
         Assert.Empty(_kernel.Opened);
     }
 
@@ -215,7 +215,7 @@ public sealed class NetlinkTransportTests
     public async Task Client_NameThatNoLinkCanHave_Throws(string name)
     {
         var client = new NetlinkWireGuardClient(TimeProvider.System, _kernel.OpenChannel);
-        await Assert.ThrowsAnyAsync<ArgumentException>(() => client.TryGetDevice(name, Token));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => client.TryGetDeviceAsync(name, Token));
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -231,7 +231,7 @@ public sealed class NetlinkTransportTests
             AllowedIPs: [IPPrefix.Parse($"10.{number >> 8}.{number & 255}.0/24"), IPPrefix.Parse($"11.{number >> 8}.{number & 255}.0/24")]);
     }
 
-    private static async Task WaitUntil(Func<bool> condition)
+    private static async Task WaitUntilAsync(Func<bool> condition)
     {
         for (var waited = 0; !condition(); waited++)
         {
@@ -241,9 +241,9 @@ public sealed class NetlinkTransportTests
     }
 
     // Dumps numbers.
-    private Task<List<int>> Run(
+    private Task<List<int>> RunAsync(
         TimeProvider? time = null, Func<int, string?>? hint = null, CancellationToken? cancellationToken = null) =>
-        new NetlinkTransport(NetlinkConstants.NETLINK_ROUTE, time ?? TimeProvider.System, _kernel.OpenChannel).Run(
+        new NetlinkTransport(NetlinkConstants.NETLINK_ROUTE, time ?? TimeProvider.System, _kernel.OpenChannel).RunAsync(
             "dump",
             connection =>
             {

@@ -8,7 +8,7 @@ internal sealed class Mailbox(Simulation simulation)
 
     /// <summary>Calls the grain, now or when it is free.</summary>
     /// <returns>The end of the call.</returns>
-    public Task Post(Func<Task> call)
+    public Task PostAsync(Func<Task> call)
     {
         var ended = new TaskCompletionSource();
         _calls.Enqueue(async () =>
@@ -26,13 +26,13 @@ internal sealed class Mailbox(Simulation simulation)
         });
         if (!_isBusy)
         {
-            _ = Work();
+            _ = WorkAsync();
         }
 
         return ended.Task;
     }
 
-    private async Task Work()
+    private async Task WorkAsync()
     {
         _isBusy = true;
         while (_calls.TryDequeue(out var call))

@@ -55,7 +55,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
     }
 
     /// <inheritdoc/>
-    public Task<bool> Reconcile(CancellationToken cancellationToken)
+    public Task<bool> ReconcileAsync(CancellationToken cancellationToken)
     {
         var pass = _nextPass.Task;
         RequestReconcile();
@@ -63,7 +63,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
     }
 
     /// <inheritdoc/>
-    public Task<KeyPair?> ReadKeyPair(Slot slot, CancellationToken cancellationToken) => silo.Pass.ReadKeyPair(slot, cancellationToken);
+    public Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken) => silo.Pass.ReadKeyPairAsync(slot, cancellationToken);
 
     private void RunPass()
     {
@@ -72,7 +72,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
         _nextPass = new TaskCompletionSource<bool>();
         ShowCounters();
         silo.Machine.ForgetRoutes();
-        var run = silo.Pass.Run(isResync: !_hasResynced, CancellationToken.None);
+        var run = silo.Pass.RunAsync(isResync: !_hasResynced, CancellationToken.None);
         Assert.True(run.IsCompleted);
         var result = run.GetAwaiter().GetResult();
         _hasResynced = true;

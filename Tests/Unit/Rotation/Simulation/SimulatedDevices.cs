@@ -14,9 +14,9 @@ internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine m
     public string TransportReason => kernel.TransportReason;
 
     /// <inheritdoc/>
-    public async Task<Device?> TryGetDevice(string name, CancellationToken cancellationToken)
+    public async Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken)
     {
-        var device = await kernel.TryGetDevice(name, cancellationToken);
+        var device = await kernel.TryGetDeviceAsync(name, cancellationToken);
         return simulation.Broken != SimulationBreak.MoveWithoutHandshake || device is null ? device : device with
         {
             Peers = device.Peers.Select(peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? machine.Time }).ToEquatableArray(),
@@ -24,27 +24,27 @@ internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine m
     }
 
     /// <inheritdoc/>
-    public Task<string?> FindRenamed(string name, ushort listenPort, CancellationToken cancellationToken) =>
-        kernel.FindRenamed(name, listenPort, cancellationToken);
+    public Task<string?> FindRenamedAsync(string name, ushort listenPort, CancellationToken cancellationToken) =>
+        kernel.FindRenamedAsync(name, listenPort, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<KeyPair?> GetKeyPair(string name, CancellationToken cancellationToken) => kernel.GetKeyPair(name, cancellationToken);
+    public Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken) => kernel.GetKeyPairAsync(name, cancellationToken);
 
     /// <inheritdoc/>
-    public Task CreateDevice(string name, CancellationToken cancellationToken) => kernel.CreateDevice(name, cancellationToken);
+    public Task CreateDeviceAsync(string name, CancellationToken cancellationToken) => kernel.CreateDeviceAsync(name, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task Configure(string name, DevicePatch patch, CancellationToken cancellationToken)
+    public async Task ConfigureAsync(string name, DevicePatch patch, CancellationToken cancellationToken)
     {
         var slot = SlotOf(name);
-        await kernel.Configure(name, patch, cancellationToken);
+        await kernel.ConfigureAsync(name, patch, cancellationToken);
         simulation.Tunnels.Follow(machine, slot, patch);
         simulation.Trace(() => $"{machine.Name} configures slot {slot}: {Describe(patch)}");
         simulation.Check();
     }
 
     /// <inheritdoc/>
-    public Task DeleteDevice(string name, CancellationToken cancellationToken) => kernel.DeleteDevice(name, cancellationToken);
+    public Task DeleteDeviceAsync(string name, CancellationToken cancellationToken) => kernel.DeleteDeviceAsync(name, cancellationToken);
 
     private static Slot SlotOf(string name) => new((byte)(name[^1] - '0'));
 

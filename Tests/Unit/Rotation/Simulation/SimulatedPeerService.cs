@@ -9,13 +9,13 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
 {
 
     /// <inheritdoc cref="IPeerService.Receive"/>
-    public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
+    public async Task<AnnouncementReceipt> ReceiveAsync(PeerAnnouncement announcement)
     {
-        await silo.Clocks.AskFirst(options.AttemptTimeout);
+        await silo.Clocks.AskFirstAsync(options.AttemptTimeout);
         var outcome = Accept(announcement);
         if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
         {
-            outcome = await Reconcile() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
+            outcome = await ReconcileAsync() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
         }
 
         var held = silo.Store.Announcements.GetValueOrDefault(announcement.NodeName);
@@ -29,13 +29,13 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
     public PathReply GetPath(string nodeName) => new(silo.Agent.Snapshot.FindPath(nodeName), clock.GetUtcNow());
 
     /// <summary>Compares digests with random others, again and again.</summary>
-    public async Task HealForEver()
+    public async Task HealForEverAsync()
     {
         try
         {
             while (true)
             {
-                await HealOnce();
+                await HealOnceAsync();
                 await Task.Delay(options.AntiEntropyInterval, clock);
             }
         }
@@ -45,9 +45,9 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
         }
     }
 
-    private async Task HealOnce()
+    private async Task HealOnceAsync()
     {
-        await silo.Clocks.Ask(options.AttemptTimeout);
+        await silo.Clocks.AskAsync(options.AttemptTimeout);
         var others = silo.Members.Others.ToArray();
         simulation.Shuffle(others);
         var answers = 0;
@@ -58,7 +58,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
                 break;
             }
 
-            answers += await TryExchange(address) ? 1 : 0;
+            answers += await TryExchangeAsync(address) ? 1 : 0;
         }
 
         if (!silo.Store.IsSynced && (answers > 0 || others.Length == 0))
@@ -68,12 +68,12 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
         }
     }
 
-    private async Task<bool> TryExchange(SiloAddress other)
+    private async Task<bool> TryExchangeAsync(SiloAddress other)
     {
         try
         {
             var held = silo.Store.Announcements;
-            var reply = await silo.Client.Exchange(other, DigestComparison.ToDigest(held)).WaitAsync(options.AttemptTimeout, clock);
+            var reply = await silo.Client.ExchangeAsync(other, DigestComparison.ToDigest(held)).WaitAsync(options.AttemptTimeout, clock);
             foreach (var newer in reply.Newer)
             {
                 Accept(newer);
@@ -84,7 +84,7 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
             {
                 if (silo.Store.Announcements.GetValueOrDefault(wanted) is { } announcement)
                 {
-                    await silo.Client.Receive(other, announcement).WaitAsync(options.AttemptTimeout, clock);
+                    await silo.Client.ReceiveAsync(other, announcement).WaitAsync(options.AttemptTimeout, clock);
                 }
             }
 
@@ -130,12 +130,12 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
         return AnnouncementOutcome.StaleSequence;
     }
 
-    private async Task<bool> Reconcile()
+    private async Task<bool> ReconcileAsync()
     {
         using var timeout = new CancellationTokenSource(options.AttemptTimeout, clock);
         try
         {
-            return await silo.Agent.Reconcile(timeout.Token);
+            return await silo.Agent.ReconcileAsync(timeout.Token);
         }
         catch (OperationCanceledException)
         {

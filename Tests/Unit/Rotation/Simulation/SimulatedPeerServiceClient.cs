@@ -6,18 +6,18 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 internal sealed class SimulatedPeerServiceClient(Simulation simulation, SimulatedMachine from, SimulatedClock clock) : IPeerServiceClient
 {
     /// <inheritdoc/>
-    public Task<AnnouncementReceipt> Receive(SiloAddress silo, PeerAnnouncement announcement) =>
-        Call(silo, target => target.Service.Receive(announcement));
+    public Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement) =>
+        CallAsync(silo, target => target.Service.ReceiveAsync(announcement));
 
     /// <inheritdoc/>
-    public Task<DigestReply> Exchange(SiloAddress silo, MeshDigest digest) =>
-        Call(silo, target => Task.FromResult(target.Service.Exchange(digest)));
+    public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) =>
+        CallAsync(silo, target => Task.FromResult(target.Service.Exchange(digest)));
 
     /// <inheritdoc/>
-    public Task<PathReply> GetPath(SiloAddress silo, string nodeName) =>
-        Call(silo, target => Task.FromResult(target.Service.GetPath(nodeName)));
+    public Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName) =>
+        CallAsync(silo, target => Task.FromResult(target.Service.GetPath(nodeName)));
 
-    private Task<T> Call<T>(SiloAddress address, Func<SimulatedSilo, Task<T>> call)
+    private Task<T> CallAsync<T>(SiloAddress address, Func<SimulatedSilo, Task<T>> call)
     {
         var reply = new TaskCompletionSource<T>();
         for (var copies = simulation.CountCopies(); copies > 0; copies--)
@@ -26,7 +26,7 @@ internal sealed class SimulatedPeerServiceClient(Simulation simulation, Simulate
             {
                 if (simulation.FindSilo(address) is { } target && !simulation.IsMessageLost(from, target.Machine))
                 {
-                    _ = Answer(target, call, reply);
+                    _ = AnswerAsync(target, call, reply);
                 }
             });
         }
@@ -34,7 +34,7 @@ internal sealed class SimulatedPeerServiceClient(Simulation simulation, Simulate
         return reply.Task;
     }
 
-    private async Task Answer<T>(SimulatedSilo target, Func<SimulatedSilo, Task<T>> call, TaskCompletionSource<T> reply)
+    private async Task AnswerAsync<T>(SimulatedSilo target, Func<SimulatedSilo, Task<T>> call, TaskCompletionSource<T> reply)
     {
         var answer = await call(target);
         if (!simulation.IsMessageLost(target.Machine, from))

@@ -70,8 +70,8 @@ internal sealed class SimulatedSilo : IDisposable
         Service = new SimulatedPeerService(simulation, this, _clock, meshClock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
-                : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurns(member, arguments)
-                : _keeperTurns.Post(() => (Task)member.Invoke(_node, arguments)!));
+                : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurnsAsync(member, arguments)
+                : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = SetUp(_keeperTurns, new NodeGrain(
             Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
@@ -123,7 +123,7 @@ internal sealed class SimulatedSilo : IDisposable
     public void Start()
     {
         Agent.Poll(_simulation.PollInterval);
-        _ = Service.HealForEver();
+        _ = Service.HealForEverAsync();
         _clock.Schedule(_simulation.Jitter(TimeSpan.FromMilliseconds(200)), Activate);
     }
 
@@ -154,7 +154,7 @@ internal sealed class SimulatedSilo : IDisposable
     }
 
     // A call activates the grain if nothing else has.
-    private Task CallBesideTurns(MethodInfo member, object?[] arguments)
+    private Task CallBesideTurnsAsync(MethodInfo member, object?[] arguments)
     {
         Activate();
         return (Task)member.Invoke(_node, BindingFlags.DoNotWrapExceptions, null, arguments, null)!;
@@ -190,7 +190,7 @@ internal sealed class SimulatedTimers(SimulatedClock clock, Mailbox turns) : ITi
         IGrainContext grainContext, Func<TState, CancellationToken, Task> callback, TState state, GrainTimerCreationOptions options)
     {
         Task Call() => callback(state, CancellationToken.None);
-        var timer = new SimulatedTimer(clock, () => _ = options.Interleave ? Call() : turns.Post(Call));
+        var timer = new SimulatedTimer(clock, () => _ = options.Interleave ? Call() : turns.PostAsync(Call));
         _ = timer.Change(options.DueTime, options.Period);
         return timer;
     }
