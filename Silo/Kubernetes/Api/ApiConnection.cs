@@ -28,9 +28,9 @@ internal sealed class ApiConnection : IDisposable
         Refuse(ApiTargetRules.FindFaults(options, options.Pod));
 
         // Before it is read: what is written in between is a change.
-        _kubeConfig = KubeConfig(options);
+        _kubeConfig = KubeConfigChoice.Find(options, Environment.GetEnvironmentVariable(KubernetesApiOptions.KubeConfigVariable));
         _kubeConfigDigest = Digest(_kubeConfig);
-        (var configuration, _tokenFile, var authorityFile) = Load(options);
+        (var configuration, _tokenFile, var authorityFile) = Load(options, _kubeConfig);
         Refuse(ApiTargetRules.FindFault(configuration.Host));
         SocketsHttpHandler? made = null;
         configuration.FirstMessageHandlerSetup = handler =>
@@ -116,14 +116,6 @@ internal sealed class ApiConnection : IDisposable
         }
     }
 
-    private static string? KubeConfig(KubernetesApiOptions options) => options switch
-    {
-        { Address: not null } => null,
-        { KubeConfigPath: { Length: > 0 } path } => path,
-        { Pod: not null } => null,
-        _ => KubernetesClientConfiguration.KubeConfigDefaultLocation,
-    };
-
     private static byte[] Digest(string? file) => File.Exists(file) ? SHA256.HashData(File.ReadAllBytes(file)) : [];
 
     private static X509Certificate2Collection Authorities(string file)
@@ -133,7 +125,8 @@ internal sealed class ApiConnection : IDisposable
         return authorities;
     }
 
-    private static (KubernetesClientConfiguration Configuration, string? TokenFile, string? AuthorityFile) Load(KubernetesApiOptions options)
+    private static (KubernetesClientConfiguration Configuration, string? TokenFile, string? AuthorityFile) Load(
+        KubernetesApiOptions options, string? kubeConfig)
     {
         // In a pod its own, whatever is configured: a setting that says otherwise was refused.
         if (options.Pod is not null)
@@ -152,6 +145,6 @@ internal sealed class ApiConnection : IDisposable
             return (configuration, options.TokenFile, authority);
         }
 
-        return (KubernetesClientConfiguration.BuildConfigFromConfigFile(options.KubeConfigPath is { Length: > 0 } path ? path : null), null, null);
+        return (KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeConfig), null, null);
     }
 }
