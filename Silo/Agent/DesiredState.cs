@@ -3,7 +3,7 @@ using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -2,7 +2,6 @@ using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,7 +1,6 @@
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -3,7 +3,6 @@ using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Agent;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

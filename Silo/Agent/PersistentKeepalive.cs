@@ -1,5 +1,4 @@
 using Orleans.WireGuard.Linux.Devices;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

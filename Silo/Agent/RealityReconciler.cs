@@ -4,7 +4,6 @@ using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Silo.Agent;

@@ -11,8 +11,10 @@ using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Web;
 
 namespace Orleans.WireGuard.Silo.Cli;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Cli;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Cli;
 

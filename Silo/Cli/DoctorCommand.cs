@@ -4,7 +4,6 @@ using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Cli;

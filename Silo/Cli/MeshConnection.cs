@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Orleans.Configuration;
 using Orleans.Runtime.Messaging;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Security;
 

@@ -1,4 +1,4 @@
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 using Spectre.Console;
 
 namespace Orleans.WireGuard.Silo.Cli;

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Clustering.Redis;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Silo.Clustering;

@@ -1,6 +1,6 @@
 using Orleans.Clustering.Redis;
 using Orleans.WireGuard.Api;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 

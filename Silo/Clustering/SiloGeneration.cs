@@ -1,5 +1,5 @@
 using System.Net;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

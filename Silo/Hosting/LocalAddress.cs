@@ -1,5 +1,6 @@
 using System.Net;
 using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

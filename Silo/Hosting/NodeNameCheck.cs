@@ -1,5 +1,8 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

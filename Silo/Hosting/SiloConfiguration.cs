@@ -1,5 +1,10 @@
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Web;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

@@ -10,6 +10,10 @@ using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Devices.Uapi;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Web;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

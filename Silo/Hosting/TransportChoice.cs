@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Silo.Agent;
+
 namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>Which transport drives the devices, and why. Pure.</summary>

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Devices.Uapi;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

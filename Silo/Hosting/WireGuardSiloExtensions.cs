@@ -16,6 +16,8 @@ using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Security;
+using Orleans.WireGuard.Silo.Web;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 

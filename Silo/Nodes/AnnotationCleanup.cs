@@ -1,5 +1,4 @@
 using Orleans.WireGuard.Api;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;

@@ -7,8 +7,8 @@ using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Membership;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Web;
 

@@ -9,7 +9,7 @@ using Orleans.Configuration;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Clustering;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 using Orleans.WireGuard.Tests.Support;
 using StackExchange.Redis;
 

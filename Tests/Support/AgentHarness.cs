@@ -9,7 +9,6 @@ using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.Support;
 

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using k8s;
+using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
@@ -10,8 +12,6 @@ using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Supervision;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;
-using k8s;
-using k8s.Models;
 
 namespace Orleans.WireGuard.Tests.Support;
 

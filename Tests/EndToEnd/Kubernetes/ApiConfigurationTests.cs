@@ -3,7 +3,6 @@ using System.Text;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Membership;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Support.KubernetesApi;

@@ -2,10 +2,10 @@ using System.Net;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using k8s.Models;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Nodes;
-using k8s.Models;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 

@@ -277,7 +277,7 @@ public sealed class AdoptionTests
         await mesh.NextWaitAsync();
 
         // The packet counter alone is read anew: it tells who still sends on a slot.
-        Assert.Equal("GetTraffic", Assert.Single(mesh.Links.Calls.Skip(reads)).Operation);
+        Assert.Equal(nameof(ILinkClient.GetTrafficAsync), Assert.Single(mesh.Links.Calls.Skip(reads)).Operation);
         Assert.Equal(writes, mesh.Writes);
 
         mesh.Devices.Change(Name, device => device with { Peers = [] });

@@ -3,7 +3,6 @@ using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Linux.Errno;
 

@@ -208,7 +208,7 @@ public sealed class LookTests
     private static AgentHarness Strict()
     {
         var mesh = new AgentHarness(2).Settled(2);
-        mesh.Encryption.CurrentValue.Mode = Silo.Hosting.EncryptionMode.Strict;
+        mesh.Encryption.CurrentValue.Mode = Silo.Findings.EncryptionMode.Strict;
         return mesh;
     }
 

@@ -1,6 +1,7 @@
 using CsCheck;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 
@@ -40,10 +41,10 @@ public sealed class MeshAgentTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         await mesh.StartAsync();
-        var (writes, reads) = (mesh.Writes, mesh.Links.CountOf("GetRoutes"));
+        var (writes, reads) = (mesh.Writes, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
         mesh.Time.Advance(Resync);
         Assert.Equal(Resync, await mesh.NextWaitAsync());
-        Assert.Equal((writes, reads + 1, 2L), (mesh.Writes, mesh.Links.CountOf("GetRoutes"), mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Equal((writes, reads + 1, 2L), (mesh.Writes, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)), mesh.Agent.Snapshot.CompletedPasses));
     }
 
     // By hand, by NTP, by a machine that wakes up. Before the first resync, between two of them, and again.
@@ -55,15 +56,15 @@ public sealed class MeshAgentTests
             await mesh.StartAsync();
             foreach (var hour in hours)
             {
-                var (half, reads) = (Resync / 2, mesh.Links.CountOf("GetRoutes"));
+                var (half, reads) = (Resync / 2, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
                 mesh.Time.Advance(half);
                 mesh.Time.SetBy = TimeSpan.FromHours(hour);
                 mesh.Agent.RequestReconcile();
                 Assert.Equal(half, await mesh.NextWaitAsync());
-                Assert.Equal(reads, mesh.Links.CountOf("GetRoutes"));
+                Assert.Equal(reads, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
                 mesh.Time.Advance(half);
                 Assert.Equal(Resync, await mesh.NextWaitAsync());
-                Assert.Equal(reads + 1, mesh.Links.CountOf("GetRoutes"));
+                Assert.Equal(reads + 1, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
             }
         },
         iter: 20,

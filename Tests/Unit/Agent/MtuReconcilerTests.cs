@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;

@@ -2,7 +2,6 @@ using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;

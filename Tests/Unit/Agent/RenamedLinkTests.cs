@@ -1,6 +1,8 @@
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -27,7 +29,7 @@ public sealed class RenamedLinkTests
 
         Assert.Equal((key, index), (mesh.Device.PublicKey, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Index));
         Assert.Null(await mesh.Links.TryGetLinkAsync(Other, Token));
-        Assert.Equal(1, mesh.Devices.CountOf("CreateDevice"));
+        Assert.Equal(1, mesh.Devices.CountOf(nameof(IWireGuardClient.CreateDeviceAsync)));
         Assert.Equal((DriftKind.LinkRenamed, 1, Other), (Assert.Single(mesh.Pass.Drifts).Kind, mesh.Pass.Drifts[0].Count, mesh.Pass.Drifts[0].LastSubject));
     }
 
@@ -51,7 +53,7 @@ public sealed class RenamedLinkTests
 
         Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
         Assert.Equal(key.PublicKey, mesh.Device.PublicKey);
-        Assert.Equal(0, mesh.Devices.CountOf("CreateDevice"));
+        Assert.Equal(0, mesh.Devices.CountOf(nameof(IWireGuardClient.CreateDeviceAsync)));
     }
 
     // Another VPN may use the port, too; what is on the device tells.
@@ -66,7 +68,7 @@ public sealed class RenamedLinkTests
         await mesh.Pass.RunAsync(true, Token);
 
         Assert.NotNull(await mesh.Links.TryGetLinkAsync(Other, Token));
-        Assert.Equal(0, mesh.Links.CountOf("Rename"));
+        Assert.Equal(0, mesh.Links.CountOf(nameof(ILinkClient.RenameAsync)));
     }
 
     // Nobody can say what became of its link: one that is made anew, with the same key, is better than none.
@@ -83,7 +85,7 @@ public sealed class RenamedLinkTests
         Assert.True((await mesh.Pass.RunAsync(true, Token)).IsApplied);
 
         Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
-        Assert.Equal((key, 2), (mesh.Device.PublicKey, mesh.Devices.CountOf("CreateDevice")));
+        Assert.Equal((key, 2), (mesh.Device.PublicKey, mesh.Devices.CountOf(nameof(IWireGuardClient.CreateDeviceAsync))));
     }
 
     private static AgentHarness New(bool isUserspace) => new(new DeviceOptions().ResyncInterval, slots: 1, [2], isUserspace);

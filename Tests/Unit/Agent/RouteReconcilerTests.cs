@@ -4,7 +4,6 @@ using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
@@ -33,7 +32,7 @@ public sealed class RouteReconcilerTests
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
         Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
-        Assert.Equal("AddRule", _links.Calls[^1].Operation);
+        Assert.Equal(nameof(ILinkClient.AddRuleAsync), _links.Calls[^1].Operation);
     }
 
     [Fact]
@@ -53,7 +52,7 @@ public sealed class RouteReconcilerTests
         await PassAsync([1, 2], []);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
-        Assert.Equal(1, _links.CountOf("DeleteRoute"));
+        Assert.Equal(1, _links.CountOf(nameof(ILinkClient.DeleteRouteAsync)));
     }
 
     [Fact]
@@ -103,12 +102,12 @@ public sealed class RouteReconcilerTests
                 Route.Unreachable(TestMesh.PodCIDR(2)),
             ],
             _links.Routes);
-        Assert.True(Operations("ReplaceRoute").First() is Route { IsThrow: true }, "The exception has to be there before the refusal.");
+        Assert.True(Operations(nameof(ILinkClient.ReplaceRouteAsync)).First() is Route { IsThrow: true }, "The exception has to be there before the refusal.");
 
         _options.ClusterCIDRs.Clear();
         await PassAsync([1, 2], [2]);
         Assert.DoesNotContain(_links.Routes, route => route.IsThrow || route.Destination.Length == 8);
-        Assert.True(Operations("DeleteRoute").Last() is Route { IsThrow: true }, "The exception has to go behind the refusal.");
+        Assert.True(Operations(nameof(ILinkClient.DeleteRouteAsync)).Last() is Route { IsThrow: true }, "The exception has to go behind the refusal.");
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using CsCheck;
 using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 

@@ -82,7 +82,7 @@ public sealed class DecisionTests
     [Theory]
     [InlineData("KeyRing", true)]
     [InlineData("FollowedOptions", true)]
-    [InlineData("NodeGrain.RetireIfQuiet", true)]
+    [InlineData("NodeGrain.RetireIfQuietAsync", true)]
     [InlineData("Grains/Placement", true)]
     [InlineData("deploy/Dockerfile", true)]
     [InlineData("KeyChain", false)]

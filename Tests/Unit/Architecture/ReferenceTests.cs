@@ -55,6 +55,7 @@ public sealed class ReferenceTests
     [Theory]
     [InlineData(nameof(Product.Linux))]
     [InlineData(nameof(Product.Cluster))]
+    [InlineData(nameof(Product.Silo))]
     public void Folders_OfAnAssembly_KnowEachOtherInOneDirection(string name)
     {
         var assembly = (Assembly)typeof(Product).GetField(name)!.GetValue(null)!;

@@ -1,5 +1,5 @@
-using Orleans.WireGuard.Api;
 using k8s;
+using Orleans.WireGuard.Api;
 
 namespace Orleans.WireGuard.Tests.Unit.Clustering;
 

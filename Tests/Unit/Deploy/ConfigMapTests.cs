@@ -3,7 +3,11 @@ using Microsoft.Extensions.Configuration;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Membership;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Web;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Deploy;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
 using YamlDotNet.RepresentationModel;
 

@@ -9,6 +9,7 @@ using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Linux.Routing.Witness;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 

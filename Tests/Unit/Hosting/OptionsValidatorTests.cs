@@ -2,7 +2,11 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Agent;
+using Orleans.WireGuard.Silo.Clustering;
+using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Web;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
 

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Silo.Cli;
 using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Supervision;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;

@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Hosting;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;

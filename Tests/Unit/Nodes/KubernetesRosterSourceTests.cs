@@ -1,6 +1,5 @@
 using System.Net;
 using Orleans.WireGuard.Api;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
 

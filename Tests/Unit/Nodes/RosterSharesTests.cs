@@ -2,7 +2,7 @@ using System.Net;
 using CsCheck;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Silo.Agent;
-using Orleans.WireGuard.Silo.Hosting;
+using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;

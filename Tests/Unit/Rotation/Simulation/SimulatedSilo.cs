@@ -11,7 +11,6 @@ using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
-using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;

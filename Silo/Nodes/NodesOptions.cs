@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>Where the list of nodes comes from.</summary>
 public enum NodeSource

@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Web;
 
 /// <summary>The HTTP server for health and the dashboard page (section <c>Web</c>).</summary>
 public sealed class WebOptions

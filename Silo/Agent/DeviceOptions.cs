@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>How WireGuard devices are driven.</summary>
 public enum DeviceTransport

@@ -1,6 +1,4 @@
-using Orleans.WireGuard.Silo.Findings;
-
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Findings;
 
 /// <summary>What happens to pod traffic between nodes for which there is no tunnel.</summary>
 public enum EncryptionMode

@@ -1,4 +1,7 @@
-namespace Orleans.WireGuard.Silo.Hosting;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Orleans.WireGuard.Supervision;
 
 /// <summary>Ends this silo when it cannot go on as it is. Its supervisor starts it again, and the next one adopts the devices as they are.</summary>
 internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger<SiloEnd> logger)

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Supervision;
 
 /// <summary>
 /// Makes text harmless to show: what is printed, logged or answered may hold names and messages that came from elsewhere, and a terminal

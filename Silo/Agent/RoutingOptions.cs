@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Linux.Routing;
 
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
 /// Where the routes to other nodes' pods live (section <c>Routing</c>). After a change the next start of the silo moves them, and removes what the former

@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Membership;
 
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Clustering;
 
 /// <summary>Where Orleans keeps its membership.</summary>
 public enum ClusteringProvider

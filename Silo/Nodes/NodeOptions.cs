@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Silo.Hosting;
+namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>Which node this silo runs on (section <c>Node</c>).</summary>
 public sealed class NodeOptions

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Hosting;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>Checks <see cref="RoutingOptions"/>.</summary>
+internal sealed class RoutingOptionsValidator : IValidateOptions<RoutingOptions>
+{
+    // linux/rtnetlink.h: RT_TABLE_COMPAT, RT_TABLE_DEFAULT, RT_TABLE_MAIN, RT_TABLE_LOCAL.
+    private const int FirstOfKernel = 252;
+    private const int LastOfKernel = 255;
+
+    // Larger than anybody numbers them; the kernel takes 32 bits.
+    private const int MaxTable = 1_000_000_000;
+
+    // The rule that leads to the main table has the next one.
+    private const int MaxRulePriority = 32765;
+
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, RoutingOptions options) => new RangeCheck(RoutingOptions.SectionName)
+        .Within(options.Table, 1, MaxTable, nameof(options.Table))
+        .Holds(
+            options.Table is < FirstOfKernel or > LastOfKernel,
+            $"Routing:Table must not be from {FirstOfKernel} to {LastOfKernel}, which are the kernel's; give a number that nobody else uses, such as 201.")
+        .Within(options.RulePriority, 1, MaxRulePriority, nameof(options.RulePriority))
+        .Result;
+}
