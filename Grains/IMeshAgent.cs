@@ -20,7 +20,9 @@ internal interface IMeshAgent
     /// <returns>Whether the devices now are what the store and the key ring say; if not, the snapshot has the reason.</returns>
     Task<bool> ReconcileAsync(CancellationToken cancellationToken);
 
-    /// <summary>Reads the key pair that a slot's device uses, which a former silo of this node left on it. The caller disposes it.</summary>
+    /// <summary>
+    /// Reads the key pair that a slot's device uses, which a former silo of this node left on it. The caller disposes it.
+    /// </summary>
     /// <returns><see langword="null"/> if there is no device, or it has no key, or the key was made by somebody else.</returns>
     /// <exception cref="InvalidOperationException">
     /// The device is somebody else's, or it is too early to tell, or it cannot be read. The message says which.
@@ -49,7 +51,9 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>When data of a node last came in through a slot, as far as any did since the silo started.</summary>
     public EquatableArray<Reception> Receptions { get; init; } = [];
 
-    /// <summary>When the traffic to a node last moved from one slot to the other, as far as any did since the silo started; by node name.</summary>
+    /// <summary>
+    /// When the traffic to a node last moved from one slot to the other, as far as any did since the silo started; by node name.
+    /// </summary>
     public EquatableArray<PathMove> Moves { get; init; } = [];
 
     /// <summary>How often a peer was removed and added again because no handshake came.</summary>
@@ -67,7 +71,9 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>Nodes whose silo answers and whose tunnel does not, for too long.</summary>
     public EquatableArray<SilentPeer> SilentPeers { get; init; } = [];
 
-    /// <summary>Why the node is not ready: what keeps the devices from being what they should be, or else that they are and carry nothing.</summary>
+    /// <summary>
+    /// Why the node is not ready: what keeps the devices from being what they should be, or else that they are and carry nothing.
+    /// </summary>
     public string? FindProblem() => Problem ?? SilentPeer.Describe(SilentPeers);
 
     /// <summary>The path to a node, or <see langword="null"/>.</summary>
@@ -80,7 +86,9 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
 /// <param name="LastAt">When it was last seen.</param>
 internal sealed record Reception(string NodeName, Slot Slot, SteadyTime LastAt);
 
-/// <summary>Traffic to a node that went through one slot until then, and goes through the other one since. A first path is no move.</summary>
+/// <summary>
+/// Traffic to a node that went through one slot until then, and goes through the other one since. A first path is no move.
+/// </summary>
 /// <param name="NodeName">To which node.</param>
 /// <param name="From">The slot that it left.</param>
 /// <param name="To">The slot that it moved to.</param>

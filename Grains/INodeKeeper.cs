@@ -10,7 +10,9 @@ internal interface INodeKeeper : IGrainWithStringKey
     [Alias("Begin"), AlwaysInterleave]
     Task Begin();
 
-    /// <summary>Announces again above <paramref name="sequence"/>, which somebody holds of this node, unless that was done already.</summary>
+    /// <summary>
+    /// Announces again above <paramref name="sequence"/>, which somebody holds of this node, unless that was done already.
+    /// </summary>
     [Alias("AnnounceAbove"), AlwaysInterleave]
     Task AnnounceAbove(AnnouncementSequence sequence);
 
@@ -22,8 +24,8 @@ internal interface INodeKeeper : IGrainWithStringKey
     Task MeetFormerSelf(PeerAnnouncement announcement);
 
     /// <summary>
-    /// Looks whether there is something else to announce: the node's own addresses or pod CIDRs changed, or another node has keys in none of its slots
-    /// (<see cref="Rotation.SlotSharing"/>).
+    /// Looks whether there is something else to announce: the node's own addresses or pod CIDRs changed, or another node has keys in none
+    /// of its slots (<see cref="Rotation.SlotSharing"/>).
     /// </summary>
     [Alias("AnnounceAgain"), AlwaysInterleave]
     Task AnnounceAgain();

@@ -7,8 +7,8 @@ internal static class KeyAgreementMatrix
 {
     /// <summary>One entry for each ordered pair of nodes and slot in use, by node, holder and slot.</summary>
     /// <remarks>
-    /// A slot is in use between two nodes if both devices have a key there; an idle one has neither key nor peers and is no disagreement. Where
-    /// that cannot be told, because a node gave no answer or the two have no slot in common, every slot that anybody uses is unknown.
+    /// A slot is in use between two nodes if both devices have a key there; an idle one has neither key nor peers and is no disagreement.
+    /// Where that cannot be told, because a node gave no answer or the two have no slot in common, every slot that anybody uses is unknown.
     /// Takes time in proportion to what comes in and goes out: a cell is one look-up, not a search through the holder's peers.
     /// </remarks>
     /// <param name="nodes">Every node, those that did not answer included.</param>

@@ -6,9 +6,9 @@ namespace Orleans.WireGuard.Grains;
 
 /// <summary>Asks nodes and puts the answers side by side.</summary>
 /// <remarks>
-/// On the silo that is asked: who asks because something is wrong needs no other silo for an answer, and no grain directory, whose parts lie on
-/// silos that may be gone. Reentrant, and callers share the question to a node that is under way: ten people who watch a mesh on one silo cost as much as
-/// one. Answers are not kept, because they are large; how many nodes there may be is asked before anybody is.
+/// On the silo that is asked: who asks because something is wrong needs no other silo for an answer, and no grain directory, whose parts
+/// lie on silos that may be gone. Reentrant, and callers share the question to a node that is under way: ten people who watch a mesh on one
+/// silo cost as much as one. Answers are not kept, because they are large; how many nodes there may be is asked before anybody is.
 /// </remarks>
 [StatelessWorker(1), Reentrant]
 internal sealed class MeshGrain(
@@ -27,7 +27,8 @@ internal sealed class MeshGrain(
     {
         if (nodeNames.Count > IMeshGrain.MaxAsked)
         {
-            throw new ArgumentException($"{nodeNames.Count} nodes are more than the {IMeshGrain.MaxAsked} that are asked at once.", nameof(nodeNames));
+            throw new ArgumentException(
+                $"{nodeNames.Count} nodes are more than the {IMeshGrain.MaxAsked} that are asked at once.", nameof(nodeNames));
         }
 
         var active = FindActive();
@@ -60,7 +61,9 @@ internal sealed class MeshGrain(
         [.. active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal)];
 
     private Task<MeshNode[]> AskNodesAsync(IEnumerable<string> names, HashSet<string> active) =>
-        Task.WhenAll(names.Select(name => active.Contains(name) ? AskSharedAsync(name) : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
+        Task.WhenAll(names.Select(name => active.Contains(name)
+            ? AskSharedAsync(name)
+            : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
 
     private Task<MeshNode> AskSharedAsync(string nodeName)
     {
@@ -99,8 +102,11 @@ internal sealed class MeshGrain(
     {
         var divided = store.Roster;
         string?[] problems =
-            [problem, roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName)), RosterRemarks.FindProblem(divided, nodeName)];
+            [problem, roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName)), RosterRemarks.FindProblem(
+                divided, nodeName)];
         var known = problems.Where(each => each is not null).ToList();
-        return new MeshNode(nodeName, status, known.Count == 0 ? null : string.Join("; ", known)) { Note = RosterRemarks.FindNote(divided, nodeName) };
+        return new MeshNode(nodeName, status, known.Count == 0
+            ? null
+            : string.Join("; ", known)) { Note = RosterRemarks.FindNote(divided, nodeName) };
     }
 }

@@ -42,10 +42,12 @@ internal sealed partial class NodeGrain
         var receipt = await GrainFactory.GetGrain<IPeerGrain>(NodeName).Publish(announcement, cancellationToken);
         if (receipt.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied))
         {
-            throw new RotationFailedException($"The PeerGrain of '{NodeName}' refused announcement {announcement.Sequence}: {receipt.Outcome}.");
+            throw new RotationFailedException(
+                $"The PeerGrain of '{NodeName}' refused announcement {announcement.Sequence}: {receipt.Outcome}.");
         }
 
-        var slots = string.Join(", ", announcement.Slots.Select(slot => $"slot {slot.Slot} {slot.PublicKey.ToShortString()} of epoch {slot.KeyEpoch}"));
+        var slots = string.Join(
+            ", ", announcement.Slots.Select(slot => $"slot {slot.Slot} {slot.PublicKey.ToShortString()} of epoch {slot.KeyEpoch}"));
         LogAnnounced(_logger, NodeName, announcement.Sequence, slots);
         return announcement.Sequence;
     }
@@ -83,14 +85,16 @@ internal sealed partial class NodeGrain
     }
 
     private EquatableArray<SlotAnnouncement> AnnounceSlots() => _ring.Keys
-        .Select(key => new SlotAnnouncement(key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot)) { ServesEpoch = key.ServesEpoch })
+        .Select(key => new SlotAnnouncement(
+            key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot)) { ServesEpoch = key.ServesEpoch })
         .ToEquatableArray();
 
     private PeerAnnouncement BuildAnnouncement()
     {
         if (FindSelf() is not { } self)
         {
-            throw new RotationFailedException($"The roster does not list this node '{NodeName}' yet, so its addresses and pod CIDRs are unknown.");
+            throw new RotationFailedException(
+                $"The roster does not list this node '{NodeName}' yet, so its addresses and pod CIDRs are unknown.");
         }
 
         if (self.Endpoints.Count == 0)
@@ -111,16 +115,18 @@ internal sealed partial class NodeGrain
         });
     }
 
-    private bool IsDisputed() => _store.Roster?.Conflicts.Any(conflict => conflict.Keeper.NodeName == NodeName || conflict.Loser.NodeName == NodeName) ?? false;
+    private bool IsDisputed() =>
+        _store.Roster?.Conflicts.Any(conflict => conflict.Keeper.NodeName == NodeName || conflict.Loser.NodeName == NodeName) ?? false;
 
     private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
 
     /// <summary>The highest sequence of this node that is known.</summary>
     /// <remarks>
-    /// Of a clock that has been set back since, one may lie further ahead than anybody takes. Nobody counts it any more (<see cref="AnnouncementRules"/>), and
-    /// above it the node could announce nothing until the clock has come there.
+    /// Of a clock that has been set back since, one may lie further ahead than anybody takes. Nobody counts it any more
+    /// (<see cref="AnnouncementRules"/>), and above it the node could announce nothing until the clock has come there.
     /// </remarks>
-    private AnnouncementSequence? Highest => new[] { _ledger.Announcement?.Sequence, _floor, _store.Announcements.GetValueOrDefault(NodeName)?.Sequence }
+    private AnnouncementSequence? Highest =>
+        new[] { _ledger.Announcement?.Sequence, _floor, _store.Announcements.GetValueOrDefault(NodeName)?.Sequence }
         .Where(sequence => sequence is { } known && IsPossible(known)).Max();
 
     private bool IsPossible(AnnouncementSequence sequence) => AnnouncementRules.IsPossible(sequence, _clock.Horizon);

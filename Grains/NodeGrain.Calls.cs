@@ -4,24 +4,25 @@ namespace Orleans.WireGuard.Grains;
 
 /// <content>Keys that are asked for, and for how long who asks may have to wait.</content>
 /// <remarks>
-/// A call only notes what it wants, and waits outside of the grain's turns, as every call of this grain does: one that waited within them would keep
-/// everything else from being answered, a freeze above all. The timer's turn alone makes and destroys keys.
+/// A call only notes what it wants, and waits outside of the grain's turns, as every call of this grain does: one that waited within them
+/// would keep everything else from being answered, a freeze above all. The timer's turn alone makes and destroys keys.
 /// </remarks>
 internal sealed partial class NodeGrain
 {
     // For how long a caller of Advance waits for peers that are still moving off the slot.
     private static readonly TimeSpan AdvancePatience = TimeSpan.FromSeconds(3);
 
-    // How long a call may take, and one that comes when the devices have just failed. The second may have waited for the turn in which they did, another
-    // call's or the timer's, which ends about as soon with the default ApplyTimeout. Both together are less than Orleans' ResponseTimeout of 10 s, or the
-    // caller would get an exception that says nothing.
+    // How long a call may take, and one that comes when the devices have just failed. The second may have waited for the turn in which they
+    // did, another call's or the timer's, which ends about as soon with the default ApplyTimeout. Both together are less than Orleans'
+    // ResponseTimeout of 10 s, or the caller would get an exception that says nothing.
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(7);
     private static readonly TimeSpan CallPatienceAfterFailure = TimeSpan.FromSeconds(2);
 
     private readonly Queue<KeyRequest> _requests = [];
 
     // Until a later pass succeeds, whoever asked for it.
-    private bool HaveDevicesFailed => _failedAtPass is { } failed && (_agent.Snapshot.CompletedPasses <= failed || _agent.Snapshot.Problem is not null);
+    private bool HaveDevicesFailed =>
+        _failedAtPass is { } failed && (_agent.Snapshot.CompletedPasses <= failed || _agent.Snapshot.Problem is not null);
 
     // Whatever is not done by then the node goes on with by itself, as after any failure.
     private async Task<RotationReceipt> AskAsync(bool isAdvance, CancellationToken cancellationToken)

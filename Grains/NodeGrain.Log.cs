@@ -8,7 +8,8 @@ internal sealed partial class NodeGrain
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} announced {Sequence}: {Slots}")]
     private static partial void LogAnnounced(ILogger logger, string nodeName, AnnouncementSequence sequence, string slots);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} adopted the key of its device: {PublicKey}, of epoch {Epoch}, in slot {Slot}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "{NodeName} adopted the key of its device: {PublicKey}, of epoch {Epoch}, in slot {Slot}")]
     private static partial void LogAdopted(ILogger logger, string nodeName, string publicKey, Epoch epoch, Slot slot);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} destroyed key {PublicKey} of slot {Slot}: nobody uses it any more")]
@@ -37,7 +38,8 @@ internal sealed partial class NodeGrain
     [LoggerMessage(
         Level = LogLevel.Warning,
         Message = "{NodeName} could not rotate or announce: {Problem} Trying again in {Delay} and from then on ({Count} times since the last such line)")]
-    private static partial void LogFailed(ILogger logger, Exception? exception, string nodeName, string problem, TimeSpan delay, long count);
+    private static partial void LogFailed(
+        ILogger logger, Exception? exception, string nodeName, string problem, TimeSpan delay, long count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{NodeName} rotates and announces again after {Count} failures in {Duration}")]
     private static partial void LogRecovered(ILogger logger, string nodeName, long count, TimeSpan duration);

@@ -66,7 +66,9 @@ internal sealed partial class NodeGrain
     /// Takes over the key that a former silo of this node left on its device, so that a restart costs no packet and changes no key. Until
     /// others say in which epoch it was made it counts for <paramref name="epoch"/>.
     /// </summary>
-    /// <exception cref="RotationFailedException">The device cannot be read or is somebody else's; a new key would not get onto it either.</exception>
+    /// <exception cref="RotationFailedException">
+    /// The device cannot be read or is somebody else's; a new key would not get onto it either.
+    /// </exception>
     private async Task AdoptAsync(Slot slot, Epoch epoch, CancellationToken cancellationToken)
     {
         KeyPair? keyPair;
@@ -149,12 +151,14 @@ internal sealed partial class NodeGrain
     {
         var active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         return SlotSharing.FindMissing(
-            own, _options.Slots, _store.Announcements.Values.Where(other => other.NodeName != NodeName && (!isActiveOnly || active.Contains(other.NodeName))));
+            own, _options.Slots, _store.Announcements.Values.Where(
+                other => other.NodeName != NodeName && (!isActiveOnly || active.Contains(other.NodeName))));
     }
 
     // The peer may not have got our key yet, and then nothing else would tell that it depends on the slot.
     private bool IsNeeded(Slot slot) =>
-        FindMissing([.. _ring.Keys.Select(key => key.Slot).Where(other => other != slot)], isActiveOnly: true).Any(missing => missing.Slot == slot);
+        FindMissing([.. _ring.Keys.Select(key => key.Slot).Where(other => other != slot)], isActiveOnly: true)
+            .Any(missing => missing.Slot == slot);
 
     private async Task<RotationDecision> DecideAsync(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
     {
@@ -191,7 +195,9 @@ internal sealed partial class NodeGrain
     }
 
     private SlotKey? FindDraining() =>
-        SlotPhases.FindDraining([.. _ring.Keys.Select(key => new SlotEpochs(key.Slot, key.Epoch, key.ServesEpoch))]) is { } slot ? _ring.Find(slot) : null;
+        SlotPhases.FindDraining([.. _ring.Keys.Select(key => new SlotEpochs(key.Slot, key.Epoch, key.ServesEpoch))]) is { } slot
+            ? _ring.Find(slot)
+            : null;
 
     // Others choose their slots by what is announced, so that comes first.
     private bool MayRetire(Slot slot) =>

@@ -11,8 +11,8 @@ using Orleans.WireGuard.Supervision;
 namespace Orleans.WireGuard.Grains;
 
 /// <summary>
-/// Owns this node's key pairs: adopts those that its devices have, or makes them, has them put on the devices, announces them, replaces one in
-/// every epoch and destroys the one that nobody uses any more.
+/// Owns this node's key pairs: adopts those that its devices have, or makes them, has them put on the devices, announces them, replaces one
+/// in every epoch and destroys the one that nobody uses any more.
 /// </summary>
 /// <remarks>
 /// The order is what keeps a fault harmless: key ring, device, announcement. Nothing is announced that the node's own device does not use,
@@ -77,7 +77,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         TimeProvider timeProvider,
         ILogger<NodeGrain> logger)
     {
-        (_silo, _ring, _identity, _store, _ledger, _members, _clock, _clocks) = (silo, ring, identity, store, ledger, members, clock, clocks);
+        (_silo, _ring, _identity, _store, _ledger, _members, _clock, _clocks) =
+            (silo, ring, identity, store, ledger, members, clock, clocks);
         (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
@@ -185,7 +186,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         // Whoever reaches a gateway can call this, and above what nobody takes a node could announce nothing any more.
         if (!AnnouncementRules.IsPossible(sequence, _clock.Horizon))
         {
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");
         }
 
         if (_floor is null || sequence > _floor)
@@ -266,8 +268,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             ShareSlots(due);
             await RetireIfQuietAsync(cancellationToken);
 
-            // Others may know that an adopted key is older than it seems, or may have what this node's object claims, and what is announced once is
-            // not taken back.
+            // Others may know that an adopted key is older than it seems, or may have what this node's object claims, and what is announced
+            // once is not taken back.
             var isHeard = _store.IsSynced || (!IsDisputed() && (!_hasAdopted || _formerSelf is not null));
             if (isHeard && IsAnnouncementDue())
             {

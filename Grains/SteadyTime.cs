@@ -1,10 +1,13 @@
 namespace Orleans.WireGuard.Grains;
 
-/// <summary>A moment by the clock that nobody sets. Only the time between two of them means anything: it measures durations, and people read none of it.</summary>
+/// <summary>
+/// A moment by the clock that nobody sets. Only the time between two of them means anything: it measures durations, and people read none of
+/// it.
+/// </summary>
 /// <remarks>
-/// The wall clock is set, by hand, by NTP, by a machine that wakes up, and a duration told by it is then wrong by as much. So this cannot be made from a
-/// <see cref="DateTimeOffset"/>, nor be compared with one. Moments of one <see cref="TimeProvider"/> can be compared, whoever took them. They mean
-/// nothing in another process.
+/// The wall clock is set, by hand, by NTP, by a machine that wakes up, and a duration told by it is then wrong by as much. So this cannot
+/// be made from a <see cref="DateTimeOffset"/>, nor be compared with one. Moments of one <see cref="TimeProvider"/> can be compared,
+/// whoever took them. They mean nothing in another process.
 /// </remarks>
 internal readonly record struct SteadyTime : IComparable<SteadyTime>
 {
@@ -13,7 +16,10 @@ internal readonly record struct SteadyTime : IComparable<SteadyTime>
     private SteadyTime(TimeSpan sinceOrigin) => _sinceOrigin = sinceOrigin;
 
     /// <summary>Now, by the timestamps of <paramref name="timeProvider"/>.</summary>
-    /// <remarks>Not by GetElapsedTime from 0 on: that multiplies as a double, and the timestamps of a machine that has run for long have more digits.</remarks>
+    /// <remarks>
+    /// Not by GetElapsedTime from 0 on: that multiplies as a double, and the timestamps of a machine that has run for long have more
+    /// digits.
+    /// </remarks>
     public static SteadyTime Now(TimeProvider timeProvider) =>
         new(new TimeSpan((long)((Int128)timeProvider.GetTimestamp() * TimeSpan.TicksPerSecond / timeProvider.TimestampFrequency)));
 

@@ -31,8 +31,8 @@ public enum AnnouncementOutcome
     Malformed,
 
     /// <summary>
-    /// Refused: an allowed IP in it is no part of the pod CIDRs that the roster has for the node, or an endpoint none of its addresses there. Delivered
-    /// again, because one of the two rosters may be behind.
+    /// Refused: an allowed IP in it is no part of the pod CIDRs that the roster has for the node, or an endpoint none of its addresses
+    /// there. Delivered again, because one of the two rosters may be behind.
     /// </summary>
     NotInRoster,
 }

@@ -7,8 +7,8 @@ namespace Orleans.WireGuard;
 /// (ARCHITECTURE.md, invariant I6).
 /// </summary>
 /// <param name="Epoch">
-/// The second in which the announcement was made. A second whatever the rotation period, so that a period that is made longer takes no sequence back, and
-/// how far ahead a sequence lies can be told.
+/// The second in which the announcement was made. A second whatever the rotation period, so that a period that is made longer takes no
+/// sequence back, and how far ahead a sequence lies can be told.
 /// </param>
 /// <param name="Revision">Distinguishes announcements of one second; not negative, gaps are normal.</param>
 [GenerateSerializer, Immutable, Alias("owg.AnnouncementSequence")]
@@ -19,7 +19,9 @@ public readonly record struct AnnouncementSequence(
     /// <summary>The highest revision of a second: 2^48. The one that follows belongs to the next second.</summary>
     public const long MaxRevision = 1L << 48;
 
-    /// <summary>What <see cref="Epoch"/> counts: the shortest rotation period there is, so every sequence that counted periods is below.</summary>
+    /// <summary>
+    /// What <see cref="Epoch"/> counts: the shortest rotation period there is, so every sequence that counted periods is below.
+    /// </summary>
     public static readonly TimeSpan Unit = TimeSpan.FromSeconds(1);
 
     /// <summary>The sequence of a moment: its second, and the milliseconds into it.</summary>
@@ -31,11 +33,13 @@ public readonly record struct AnnouncementSequence(
     }
 
     /// <summary>The sequence that follows <paramref name="held"/> when the clock says <paramref name="now"/>.</summary>
-    /// <param name="held">The highest sequence of this node that anybody is known to hold, or <see langword="null"/>. One that a clock can reach.</param>
+    /// <param name="held">
+    /// The highest sequence of this node that anybody is known to hold, or <see langword="null"/>. One that a clock can reach.
+    /// </param>
     /// <param name="now">The clock.</param>
     /// <remarks>
-    /// A restarted silo that remembers nothing continues above its former self, because time has passed. If the clock went back, <paramref name="held"/> wins
-    /// and only its revision grows.
+    /// A restarted silo that remembers nothing continues above its former self, because time has passed. If the clock went back,
+    /// <paramref name="held"/> wins and only its revision grows.
     /// </remarks>
     public static AnnouncementSequence Next(AnnouncementSequence? held, DateTimeOffset now)
     {

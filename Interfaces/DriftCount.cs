@@ -1,6 +1,8 @@
 namespace Orleans.WireGuard;
 
-/// <summary>What somebody else changed on a node's device, link, routes or rules. Numbers are on the wire: new kinds go to the end.</summary>
+/// <summary>
+/// What somebody else changed on a node's device, link, routes or rules. Numbers are on the wire: new kinds go to the end.
+/// </summary>
 public enum DriftKind
 {
     /// <summary>The device has a peer that nobody announced.</summary>

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Orleans.WireGuard;
 
-/// <summary>A rotation interval: <c>floor(unix time / period)</c>. All nodes with one period and true clocks agree on it without talking.</summary>
+/// <summary>
+/// A rotation interval: <c>floor(unix time / period)</c>. All nodes with one period and true clocks agree on it without talking.
+/// </summary>
 /// <param name="Value">Number of whole periods since 1970-01-01T00:00:00Z, not negative.</param>
 [GenerateSerializer, Immutable, Alias("owg.Epoch")]
 public readonly record struct Epoch([property: Id(0)] long Value) : IComparable<Epoch>

@@ -1,8 +1,8 @@
 namespace Orleans.WireGuard;
 
 /// <summary>
-/// Something that keeps pod traffic from being encrypted, or that would cut it. <c>owg doctor</c> shows each as <c>OWG</c> and its number. Numbers
-/// are for ever.
+/// Something that keeps pod traffic from being encrypted, or that would cut it. <c>owg doctor</c> shows each as <c>OWG</c> and its number.
+/// Numbers are for ever.
 /// </summary>
 public enum FindingCode
 {
@@ -45,7 +45,9 @@ public enum FindingCode
     /// <summary>The source check of a device of ours is strict and drops packets while traffic moves between the two.</summary>
     SourceCheckStrict = 312,
 
-    /// <summary>Packets leave past netfilter by a link to the other nodes, so that the witness cannot count those in clear among them.</summary>
+    /// <summary>
+    /// Packets leave past netfilter by a link to the other nodes, so that the witness cannot count those in clear among them.
+    /// </summary>
     SentPastNetfilter = 313,
 }
 

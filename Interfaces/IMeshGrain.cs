@@ -12,8 +12,9 @@ public interface IMeshGrain : IGrainWithStringKey
 
     /// <summary>How many nodes a mesh may have that is asked as a whole: 100.</summary>
     /// <remarks>
-    /// Every node tells about every other, so it grows with the square: 6 MB on the wire at 100 nodes, and at 1,000 more than all memory that a
-    /// silo may have. A question must not end the silo that it is put to. Of a larger mesh, ask each <see cref="INodeGrain"/> by itself.
+    /// Every node tells about every other, so it grows with the square: 6 MB on the wire at 100 nodes, and at 1,000 more than all memory
+    /// that a silo may have. A question must not end the silo that it is put to. Of a larger mesh, ask each <see cref="INodeGrain"/> by
+    /// itself.
     /// </remarks>
     public const int MaxNodes = 100;
 
@@ -23,7 +24,9 @@ public interface IMeshGrain : IGrainWithStringKey
     /// <summary>How many nodes are asked by one <see cref="GetNodes"/>: 10.</summary>
     public const int MaxAsked = 10;
 
-    /// <summary>The names of all nodes, in order, also of those without a silo. Costs nothing worth mentioning, however many there are.</summary>
+    /// <summary>
+    /// The names of all nodes, in order, also of those without a silo. Costs nothing worth mentioning, however many there are.
+    /// </summary>
     [Alias("GetNodeNames")]
     Task<EquatableArray<string>> GetNodeNames(CancellationToken cancellationToken = default);
 

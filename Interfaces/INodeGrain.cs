@@ -25,8 +25,8 @@ public interface INodeGrain : IGrainWithStringKey
     /// <returns>After the device uses the new key and the announcement was handed to the PeerGrain.</returns>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
     /// <exception cref="RotationFailedException">
-    /// The node is frozen, or has that key already, or peers still depend on the key that it would replace, or its device did not take the new one in
-    /// time; the message says which.
+    /// The node is frozen, or has that key already, or peers still depend on the key that it would replace, or its device did not take the
+    /// new one in time; the message says which.
     /// </exception>
     [Alias("Advance"), AlwaysInterleave]
     Task<RotationReceipt> Advance(CancellationToken cancellationToken = default);

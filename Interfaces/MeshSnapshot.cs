@@ -3,7 +3,9 @@ namespace Orleans.WireGuard;
 /// <summary>All nodes of a mesh at one moment, and whether they agree on each other's keys.</summary>
 /// <param name="TakenAt">When the questions were asked.</param>
 /// <param name="Nodes">By node name.</param>
-/// <param name="Agreements">One entry for each ordered pair of nodes and slot in which both have a key; a slot that is idle on one side has none.</param>
+/// <param name="Agreements">
+/// One entry for each ordered pair of nodes and slot in which both have a key; a slot that is idle on one side has none.
+/// </param>
 /// <remarks>The nodes answer within a second, not at one instant: a rotation in between shows as a passing disagreement.</remarks>
 [GenerateSerializer, Immutable, Alias("owg.MeshSnapshot")]
 public sealed record MeshSnapshot(
@@ -21,7 +23,9 @@ public sealed record MeshNode(
     [property: Id(1)] NodeStatus? Status,
     [property: Id(2)] string? Problem)
 {
-    /// <summary>What should be put right although it costs this node nothing, in a sentence; <see langword="null"/> if nothing should.</summary>
+    /// <summary>
+    /// What should be put right although it costs this node nothing, in a sentence; <see langword="null"/> if nothing should.
+    /// </summary>
     [Id(3)]
     public string? Note { get; init; }
 }

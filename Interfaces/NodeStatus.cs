@@ -48,13 +48,15 @@ public sealed record NodeStatus
     [Id(10)]
     public required string? Problem { get; init; }
 
-    /// <summary>What others changed on this node's device, links, routes and rules since its silo started, by kind. All of it was repaired.</summary>
+    /// <summary>
+    /// What others changed on this node's device, links, routes and rules since its silo started, by kind. All of it was repaired.
+    /// </summary>
     [Id(11)]
     public EquatableArray<DriftCount> Drifts { get; init; } = [];
 
     /// <summary>
-    /// Packets that came in clear from pods of other nodes and were dropped, since the node's nftables table was made; as of the last resync.
-    /// Zero in permissive mode.
+    /// Packets that came in clear from pods of other nodes and were dropped, since the node's nftables table was made; as of the last
+    /// resync. Zero in permissive mode.
     /// </summary>
     [Id(12)]
     public long DroppedPackets { get; init; }
@@ -64,13 +66,15 @@ public sealed record NodeStatus
     public EquatableArray<PathStatus> Paths { get; init; } = [];
 
     /// <summary>
-    /// Packets of this node's pods for pods of other nodes that would have left by another device than ours and were dropped, since the node's nftables
-    /// table was made; as of the last resync. Zero in permissive mode.
+    /// Packets of this node's pods for pods of other nodes that would have left by another device than ours and were dropped, since the
+    /// node's nftables table was made; as of the last resync. Zero in permissive mode.
     /// </summary>
     [Id(15)]
     public long DroppedOutgoingPackets { get; init; }
 
-    /// <summary>What this node found out about itself that keeps pod traffic from being encrypted, or that strict mode would cut; the worst first.</summary>
+    /// <summary>
+    /// What this node found out about itself that keeps pod traffic from being encrypted, or that strict mode would cut; the worst first.
+    /// </summary>
     [Id(20)]
     public EquatableArray<Finding> Findings { get; init; } = [];
 

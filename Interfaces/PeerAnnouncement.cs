@@ -47,7 +47,8 @@ public sealed record PeerAnnouncement
     public EquatableArray<byte> Signature { get; init; }
 
     /// <summary>
-    /// Until when an operator has this node keep its keys; <see langword="null"/> if it rotates. Announced, so that it outlives a restart of the silo.
+    /// Until when an operator has this node keep its keys; <see langword="null"/> if it rotates. Announced, so that it outlives a restart
+    /// of the silo.
     /// </summary>
     [Id(8)]
     public DateTimeOffset? FrozenUntil { get; init; }

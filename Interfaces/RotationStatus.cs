@@ -32,7 +32,9 @@ public sealed record RotationStatus
     [Id(2)]
     public int Peers { get; init; }
 
-    /// <summary>From the latest new key until this node's traffic to every peer had moved to it; <see langword="null"/> until it has.</summary>
+    /// <summary>
+    /// From the latest new key until this node's traffic to every peer had moved to it; <see langword="null"/> until it has.
+    /// </summary>
     [Id(3)]
     public TimeSpan? LastDuration { get; init; }
 
@@ -62,7 +64,9 @@ public sealed record RotationStatus
     [Id(9)]
     public EquatableArray<ClockSkew> ClockSkews { get; init; } = [];
 
-    /// <summary>Why the latest due key was not made, or at what cost it was, in a sentence; <see langword="null"/> if all went well.</summary>
+    /// <summary>
+    /// Why the latest due key was not made, or at what cost it was, in a sentence; <see langword="null"/> if all went well.
+    /// </summary>
     [Id(10)]
     public string? Problem { get; init; }
 }

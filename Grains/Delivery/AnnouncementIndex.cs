@@ -7,12 +7,14 @@ internal sealed class AnnouncementIndex
 {
     private readonly ImmutableDictionary<PublicKey, string> _keys;
 
-    private AnnouncementIndex(ImmutableDictionary<string, PeerAnnouncement> announcements, ImmutableDictionary<PublicKey, string> keys, PrefixIndex prefixes) =>
+    private AnnouncementIndex(
+        ImmutableDictionary<string, PeerAnnouncement> announcements, ImmutableDictionary<PublicKey, string> keys, PrefixIndex prefixes) =>
         (Announcements, _keys, Prefixes) = (announcements, keys, prefixes);
 
     /// <summary>Nothing is held.</summary>
     public static AnnouncementIndex Empty { get; } = new(
-        ImmutableDictionary.Create<string, PeerAnnouncement>(StringComparer.Ordinal), ImmutableDictionary<PublicKey, string>.Empty, PrefixIndex.Empty);
+        ImmutableDictionary.Create<string, PeerAnnouncement>(StringComparer.Ordinal),
+        ImmutableDictionary<PublicKey, string>.Empty, PrefixIndex.Empty);
 
     /// <summary>By node name.</summary>
     public ImmutableDictionary<string, PeerAnnouncement> Announcements { get; }
@@ -20,10 +22,15 @@ internal sealed class AnnouncementIndex
     /// <summary>The allowed IPs of all.</summary>
     public PrefixIndex Prefixes { get; }
 
-    /// <summary>The node that announced the key; <see langword="null"/> if none did. There are not two, because the rules refuse the second.</summary>
+    /// <summary>
+    /// The node that announced the key; <see langword="null"/> if none did. There are not two, because the rules refuse the second.
+    /// </summary>
     public string? FindOwner(PublicKey key) => _keys.GetValueOrDefault(key);
 
-    /// <summary>What is held once the announcement has replaced the one before it of its node. Its own is what <see cref="AnnouncementRules"/> let pass.</summary>
+    /// <summary>
+    /// What is held once the announcement has replaced the one before it of its node. Its own is what <see cref="AnnouncementRules"/> let
+    /// pass.
+    /// </summary>
     public AnnouncementIndex Set(PeerAnnouncement announcement)
     {
         var rest = Remove([announcement.NodeName]);

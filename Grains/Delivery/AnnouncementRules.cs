@@ -3,7 +3,9 @@ using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>Whether a receiver accepts an announcement: one that is signed, newer, well-formed and takes nothing from another node.</summary>
+/// <summary>
+/// Whether a receiver accepts an announcement: one that is signed, newer, well-formed and takes nothing from another node.
+/// </summary>
 internal static class AnnouncementRules
 {
     // Clocks of machines that nobody keeps in step differ by minutes.
@@ -12,7 +14,9 @@ internal static class AnnouncementRules
     private static readonly Epoch LastSecond = Epoch.At(DateTimeOffset.MaxValue, AnnouncementSequence.Unit);
 
     /// <summary>How far ahead of the mesh's time an announcement may be and still be taken.</summary>
-    /// <param name="period">Length of an epoch. A clock that is a period off is not corrected yet when two nodes start at once, so it is two of them.</param>
+    /// <param name="period">
+    /// Length of an epoch. A clock that is a period off is not corrected yet when two nodes start at once, so it is two of them.
+    /// </param>
     public static TimeSpan MaxLead(TimeSpan period) => (2 * period) + MaxClockDifference;
 
     /// <summary>Judges an announcement.</summary>
@@ -56,7 +60,8 @@ internal static class AnnouncementRules
             return (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}");
         }
 
-        // What was taken by a clock that has been set back since counts no more, or its node could announce nothing until the clock has come there.
+        // What was taken by a clock that has been set back since counts no more, or its node could announce nothing until the clock has
+        // come there.
         if (current is not null && announcement.Sequence <= current.Sequence && IsPossible(current.Sequence, horizon))
         {
             return (AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
@@ -68,20 +73,24 @@ internal static class AnnouncementRules
     /// <summary>Judges an announcement by itself, without comparing it with anything: its form and its signature.</summary>
     public static (AnnouncementOutcome Outcome, string Detail) JudgeAlone(PeerAnnouncement announcement, DateTimeOffset horizon) =>
         FindMalformation(announcement, horizon) is { } malformation ? (AnnouncementOutcome.Malformed, malformation)
-        : !AnnouncementSignature.Verify(announcement) ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
+        : !AnnouncementSignature.Verify(announcement)
+            ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
         : (AnnouncementOutcome.Held, "");
 
     /// <summary>Whether a sequence is one that an honest node can have reached and can still get above.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="horizon">The latest moment that it may stand for.</param>
     /// <remarks>
-    /// The bound moves on with every millisecond, so whatever is taken now, its node can announce above it a moment later: a forged sequence must neither
-    /// drive a node to the end of the numbers, nor lock it out until the bound has moved.
+    /// The bound moves on with every millisecond, so whatever is taken now, its node can announce above it a moment later: a forged
+    /// sequence must neither drive a node to the end of the numbers, nor lock it out until the bound has moved.
     /// </remarks>
     public static bool IsPossible(AnnouncementSequence sequence, DateTimeOffset horizon) =>
-        sequence.Epoch.Value >= 0 && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision && sequence <= AnnouncementSequence.At(horizon);
+        sequence.Epoch.Value >= 0 && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision
+            && sequence <= AnnouncementSequence.At(horizon);
 
-    /// <summary>Whether a sequence is a time, and one that lies too far ahead to be taken. What is out of range says nothing of any clock.</summary>
+    /// <summary>
+    /// Whether a sequence is a time, and one that lies too far ahead to be taken. What is out of range says nothing of any clock.
+    /// </summary>
     public static bool IsAhead(AnnouncementSequence sequence, DateTimeOffset horizon) =>
         sequence.Epoch.Value >= 0 && sequence.Epoch <= LastSecond && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision
         && !IsPossible(sequence, horizon);
@@ -108,7 +117,8 @@ internal static class AnnouncementRules
         if (announcement.Slots.Count is < 1 or > Slot.Count
             || announcement.Slots.Any(slot => slot is null || slot.Slot.Index >= Slot.Count)
             || (announcement.Slots.Count == Slot.Count
-                && (announcement.Slots[0].Slot >= announcement.Slots[1].Slot || announcement.Slots[0].PublicKey == announcement.Slots[1].PublicKey)))
+                && (announcement.Slots[0].Slot >= announcement.Slots[1].Slot
+                    || announcement.Slots[0].PublicKey == announcement.Slots[1].PublicKey)))
         {
             return $"expected one or {Slot.Count} slots in order, each with a key of its own";
         }
@@ -126,7 +136,8 @@ internal static class AnnouncementRules
                 return $"the key of slot {slot.Slot} is of epoch {slot.KeyEpoch} and serves epoch {slot.ServesEpoch}, which is earlier";
             }
 
-            // Its node may have another period than this one, as while the setting is being changed. There is none that is shorter than a second.
+            // Its node may have another period than this one, as while the setting is being changed. There is none that is shorter than a
+            // second.
             if (slot.ServesEpoch > latest)
             {
                 return $"the key of slot {slot.Slot} serves epoch {slot.ServesEpoch}, which no clock can have reached by {horizon:u}";
@@ -155,7 +166,8 @@ internal static class AnnouncementRules
     }
 
     // Each of some thousand announcements that come at once is compared with thousands, so only what the indexes find is looked at.
-    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster)
+    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(
+        PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster)
     {
         foreach (var slot in announcement.Slots)
         {
@@ -171,10 +183,11 @@ internal static class AnnouncementRules
     }
 
     /// <summary>
-    /// The roster says whose every pod address is, also while its node has announced nothing yet, so what is held need not be asked: of that only
-    /// the part counts that the roster explains.
+    /// The roster says whose every pod address is, also while its node has announced nothing yet, so what is held need not be asked: of
+    /// that only the part counts that the roster explains.
     /// </summary>
-    private static (AnnouncementOutcome Outcome, string Detail)? FindUnexplained(PeerAnnouncement announcement, RosterIndex roster, RosterNode node)
+    private static (AnnouncementOutcome Outcome, string Detail)? FindUnexplained(
+        PeerAnnouncement announcement, RosterIndex roster, RosterNode node)
     {
         foreach (var prefix in announcement.AllowedIPs)
         {

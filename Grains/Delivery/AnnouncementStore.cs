@@ -48,7 +48,9 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
         }
     }
 
-    /// <summary>The roster with every address given to one node (<see cref="RosterShares"/>); <see langword="null"/> until the source has answered.</summary>
+    /// <summary>
+    /// The roster with every address given to one node (<see cref="RosterShares"/>); <see langword="null"/> until the source has answered.
+    /// </summary>
     public NodeRoster? Roster
     {
         get
@@ -60,7 +62,9 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
         }
     }
 
-    /// <summary>Notes what others hold of this node from before its silo started: it keeps what it had, though it has not announced it again yet.</summary>
+    /// <summary>
+    /// Notes what others hold of this node from before its silo started: it keeps what it had, though it has not announced it again yet.
+    /// </summary>
     public void NoteFormerSelf(PeerAnnouncement announcement)
     {
         lock (_lock)
@@ -187,7 +191,8 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
             isLocal || active.Contains(name) ? ClaimRank.Active : ClaimRank.Absent);
     }
 
-    private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, ClaimRank rank) => new(rank, announcement.AllowedIPs, announcement.Endpoints);
+    private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, ClaimRank rank) =>
+        new(rank, announcement.AllowedIPs, announcement.Endpoints);
 
     /// <summary>What was made of a roster.</summary>
     /// <param name="Listed">The roster.</param>

@@ -99,7 +99,9 @@ internal sealed class DeliveryLedger
     public bool HasApplied(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo)?.Outcome == AnnouncementOutcome.Applied;
 
     /// <summary>Whether the devices of all these silos hold the current announcement.</summary>
-    /// <remarks>Asked after every receipt: the list is gone through once, when it is another one than last time, and receipts count it down.</remarks>
+    /// <remarks>
+    /// Asked after every receipt: the list is gone through once, when it is another one than last time, and receipts count it down.
+    /// </remarks>
     /// <param name="members">The other active silos with their node names; another list whenever they are others.</param>
     public bool IsEverywhere(IReadOnlyList<(SiloAddress Silo, string NodeName)> members)
     {
@@ -116,11 +118,14 @@ internal sealed class DeliveryLedger
         }
     }
 
-    /// <summary>The nodes whose devices hold the current announcement, as far as their silos are among <paramref name="members"/>.</summary>
+    /// <summary>
+    /// The nodes whose devices hold the current announcement, as far as their silos are among <paramref name="members"/>.
+    /// </summary>
     public ImmutableHashSet<string> AppliedNodes(IEnumerable<SiloAddress> members) => Nodes(members, AnnouncementOutcome.Applied);
 
     /// <summary>The same with the nodes whose devices do not hold it yet, but whose silos do.</summary>
-    public ImmutableHashSet<string> HeldNodes(IEnumerable<SiloAddress> members) => Nodes(members, AnnouncementOutcome.Held, AnnouncementOutcome.Applied);
+    public ImmutableHashSet<string> HeldNodes(IEnumerable<SiloAddress> members) =>
+        Nodes(members, AnnouncementOutcome.Held, AnnouncementOutcome.Applied);
 
     /// <summary>The public form.</summary>
     /// <param name="members">The other active silos with their node names.</param>

@@ -4,7 +4,8 @@ namespace Orleans.WireGuard.Grains.Delivery;
 internal static class DigestComparison
 {
     /// <summary>
-    /// How many announcements one reply carries; a silo that lacks more asks again. The largest announcement there is has 6.7 KB, so a reply has
+    /// How many announcements one reply carries; a silo that lacks more asks again. The largest announcement there is has 6.7 KB, so a
+    /// reply has
     /// 1.7 MB at most, where a message may have 4 MiB; a usual one has some 210 bytes.
     /// </summary>
     public const int MaxNewer = 256;
@@ -14,7 +15,9 @@ internal static class DigestComparison
         new(held.Values.Select(announcement => new DigestEntry(announcement.NodeName, announcement.Sequence))
             .OrderBy(entry => entry.NodeName, StringComparer.Ordinal).ToEquatableArray());
 
-    /// <summary>What the sender of <paramref name="digest"/> lacks and has too much of, as seen by one who holds <paramref name="held"/>.</summary>
+    /// <summary>
+    /// What the sender of <paramref name="digest"/> lacks and has too much of, as seen by one who holds <paramref name="held"/>.
+    /// </summary>
     public static DigestReply Compare(MeshDigest digest, IReadOnlyDictionary<string, PeerAnnouncement> held)
     {
         var theirs = digest.Entries.ToDictionary(entry => entry.NodeName, entry => entry.Sequence, StringComparer.Ordinal);

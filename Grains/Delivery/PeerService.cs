@@ -53,7 +53,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// <inheritdoc/>
     public async Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement)
     {
-        // By a clock that is wrong it would be refused. Whoever is asked for the time answers at once, so two silos that start do not wait for each other.
+        // By a clock that is wrong it would be refused. Whoever is asked for the time answers at once, so two silos that start do not wait
+        // for each other.
         await _clocks.AskFirstAsync(_options.AttemptTimeout);
         var outcome = await AcceptAsync(announcement);
         if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
@@ -130,7 +131,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
             int taken;
             do
             {
-                reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements)).WaitAsync(timeout, _timeProvider);
+                reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements))
+                    .WaitAsync(timeout, _timeProvider);
                 taken = 0;
                 foreach (var newer in reply.Newer)
                 {
@@ -157,8 +159,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
         catch (Exception e) when (!StoppedCancellationTokenSource.IsCancellationRequested)
         {
-            // A silo that just died looks active for a moment, and one of another version may say what we cannot read. Whatever it is, it must
-            // not end the loop: the next round asks another one.
+            // A silo that just died looks active for a moment, and one of another version may say what we cannot read. Whatever it is, it
+            // must not end the loop: the next round asks another one.
             if (_exchanges.Note(nodeName, e.GetType().Name) is { } line)
             {
                 LogExchangeFailed(_logger, nodeName, e.Message, line.Count);
@@ -241,7 +243,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
     {
-        // What differs from one to the next, such as a sequence, is in the status. Whoever is refused may have given any name, which is kept for a while.
+        // What differs from one to the next, such as a sequence, is in the status. Whoever is refused may have given any name, which is
+        // kept for a while.
         var name = NodeNameRule.Bound(announcement.NodeName);
         if (_refusals.Note(name, outcome.ToString()) is { } line)
         {
@@ -265,13 +268,15 @@ internal sealed partial class PeerService : GrainService, IPeerService
     [LoggerMessage(Level = LogLevel.Information, Message = "Accepted announcement {Sequence} of {NodeName}: keys {PublicKeys}")]
     private static partial void LogAccepted(ILogger logger, string nodeName, AnnouncementSequence sequence, string publicKeys);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The time is not known: {Problem}. Tunnels go on, but what others announce may be refused")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "The time is not known: {Problem}. Tunnels go on, but what others announce may be refused")]
     private static partial void LogClock(ILogger logger, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The time is known again, after {Duration}")]
     private static partial void LogClockKnown(ILogger logger, TimeSpan duration);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "There is no slot in common with {NodeName} until the next turn of this node: {Problem}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "There is no slot in common with {NodeName} until the next turn of this node: {Problem}")]
     private static partial void LogNotShared(ILogger logger, string nodeName, string problem);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Did not take an announcement of {NodeName}: {Detail}")]

@@ -2,11 +2,15 @@ using System.Collections.Immutable;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>Prefixes and the nodes that they belong to, in an order in which an overlap is found without looking at all of them. Immutable.</summary>
+/// <summary>
+/// Prefixes and the nodes that they belong to, in an order in which an overlap is found without looking at all of them. Immutable.
+/// </summary>
 internal sealed class PrefixIndex
 {
     private static readonly Comparer<(IPPrefix Prefix, string NodeName)> Order = Comparer<(IPPrefix Prefix, string NodeName)>.Create(
-        static (left, right) => left.Prefix.CompareTo(right.Prefix) is not 0 and var order ? order : string.CompareOrdinal(left.NodeName, right.NodeName));
+        static (left, right) => left.Prefix.CompareTo(right.Prefix) is not 0 and var order
+            ? order
+            : string.CompareOrdinal(left.NodeName, right.NodeName));
 
     // A prefix sorts right before all that lie inside it.
     private readonly ImmutableSortedSet<(IPPrefix Prefix, string NodeName)> _entries;
@@ -14,7 +18,8 @@ internal sealed class PrefixIndex
     // Of every prefix that ever was here. One that none has any more costs a look that finds nothing.
     private readonly ImmutableHashSet<(bool IsIPv6, int Length)> _lengths;
 
-    private PrefixIndex(ImmutableSortedSet<(IPPrefix Prefix, string NodeName)> entries, ImmutableHashSet<(bool IsIPv6, int Length)> lengths) =>
+    private PrefixIndex(
+        ImmutableSortedSet<(IPPrefix Prefix, string NodeName)> entries, ImmutableHashSet<(bool IsIPv6, int Length)> lengths) =>
         (_entries, _lengths) = (entries, lengths);
 
     /// <summary>No prefixes.</summary>
@@ -40,7 +45,8 @@ internal sealed class PrefixIndex
     }
 
     /// <summary>The index without prefixes of a node.</summary>
-    public PrefixIndex Remove(string nodeName, IEnumerable<IPPrefix> prefixes) => new(_entries.Except(prefixes.Select(prefix => (prefix, nodeName))), _lengths);
+    public PrefixIndex Remove(string nodeName, IEnumerable<IPPrefix> prefixes) =>
+        new(_entries.Except(prefixes.Select(prefix => (prefix, nodeName))), _lengths);
 
     /// <summary>A prefix of another node that shares an address with <paramref name="prefix"/>.</summary>
     /// <param name="prefix">What to look for.</param>
@@ -51,7 +57,8 @@ internal sealed class PrefixIndex
         // Two prefixes that share an address lie one inside the other.
         foreach (var (isIPv6, length) in _lengths)
         {
-            if (isIPv6 == prefix.IsIPv6 && length < prefix.Length && FindFrom(prefix.Shorten(length), isNestedToo: false, nodeName) is { } holder)
+            if (isIPv6 == prefix.IsIPv6 && length < prefix.Length
+                && FindFrom(prefix.Shorten(length), isNestedToo: false, nodeName) is { } holder)
             {
                 return holder;
             }

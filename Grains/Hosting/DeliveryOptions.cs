@@ -7,8 +7,8 @@ public sealed class DeliveryOptions
     public const string SectionName = "Delivery";
 
     /// <summary>
-    /// How long a receiver may take to answer one attempt. Default: 1 second. Range: 10 ms to less than Orleans' response timeout, which is 10 seconds
-    /// as the silo sets it.
+    /// How long a receiver may take to answer one attempt. Default: 1 second. Range: 10 ms to less than Orleans' response timeout, which is
+    /// 10 seconds as the silo sets it.
     /// </summary>
     public TimeSpan AttemptTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
@@ -17,7 +17,9 @@ public sealed class DeliveryOptions
     /// </summary>
     public int MaxAttempts { get; set; } = 5;
 
-    /// <summary>How often the PeerGrain looks for active silos that have not acknowledged. Default: 1 second. Range: 100 ms to 1 minute.</summary>
+    /// <summary>
+    /// How often the PeerGrain looks for active silos that have not acknowledged. Default: 1 second. Range: 100 ms to 1 minute.
+    /// </summary>
     public TimeSpan LaggardInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>

@@ -4,10 +4,13 @@ using Polly.Retry;
 
 namespace Orleans.WireGuard.Grains.Hosting;
 
-/// <summary>Wakes this node's NodeGrain, which has to live without anybody asking for it. By this stage the silo is an active member, so it lands here.</summary>
+/// <summary>
+/// Wakes this node's NodeGrain, which has to live without anybody asking for it. By this stage the silo is an active member, so it lands
+/// here.
+/// </summary>
 /// <remarks>
-/// Until the others have taken in that the former silo of this node is dead, the grain directory may lead to that one and the call is refused. What a startup task
-/// throws ends the silo, so it is tried again meanwhile.
+/// Until the others have taken in that the former silo of this node is dead, the grain directory may lead to that one and the call is
+/// refused. What a startup task throws ends the silo, so it is tried again meanwhile.
 /// </remarks>
 internal sealed partial class NodeKeeperStarter(
     IGrainFactory grains, ILocalSiloDetails silo, TimeProvider timeProvider, ILogger<NodeKeeperStarter> logger) : IStartupTask
@@ -19,7 +22,8 @@ internal sealed partial class NodeKeeperStarter(
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
-    public Task Execute(CancellationToken cancellationToken) => BeginAsync(grains.GetGrain<INodeKeeper>(silo.Name).Begin, cancellationToken);
+    public Task Execute(CancellationToken cancellationToken) =>
+        BeginAsync(grains.GetGrain<INodeKeeper>(silo.Name).Begin, cancellationToken);
 
     /// <summary>Calls until the call is not refused.</summary>
     /// <exception cref="OrleansMessageRejectionException">It was refused to the last.</exception>

@@ -10,8 +10,9 @@ public sealed class RotationOptions
     public TimeSpan Period { get; set; } = TimeSpan.FromSeconds(120);
 
     /// <summary>
-    /// How many keys, each with a device and a UDP port of its own, a node uses in turn. Default: 2, which loses no packet. Range: 1 or 2; with 1 there
-    /// is only <c>cilium_wg0</c>, and every rotation has a gap of one notification and one handshake. The same on every node of a mesh.
+    /// How many keys, each with a device and a UDP port of its own, a node uses in turn. Default: 2, which loses no packet. Range: 1 or 2;
+    /// with 1 there is only <c>cilium_wg0</c>, and every rotation has a gap of one notification and one handshake. The same on every node
+    /// of a mesh.
     /// </summary>
     public int Slots { get; set; } = Slot.Count;
 
@@ -22,16 +23,16 @@ public sealed class RotationOptions
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How old a key may become because a live peer still depends on it. Older than this it is replaced although the peer is cut off, unless too
-    /// many are (<see cref="MaxLaggingFraction"/>). Default: <see langword="null"/>, which is 15 minutes, or <see cref="Period"/> times
-    /// <see cref="Slots"/> plus two if that is longer. Range: the period, times the slots plus one, to 7 days; a key lives for the period times the
-    /// slots, so with less it could never be kept for another turn.
+    /// How old a key may become because a live peer still depends on it. Older than this it is replaced although the peer is cut off,
+    /// unless too many are (<see cref="MaxLaggingFraction"/>). Default: <see langword="null"/>, which is 15 minutes, or
+    /// <see cref="Period"/> times <see cref="Slots"/> plus two if that is longer. Range: the period, times the slots plus one, to 7 days; a
+    /// key lives for the period times the slots, so with less it could never be kept for another turn.
     /// </summary>
     public TimeSpan? MaxKeyAge { get; set; }
 
     /// <summary>
-    /// The part of the live peers that may be cut off by replacing a key that is too old. If more of them lag behind, the node keeps its key and says
-    /// so: a broken rollout must not cut a mesh in two. Default: 0.1. Range: 0 to 1.
+    /// The part of the live peers that may be cut off by replacing a key that is too old. If more of them lag behind, the node keeps its
+    /// key and says so: a broken rollout must not cut a mesh in two. Default: 0.1. Range: 0 to 1.
     /// </summary>
     public double MaxLaggingFraction { get; set; } = 0.1;
 
@@ -42,5 +43,6 @@ public sealed class RotationOptions
     public TimeSpan ApplyTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary><see cref="MaxKeyAge"/>, or its default.</summary>
-    internal TimeSpan EffectiveMaxKeyAge => MaxKeyAge ?? TimeSpan.FromTicks(Math.Max(TimeSpan.FromMinutes(15).Ticks, (Period * (Slots + 2)).Ticks));
+    internal TimeSpan EffectiveMaxKeyAge =>
+        MaxKeyAge ?? TimeSpan.FromTicks(Math.Max(TimeSpan.FromMinutes(15).Ticks, (Period * (Slots + 2)).Ticks));
 }

@@ -36,8 +36,10 @@ public static class WireGuardGrainsExtensions
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<IOptions<RotationOptions>>().Value.Period));
         services.AddSingleton<ClockSurvey>();
         services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
-        services.AddOptions<RotationOptions>().BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
-        services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        services.AddOptions<RotationOptions>()
+            .BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        services.AddOptions<DeliveryOptions>()
+            .BindConfiguration(DeliveryOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
         services.AddSingleton<IValidateOptions<RotationOptions>, RotationOptionsValidator>();
         services.AddSingleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsValidator>();
         builder.AddPlacementDirector<NodeLocalPlacement, NodeLocalDirector>();

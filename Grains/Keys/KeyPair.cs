@@ -31,7 +31,9 @@ public sealed class KeyPair : IDisposable
     /// <summary>Makes a new pair from the system's random source.</summary>
     public static KeyPair Create() => new(Key.Create(Algorithm, Exportable));
 
-    /// <summary>Makes the pair of a raw private key, such as one read from a device. The caller zeroes <paramref name="privateKey"/>.</summary>
+    /// <summary>
+    /// Makes the pair of a raw private key, such as one read from a device. The caller zeroes <paramref name="privateKey"/>.
+    /// </summary>
     /// <param name="privateKey">Exactly <see cref="PrivateKeySize"/> bytes.</param>
     /// <exception cref="FormatException">The length is wrong.</exception>
     public static KeyPair Import(ReadOnlySpan<byte> privateKey) =>

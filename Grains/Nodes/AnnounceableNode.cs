@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Grains.Nodes;
 
 /// <summary>What a node announces of its entry in the roster: as much as every receiver takes. Pure.</summary>
 /// <remarks>
-/// Who lists more than fits goes on with the first: addresses in the order of the list, so an InternalIP before an ExternalIP; pod CIDRs with the
-/// widest first, which hold the most pods. Half of the places belong to each IP family, as far as it has that many.
+/// Who lists more than fits goes on with the first: addresses in the order of the list, so an InternalIP before an ExternalIP; pod CIDRs
+/// with the widest first, which hold the most pods. Half of the places belong to each IP family, as far as it has that many.
 /// </remarks>
 /// <param name="Endpoints">In order of preference.</param>
 /// <param name="AllowedIPs">Sorted.</param>
@@ -18,15 +18,19 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
     /// <summary>Which addresses are left out, in a sentence; <see langword="null"/> if none is.</summary>
     public string? Note { get; private init; }
 
-    /// <summary>Which pod CIDRs are left out, in a sentence: their pods are reached by no other node. <see langword="null"/> if none is.</summary>
+    /// <summary>
+    /// Which pod CIDRs are left out, in a sentence: their pods are reached by no other node. <see langword="null"/> if none is.
+    /// </summary>
     public string? Problem { get; private init; }
 
     /// <summary>Chooses.</summary>
     public static AnnounceableNode Of(RosterNode node)
     {
         // A zone means something on its own machine only.
-        var reachable = node.Addresses.Where(address => address is not { AddressFamily: AddressFamily.InterNetworkV6, ScopeId: not 0 }).Distinct().ToList();
-        var endpoints = Fit(reachable, address => address.AddressFamily == AddressFamily.InterNetworkV6, PeerAnnouncement.MaxEndpoints).ToEquatableArray();
+        var reachable = node.Addresses.Where(address => address is not { AddressFamily: AddressFamily.InterNetworkV6, ScopeId: not 0 })
+            .Distinct().ToList();
+        var endpoints = Fit(reachable, address => address.AddressFamily == AddressFamily.InterNetworkV6, PeerAnnouncement.MaxEndpoints)
+            .ToEquatableArray();
         var widest = node.PodCIDRs.Distinct().OrderBy(cidr => cidr.Length).ThenBy(cidr => cidr).ToList();
         var allowedIPs = Fit(widest, cidr => cidr.IsIPv6, PeerAnnouncement.MaxAllowedIPs).Order().ToEquatableArray();
         return new AnnounceableNode(endpoints, allowedIPs)
@@ -39,7 +43,8 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
     private static IEnumerable<T> Fit<T>(List<T> items, Func<T, bool> isIPv6, int max)
     {
         var sixes = items.Count(isIPv6);
-        var room = new Dictionary<bool, int> { [true] = Math.Max(max / 2, max - (items.Count - sixes)), [false] = Math.Max(max / 2, max - sixes) };
+        var room =
+            new Dictionary<bool, int> { [true] = Math.Max(max / 2, max - (items.Count - sixes)), [false] = Math.Max(max / 2, max - sixes) };
         return items.Where(item => room[isIPv6(item)]-- > 0);
     }
 

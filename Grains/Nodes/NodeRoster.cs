@@ -7,7 +7,9 @@ namespace Orleans.WireGuard.Grains.Nodes;
 /// <param name="Nodes">By node name.</param>
 internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> Nodes)
 {
-    /// <summary>Who claims an address that another one has; empty until <see cref="RosterShares.Divide"/> has looked, and where nobody does.</summary>
+    /// <summary>
+    /// Who claims an address that another one has; empty until <see cref="RosterShares.Divide"/> has looked, and where nobody does.
+    /// </summary>
     public EquatableArray<RosterConflict> Conflicts { get; init; } = [];
 
     /// <summary>Makes a roster of its nodes.</summary>

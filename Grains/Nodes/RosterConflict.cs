@@ -13,13 +13,17 @@ internal sealed record RosterConflict(RosterNode Keeper, IPPrefix Kept, RosterNo
     public static string? FindProblem(NodeRoster roster, string nodeName) => Tell(
         roster,
         conflict => conflict.Loser.NodeName == nodeName,
-        conflict => $"{conflict.Lost} of {conflict.Loser.Describe()} overlaps {conflict.Kept} of {conflict.Keeper.Describe()}, which keeps it");
+        conflict =>
+            $"{conflict.Lost} of {conflict.Loser.Describe()} overlaps {conflict.Kept} of {conflict.Keeper.Describe()}, which keeps it");
 
-    /// <summary>The same for a node that goes on as if nothing were: which object claims what it has; <see langword="null"/> if none does.</summary>
+    /// <summary>
+    /// The same for a node that goes on as if nothing were: which object claims what it has; <see langword="null"/> if none does.
+    /// </summary>
     public static string? FindNote(NodeRoster roster, string nodeName) => Tell(
         roster,
         conflict => conflict.Keeper.NodeName == nodeName,
-        conflict => $"{conflict.Keeper.Describe()} keeps its {conflict.Kept}, which {conflict.Loser.Describe()} claims too with {conflict.Lost}");
+        conflict =>
+            $"{conflict.Keeper.Describe()} keeps its {conflict.Kept}, which {conflict.Loser.Describe()} claims too with {conflict.Lost}");
 
     private static string? Tell(NodeRoster roster, Func<RosterConflict, bool> isAboutIt, Func<RosterConflict, string> describe)
     {

@@ -39,9 +39,9 @@ internal sealed record NodePresence(EquatableArray<AnnouncedClaims> Announced, C
 /// <code>
 /// announced ─▶ a silo runs there ─▶ nothing is there          of two alike: older object, narrower claim, name
 /// </code>
-/// A claim is a pod CIDR or an address of the node itself. The loser loses the common part and nothing else. All of this is known to every node,
-/// so all come to the same result, in whichever order the objects came. While they do not yet hold the same announcements they may not, and then a
-/// receiver refuses what it sees otherwise and is asked again.
+/// A claim is a pod CIDR or an address of the node itself. The loser loses the common part and nothing else. All of this is known to every
+/// node, so all come to the same result, in whichever order the objects came. While they do not yet hold the same announcements they may
+/// not, and then a receiver refuses what it sees otherwise and is asked again.
 /// </remarks>
 internal static class RosterShares
 {
@@ -63,10 +63,12 @@ internal static class RosterShares
             dispute => dispute.Loser.Part.Length > dispute.Keeper.Part.Length ? dispute.Loser.Part : dispute.Keeper.Part);
         var nodes = listed.Nodes.Values.Select(node => node with
         {
-            PodCIDRs = node.PodCIDRs.SelectMany(cidr => PrefixArithmetic.Subtract(cidr, [.. lost[(node.NodeName, cidr)]])).Distinct().Order().ToEquatableArray(),
+            PodCIDRs = node.PodCIDRs.SelectMany(cidr => PrefixArithmetic.Subtract(cidr, [.. lost[(node.NodeName, cidr)]]))
+                .Distinct().Order().ToEquatableArray(),
             ListedPodCIDRs = node.PodCIDRs,
         });
-        var conflicts = disputes.Select(dispute => new RosterConflict(dispute.Keeper.Node, dispute.Keeper.Listed, dispute.Loser.Node, dispute.Loser.Listed));
+        var conflicts = disputes.Select(
+            dispute => new RosterConflict(dispute.Keeper.Node, dispute.Keeper.Listed, dispute.Loser.Node, dispute.Loser.Listed));
         return NodeRoster.Of(nodes) with
         {
             Conflicts = conflicts.Distinct().ToEquatableArray(),
@@ -75,9 +77,11 @@ internal static class RosterShares
 
     private static List<(Claim Keeper, Claim Loser)> FindDisputes(IEnumerable<RosterNode> nodes, Func<string, NodePresence> findPresence)
     {
-        // Sorted, a prefix comes right behind those that hold it, so these are a stack. An address holds nothing, so it comes last of its like.
+        // Sorted, a prefix comes right behind those that hold it, so these are a stack. An address holds nothing, so it comes last of its
+        // like.
         var claims = nodes.SelectMany(node => ClaimsOf(node, findPresence(node.NodeName)))
-            .OrderBy(claim => claim.Part).ThenBy(claim => claim.IsAddress).ThenBy(claim => claim.Node.NodeName, StringComparer.Ordinal).ThenBy(claim => claim.Listed);
+            .OrderBy(claim => claim.Part).ThenBy(claim => claim.IsAddress)
+            .ThenBy(claim => claim.Node.NodeName, StringComparer.Ordinal).ThenBy(claim => claim.Listed);
         var disputes = new List<(Claim, Claim)>();
         var holders = new List<Claim>();
         foreach (var claim in claims)
@@ -130,9 +134,12 @@ internal static class RosterShares
 
     private static int Compare(Claim left, Claim right)
     {
-        return Rank(left).CompareTo(Rank(right)) is not 0 and var order ? order : string.CompareOrdinal(left.Node.NodeName, right.Node.NodeName);
+        return Rank(left).CompareTo(Rank(right)) is not 0 and var order
+            ? order
+            : string.CompareOrdinal(left.Node.NodeName, right.Node.NodeName);
 
-        static (int, DateTimeOffset, int) Rank(Claim claim) => (-(int)claim.Rank, claim.Node.CreatedAt ?? DateTimeOffset.MaxValue, -claim.Listed.Length);
+        static (int, DateTimeOffset, int) Rank(Claim claim) =>
+            (-(int)claim.Rank, claim.Node.CreatedAt ?? DateTimeOffset.MaxValue, -claim.Listed.Length);
     }
 
     private readonly record struct Claim(RosterNode Node, IPPrefix Listed, IPPrefix Part, ClaimRank Rank, bool IsAddress);

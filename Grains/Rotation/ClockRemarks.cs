@@ -2,14 +2,17 @@ using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 
-/// <summary>What there is to say of clocks, in sentences that name them: a wrong one shows as refusals and as silence otherwise. Pure.</summary>
+/// <summary>
+/// What there is to say of clocks, in sentences that name them: a wrong one shows as refusals and as silence otherwise. Pure.
+/// </summary>
 internal static class ClockRemarks
 {
     /// <summary>That this node's clock cannot be right and nobody has told it the time; <see langword="null"/> if it is not so.</summary>
     /// <param name="own">What it says.</param>
     /// <param name="others">What the clocks of the others say that could be asked.</param>
     /// <remarks>
-    /// While one of the others can be right the node follows that, and shows how far it is off (<see cref="RotationStatus.ClockCorrection"/>).
+    /// While one of the others can be right the node follows that, and shows how far it is off
+    /// (<see cref="RotationStatus.ClockCorrection"/>).
     /// </remarks>
     public static string? FindProblem(DateTimeOffset own, IReadOnlyCollection<DateTimeOffset> others) =>
         MeshClock.CanBeRight(own) || others.Any(MeshClock.CanBeRight) ? null

@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>Asks a few other silos for their clocks, as long as too few of them are known.</summary>
 /// <remarks>
-/// Before anything is announced by a clock that is wrong, or refused by it; and from then on, because a reading does not count for long and between two
-/// rotations, when all are asked (<see cref="PathSurvey"/>), a day may pass. Safe to use from several threads.
+/// Before anything is announced by a clock that is wrong, or refused by it; and from then on, because a reading does not count for long and
+/// between two rotations, when all are asked (<see cref="PathSurvey"/>), a day may pass. Safe to use from several threads.
 /// </remarks>
 internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {
@@ -17,7 +17,9 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
     private Task? _first;
     private Task? _latest;
 
-    /// <summary>Waits until somebody has been asked once. Who finds nobody there to be asked waits for nothing, and the next one asks. Never throws.</summary>
+    /// <summary>
+    /// Waits until somebody has been asked once. Who finds nobody there to be asked waits for nothing, and the next one asks. Never throws.
+    /// </summary>
     /// <param name="attemptTimeout">How long others wait for this node; half of it is waited for each answer.</param>
     public Task AskFirstAsync(TimeSpan attemptTimeout)
     {
@@ -37,10 +39,12 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
         }
     }
 
-    // A task for each caller: what waits for a shared one goes on from the thread pool, all but the first, and nobody could tell in which order.
+    // A task for each caller: what waits for a shared one goes on from the thread pool, all but the first, and nobody could tell in which
+    // order.
     private static Task OwnTaskAsync(Task question) => question.IsCompleted
         ? question
-        : question.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        : question.ContinueWith(
+            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     // Who announces something to this node waits for it meanwhile, and has begun earlier.
     private Task BeginAsync(TimeSpan attemptTimeout)
@@ -56,8 +60,8 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
         return _latest;
     }
 
-    // Those that follow by name first, so that silos that start together do not all ask the same ones, and each round goes on where the one before ended, so
-    // that none that does not answer is in the way of another. A clock that cannot be right is no reason to stop asking.
+    // Those that follow by name first, so that silos that start together do not all ask the same ones, and each round goes on where the one
+    // before ended, so that none that does not answer is in the way of another. A clock that cannot be right is no reason to stop asking.
     private List<(SiloAddress Silo, string NodeName)> FindMissing()
     {
         var (others, fresh) = (members.Others, clock.FindFresh());

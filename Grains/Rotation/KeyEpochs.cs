@@ -11,20 +11,23 @@ internal static class KeyEpochs
     /// <param name="now">The time by which epochs are told.</param>
     /// <param name="steadyNow">The same moment by the clock that ages are told by.</param>
     /// <remarks>
-    /// Up to the next epoch: a later one, of a clock that was ahead, would keep the key for too long. What this silo has announced stays, and
-    /// what it kept, and its slot's next turn is the next one: peers that heard of it move to the slot, and a key that is due again would go while
-    /// they do. For the same reason a key that the former silo had kept serves as long as that said.
+    /// Up to the next epoch: a later one, of a clock that was ahead, would keep the key for too long. What this silo has announced stays,
+    /// and what it kept, and its slot's next turn is the next one: peers that heard of it move to the slot, and a key that is due again
+    /// would go while they do. For the same reason a key that the former silo had kept serves as long as that said.
     /// </remarks>
-    public static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, RotationSchedule schedule, DateTimeOffset now, SteadyTime steadyNow)
+    public static SlotKey Correct(
+        SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own, RotationSchedule schedule, DateTimeOffset now, SteadyTime steadyNow)
     {
         var due = schedule.KeyEpoch(now);
         var announced = former?.Slots.FirstOrDefault(slot => slot?.PublicKey == key.KeyPair.PublicKey);
-        if (announced is null || announced.KeyEpoch.Value < 0 || announced.ServesEpoch == key.ServesEpoch || announced.ServesEpoch.Value > due.Value + 1)
+        if (announced is null || announced.KeyEpoch.Value < 0
+            || announced.ServesEpoch == key.ServesEpoch || announced.ServesEpoch.Value > due.Value + 1)
         {
             return key;
         }
 
-        var isPublished = own?.Find(key.Slot) is { } published && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;
+        var isPublished = own?.Find(key.Slot) is { } published
+            && published.PublicKey == key.KeyPair.PublicKey && published.ServesEpoch == key.ServesEpoch;
         var isPromised = isPublished || key.ServesEpoch > key.Epoch;
         // The one age that a wall clock has to tell, because this process was not there. It has had the key for that long at least.
         var createdAt = schedule.RotationAt(announced.KeyEpoch);
@@ -42,8 +45,8 @@ internal static class KeyEpochs
     /// <param name="due">The epoch whose key is due.</param>
     /// <param name="schedule">This node's schedule.</param>
     /// <remarks>
-    /// The one that the old key serves: with an earlier one the level of the slot would fall, and where that epoch is due the new key would be replaced at
-    /// once. For the same reason it is the one that is due, where the slot has its turn and nobody has come to it yet.
+    /// The one that the old key serves: with an earlier one the level of the slot would fall, and where that epoch is due the new key would
+    /// be replaced at once. For the same reason it is the one that is due, where the slot has its turn and nobody has come to it yet.
     /// </remarks>
     public static Epoch OfReplacement(SlotKey key, Epoch due, RotationSchedule schedule)
     {

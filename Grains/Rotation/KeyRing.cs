@@ -91,7 +91,9 @@ internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTime
     /// <summary>The latest epoch that it serves; later than <see cref="Epoch"/> if its replacement was deferred.</summary>
     public Epoch ServesEpoch { get; init; } = Epoch;
 
-    /// <summary>When it was made, by which its age is told. For one that a former silo of this node made it is reckoned back from what that said.</summary>
+    /// <summary>
+    /// When it was made, by which its age is told. For one that a former silo of this node made it is reckoned back from what that said.
+    /// </summary>
     public SteadyTime MadeAt { get; init; }
 
     /// <summary>Since when this process has had it.</summary>

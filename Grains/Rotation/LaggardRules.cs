@@ -4,14 +4,21 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <param name="NodeName">The peer.</param>
 /// <param name="IsLive">Whether its device was heard of lately, or its silo is an active member.</param>
 /// <param name="HasHandshake">
-/// Whether our device shows a handshake with it on the slot in question. Without one there is nothing to cut off, unless the peer shows one.
+/// Whether our device shows a handshake with it on the slot in question. Without one there is nothing to cut off, unless the peer shows
+/// one.
 /// </param>
 /// <param name="HasAnswered">Whether its silo has just said through which slot it sends.</param>
-/// <param name="Path">What it said, now or the last time it answered since the key was made; <see langword="null"/> if it sends through none, or did not answer.</param>
+/// <param name="Path">
+/// What it said, now or the last time it answered since the key was made; <see langword="null"/> if it sends through none, or did not
+/// answer.
+/// </param>
 /// <param name="IsPathKnown">Whether <paramref name="Path"/> is an answer at all.</param>
 /// <param name="OwnSlot">The slot through which this node sends to it; <see langword="null"/> if it cannot.</param>
 /// <param name="LastDataAt">When data of it last came in through the slot in question; <see langword="null"/> if never.</param>
-/// <param name="MayMoveHere">Whether its silo is active and may yet move its traffic to the slot in question, by what it has announced (<see cref="SlotLevel.MayMove"/>) or has not heard.</param>
+/// <param name="MayMoveHere">
+/// Whether its silo is active and may yet move its traffic to the slot in question, by what it has announced
+/// (<see cref="SlotLevel.MayMove"/>) or has not heard.
+/// </param>
 internal sealed record PeerFacts(
     string NodeName,
     bool IsLive,
@@ -29,7 +36,9 @@ internal static class LaggardRules
     /// <summary>The peers that depend on the key, by node name.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="key">The public half of its key.</param>
-    /// <param name="isOnly">Whether there is no other slot. Then every peer uses it, and what counts is whether it would learn the new key.</param>
+    /// <param name="isOnly">
+    /// Whether there is no other slot. Then every peer uses it, and what counts is whether it would learn the new key.
+    /// </param>
     /// <param name="peers">What is known.</param>
     /// <param name="quietSince">Data that came later than this shows that the peer still sends.</param>
     public static IReadOnlyList<LaggingNode> Find(
@@ -57,7 +66,8 @@ internal static class LaggardRules
             ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"
             : $"its silo does not answer, and it sent through slot {slot} when it last did")
         : !HasMovedAway(peer, slot) ? "it had shaken hands on no other slot when it last answered"
-        : peer.MayMoveHere ? $"it may still move to slot {slot}: its other key or ours serves no later epoch, or it has not heard which epochs ours serve"
+        : peer.MayMoveHere
+            ? $"it may still move to slot {slot}: its other key or ours serves no later epoch, or it has not heard which epochs ours serve"
         : peer.LastDataAt > quietSince ? $"packets of it still come in through slot {slot}"
         : peer.OwnSlot == slot ? $"this node still sends to it through slot {slot}"
         : null;

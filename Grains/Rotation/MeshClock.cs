@@ -4,10 +4,10 @@ namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>The time by which this node rotates, and judges what others say: its own clock, unless that is far from the mesh's.</summary>
 /// <remarks>
-/// A clock that is a quarter of a period off rotates at the wrong moment, and one that is a whole period off replaces the slot that others use.
-/// Nothing breaks by that, since no key is replaced that a peer depends on, but rotations would wait for each other. So such a node follows the
-/// median of the mesh, in which it counts itself, but no clock that cannot be right. What another clock said is kept beside the clock that nobody sets, so
-/// that it stays true when this one is set. Safe to use from several threads.
+/// A clock that is a quarter of a period off rotates at the wrong moment, and one that is a whole period off replaces the slot that others
+/// use. Nothing breaks by that, since no key is replaced that a peer depends on, but rotations would wait for each other. So such a node
+/// follows the median of the mesh, in which it counts itself, but no clock that cannot be right. What another clock said is kept beside the
+/// clock that nobody sets, so that it stays true when this one is set. Safe to use from several threads.
 /// </remarks>
 /// <param name="timeProvider">This node's own clock.</param>
 /// <param name="period">Length of an epoch.</param>
@@ -18,9 +18,10 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
 
     private const double WarnFraction = 1.0 / 8;
 
-    // The program runs on .NET 10, which was published on that day, so a clock before it is wrong: one that was never set begins in 1970. It is not the day
-    // of the build, which a reproducible build does not know. After half a century nobody runs the program any more, and a clock that was set at random
-    // is mostly beyond that. An announcement is no such bound: a clock that is ahead has made some of them, and would then decide for all.
+    // The program runs on .NET 10, which was published on that day, so a clock before it is wrong: one that was never set begins in 1970.
+    // It is not the day of the build, which a reproducible build does not know. After half a century nobody runs the program any more, and
+    // a clock that was set at random is mostly beyond that. An announcement is no such bound: a clock that is ahead has made some of them,
+    // and would then decide for all.
     private static readonly DateTimeOffset Earliest = new(2025, 11, 11, 0, 0, 0, TimeSpan.Zero);
     private static readonly DateTimeOffset Latest = Earliest.AddYears(50);
 
@@ -48,7 +49,8 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
             lock (_lock)
             {
                 var (clock, now) = (timeProvider.GetUtcNow(), SteadyTime.Now(timeProvider));
-                return Recent(now).Select(reading => new ClockSkew(reading.Key, reading.Value.At(now) - clock, clock - (now - reading.Value.TakenAt))).ToEquatableArray();
+                return Recent(now).Select(reading =>
+                    new ClockSkew(reading.Key, reading.Value.At(now) - clock, clock - (now - reading.Value.TakenAt))).ToEquatableArray();
             }
         }
     }
@@ -76,14 +78,15 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     }
 
     /// <summary>The time by the mesh; never before 1970, because there are no epochs.</summary>
-    public DateTimeOffset MeshTime => timeProvider.GetUtcNow() + Correction is var now && now > DateTimeOffset.UnixEpoch ? now : DateTimeOffset.UnixEpoch;
+    public DateTimeOffset MeshTime =>
+        timeProvider.GetUtcNow() + Correction is var now && now > DateTimeOffset.UnixEpoch ? now : DateTimeOffset.UnixEpoch;
 
     /// <summary>The latest moment that may be in what another silo says (<see cref="AnnouncementRules.MaxLead"/>).</summary>
     public DateTimeOffset Horizon => MeshTime + AnnouncementRules.MaxLead(period);
 
     /// <summary>
-    /// The nodes whose clocks have been read lately enough, and whether each can be right; another reading is not due before half of the time for which one
-    /// counts.
+    /// The nodes whose clocks have been read lately enough, and whether each can be right; another reading is not due before half of the
+    /// time for which one counts.
     /// </summary>
     public IReadOnlyDictionary<string, bool> FindFresh()
     {
@@ -95,7 +98,9 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
         }
     }
 
-    /// <summary>That this node's clock cannot be right and no other one has told it the time, in a sentence; <see langword="null"/> if it is not so.</summary>
+    /// <summary>
+    /// That this node's clock cannot be right and no other one has told it the time, in a sentence; <see langword="null"/> if it is not so.
+    /// </summary>
     public string? FindProblem()
     {
         lock (_lock)
@@ -172,8 +177,8 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
         var right = all.Where(CanBeRight).ToList();
         var (isCounted, counted) = right.Count > 0 ? (CanBeRight(own), right) : (true, all);
 
-        // The lower of two in the middle and the upper one, whichever is nearer to our own clock: of two nodes neither is the mesh. One that does not count
-        // decides nothing here either; what is announced by the lower one is ahead of nobody.
+        // The lower of two in the middle and the upper one, whichever is nearer to our own clock: of two nodes neither is the mesh. One
+        // that does not count decides nothing here either; what is announced by the lower one is ahead of nobody.
         var (low, high) = (counted[(counted.Count - 1) / 2] - own, counted[counted.Count / 2] - own);
         var median = !isCounted || low.Duration() < high.Duration() ? low : high;
         return median.Duration() > period * FollowFraction ? median : TimeSpan.Zero;

@@ -5,8 +5,8 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <param name="Level">See <see cref="SlotLevel"/>.</param>
 /// <param name="IsProven">Whether our own device completed a handshake between just these two keys.</param>
 /// <param name="IsFresh">
-/// Whether that was so recently that the session still works without another handshake. Two nodes that move at once onto a session that has expired
-/// both start one, and handshakes that cross cost 5 s.
+/// Whether that was so recently that the session still works without another handshake. Two nodes that move at once onto a session that has
+/// expired both start one, and handshakes that cross cost 5 s.
 /// </param>
 internal sealed record PathCandidate(Slot Slot, Epoch Level, bool IsProven, bool IsFresh);
 
@@ -17,8 +17,8 @@ internal static class PathChooser
     /// <param name="candidates">The slots there are.</param>
     /// <param name="current">The slot in use; <see langword="null"/> if none.</param>
     /// <returns>
-    /// The proven slot of the highest level. Without a proven one the present slot, or the one of the highest level: invariant I2, never a slot
-    /// without a proven handshake unless there is no other. <see langword="null"/> without candidates.
+    /// The proven slot of the highest level. Without a proven one the present slot, or the one of the highest level: invariant I2, never a
+    /// slot without a proven handshake unless there is no other. <see langword="null"/> without candidates.
     /// </returns>
     public static Slot? Choose(IReadOnlyList<PathCandidate> candidates, Slot? current)
     {

@@ -4,8 +4,9 @@ namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>Asks the other silos through which slot they send to this node, and remembers what they said.</summary>
 /// <remarks>
-/// A question and not a report: nothing has to be kept in step, a restarted silo asks afresh, and the answer is as new as the decision. It costs
-/// one small call for each pair of nodes and rotation, and brings the other node's clock along. Not thread-safe: the NodeGrain owns it.
+/// A question and not a report: nothing has to be kept in step, a restarted silo asks afresh, and the answer is as new as the decision. It
+/// costs one small call for each pair of nodes and rotation, and brings the other node's clock along. Not thread-safe: the NodeGrain owns
+/// it.
 /// </remarks>
 internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {
@@ -32,10 +33,12 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
     }
 
     /// <summary>
-    /// What is known about every node that this one has a peer for. A peer whose announcement a restarted silo has not got yet goes by its key: nobody
-    /// knows what it does, and it may depend on what is there.
+    /// What is known about every node that this one has a peer for. A peer whose announcement a restarted silo has not got yet goes by its
+    /// key: nobody knows what it does, and it may depend on what is there.
     /// </summary>
-    /// <param name="key">The key in question. What was said before it was made does not tell who uses it, wherever the clock was set meanwhile.</param>
+    /// <param name="key">
+    /// The key in question. What was said before it was made does not tell who uses it, wherever the clock was set meanwhile.
+    /// </param>
     /// <param name="otherServes">The epoch that our key of the other slot serves; <see langword="null"/> without one.</param>
     /// <param name="agent">What the devices show.</param>
     /// <param name="answered">The nodes that have just answered.</param>
@@ -55,7 +58,8 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
             let hasAnswered = answered.Contains(node.Key)
             let isKnown = _answers.TryGetValue(node.Key, out var said) && (hasAnswered || said.AskedAt >= key.HeldSince)
             let hasHandshake = node.Any(peer => peer.Slot == key.Slot && peer.Peer.LastHandshakeTime is not null)
-            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement && SlotLevel.MayMove(key.Slot, key.ServesEpoch, otherServes, announcement)
+            let isBehind = announcements.GetValueOrDefault(node.Key) is { } announcement
+                && SlotLevel.MayMove(key.Slot, key.ServesEpoch, otherServes, announcement)
             select new PeerFacts(
                 node.Key,
                 active.Contains(node.Key) || node.Any(peer => peer.Peer.State == PeerState.Up),

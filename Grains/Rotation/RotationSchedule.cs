@@ -63,8 +63,8 @@ internal sealed class RotationSchedule
 
     /// <summary>How long to wait until the key of <paramref name="epoch"/> is due; at least a millisecond.</summary>
     /// <remarks>
-    /// Asked for an epoch and not for "the next". Timers fire up to a millisecond early, and a schedule that asks the clock twice, before and
-    /// after the moment, skips an epoch.
+    /// Asked for an epoch and not for "the next". Timers fire up to a millisecond early, and a schedule that asks the clock twice, before
+    /// and after the moment, skips an epoch.
     /// </remarks>
     public TimeSpan DelayUntil(Epoch epoch, DateTimeOffset now)
     {

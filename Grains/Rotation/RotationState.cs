@@ -23,7 +23,9 @@ internal sealed class RotationState
     /// <summary>Until when an operator has the node keep its keys, as people read it and a later silo of this node learns it.</summary>
     public DateTimeOffset? FrozenUntil { get; private set; }
 
-    /// <summary>Whether an operator has frozen or unfrozen the node since the silo started, so that what a former silo announced no longer counts.</summary>
+    /// <summary>
+    /// Whether an operator has frozen or unfrozen the node since the silo started, so that what a former silo announced no longer counts.
+    /// </summary>
     public bool IsFreezeKnown { get; set; }
 
     /// <summary>Has the node keep its keys.</summary>
@@ -73,7 +75,8 @@ internal sealed class RotationState
         }).ToEquatableArray();
     }
 
-    // Traffic that has its first path there has moved from nowhere: a node that joined much later tells nothing of how long the others took.
+    // Traffic that has its first path there has moved from nowhere: a node that joined much later tells nothing of how long the others
+    // took.
     private TimeSpan? CutOverTime(AgentSnapshot agent, Slot? active) =>
         agent.Moves.Where(move => move.To == active && move.At > ReplacedAt).Max(move => (SteadyTime?)move.At) - ReplacedAt;
 

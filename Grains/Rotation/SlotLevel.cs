@@ -21,10 +21,13 @@ internal static class SlotLevel
     /// <summary>Whether a peer may yet move its traffic to a slot whose key serves an epoch, by its next rotation if not now.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="serves">The epoch that our key there serves.</param>
-    /// <param name="otherServes">The epoch that our key of the other slot serves; <see langword="null"/> without one. Earlier if we missed its turn.</param>
+    /// <param name="otherServes">
+    /// The epoch that our key of the other slot serves; <see langword="null"/> without one. Earlier if we missed its turn.
+    /// </param>
     /// <param name="other">What the peer announced.</param>
     /// <remarks>
-    /// The slot's level never rises above <paramref name="serves"/>. So a peer has no reason to if its other key and ours both serve a later epoch.
+    /// The slot's level never rises above <paramref name="serves"/>. So a peer has no reason to if its other key and ours both serve a
+    /// later epoch.
     /// </remarks>
     public static bool MayMove(Slot slot, Epoch serves, Epoch? otherServes, PeerAnnouncement other) =>
         !(otherServes > serves && other.Slots.Any(theirs => theirs.Slot != slot && theirs.ServesEpoch > serves));

@@ -13,7 +13,8 @@ internal static class SlotPhases
     /// <param name="served">The epoch that each slot's key serves; <see langword="null"/> for a slot without a key.</param>
     public static Slot? Active(IReadOnlyList<Epoch?> served)
     {
-        var keyed = served.Index().Where(each => each.Item is not null).Select(each => new { Slot = new Slot((byte)each.Index), Serves = each.Item!.Value });
+        var keyed = served.Index().Where(each => each.Item is not null)
+            .Select(each => new { Slot = new Slot((byte)each.Index), Serves = each.Item!.Value });
         return Latest(keyed, key => key.Serves)?.Slot;
     }
 
@@ -52,7 +53,8 @@ internal static class SlotPhases
         : paths.Any(path => path.Slot == slot) ? SlotPhase.Carrying
         : SlotPhase.Keyed;
 
-    // Not the one made last: where a key was kept, it serves the later epoch, and traffic goes by that (SlotLevel). By slot, so the first of equals.
+    // Not the one made last: where a key was kept, it serves the later epoch, and traffic goes by that (SlotLevel). By slot, so the first
+    // of equals.
     private static T? Latest<T>(IEnumerable<T> keys, Func<T, Epoch> serves)
         where T : class => keys.MaxBy(serves);
 }

@@ -6,10 +6,13 @@ namespace Orleans.WireGuard.Supervision;
 
 /// <summary>The loops that must go on for as long as the silo does. One that ends all the same ends the silo.</summary>
 /// <remarks>
-/// A silo that lives on without one of its loops looks well and is not: it keeps what it knew and learns nothing any more, until somebody wonders. A silo
-/// that ended is started again, keeps its device, and tells why. Grain timers need none of this: Orleans goes on after a turn that failed.
+/// A silo that lives on without one of its loops looks well and is not: it keeps what it knew and learns nothing any more, until somebody
+/// wonders. A silo that ended is started again, keeps its device, and tells why. Grain timers need none of this: Orleans goes on after a
+/// turn that failed.
 /// </remarks>
-/// <param name="services">Where the <see cref="BackgroundService"/>s are; all of ours are such loops, and are watched without being asked.</param>
+/// <param name="services">
+/// Where the <see cref="BackgroundService"/>s are; all of ours are such loops, and are watched without being asked.
+/// </param>
 /// <param name="host">What is stopped.</param>
 /// <param name="time">Clock of the pauses.</param>
 /// <param name="logger">Hears what failed.</param>
@@ -46,7 +49,9 @@ internal sealed partial class EndlessLoops(
         }
     }
 
-    /// <summary>Does something again and again. Whatever it throws is logged, and the next round comes after a pause as usual. Never throws.</summary>
+    /// <summary>
+    /// Does something again and again. Whatever it throws is logged, and the next round comes after a pause as usual. Never throws.
+    /// </summary>
     /// <param name="name">The loop's name, for people.</param>
     /// <param name="round">One round.</param>
     /// <param name="pause">The pause after a round, by how many failed in a row; 0 after one that did not.</param>
@@ -81,7 +86,8 @@ internal sealed partial class EndlessLoops(
         // Those of others may end when they are done.
         foreach (var service in services.GetServices<IHostedService>().OfType<BackgroundService>())
         {
-            if (service is { ExecuteTask: { } running } && service.GetType().Namespace?.StartsWith(OurNamespace, StringComparison.Ordinal) == true)
+            if (service is { ExecuteTask: { } running }
+                && service.GetType().Namespace?.StartsWith(OurNamespace, StringComparison.Ordinal) == true)
             {
                 Watch(service.GetType().Name, running);
             }
@@ -109,7 +115,8 @@ internal sealed partial class EndlessLoops(
     {
         _ = KeepAsync(name, _ => running, host.ApplicationStopping);
 
-        // The host stops too when one throws, and before we are told of it. Services are told to stop after this, so one that has ended did so by itself.
+        // The host stops too when one throws, and before we are told of it. Services are told to stop after this, so one that has ended did
+        // so by itself.
         host.ApplicationStopping.Register(() =>
         {
             if (running.IsCompleted)

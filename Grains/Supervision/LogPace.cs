@@ -1,8 +1,8 @@
 namespace Orleans.WireGuard.Supervision;
 
 /// <summary>
-/// Says how often a refusal is worth a line: what is refused for a lasting reason is refused every second. Each reason is said when it is new
-/// and then once a minute, with how often it came meanwhile. Not thread-safe.
+/// Says how often a refusal is worth a line: what is refused for a lasting reason is refused every second. Each reason is said when it is
+/// new and then once a minute, with how often it came meanwhile. Not thread-safe.
 /// </summary>
 /// <param name="timeProvider">The clock.</param>
 internal sealed class LogPace(TimeProvider timeProvider)
@@ -10,7 +10,9 @@ internal sealed class LogPace(TimeProvider timeProvider)
     /// <summary>The time from one line of a reason to the next.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
-    /// <summary>How many reasons are known at a time. Whoever invents more in a minute gets no line for them; they are counted elsewhere.</summary>
+    /// <summary>
+    /// How many reasons are known at a time. Whoever invents more in a minute gets no line for them; they are counted elsewhere.
+    /// </summary>
     public const int MaxReasons = 1_000;
 
     private readonly Dictionary<(string Subject, string Reason), (long SaidAt, long Unsaid)> _reasons = [];

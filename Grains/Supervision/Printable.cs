@@ -9,8 +9,8 @@ namespace Orleans.WireGuard.Supervision;
 /// obeys what it is sent. Pure.
 /// </summary>
 /// <remarks>
-/// What no reader can see is written as what it is, <c>\u001b</c>: control characters (of which ESC and U+009B begin commands of a terminal), line
-/// ends, formats such as those that turn the direction of the text around, and what is no character at all.
+/// What no reader can see is written as what it is, <c>\u001b</c>: control characters (of which ESC and U+009B begin commands of a
+/// terminal), line ends, formats such as those that turn the direction of the text around, and what is no character at all.
 /// </remarks>
 internal static class Printable
 {
@@ -26,7 +26,9 @@ internal static class Printable
     {
         text ??= "";
         var rest = text.Length - maxLength;
-        return rest <= 0 ? Escape(text, "") : string.Create(CultureInfo.InvariantCulture, $"{Escape(text[..maxLength], "")}… ({rest} more characters)");
+        return rest <= 0
+            ? Escape(text, "")
+            : string.Create(CultureInfo.InvariantCulture, $"{Escape(text[..maxLength], "")}… ({rest} more characters)");
     }
 
     /// <summary>JSON in which what is no harmless character is escaped, as JSON may be. Its own line ends stay.</summary>

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Orleans.WireGuard.Supervision;
 
-/// <summary>Ends this silo when it cannot go on as it is. Its supervisor starts it again, and the next one adopts the devices as they are.</summary>
+/// <summary>
+/// Ends this silo when it cannot go on as it is. Its supervisor starts it again, and the next one adopts the devices as they are.
+/// </summary>
 internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger<SiloEnd> logger)
 {
     private string? _reason;
@@ -25,6 +27,7 @@ internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "This silo ends, to be started again by its supervisor; the tunnels stay: {Reason}")]
+    [LoggerMessage(
+        Level = LogLevel.Critical, Message = "This silo ends, to be started again by its supervisor; the tunnels stay: {Reason}")]
     private static partial void LogEnds(ILogger logger, string reason);
 }

@@ -1,8 +1,8 @@
 namespace Orleans.WireGuard.Supervision;
 
 /// <summary>
-/// Says a lasting fault as what it is, a state: a line when it begins, one a minute while it lasts (<see cref="LogPace"/>), and one when it is over.
-/// Whoever tries again every second has nothing new to say each time.
+/// Says a lasting fault as what it is, a state: a line when it begins, one a minute while it lasts (<see cref="LogPace"/>), and one when it
+/// is over. Whoever tries again every second has nothing new to say each time.
 /// </summary>
 /// <param name="timeProvider">The clock.</param>
 internal sealed class StateLog(TimeProvider timeProvider)
@@ -42,14 +42,17 @@ internal sealed class StateLog(TimeProvider timeProvider)
     {
         lock (_lock)
         {
-            return _states.Remove(subject, out var state) && state.IsSaid ? new StateEnd(state.Count, timeProvider.GetElapsedTime(state.Since)) : null;
+            return _states.Remove(subject, out var state) && state.IsSaid
+                ? new StateEnd(state.Count, timeProvider.GetElapsedTime(state.Since))
+                : null;
         }
     }
 
     // Of whom nobody speaks any more, because it is gone, there is no end either.
     private bool ForgetOld(long now)
     {
-        foreach (var (subject, state) in _states.Where(state => timeProvider.GetElapsedTime(state.Value.NotedAt, now) >= LogPace.Interval).ToList())
+        foreach (var (subject, state) in _states.Where(state => timeProvider.GetElapsedTime(state.Value.NotedAt, now) >= LogPace.Interval)
+            .ToList())
         {
             _states.Remove(subject);
         }

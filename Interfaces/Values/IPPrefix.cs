@@ -40,7 +40,8 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
         if ((_bits & ~Mask(length)) != 0)
         {
             throw new ArgumentException(
-                $"{address}/{length} has bits behind its length; did you mean {ToAddress(_bits & Mask(length), IsIPv6)}/{length}?", nameof(address));
+                $"{address}/{length} has bits behind its length; did you mean {ToAddress(_bits & Mask(length), IsIPv6)}/{length}?", nameof(
+                    address));
         }
     }
 
@@ -158,7 +159,8 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
             throw new InvalidOperationException($"{this} is a single address and has no halves.");
         }
 
-        return (new IPPrefix(_bits, Length + 1, IsIPv6), new IPPrefix(_bits | (UInt128.One << (IPv6Bits - 1 - Length)), Length + 1, IsIPv6));
+        return (new IPPrefix(_bits, Length + 1, IsIPv6), new IPPrefix(
+            _bits | (UInt128.One << (IPv6Bits - 1 - Length)), Length + 1, IsIPv6));
     }
 
     /// <summary>IPv4 before IPv6, then by address, then by length.</summary>

@@ -38,6 +38,7 @@ public static class PrefixSet
         var index = merged.AsSpan().BinarySearch(prefix);
 
         // What it holds sorts right behind it.
-        return index >= 0 || (~index > 0 && merged[~index - 1].Contains(prefix)) || (~index < merged.Count && prefix.Contains(merged[~index]));
+        return index >= 0 || (~index > 0 && merged[~index - 1].Contains(prefix))
+            || (~index < merged.Count && prefix.Contains(merged[~index]));
     }
 }

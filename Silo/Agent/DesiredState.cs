@@ -11,9 +11,13 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="NodeName">This node.</param>
 /// <param name="Keys">Its key pairs.</param>
 /// <param name="Announcements">What is held, by node name, this node's own included.</param>
-/// <param name="Roster">Who the nodes are, divided by <see cref="RosterShares"/>; <see langword="null"/> until the source has answered.</param>
+/// <param name="Roster">
+/// Who the nodes are, divided by <see cref="RosterShares"/>; <see langword="null"/> until the source has answered.
+/// </param>
 /// <param name="IsSynced">Whether the other silos have been asked for their announcements.</param>
-/// <param name="IsSettled">Whether <paramref name="Keys"/> has what the devices had at start, so that a slot without a key shall have none.</param>
+/// <param name="IsSettled">
+/// Whether <paramref name="Keys"/> has what the devices had at start, so that a slot without a key shall have none.
+/// </param>
 internal sealed record MeshView(
     string NodeName,
     IReadOnlyList<SlotKey> Keys,
@@ -23,13 +27,17 @@ internal sealed record MeshView(
     bool IsSettled)
 {
     /// <summary>
-    /// Whether every source has answered once, so that what they do not mention may be removed (invariant I4). A roster that does not list this
-    /// node is not one of its mesh.
+    /// Whether every source has answered once, so that what they do not mention may be removed (invariant I4). A roster that does not list
+    /// this node is not one of its mesh.
     /// </summary>
     public bool MayRemove => IsSynced && Roster?.Find(NodeName) is not null;
 
-    /// <summary>The accepted announcements of the other nodes of the mesh, with those of their allowed IPs that the roster explains now.</summary>
-    /// <remarks>A roster may change after an announcement was accepted. Then its keys go on, and its node loses the addresses that are another's.</remarks>
+    /// <summary>
+    /// The accepted announcements of the other nodes of the mesh, with those of their allowed IPs that the roster explains now.
+    /// </summary>
+    /// <remarks>
+    /// A roster may change after an announcement was accepted. Then its keys go on, and its node loses the addresses that are another's.
+    /// </remarks>
     public IEnumerable<PeerAnnouncement> Others =>
         from announcement in Announcements.Values
         where announcement.NodeName != NodeName && IsOfTheMesh(announcement.NodeName)
@@ -73,7 +81,8 @@ internal static class DesiredState
         {
             if (announcement.Find(slot) is { } announced)
             {
-                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(Unmap(address), announced.ListenPort)).ToEquatableArray();
+                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(Unmap(address), announced.ListenPort))
+                    .ToEquatableArray();
                 var keepalive = startHandshakes.Contains(announced.PublicKey) ? HandshakeStarter.StartInterval : TimeSpan.Zero;
                 peers.Add(new DesiredPeer(announced.PublicKey, endpoints, announcement.AllowedIPs, keepalive));
             }
@@ -81,7 +90,8 @@ internal static class DesiredState
 
         var known = peers.Select(peer => peer.PublicKey).ToHashSet();
         var claimed = peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
-        var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsKept(view, peer)).Select(peer => Keep(peer, claimed));
+        var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsKept(view, peer))
+            .Select(peer => Keep(peer, claimed));
         return new DesiredDevice(name, keyPair, listenPort, peers.Concat(kept).OrderBy(peer => peer.PublicKey).ToEquatableArray());
     }
 
@@ -102,7 +112,8 @@ internal static class DesiredState
             }
         }
 
-        var carriers = devices.SelectMany(device => device.Peers.SelectMany(peer => peer.AllowedIPs).Select(prefix => (prefix, device.Name))).ToHashSet();
+        var carriers = devices.SelectMany(device => device.Peers.SelectMany(peer => peer.AllowedIPs)
+            .Select(prefix => (prefix, device.Name))).ToHashSet();
         var kept = observed.Where(route => carriers.Contains((route.Destination, route.DeviceName)) || IsLeftover(view, devices, route));
         foreach (var route in kept.Concat(carriers.Select(carrier => new Route(carrier.prefix, carrier.Name))))
         {
@@ -119,8 +130,8 @@ internal static class DesiredState
     public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Roster?.Find(view.NodeName)?.ListedPodCIDRs;
 
     /// <summary>
-    /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods and all nodes
-    /// from a refusal that is wider. Empty in permissive mode.
+    /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods and all
+    /// nodes from a refusal that is wider. Empty in permissive mode.
     /// </summary>
     /// <returns><see langword="null"/> while the nodes are unknown; then the routes stay as they are.</returns>
     public static EquatableArray<Route>? BuildRefusals(MeshView view, EncryptionOptions encryption)
@@ -146,7 +157,8 @@ internal static class DesiredState
         // In sorted order, because every pass asks this of every node.
         var covered = PrefixSet.Merge(refused);
         var excepted = Spared(view.Roster, self).Where(prefix => PrefixSet.Covers(covered, prefix));
-        return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw)).OrderBy(route => route.Destination).ToEquatableArray();
+        return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw))
+            .OrderBy(route => route.Destination).ToEquatableArray();
     }
 
     /// <summary>The sources whose packets are dropped unless they came through a device of ours: other nodes' pods.</summary>
@@ -169,13 +181,14 @@ internal static class DesiredState
         roster.Nodes.Values.Where(node => node.NodeName != self.NodeName);
 
     /// <summary>
-    /// What no refusal reaches: this node's own pods, and the nodes themselves. They talk to pods in clear, which is out of scope of the encryption; a
-    /// CIDR that holds their addresses must not cut that.
+    /// What no refusal reaches: this node's own pods, and the nodes themselves. They talk to pods in clear, which is out of scope of the
+    /// encryption; a CIDR that holds their addresses must not cut that.
     /// </summary>
     private static IEnumerable<IPPrefix> Spared(NodeRoster roster, RosterNode self)
     {
         var remote = PrefixSet.Merge(OthersOf(roster, self).SelectMany(node => node.PodCIDRs));
-        var nodes = roster.Nodes.Values.SelectMany(node => node.Addresses).Select(IPPrefix.Host).Where(address => !PrefixSet.Covers(remote, address));
+        var nodes = roster.Nodes.Values.SelectMany(node => node.Addresses)
+            .Select(IPPrefix.Host).Where(address => !PrefixSet.Covers(remote, address));
         return self.PodCIDRs.Concat(nodes).Distinct();
     }
 
@@ -199,8 +212,8 @@ internal static class DesiredState
     }
 
     /// <summary>
-    /// A slot that this silo does not use may still have its device (<see cref="LeftoverDevice"/>), and its routes stay as long as a peer would: until
-    /// the node's announcement says where it is reached now.
+    /// A slot that this silo does not use may still have its device (<see cref="LeftoverDevice"/>), and its routes stay as long as a peer
+    /// would: until the node's announcement says where it is reached now.
     /// </summary>
     private static bool IsLeftover(MeshView view, IReadOnlyList<DesiredDevice> devices, Route route) =>
         SlotDevices.Slots(Slot.Count).Any(slot => SlotDevices.Name(slot) == route.DeviceName)

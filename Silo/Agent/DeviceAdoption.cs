@@ -13,7 +13,9 @@ internal sealed class DeviceAdoption(string deviceName, IWireGuardClient devices
     /// <summary>This process made the device.</summary>
     public void NoteMade() => _isOurs = true;
 
-    /// <summary>Whether the device may be written. Asked of the system once: from then on it is ours, and what others do is drift.</summary>
+    /// <summary>
+    /// Whether the device may be written. Asked of the system once: from then on it is ours, and what others do is drift.
+    /// </summary>
     /// <returns><see langword="false"/> while that cannot be told yet.</returns>
     /// <exception cref="LinuxException">It is somebody else's.</exception>
     public async Task<bool> IsOursAsync(MeshView view, Device device, CancellationToken cancellationToken)

@@ -22,12 +22,14 @@ public sealed class DeviceOptions
     /// <summary>Default: <see cref="DeviceTransport.Auto"/>.</summary>
     public DeviceTransport Transport { get; set; } = DeviceTransport.Auto;
 
-    /// <summary>UDP port of slot 0; slot 1 has the next one. Both open between all nodes. Default: 51871, as Cilium uses. Range: 1 to 65534.</summary>
+    /// <summary>
+    /// UDP port of slot 0; slot 1 has the next one. Both open between all nodes. Default: 51871, as Cilium uses. Range: 1 to 65534.
+    /// </summary>
     public int ListenPort { get; set; } = 51871;
 
     /// <summary>
-    /// Whether the silo may start <see cref="UserspaceCommand"/> where the kernel has no WireGuard. Default: <see langword="false"/>, because
-    /// userspace costs throughput and the operator should know.
+    /// Whether the silo may start <see cref="UserspaceCommand"/> where the kernel has no WireGuard. Default: <see langword="false"/>,
+    /// because userspace costs throughput and the operator should know.
     /// </summary>
     public bool StartUserspace { get; set; }
 
@@ -47,8 +49,8 @@ public sealed class DeviceOptions
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Whether a device that somebody else configures is taken over: its key and peers are replaced. Default: <see langword="false"/>, which
-    /// refuses to start on one.
+    /// Whether a device that somebody else configures is taken over: its key and peers are replaced. Default: <see langword="false"/>,
+    /// which refuses to start on one.
     /// </summary>
     public bool TakeOver { get; set; }
 
@@ -63,6 +65,8 @@ public sealed class DeviceOptions
     /// </summary>
     public TimeSpan PersistentKeepalive { get; set; }
 
-    /// <summary>The same towards single nodes, by node name; takes the place of <see cref="PersistentKeepalive"/>. Default: empty.</summary>
+    /// <summary>
+    /// The same towards single nodes, by node name; takes the place of <see cref="PersistentKeepalive"/>. Default: empty.
+    /// </summary>
     public IDictionary<string, TimeSpan> PersistentKeepaliveOf { get; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
 }

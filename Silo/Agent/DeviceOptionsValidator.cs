@@ -18,7 +18,8 @@ internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
         .Holds(IsKeepalive(options.PersistentKeepalive), Describe(nameof(options.PersistentKeepalive), options.PersistentKeepalive))
         .Holds(
             options.PersistentKeepaliveOf.Values.All(IsKeepalive),
-            Describe(nameof(options.PersistentKeepaliveOf), options.PersistentKeepaliveOf.Values.FirstOrDefault(value => !IsKeepalive(value))))
+            Describe(
+                nameof(options.PersistentKeepaliveOf), options.PersistentKeepaliveOf.Values.FirstOrDefault(value => !IsKeepalive(value))))
         .Holds(options.UserspaceCommand is { Length: > 0 }, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
         .Result;
 

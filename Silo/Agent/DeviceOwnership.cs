@@ -23,10 +23,10 @@ internal enum DeviceOwner
 /// </summary>
 /// <remarks>
 /// Our own leftovers are told by any one of: the key is the one that this node announced; a route of our table with our protocol number
-/// leads through the device; each peer's allowed IPs are, as whole prefixes, pod CIDRs of the roster or destinations of such routes through either device, or its
-/// key is an announced one. Whole prefixes, because Cilium's device has the same name and carries pod and node addresses inside the same
-/// CIDRs, one by one. Routes, because a node may have left the roster while the silo was down, and its peer is nobody else's for that; and
-/// because of two devices one carries nothing, and the roster may be out of reach.
+/// leads through the device; each peer's allowed IPs are, as whole prefixes, pod CIDRs of the roster or destinations of such routes through
+/// either device, or its key is an announced one. Whole prefixes, because Cilium's device has the same name and carries pod and node
+/// addresses inside the same CIDRs, one by one. Routes, because a node may have left the roster while the silo was down, and its peer is
+/// nobody else's for that; and because of two devices one carries nothing, and the roster may be out of reach.
 /// </remarks>
 internal static class DeviceOwnership
 {
@@ -71,7 +71,8 @@ internal static class DeviceOwnership
     {
         const int MaxListed = 3;
         var unexplained = Unexplained(device, roster, announcements, routes).ToList();
-        var listed = unexplained.Take(MaxListed).Select(peer => $"{peer.PublicKey.ToShortString()} with allowed IPs {string.Join(", ", peer.AllowedIPs.Take(MaxListed))}");
+        var listed = unexplained.Take(MaxListed)
+            .Select(peer => $"{peer.PublicKey.ToShortString()} with allowed IPs {string.Join(", ", peer.AllowedIPs.Take(MaxListed))}");
         var more = unexplained.Count > MaxListed ? $" and {unexplained.Count - MaxListed} more" : "";
         var peers = unexplained.Count == 0 ? "" : $" and peers of no node of this mesh ({string.Join("; ", listed)}{more})";
         var mark = device.FirewallMark == 0 ? "" : FormattableString.Invariant($", firewall mark 0x{device.FirewallMark:x}");
@@ -84,7 +85,8 @@ internal static class DeviceOwnership
         Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements, EquatableArray<Route> routes)
     {
         var tunnels = routes.Where(route => SlotDevices.IsName(route.DeviceName)).Select(route => route.Destination);
-        var prefixes = (roster?.Nodes.Values ?? []).SelectMany(node => node.PodCIDRs.Concat(node.ListedPodCIDRs)).Concat(tunnels).ToHashSet();
+        var prefixes = (roster?.Nodes.Values ?? [])
+            .SelectMany(node => node.PodCIDRs.Concat(node.ListedPodCIDRs)).Concat(tunnels).ToHashSet();
         var keys = announcements.Values.SelectMany(announcement => announcement.Slots).Select(slot => slot.PublicKey).ToHashSet();
         return device.Peers.Where(peer => !keys.Contains(peer.PublicKey) && !peer.AllowedIPs.All(prefixes.Contains));
     }

@@ -6,9 +6,10 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <remarks>
 /// Laws, held by property tests: applying the patch to the observed device gives the desired one, and a second patch is empty. Its order
 /// keeps a prefix that moves between peers from being without one for a moment: first whatever is added (adding takes it from its
-/// former peer), then peers that begin afresh, then what nobody wants is taken away, then whole peers. An unchanged key is never sent again: to WireGuard a private key
-/// that is set is a new one, and ends sessions (invariant I5). With a new key every peer that had shaken hands with the old one begins afresh:
-/// its sessions are over anyway, and the handshake that a device shows then always belongs to its present key.
+/// former peer), then peers that begin afresh, then what nobody wants is taken away, then whole peers. An unchanged key is never sent
+/// again: to WireGuard a private key that is set is a new one, and ends sessions (invariant I5). With a new key every peer that had shaken
+/// hands with the old one begins afresh: its sessions are over anyway, and the handshake that a device shows then always belongs to its
+/// present key.
 /// </remarks>
 internal static class DevicePatchBuilder
 {

@@ -27,12 +27,14 @@ internal sealed partial class DeviceReconciler
 
     /// <summary>The names of the nodes, by the key that they announced for this slot.</summary>
     public IReadOnlyDictionary<PublicKey, string> NodeNames(MeshView view) =>
-        view.Others.Where(other => other.Find(slot) is not null).ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
+        view.Others.Where(other => other.Find(slot) is not null)
+            .ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
 
     private EndpointSources EndpointSources(MeshView view, Device observed, HashSet<PublicKey> resets)
     {
         // A session that is over begins afresh too, and that is no retry: nobody has been asked yet.
-        var retried = observed.Peers.Where(peer => resets.Contains(peer.PublicKey) && !planner.Clock.IsProven(slot, peer)).Select(peer => peer.PublicKey);
+        var retried = observed.Peers.Where(peer => resets.Contains(peer.PublicKey) && !planner.Clock.IsProven(slot, peer))
+            .Select(peer => peer.PublicKey);
         return new EndpointSources(slot, observed, NodeNames(view), retried.ToHashSet(), _formerEndpoints, steady.Now);
     }
 
@@ -42,7 +44,8 @@ internal sealed partial class DeviceReconciler
         var before = expected.Device.Peers.ToDictionary(peer => peer.PublicKey);
         foreach (var peer in device?.Peers ?? [])
         {
-            if (before.TryGetValue(peer.PublicKey, out var was) && was.Endpoint is { } former && DriftDetector.IsEndpointForeign(expected, was, peer))
+            if (before.TryGetValue(peer.PublicKey, out var was) && was.Endpoint is { } former
+                && DriftDetector.IsEndpointForeign(expected, was, peer))
             {
                 _ = _formerEndpoints.TryAdd(peer.PublicKey, former);
             }

@@ -8,7 +8,9 @@ using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>The device of one slot in a pass: find or make it, tell whose it is, notice what others changed, write the difference, read back.</summary>
+/// <summary>
+/// The device of one slot in a pass: find or make it, tell whose it is, notice what others changed, write the difference, read back.
+/// </summary>
 /// <remarks>Holds no rules; those are in the pure parts beside it.</remarks>
 internal sealed partial class DeviceReconciler(
     Slot slot,
@@ -81,7 +83,8 @@ internal sealed partial class DeviceReconciler(
     }
 
     /// <inheritdoc cref="DeviceAdoption.IsOursAsync"/>
-    public Task<bool> IsOursAsync(MeshView view, Device device, CancellationToken cancellationToken) => _adoption.IsOursAsync(view, device, cancellationToken);
+    public Task<bool> IsOursAsync(MeshView view, Device device, CancellationToken cancellationToken) =>
+        _adoption.IsOursAsync(view, device, cancellationToken);
 
     /// <inheritdoc cref="DeviceAdoption.ReadKeyPairAsync"/>
     public async Task<KeyPair?> ReadKeyPairAsync(MeshView view, CancellationToken cancellationToken)
@@ -104,7 +107,9 @@ internal sealed partial class DeviceReconciler(
 
     /// <summary>Brings the link up. A port that is taken shows only once it is, so this comes before the peers.</summary>
     /// <param name="isResync">Whether to read the link again, instead of trusting what this process wrote last.</param>
-    /// <param name="canMakeAnew">Whether the key ring has the device's key, so that the device may be made anew if nothing else helps.</param>
+    /// <param name="canMakeAnew">
+    /// Whether the key ring has the device's key, so that the device may be made anew if nothing else helps.
+    /// </param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     public async Task BringUpAsync(bool isResync, bool canMakeAnew, CancellationToken cancellationToken)
     {
@@ -189,9 +194,11 @@ internal sealed partial class DeviceReconciler(
     private async Task NoteChangesAsync(ExpectedDevice expected, Device? device, CancellationToken cancellationToken)
     {
         var changes = DriftDetector.OfDevice(expected, device);
-        if (device is not null && changes.Count > 0 && _link is { } link && await links.TryGetLinkAsync(link.Index, cancellationToken) is null)
+        if (device is not null && changes.Count > 0 && _link is { } link
+            && await links.TryGetLinkAsync(link.Index, cancellationToken) is null)
         {
-            // The process of a userspace device answers for a moment after its link was deleted, already without peers. Nobody removed those.
+            // The process of a userspace device answers for a moment after its link was deleted, already without peers. Nobody removed
+            // those.
             changes = DriftDetector.OfDevice(expected, null);
             (IsLinkLost, _link, _sourceCheck) = (true, null, null);
             _mtu.Forget();
@@ -208,7 +215,8 @@ internal sealed partial class DeviceReconciler(
     private async Task<Link?> FindRenamedAsync(MeshView view, CancellationToken cancellationToken) =>
         await _renamed.FindAsync(_link, cancellationToken) is { } link
         && (_link is not null
-            || (await devices.TryGetDeviceAsync(link.Name, cancellationToken) is { } device && await _adoption.JudgeAsync(view, device, cancellationToken) == DeviceOwner.Ours))
+            || (await devices.TryGetDeviceAsync(link.Name, cancellationToken) is { } device
+                && await _adoption.JudgeAsync(view, device, cancellationToken) == DeviceOwner.Ours))
             ? link
             : null;
 
@@ -227,7 +235,8 @@ internal sealed partial class DeviceReconciler(
         {
             await RenameBackAsync(renamed, cancellationToken);
             IsLinkLost = true;
-            return await links.TryGetLinkAsync(DeviceName, cancellationToken) ?? throw new LinuxException(operation, 0, "the link was renamed back and is gone again");
+            return await links.TryGetLinkAsync(DeviceName, cancellationToken)
+                ?? throw new LinuxException(operation, 0, "the link was renamed back and is gone again");
         }
 
         if (canMakeAnew)
@@ -251,7 +260,8 @@ internal sealed partial class DeviceReconciler(
             ?? throw new LinuxException($"get {DeviceName}", 0, "the device went away while it was being configured");
         var rest = DevicePatchBuilder.Build(desired.Settled(), observed);
         return rest.IsEmpty ? observed : throw new LinuxException(
-            $"set {DeviceName}", 0, $"after the write the device still differs in {rest.Peers.Count} peers; does somebody else configure it?");
+            $"set {DeviceName}", 0,
+            $"after the write the device still differs in {rest.Peers.Count} peers; does somebody else configure it?");
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Making {Device} by {Transport}")]

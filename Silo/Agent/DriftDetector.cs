@@ -102,8 +102,11 @@ internal static class DriftDetector
     /// <summary>What changed in our table.</summary>
     /// <param name="expected">As we left it.</param>
     /// <param name="observed">As it is.</param>
-    /// <param name="lostLinks">Links that were down or deleted meanwhile: the kernel removed their routes, which is no change of its own.</param>
-    public static IReadOnlyList<Drift> OfRoutes(EquatableArray<Route> expected, EquatableArray<Route> observed, IReadOnlySet<string> lostLinks)
+    /// <param name="lostLinks">
+    /// Links that were down or deleted meanwhile: the kernel removed their routes, which is no change of its own.
+    /// </param>
+    public static IReadOnlyList<Drift> OfRoutes(
+        EquatableArray<Route> expected, EquatableArray<Route> observed, IReadOnlySet<string> lostLinks)
     {
         var deleted = expected.Except(observed).Where(route => route.IsUnreachable || !lostLinks.Contains(route.DeviceName));
         return
@@ -123,8 +126,8 @@ internal static class DriftDetector
     ];
 
     /// <summary>
-    /// Whether somebody else set a peer's endpoint. WireGuard moves one with an authentic packet only, which it counts; a peer that is behind NAT, or sends
-    /// from another of its addresses, has changed nothing here.
+    /// Whether somebody else set a peer's endpoint. WireGuard moves one with an authentic packet only, which it counts; a peer that is
+    /// behind NAT, or sends from another of its addresses, has changed nothing here.
     /// </summary>
     /// <param name="expected">The device as we left it.</param>
     /// <param name="before">The peer as we left it.</param>

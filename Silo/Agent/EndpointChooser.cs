@@ -20,10 +20,13 @@ internal sealed record EndpointSources(
     IReadOnlyDictionary<PublicKey, IPEndPoint> Former,
     SteadyTime Now);
 
-/// <summary>Chooses by which of its addresses a peer is reached: one that answers (<see cref="EndpointRule"/>), of those to which this node has a route.</summary>
+/// <summary>
+/// Chooses by which of its addresses a peer is reached: one that answers (<see cref="EndpointRule"/>), of those to which this node has a
+/// route.
+/// </summary>
 /// <remarks>
-/// A node of two families announces both, and a node of one family can use one. An address that has a route may answer nobody all the same. The one by which
-/// a node was last heard is its first one for the next key too. Not thread-safe: the agent runs one pass at a time.
+/// A node of two families announces both, and a node of one family can use one. An address that has a route may answer nobody all the same.
+/// The one by which a node was last heard is its first one for the next key too. Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
 internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
 {
@@ -31,7 +34,9 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
     private readonly Dictionary<(Slot Slot, PublicKey Peer), EquatableArray<IPEndPoint>> _announced = [];
     private readonly Dictionary<string, IPAddress> _heardFrom = new(StringComparer.Ordinal);
 
-    /// <summary>Chooses an endpoint for every peer, and leaves out those that this node has no route to, unless a peer has no other.</summary>
+    /// <summary>
+    /// Chooses an endpoint for every peer, and leaves out those that this node has no route to, unless a peer has no other.
+    /// </summary>
     public async Task<DesiredDevice> ChooseAsync(DesiredDevice device, EndpointSources sources, CancellationToken cancellationToken)
     {
         _trials.Observe(sources.Slot, sources.Observed, sources.Now);
@@ -66,12 +71,14 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
         }
     }
 
-    /// <summary>Whether a peer answers, as far as the device tells: a handshake is shown, and nothing that was sent since stayed without an answer.</summary>
+    /// <summary>
+    /// Whether a peer answers, as far as the device tells: a handshake is shown, and nothing that was sent since stayed without an answer.
+    /// </summary>
     /// <param name="slot">The slot.</param>
     /// <param name="peer">The peer as its device has it.</param>
     /// <param name="isAwaited">
-    /// Whether its node waits for a handshake on any slot. Then a session that is over proves nothing: what this node sends may not even leave it, and is
-    /// not counted then. Without that it only means that nobody had anything to say.
+    /// Whether its node waits for a handshake on any slot. Then a session that is over proves nothing: what this node sends may not even
+    /// leave it, and is not counted then. Without that it only means that nobody had anything to say.
     /// </param>
     /// <param name="now">The time.</param>
     public bool IsAnswering(Slot slot, DevicePeer peer, bool isAwaited, SteadyTime now)
@@ -87,7 +94,8 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
     public EquatableArray<IPEndPoint> Tried(Slot slot, PublicKey peer) => _trials.Tried(slot, peer);
 
     private bool IsWithdrawn(Slot slot, DesiredPeer peer, DevicePeer? current) => current?.Endpoint is { } endpoint
-        && _announced.TryGetValue((slot, peer.PublicKey), out var before) && before.Contains(endpoint) && !peer.Endpoints.Contains(endpoint);
+        && _announced.TryGetValue((slot, peer.PublicKey), out var before)
+        && before.Contains(endpoint) && !peer.Endpoints.Contains(endpoint);
 
     private IPEndPoint? Choose(DesiredPeer peer, DevicePeer? current, bool isWithdrawn, EndpointSources sources)
     {
@@ -121,7 +129,8 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
     // A packet that is authentic is an answer, also before the handshake that it belongs to is complete.
     private PeerState State(Slot slot, DevicePeer? peer, SteadyTime now) =>
         peer is null || (peer.ReceiveBytes == 0 && peer.LastHandshakeTime is null) ? PeerState.Unknown
-        : (clock.HandshakeAge(slot, peer.PublicKey, now) ?? now - clock.Since(slot, peer.PublicKey)) < PeerStateCalculator.DownAfter ? PeerState.Up
+        : (clock.HandshakeAge(slot, peer.PublicKey, now) ?? now - clock.Since(slot, peer.PublicKey)) < PeerStateCalculator.DownAfter
+            ? PeerState.Up
         : PeerState.Down;
 
     private bool HasSession(Slot slot, PublicKey peer, SteadyTime now) => clock.HandshakeAge(slot, peer, now) < PathPlanner.OverAfter;

@@ -4,8 +4,9 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Where a device shall send to for a peer: whether to keep the endpoint that WireGuard has, or to set another. Pure.</summary>
 /// <remarks>
-/// WireGuard follows a peer to wherever its last authentic packet came from, which may be what the peer announced to nobody: it is behind NAT, or sends from
-/// its second address. That is an answer, and an announcement is only a guess. So what works is left alone (Talos, <c>ShouldChangeEndpoint</c>):
+/// WireGuard follows a peer to wherever its last authentic packet came from, which may be what the peer announced to nobody: it is behind
+/// NAT, or sends from its second address. That is an answer, and an announcement is only a guess. So what works is left alone (Talos,
+/// <c>ShouldChangeEndpoint</c>):
 /// <code>
 ///                      never heard      up              down
 /// no endpoint          first            first           first
@@ -26,7 +27,8 @@ internal static class EndpointRule
     /// <param name="isUnanswered">Whether what was sent to <paramref name="current"/> stayed without an answer.</param>
     /// <param name="former">What the device had before somebody else set another; <see langword="null"/> if nobody did.</param>
     public static IPEndPoint? Choose(
-        EquatableArray<IPEndPoint> candidates, IPEndPoint? current, PeerState state, bool isWithdrawn, bool isUnanswered, IPEndPoint? former)
+        EquatableArray<IPEndPoint> candidates, IPEndPoint? current,
+        PeerState state, bool isWithdrawn, bool isUnanswered, IPEndPoint? former)
     {
         if (former is not null)
         {

@@ -5,8 +5,8 @@ using Orleans.WireGuard.Linux.Devices;
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// Tells from a device's counters which peers answer: something was sent, and nothing came back for longer than WireGuard lets a peer be silent. Does nothing
-/// itself; time is an argument. Not thread-safe.
+/// Tells from a device's counters which peers answer: something was sent, and nothing came back for longer than WireGuard lets a peer be
+/// silent. Does nothing itself; time is an argument. Not thread-safe.
 /// </summary>
 internal sealed class EndpointTrials
 {
@@ -14,8 +14,8 @@ internal sealed class EndpointTrials
     public static readonly TimeSpan InitiationPatience = HandshakeAttempts.RetryAfter;
 
     /// <summary>
-    /// The same for data in a session. Whoever gets some answers within 10 s (KEEPALIVE_TIMEOUT), and who is not answered for 5 s more starts a handshake
-    /// (whitepaper, section 6.5).
+    /// The same for data in a session. Whoever gets some answers within 10 s (KEEPALIVE_TIMEOUT), and who is not answered for 5 s more
+    /// starts a handshake (whitepaper, section 6.5).
     /// </summary>
     public static readonly TimeSpan DataPatience = TimeSpan.FromSeconds(10 + 5) + InitiationPatience;
 
@@ -39,12 +39,14 @@ internal sealed class EndpointTrials
         foreach (var peer in device.Peers)
         {
             var key = (slot, peer.PublicKey);
-            var seen = new Trial(peer.Endpoint, peer.ReceiveBytes, peer.TransmitBytes, null, null, peer.Endpoint is null ? [] : [peer.Endpoint]);
+            var seen = new Trial(
+                peer.Endpoint, peer.ReceiveBytes, peer.TransmitBytes, null, null, peer.Endpoint is null ? [] : [peer.Endpoint]);
 
             // A peer that began afresh counts from nothing, and that is no answer.
             if (_trials.TryGetValue(key, out var last) && peer.ReceiveBytes <= last.ReceiveBytes)
             {
-                SteadyTime? sent = peer.TransmitBytes > last.TransmitBytes && peer.TransmitBytes - last.TransmitBytes != KeepaliveBytes ? now : null;
+                SteadyTime? sent = peer.TransmitBytes > last.TransmitBytes
+                    && peer.TransmitBytes - last.TransmitBytes != KeepaliveBytes ? now : null;
                 seen = seen with
                 {
                     AskedAt = last.AskedAt ?? sent,
@@ -65,7 +67,9 @@ internal sealed class EndpointTrials
     public bool IsEndpointUnanswered(Slot slot, PublicKey peer, bool hasSession, SteadyTime now) =>
         _trials.TryGetValue((slot, peer), out var trial) && now - trial.TriedAt >= Patience(hasSession);
 
-    /// <summary>Whether a peer answers nowhere: what was sent since it was last heard, to whatever endpoint, stayed without an answer.</summary>
+    /// <summary>
+    /// Whether a peer answers nowhere: what was sent since it was last heard, to whatever endpoint, stayed without an answer.
+    /// </summary>
     /// <inheritdoc cref="IsEndpointUnanswered"/>
     public bool IsPeerUnanswered(Slot slot, PublicKey peer, bool hasSession, SteadyTime now) =>
         _trials.TryGetValue((slot, peer), out var trial) && now - trial.AskedAt >= Patience(hasSession);
@@ -74,11 +78,13 @@ internal sealed class EndpointTrials
     public SteadyTime? AskedSince(Slot slot, PublicKey peer) => _trials.TryGetValue((slot, peer), out var trial) ? trial.AskedAt : null;
 
     /// <summary>Where a peer was sent to since it was last heard.</summary>
-    public EquatableArray<IPEndPoint> Tried(Slot slot, PublicKey peer) => _trials.TryGetValue((slot, peer), out var trial) ? trial.Tried : [];
+    public EquatableArray<IPEndPoint> Tried(Slot slot, PublicKey peer) =>
+        _trials.TryGetValue((slot, peer), out var trial) ? trial.Tried : [];
 
     private static TimeSpan Patience(bool hasSession) => hasSession ? DataPatience : InitiationPatience;
 
     /// <summary>What a device last showed of a peer, and since when it has been asked in vain.</summary>
     private sealed record Trial(
-        IPEndPoint? Endpoint, long ReceiveBytes, long TransmitBytes, SteadyTime? AskedAt, SteadyTime? TriedAt, EquatableArray<IPEndPoint> Tried);
+        IPEndPoint? Endpoint, long ReceiveBytes, long TransmitBytes,
+        SteadyTime? AskedAt, SteadyTime? TriedAt, EquatableArray<IPEndPoint> Tried);
 }

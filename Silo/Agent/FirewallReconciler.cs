@@ -11,7 +11,9 @@ internal sealed partial class FirewallReconciler(
 {
     private Observation? _observed;
 
-    /// <summary>Packets that came in clear, dropped since the table was made, as of the last time that it was read; 0 if there is none.</summary>
+    /// <summary>
+    /// Packets that came in clear, dropped since the table was made, as of the last time that it was read; 0 if there is none.
+    /// </summary>
     public long DroppedPackets { get; private set; }
 
     /// <summary>The same of packets that would have left in clear.</summary>
@@ -91,7 +93,9 @@ internal sealed partial class FirewallReconciler(
                 await firewall.DeleteAsync(cancellationToken);
                 return null;
             case ({ } prefixes, null or { IsIntact: false }):
-                LogMade(logger, observed is null ? "was not there" : "was changed by somebody else, or is of a former version", prefixes.Remote.Count);
+                LogMade(logger, observed is null
+                    ? "was not there"
+                    : "was changed by somebody else, or is of a former version", prefixes.Remote.Count);
                 await firewall.CreateAsync(prefixes, cancellationToken);
                 (DroppedPackets, DroppedOutgoingPackets) = (0, 0);
                 return new FirewallState(prefixes, IsIntact: true);

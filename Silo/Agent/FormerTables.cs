@@ -3,8 +3,9 @@ using Orleans.WireGuard.Linux.Routing;
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// What a silo with another <c>Routing</c> section left: routes in its table, and the rules by which they are told to be ours. Its tunnels are carried over
-/// before our rules lead to the present table, and it is removed when that one is complete, so the change loses no packet and leaks none.
+/// What a silo with another <c>Routing</c> section left: routes in its table, and the rules by which they are told to be ours. Its tunnels
+/// are carried over before our rules lead to the present table, and it is removed when that one is complete, so the change loses no packet
+/// and leaks none.
 /// </summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed class FormerTables(ILinkClient links)
@@ -48,7 +49,8 @@ internal sealed class FormerTables(ILinkClient links)
     public EquatableArray<Route> RoutesToKeep(EquatableArray<Route> routes, bool keepsRefusals)
     {
         var known = routes.Select(route => route.Key).ToHashSet();
-        var kept = (_tables ?? []).SelectMany(table => table.Routes).Where(route => (keepsRefusals || route.DeviceName.Length > 0) && known.Add(route.Key));
+        var kept = (_tables ?? []).SelectMany(table => table.Routes)
+            .Where(route => (keepsRefusals || route.DeviceName.Length > 0) && known.Add(route.Key));
         return [.. routes, .. kept];
     }
 
@@ -57,8 +59,8 @@ internal sealed class FormerTables(ILinkClient links)
     {
         foreach (var (former, _) in _tables ?? [])
         {
-            // Refusals first: a packet meets the tunnel above until that one is gone too, and from then on the present table. The rules last: by them the
-            // next start finds what is left if this one ends here.
+            // Refusals first: a packet meets the tunnel above until that one is gone too, and from then on the present table. The rules
+            // last: by them the next start finds what is left if this one ends here.
             var routes = former.Table.Number == links.Table.Number ? [] : await former.GetRoutesAsync(cancellationToken);
             foreach (var route in routes.OrderByDescending(route => route.IsUnreachable))
             {

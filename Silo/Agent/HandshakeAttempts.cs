@@ -14,7 +14,9 @@ internal enum HandshakeSession
     /// <summary>There is none.</summary>
     None,
 
-    /// <summary>The other side may still send in it, so it must not be taken away; if it is ours to renew, the keepalive does that.</summary>
+    /// <summary>
+    /// The other side may still send in it, so it must not be taken away; if it is ours to renew, the keepalive does that.
+    /// </summary>
     Live,
 
     /// <summary>It is over at both ends. A keepalive does not renew it in time, so its peer begins afresh.</summary>
@@ -22,19 +24,23 @@ internal enum HandshakeSession
 }
 
 /// <summary>
-/// The state of the handshakes that this node waits for, which no device shows: since when one has been wanted, which pairs had a session, and which were
-/// started when. Does nothing itself; time is an argument. Not thread-safe.
+/// The state of the handshakes that this node waits for, which no device shows: since when one has been wanted, which pairs had a session,
+/// and which were started when. Does nothing itself; time is an argument. Not thread-safe.
 /// </summary>
 internal sealed class HandshakeAttempts
 {
-    /// <summary>After this time without a handshake the peer is removed and added again; twice as long each time, up to <see cref="MaxRetryAfter"/>.</summary>
+    /// <summary>
+    /// After this time without a handshake the peer is removed and added again; twice as long each time, up to <see cref="MaxRetryAfter"/>.
+    /// </summary>
     /// <remarks>A second more than WireGuard's own retry (REKEY_TIMEOUT, 5 s), which a reset takes the place of.</remarks>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(6);
 
     /// <summary>The longest time between two such attempts.</summary>
     public static readonly TimeSpan MaxRetryAfter = TimeSpan.FromMinutes(1);
 
-    /// <summary>After this time the side that does not start takes it that the other one still has the session that was lost here.</summary>
+    /// <summary>
+    /// After this time the side that does not start takes it that the other one still has the session that was lost here.
+    /// </summary>
     /// <remarks>If both have lost it, the starter's handshake is complete long before.</remarks>
     public static readonly TimeSpan StarterPatience = TimeSpan.FromSeconds(1);
 
@@ -103,9 +109,9 @@ internal sealed class HandshakeAttempts
     /// <param name="pairedSince">Since when our device has had the pair; <see langword="null"/> if it does not.</param>
     /// <param name="now">The time.</param>
     /// <remarks>
-    /// Somebody removed the peer from our device and the silo has put it back, or made the device again: the other side still has its session and sees
-    /// no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same. A pair that had no use for the slot
-    /// until now waits from now on, or both sides would start at once.
+    /// Somebody removed the peer from our device and the silo has put it back, or made the device again: the other side still has its
+    /// session and sees no reason to start. Without having seen that session, as after a restart, waiting for longer tells the same. A pair
+    /// that had no use for the slot until now waits from now on, or both sides would start at once.
     /// </remarks>
     public bool IsStarterLate(HandshakePair pair, SteadyTime? pairedSince, SteadyTime now)
     {

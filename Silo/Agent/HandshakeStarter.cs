@@ -42,8 +42,8 @@ internal static class HandshakeStarter
 /// <summary>Remembers since when our device has had a pair of keys, and tells whether a handshake it shows proves that pair.</summary>
 /// <remarks>
 /// A device would keep a peer's latest handshake when its own key changes. Therefore every peer begins afresh with a new key
-/// (<see cref="DevicePatchBuilder"/>), and a handshake that is shown belongs to the keys that are there: also after a restart of the silo, and whatever
-/// the clock did meanwhile.
+/// (<see cref="DevicePatchBuilder"/>), and a handshake that is shown belongs to the keys that are there: also after a restart of the silo,
+/// and whatever the clock did meanwhile.
 /// </remarks>
 internal sealed class KeyPairClock
 {
@@ -73,7 +73,8 @@ internal sealed class KeyPairClock
             if (!_since.TryGetValue((slot, peer.PublicKey), out var known) || known.Local != local)
             {
                 // One that was there before this process is as old as it says; what comes later is as old as our sight of it.
-                _since[(slot, peer.PublicKey)] = new KnownPair(local, since, handshake, handshake < clock ? since - (clock - handshake) : since);
+                _since[(slot, peer.PublicKey)] = new KnownPair(
+                    local, since, handshake, handshake < clock ? since - (clock - handshake) : since);
             }
             else if (known.Handshake != handshake)
             {
@@ -87,7 +88,9 @@ internal sealed class KeyPairClock
         peer.LastHandshakeTime is not null && _since.ContainsKey((slot, peer.PublicKey));
 
     /// <summary>How long ago the latest handshake with a peer was first seen; <see langword="null"/> if there is none.</summary>
-    /// <remarks>Not how old the device says it is: a clock that is set, or differs from the device's, must not make a session look expired.</remarks>
+    /// <remarks>
+    /// Not how old the device says it is: a clock that is set, or differs from the device's, must not make a session look expired.
+    /// </remarks>
     public TimeSpan? HandshakeAge(Slot slot, PublicKey peer, SteadyTime now) =>
         _since.TryGetValue((slot, peer), out var known) && known.Handshake is not null ? now - known.SeenAt : null;
 

@@ -12,8 +12,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <code>
 /// start ─▶ routes lead through it ─▶ synced: the peers' routes move to slot 0 ─▶ nothing came in for the grace period ─▶ removed
 /// </code>
-/// A peer moves when it hears that this node has one slot left. One whose silo is away does not hear it, and is waited for as long as a key may
-/// become old. Not thread-safe: the agent runs one pass at a time.
+/// A peer moves when it hears that this node has one slot left. One whose silo is away does not hear it, and is waited for as long as a key
+/// may become old. Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
 internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationOptions rotation, TimeProvider timeProvider, ILogger logger)
 {

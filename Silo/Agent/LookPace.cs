@@ -1,7 +1,8 @@
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// How long news of the kernel wait after the agent has looked at what the ones before were about: whoever flaps a link makes thousands. Pure.
+/// How long news of the kernel wait after the agent has looked at what the ones before were about: whoever flaps a link makes thousands.
+/// Pure.
 /// </summary>
 internal static class LookPace
 {

@@ -17,7 +17,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// own key ──────┼─▶ RequestReconcile ─▶ (notes merge) ─▶ one pass: observe, diff, apply, read back ─▶ waiters
 /// roster ───────┤
 /// resync ───────┤   WireGuard notifies nobody, so the device is read again and again (ReadPace)
-/// rtnetlink ────┘   links, routes and rules do notify (NetlinkLinkMonitor): a look whether anything is not as it was left, then a pass if so
+/// rtnetlink ────┘   links, routes and rules do notify (NetlinkLinkMonitor): a look whether all is as it was left, else a pass
 /// </code>
 /// </remarks>
 internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
@@ -57,8 +57,8 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     }
 
     /// <summary>
-    /// Notes that something changed in the kernel, by whomever. A look at it follows soon (<see cref="LookPace"/>), and a pass that reads everything
-    /// again if it is not as the last pass left it.
+    /// Notes that something changed in the kernel, by whomever. A look at it follows soon (<see cref="LookPace"/>), and a pass that reads
+    /// everything again if it is not as the last pass left it.
     /// </summary>
     public void RequestLook(KernelNews news)
     {
@@ -154,7 +154,8 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
 
                     failures = 0;
                     _pace.Note(_timeProvider.GetElapsedTime(began));
-                    nextPass = Pause.For(Min(Min(nextResync - SteadyTime.Now(_timeProvider), _pace.Next), result.LookAgainAfter), _timeProvider);
+                    nextPass = Pause.For(
+                        Min(Min(nextResync - SteadyTime.Now(_timeProvider), _pace.Next), result.LookAgainAfter), _timeProvider);
                     pass.SetResult(result.IsApplied);
                 }
 
@@ -217,7 +218,8 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     {
         var failedAt = _timeProvider.GetTimestamp();
         var isAsked = false;
-        while (!stoppingToken.IsCancellationRequested && RetryDelay.After(failures, isAsked) - _timeProvider.GetElapsedTime(failedAt) is var rest && rest > TimeSpan.Zero)
+        while (!stoppingToken.IsCancellationRequested
+            && RetryDelay.After(failures, isAsked) - _timeProvider.GetElapsedTime(failedAt) is var rest && rest > TimeSpan.Zero)
         {
             isAsked |= await WaitForWorkAsync(rest, stoppingToken);
         }

@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Remembers when the traffic to each node last moved from one slot to the other. Time is an argument. Not thread-safe.</summary>
 /// <remarks>
-/// Only that tells something of a rotation. A route that is replaced tells nothing: it may be that of a node that has joined, or one that somebody else
-/// had changed.
+/// Only that tells something of a rotation. A route that is replaced tells nothing: it may be that of a node that has joined, or one that
+/// somebody else had changed.
 /// </remarks>
 internal sealed class MoveTracker
 {

@@ -7,10 +7,10 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Keeps the MTU of a device what the ways to its peers carry.</summary>
 /// <remarks>
-/// They are looked at when peers change, and all of them again when a link or route that leads to peers changes (<see cref="NewsFilter"/>), and at
-/// every resync. So another MTU is followed at once, but within <see cref="DeviceOptions.ResyncInterval"/> where a rule of somebody else's changes
-/// the way. All ways to a peer count, because WireGuard follows a peer that sends from another of its addresses. Not thread-safe: the agent runs
-/// one pass at a time.
+/// They are looked at when peers change, and all of them again when a link or route that leads to peers changes (<see cref="NewsFilter"/>),
+/// and at every resync. So another MTU is followed at once, but within <see cref="DeviceOptions.ResyncInterval"/> where a rule of somebody
+/// else's changes the way. All ways to a peer count, because WireGuard follows a peer that sends from another of its addresses. Not
+/// thread-safe: the agent runs one pass at a time.
 /// </remarks>
 internal sealed partial class MtuReconciler(ILinkClient links, UnderlayPaths paths, DeviceOptions options, ILogger logger)
 {
@@ -47,7 +47,8 @@ internal sealed partial class MtuReconciler(ILinkClient links, UnderlayPaths pat
         return link;
     }
 
-    private async Task<int?> ChooseAsync(string device, IReadOnlySet<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
+    private async Task<int?> ChooseAsync(
+        string device, IReadOnlySet<IPAddress> addresses, bool carriesIPv6, CancellationToken cancellationToken)
     {
         if (options.Mtu != 0)
         {

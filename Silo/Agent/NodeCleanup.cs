@@ -28,8 +28,8 @@ internal sealed class CleanupReport
 
 /// <summary>Removes from a node what silos made on it, and nothing else. Safe to run again: what is gone is fine.</summary>
 /// <remarks>
-/// The devices first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is ours.
-/// The refusals of strict mode and the rules go last: until then nothing leaves in clear.
+/// The devices first, so that a run that fails in the middle has not removed the routes by which the next one tells that the device is
+/// ours. The refusals of strict mode and the rules go last: until then nothing leaves in clear.
 /// </remarks>
 /// <param name="links">Links, routes and rules.</param>
 /// <param name="firewall">The table that drops plaintext.</param>
@@ -47,7 +47,8 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
     {
         // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.
         var routes = await FormerTables.ReadAllRoutesAsync(links, cancellationToken);
-        foreach (var name in SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name).OrderBy(name => routes.Any(route => route.DeviceName == name)))
+        foreach (var name in SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name)
+            .OrderBy(name => routes.Any(route => route.DeviceName == name)))
         {
             await RemoveDeviceAsync(name, nodeName, roster, routes, report, cancellationToken);
         }
@@ -58,7 +59,8 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
             foreach (var route in await table.GetRoutesAsync(cancellationToken))
             {
                 await table.DeleteRouteAsync(route, cancellationToken);
-                report.Removed.Add(new CleanupItem("route", route.IsUnreachable ? $"unreachable {route.Destination}" : $"{route.Destination} dev {route.DeviceName}"));
+                report.Removed.Add(new CleanupItem(
+                    "route", route.IsUnreachable ? $"unreachable {route.Destination}" : $"{route.Destination} dev {route.DeviceName}"));
             }
         }
 
@@ -85,7 +87,8 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
     }
 
     private async Task RemoveDeviceAsync(
-        string name, string nodeName, NodeRoster? roster, EquatableArray<Route> routes, CleanupReport report, CancellationToken cancellationToken)
+        string name, string nodeName, NodeRoster? roster, EquatableArray<Route> routes,
+        CleanupReport report, CancellationToken cancellationToken)
     {
         if (await links.TryGetLinkAsync(name, cancellationToken) is not { } link)
         {

@@ -35,9 +35,9 @@ internal sealed record PathSources(
     SteadyTime Now);
 
 /// <summary>
-/// Plans the path to each peer: which slot carries the traffic, on which slots the pair has to shake hands, and which side starts. Does nothing
-/// itself; what no device shows it has others remember: since when it has had a pair of keys (<see cref="KeyPairClock"/>), and which handshakes were
-/// started when (<see cref="HandshakeAttempts"/>).
+/// Plans the path to each peer: which slot carries the traffic, on which slots the pair has to shake hands, and which side starts. Does
+/// nothing itself; what no device shows it has others remember: since when it has had a pair of keys (<see cref="KeyPairClock"/>), and
+/// which handshakes were started when (<see cref="HandshakeAttempts"/>).
 /// </summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed class PathPlanner
@@ -116,7 +116,9 @@ internal sealed class PathPlanner
         {
             if (other.Find(key.Slot) is { } announced && sources.Devices.TryGetValue(key.Slot, out var device))
             {
-                var peer = device.PublicKey == key.KeyPair.PublicKey ? device.Peers.FirstOrDefault(peer => peer.PublicKey == announced.PublicKey) : null;
+                var peer = device.PublicKey == key.KeyPair.PublicKey
+                    ? device.Peers.FirstOrDefault(peer => peer.PublicKey == announced.PublicKey)
+                    : null;
                 var isProven = peer is not null && Clock.IsProven(key.Slot, peer);
                 if (isProven)
                 {
@@ -136,9 +138,10 @@ internal sealed class PathPlanner
     {
         var key = sources.View.Keys.First(key => key.Slot == candidate.Slot);
 
-        // An acknowledgement counts for what was announced, not for a key that was made, or kept for another epoch, a moment ago: with the next
-        // announcement the other side may be the one that starts.
-        var own = sources.Own?.Find(candidate.Slot) is { } published && published.PublicKey == pair.Local && published.ServesEpoch == key.ServesEpoch
+        // An acknowledgement counts for what was announced, not for a key that was made, or kept for another epoch, a moment ago: with the
+        // next announcement the other side may be the one that starts.
+        var own = sources.Own?.Find(candidate.Slot) is { } published
+            && published.PublicKey == pair.Local && published.ServesEpoch == key.ServesEpoch
             ? sources.Own
             : null;
         var hasPeerApplied = sources.Applied.Contains(other.NodeName);
@@ -147,7 +150,8 @@ internal sealed class PathPlanner
             return (true, _attempts.Start(pair, Session(sources, candidate, pair), sources.Now));
         }
 
-        // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by itself.
+        // Taking the peer away would end the handshake that the starter is about to complete; without that, WireGuard goes on trying by
+        // itself.
         var hasLostSession = !candidate.IsProven && _attempts.IsStarterLate(pair, Clock.Since(pair.Slot, pair.Peer), sources.Now);
         return (own is not null && hasPeerApplied && hasLostSession, false);
     }

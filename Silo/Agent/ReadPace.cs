@@ -1,13 +1,15 @@
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// How often a device is read to notice what others did to it: WireGuard tells nobody. As often as configured, as long as reading costs less
-/// than <see cref="MaxShare"/> of a core.
+/// How often a device is read to notice what others did to it: WireGuard tells nobody. As often as configured, as long as reading costs
+/// less than <see cref="MaxShare"/> of a core.
 /// </summary>
 /// <param name="interval">The shortest time from one read to the next.</param>
 internal sealed class ReadPace(TimeSpan interval)
 {
-    /// <summary>The part of a core that may go into it: half a percent. Reading 3 peers takes a millisecond, 5,000 of them some 20.</summary>
+    /// <summary>
+    /// The part of a core that may go into it: half a percent. Reading 3 peers takes a millisecond, 5,000 of them some 20.
+    /// </summary>
     public const double MaxShare = 0.005;
 
     // The time that passed is more than the time that was computed when the machine is busy or the code runs for the first time, so the

@@ -12,9 +12,10 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <remarks>
 /// Two steps of a resync:
 /// <code>
-/// Look: dump, findings, whether strict may come into force ──▶ the pass protects and configures ──▶ Count: the witness, and what it counted
+/// Look: dump, findings, whether strict may be in force ──▶ the pass protects and configures ──▶ Count: the witness, what it counted
 /// </code>
-/// Nothing here fails a pass: a node that cannot look still encrypts, and says that it cannot look. Not thread-safe: the agent runs one pass at a time.
+/// Nothing here fails a pass: a node that cannot look still encrypts, and says that it cannot look. Not thread-safe: the agent runs one
+/// pass at a time.
 /// </remarks>
 internal sealed partial class RealityReconciler(
     INetworkDump dump,
@@ -24,7 +25,9 @@ internal sealed partial class RealityReconciler(
     TimeProvider timeProvider,
     ILogger<RealityReconciler> logger)
 {
-    /// <summary>How often is looked, unless a resync comes before: what was wrong for longer than a minute has to be known within it.</summary>
+    /// <summary>
+    /// How often is looked, unless a resync comes before: what was wrong for longer than a minute has to be known within it.
+    /// </summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     // The same after news, of which there may be many a second.
@@ -54,7 +57,8 @@ internal sealed partial class RealityReconciler(
 
     /// <summary>Why a strict node is not ready; <see langword="null"/> if nothing that was found speaks against it.</summary>
     public string? Problem =>
-        encryption.Configured.Mode == EncryptionMode.Strict && StrictGate.FindProblem(IsStrictWithheld, Findings, encryption.Configured.AcceptedFindings) is { } finding
+        encryption.Configured.Mode == EncryptionMode.Strict
+            && StrictGate.FindProblem(IsStrictWithheld, Findings, encryption.Configured.AcceptedFindings) is { } finding
             ? FindingText.Problem(finding, IsStrictWithheld)
             : null;
 
@@ -69,18 +73,20 @@ internal sealed partial class RealityReconciler(
     }
 
     /// <summary>
-    /// Notes what the kernel told of. What is found is about rules and links of others too, and those may change again after they were read and
-    /// before a pass ends that was begun because of the first change.
+    /// Notes what the kernel told of. What is found is about rules and links of others too, and those may change again after they were read
+    /// and before a pass ends that was begun because of the first change.
     /// </summary>
     public void Hear(KernelNews news) =>
-        _hasNews |= (news & (KernelNews.Ways | KernelNews.Underlay | KernelNews.Encapsulation | KernelNews.Devices | KernelNews.Lost)) != KernelNews.None;
+        _hasNews |= (news & (KernelNews.Ways | KernelNews.Underlay | KernelNews.Encapsulation
+            | KernelNews.Devices | KernelNews.Lost)) != KernelNews.None;
 
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>
     /// <param name="underlay">The ways to the peers.</param>
     /// <param name="deviceNames">Our devices.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task LookAsync(MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, CancellationToken cancellationToken)
+    public async Task LookAsync(
+        MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, CancellationToken cancellationToken)
     {
         if (view.Roster?.Find(view.NodeName) is null)
         {
@@ -130,7 +136,8 @@ internal sealed partial class RealityReconciler(
     /// <summary>Keeps the witness what it should be, and reads what it counted.</summary>
     /// <returns>What somebody else changed of it.</returns>
     public async Task<IReadOnlyList<Drift>> CountAsync(
-        MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts, CancellationToken cancellationToken)
+        MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames,
+        IReadOnlyList<ushort> tunnelPorts, CancellationToken cancellationToken)
     {
         if (_dump is null || view.Roster?.Find(view.NodeName) is null)
         {
@@ -213,7 +220,8 @@ internal sealed partial class RealityReconciler(
         // A tunnel in user space, wireguard-go or another one, joins packets of any size, which a link cuts again.
         var isJoined = dump.Links.Any(link => link.Kind == "tun");
         var rough = dump.Links.Where(link => isJoined || link.Kind is "bond" or "team").Select(link => link.Index).ToHashSet();
-        foreach (var (link, counting) in spec.Links.Select(link => (link, rough.Contains(link.Index) ? LinkCounting.Rough : LinkCounting.Exact))
+        foreach (var (link, counting) in spec.Links.Select(
+            link => (link, rough.Contains(link.Index) ? LinkCounting.Rough : LinkCounting.Exact))
             .Concat(spec.Devices.Select(device => (device, LinkCounting.Device))))
         {
             if (traffic.TryGetValue(link.Index, out var sent) && seen.TryGetValue(link.Index, out var count))
@@ -251,7 +259,8 @@ internal sealed partial class RealityReconciler(
         var nodes = view.Roster!.Nodes.Values;
         return new Expectation(
             view.Roster.Find(view.NodeName)!.PodCIDRs,
-            nodes.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs.Select(prefix => (prefix, node.NodeName))).ToEquatableArray(),
+            nodes.Where(node => node.NodeName != view.NodeName)
+                .SelectMany(node => node.PodCIDRs.Select(prefix => (prefix, node.NodeName))).ToEquatableArray(),
             nodes.SelectMany(node => node.Addresses).ToEquatableArray(),
             encryption.Configured.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
             deviceNames.ToEquatableArray(),
@@ -276,14 +285,17 @@ internal sealed partial class RealityReconciler(
     private void LogChanges(EquatableArray<Finding> before)
     {
         var known = before.Select(finding => (finding.Code, finding.Subject)).ToHashSet();
-        foreach (var finding in Findings.Where(finding => finding.Severity > FindingSeverity.Notice && !known.Contains((finding.Code, finding.Subject))))
+        foreach (var finding in Findings.Where(
+            finding => finding.Severity > FindingSeverity.Notice && !known.Contains((finding.Code, finding.Subject))))
         {
-            var (code, sentence, evidence) = (FindingText.CodeOf(finding.Code), FindingText.Describe(finding), FindingText.Evidence(finding));
+            var (code, sentence, evidence) =
+                (FindingText.CodeOf(finding.Code), FindingText.Describe(finding), FindingText.Evidence(finding));
             LogFound(logger, code, sentence, evidence);
         }
 
         var now = Findings.Select(finding => (finding.Code, finding.Subject)).ToHashSet();
-        foreach (var finding in before.Where(finding => finding.Severity > FindingSeverity.Notice && !now.Contains((finding.Code, finding.Subject))))
+        foreach (var finding in before.Where(
+            finding => finding.Severity > FindingSeverity.Notice && !now.Contains((finding.Code, finding.Subject))))
         {
             var code = FindingText.CodeOf(finding.Code);
             LogGone(logger, code, finding.Subject);
@@ -302,7 +314,8 @@ internal sealed partial class RealityReconciler(
     [LoggerMessage(Level = LogLevel.Information, Message = "Strict mode is no longer withheld")]
     private static partial void LogInForce(ILogger logger);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "What leaves and arrives in clear is counted at {Links}; the witness is {Extent}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "What leaves and arrives in clear is counted at {Links}; the witness is {Extent}")]
     private static partial void LogMade(ILogger logger, string links, string extent);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What leaves in clear cannot be counted: {Problem}")]

@@ -5,8 +5,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Tells from counters when data of which peer last came in through which slot. Pure but for what it remembers.</summary>
 /// <remarks>
-/// A peer's own counter also counts handshakes and keepalives, which come in on a slot that nobody uses any more; the device's counter of packets does
-/// not, but knows no peers. Data of a peer is where both moved.
+/// A peer's own counter also counts handshakes and keepalives, which come in on a slot that nobody uses any more; the device's counter of
+/// packets does not, but knows no peers. Data of a peer is where both moved.
 /// </remarks>
 internal sealed class ReceptionTracker
 {

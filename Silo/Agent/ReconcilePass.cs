@@ -79,8 +79,8 @@ internal sealed class ReconcilePass
         slot.Index < _slots.Length ? await _slots[slot.Index].ReadKeyPairAsync(TakeView(), cancellationToken) : null;
 
     /// <summary>
-    /// Whether what the kernel told of is another than the last pass left it. Our own writes are told of too, and so is much that changes nothing.
-    /// Only reads, and no device, which costs most in a large mesh.
+    /// Whether what the kernel told of is another than the last pass left it. Our own writes are told of too, and so is much that changes
+    /// nothing. Only reads, and no device, which costs most in a large mesh.
     /// </summary>
     /// <exception cref="LinuxException">The system refused something.</exception>
     public async Task<bool> HasChangedAsync(KernelNews news, CancellationToken cancellationToken)
@@ -223,7 +223,8 @@ internal sealed class ReconcilePass
     private PathSources Sources(MeshView view, Dictionary<Slot, Device> devices, EquatableArray<Route> routes)
     {
         var slots = _slots.ToDictionary(slot => slot.DeviceName, slot => slot.Slot);
-        var routed = routes.Where(route => slots.ContainsKey(route.DeviceName)).ToDictionary(route => route.Destination, route => slots[route.DeviceName]);
+        var routed = routes.Where(route => slots.ContainsKey(route.DeviceName))
+            .ToDictionary(route => route.Destination, route => slots[route.DeviceName]);
         var current = new Dictionary<string, Slot>(StringComparer.Ordinal);
         foreach (var other in view.Others)
         {
@@ -250,7 +251,8 @@ internal sealed class ReconcilePass
 
         NodePair Pair(PeerAnnouncement other)
         {
-            var peers = held.Select(slot => (slot.Slot, Peer: other.Find(slot.Slot) is { } announced ? slot.Peers.GetValueOrDefault(announced.PublicKey) : null))
+            var peers = held.Select(slot =>
+                (slot.Slot, Peer: other.Find(slot.Slot) is { } announced ? slot.Peers.GetValueOrDefault(announced.PublicKey) : null))
                 .Where(found => found.Peer is not null).Select(found => (found.Slot, Peer: found.Peer!)).ToList();
             return new NodePair(
                 other.NodeName,
@@ -301,7 +303,9 @@ internal sealed class ReconcilePass
 /// <param name="Devices">As read back.</param>
 /// <param name="Problem">Why the node is not ready although the devices are as they should be; <see langword="null"/> if it is.</param>
 /// <param name="LookAgainAfter">When to look again before the next resync; <see langword="null"/> if there is no need.</param>
-/// <param name="IsApplied">Whether the devices now are what they should be; false while there is no key, or nobody can tell whose they are.</param>
+/// <param name="IsApplied">
+/// Whether the devices now are what they should be; false while there is no key, or nobody can tell whose they are.
+/// </param>
 internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? Problem, TimeSpan? LookAgainAfter, bool IsApplied)
 {
     /// <inheritdoc cref="AgentSnapshot.Drifts"/>

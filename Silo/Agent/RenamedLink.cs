@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Finds the link of a device that somebody renamed, and gives it its name back.</summary>
 /// <remarks>
-/// A kernel device is read by the name of its link and so is gone with it; a userspace device answers under the name that its process was started with, and has
-/// no link. Either way the device is there, has its key and its port, and nothing else could be made beside it.
+/// A kernel device is read by the name of its link and so is gone with it; a userspace device answers under the name that its process was
+/// started with, and has no link. Either way the device is there, has its key and its port, and nothing else could be made beside it.
 /// </remarks>
 internal sealed class RenamedLink(string deviceName, ushort listenPort, IWireGuardClient devices, ILinkClient links, DriftLog drifts)
 {
@@ -17,7 +17,8 @@ internal sealed class RenamedLink(string deviceName, ushort listenPort, IWireGua
     public async Task<Link?> FindAsync(Link? known, CancellationToken cancellationToken)
     {
         var link = known is not null ? await links.TryGetLinkAsync(known.Index, cancellationToken)
-            : await devices.FindRenamedAsync(deviceName, listenPort, cancellationToken) is { } name ? await links.TryGetLinkAsync(name, cancellationToken)
+            : await devices.FindRenamedAsync(deviceName, listenPort, cancellationToken) is { } name
+                ? await links.TryGetLinkAsync(name, cancellationToken)
             : null;
         return link is not null && link.Name != deviceName && (known is null || link.Kind == known.Kind) ? link : null;
     }

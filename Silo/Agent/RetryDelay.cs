@@ -3,7 +3,10 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <summary>How long the agent leaves its devices alone after a pass that failed. Pure.</summary>
 internal static class RetryDelay
 {
-    /// <summary>The shortest time after a failure for whoever asks: in a large mesh somebody always does, and a device that fails is left alone all the same.</summary>
+    /// <summary>
+    /// The shortest time after a failure for whoever asks: in a large mesh somebody always does, and a device that fails is left alone all
+    /// the same.
+    /// </summary>
     public static readonly TimeSpan Asked = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(200);

@@ -46,7 +46,8 @@ internal sealed record RoutePatch(
     }
 
     /// <summary>The sources that are looked up after the patch.</summary>
-    public EquatableArray<IPPrefix> ApplyToRules(EquatableArray<IPPrefix> observed) => observed.Except(DeleteRules).Union(AddRules).Order().ToEquatableArray();
+    public EquatableArray<IPPrefix> ApplyToRules(EquatableArray<IPPrefix> observed) =>
+        observed.Except(DeleteRules).Union(AddRules).Order().ToEquatableArray();
 
     // A refusal without its exceptions would cut this node's pods off from each other, so it comes behind them and goes before them.
     private static int Step(Route route) => route.IsThrow ? 0 : route.IsUnreachable ? 1 : 2;

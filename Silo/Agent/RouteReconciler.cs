@@ -6,7 +6,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Keeps our routing table and the rules that lead into it what they should be.</summary>
 /// <remarks>
-/// Two steps of a pass, so that there is no moment in which a packet for another node's pod finds neither tunnel nor refusal (invariant I7):
+/// Two steps of a pass, so that there is no moment in which a packet for another node's pod finds neither tunnel nor refusal (invariant
+/// I7):
 /// <code>
 /// Protect: throw routes, unreachable routes, then rules ──▶ the device is made and configured ──▶ Connect: routes through it,
 ///          a packet that comes now is refused                                                      removals, refusals last

@@ -3,8 +3,8 @@ using Orleans.WireGuard.Linux.Routing;
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// Where the routes to other nodes' pods live (section <c>Routing</c>). After a change the next start of the silo moves them, and removes what the former
-/// numbers left.
+/// Where the routes to other nodes' pods live (section <c>Routing</c>). After a change the next start of the silo moves them, and removes
+/// what the former numbers left.
 /// </summary>
 public sealed class RoutingOptions
 {
@@ -12,14 +12,14 @@ public sealed class RoutingOptions
     public const string SectionName = "Routing";
 
     /// <summary>
-    /// The routing table that holds our routes and nobody else's: a route of somebody else in it is removed. Default: 201. Range: 1 to 1000000000, but
-    /// not 252 to 255, which are the kernel's.
+    /// The routing table that holds our routes and nobody else's: a route of somebody else in it is removed. Default: 201. Range: 1 to
+    /// 1000000000, but not 252 to 255, which are the kernel's.
     /// </summary>
     public int Table { get; set; } = (int)RouteTable.Default.Number;
 
     /// <summary>
-    /// Priority of the rules that lead this node's pods into <see cref="Table"/>. Whatever rule has a smaller number decides before. Default: 201. Range: 1 to
-    /// 32765, before the main table.
+    /// Priority of the rules that lead this node's pods into <see cref="Table"/>. Whatever rule has a smaller number decides before.
+    /// Default: 201. Range: 1 to 32765, before the main table.
     /// </summary>
     public int RulePriority { get; set; } = (int)RouteTable.Default.RulePriority;
 

@@ -11,16 +11,19 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed record NodePair(string NodeName, bool IsAnswering, SteadyTime AskedSince, EquatableArray<IPEndPoint> Endpoints);
 
 /// <summary>
-/// The nodes with which this one agrees on keys and whose tunnel carries nothing all the same: the silos answer each other and no slot has a handshake that
-/// counts. Neither side's pods reach the other's, so it is a problem of both. Not thread-safe: the agent runs one pass at a time.
+/// The nodes with which this one agrees on keys and whose tunnel carries nothing all the same: the silos answer each other and no slot has
+/// a handshake that counts. Neither side's pods reach the other's, so it is a problem of both. Not thread-safe: the agent runs one pass at
+/// a time.
 /// </summary>
 /// <remarks>
-/// Counted only while the other silo is an active member and has announced itself: a node that is off is a problem of its own and not of each of the others,
-/// and one that has just joined has <see cref="Patience"/>.
+/// Counted only while the other silo is an active member and has announced itself: a node that is off is a problem of its own and not of
+/// each of the others, and one that has just joined has <see cref="Patience"/>.
 /// </remarks>
 internal sealed partial class SilentPeers(TimeProvider timeProvider, ILogger logger)
 {
-    /// <summary>How long a pair may be without a working slot: some handshakes that cross, or an address or two that do not answer.</summary>
+    /// <summary>
+    /// How long a pair may be without a working slot: some handshakes that cross, or an address or two that do not answer.
+    /// </summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly SortedDictionary<string, Silence> _silences = new(StringComparer.Ordinal);
@@ -46,7 +49,9 @@ internal sealed partial class SilentPeers(TimeProvider timeProvider, ILogger log
 
         foreach (var (name, _, since, endpoints) in silent)
         {
-            var silence = _silences.TryGetValue(name, out var known) ? known : _silences[name] = new Silence(since, timeProvider.GetUtcNow() - (now - since));
+            var silence = _silences.TryGetValue(name, out var known)
+                ? known
+                : _silences[name] = new Silence(since, timeProvider.GetUtcNow() - (now - since));
             silence.Endpoints.UnionWith(endpoints);
             if (!silence.IsReported && now - silence.Since >= Patience)
             {
@@ -56,7 +61,8 @@ internal sealed partial class SilentPeers(TimeProvider timeProvider, ILogger log
         }
 
         var current = _silences.Where(entry => entry.Value.IsReported)
-            .Select(entry => new SilentPeer(entry.Key, entry.Value.SinceWallTime, [.. entry.Value.Endpoints.OrderBy(endpoint => endpoint.ToString(), StringComparer.Ordinal)]))
+            .Select(entry => new SilentPeer(entry.Key, entry.Value.SinceWallTime, [
+                .. entry.Value.Endpoints.OrderBy(endpoint => endpoint.ToString(), StringComparer.Ordinal)]))
             .ToEquatableArray();
         Current = current == Current ? Current : current;
     }

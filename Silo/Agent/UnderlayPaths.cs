@@ -15,11 +15,14 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
     /// <summary>Forgets all ways, so that they are asked again.</summary>
     public void Forget() => _paths.Clear();
 
-    /// <summary>Stops watching what no peer is reached by any more: when all that is wanted has been asked since <see cref="Forget"/>.</summary>
+    /// <summary>
+    /// Stops watching what no peer is reached by any more: when all that is wanted has been asked since <see cref="Forget"/>.
+    /// </summary>
     public void Settle() => watch.Keep(_paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex), _paths.Keys);
 
     /// <summary>The ways to some addresses; <see langword="null"/> for those that cannot be reached.</summary>
-    public async Task<IReadOnlyDictionary<IPAddress, LinkPath?>> FindAsync(IReadOnlySet<IPAddress> addresses, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<IPAddress, LinkPath?>> FindAsync(
+        IReadOnlySet<IPAddress> addresses, CancellationToken cancellationToken)
     {
         watch.AddDestinations(addresses.Where(address => !_paths.ContainsKey(address)));
         foreach (var address in addresses)

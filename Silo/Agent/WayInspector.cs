@@ -3,8 +3,8 @@ using Orleans.WireGuard.Linux.Routing;
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// Asks the kernel which way packets of this node's pods take to each other node's: at every resync, when a rule or route that may lead them elsewhere
-/// changes (<see cref="NewsFilter"/>), and about what is new or was wrong in every pass.
+/// Asks the kernel which way packets of this node's pods take to each other node's: at every resync, when a rule or route that may lead
+/// them elsewhere changes (<see cref="NewsFilter"/>), and about what is new or was wrong in every pass.
 /// </summary>
 /// <remarks>Changes nothing: whose rule it is we do not know. Not thread-safe: the agent runs one pass at a time.</remarks>
 internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch, ILogger logger)
@@ -39,7 +39,8 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
         }
 
         var asked = expected
-            .Where(expectation => isResync || !_known.TryGetValue(expectation.Destination, out var known) || known.Expected != expectation || known.Wrong is not null)
+            .Where(expectation => isResync || !_known.TryGetValue(expectation.Destination, out var known)
+                || known.Expected != expectation || known.Wrong is not null)
             .ToList();
         if (isResync)
         {
@@ -68,16 +69,21 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
             return [];
         }
 
-        foreach (var pods in expectations.Select(expectation => expectation.Pods).Where(pods => !_pods.ContainsKey(pods)).Distinct().ToList())
+        foreach (var pods in expectations.Select(expectation => expectation.Pods)
+            .Where(pods => !_pods.ContainsKey(pods)).Distinct().ToList())
         {
             // A node without a pod has no link for them; ours takes packets of any source, and no rule is about it.
-            _pods[pods] = await links.FindPodLinkAsync(pods, cancellationToken) ?? new PodLink(SlotDevices.Name(Slot.Zero), PodAddress.Of(pods));
+            _pods[pods] = await links.FindPodLinkAsync(pods, cancellationToken)
+                ?? new PodLink(SlotDevices.Name(Slot.Zero), PodAddress.Of(pods));
         }
 
         var ways = await links.FindWaysAsync(
-            expectations.Select(expectation => new WayQuestion(_pods[expectation.Pods], expectation.Address)).ToEquatableArray(), cancellationToken);
+            expectations.Select(expectation => new WayQuestion(_pods[expectation.Pods], expectation.Address))
+                .ToEquatableArray(), cancellationToken);
         var answers = expectations
-            .Zip(ways, (expectation, way) => WayRules.IsWrong(expectation, way) ? new WrongWay(expectation, _pods[expectation.Pods], way) : null)
+            .Zip(ways, (expectation, way) => WayRules.IsWrong(expectation, way)
+                ? new WrongWay(expectation, _pods[expectation.Pods], way)
+                : null)
             .ToList();
 
         // The pod that was supposed may be gone; the next question supposes another one.
@@ -94,7 +100,8 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
         var wrong = _known.Values.Select(way => way.Wrong).OfType<WrongWay>().OrderBy(way => way.Expectation.Destination).ToList();
         var problem = wrong.Count == 0
             ? null
-            : WayRules.Describe(wrong, await links.GetAllRulesAsync(wrong[0].Expectation.Destination.IsIPv6, cancellationToken), links.Table);
+            : WayRules.Describe(
+                wrong, await links.GetAllRulesAsync(wrong[0].Expectation.Destination.IsIPv6, cancellationToken), links.Table);
         if (problem is not null && problem != Problem)
         {
             LogWrong(logger, problem);

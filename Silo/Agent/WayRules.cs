@@ -22,7 +22,8 @@ internal sealed record WayExpectation(IPPrefix Pods, IPPrefix Destination, strin
 internal sealed record WrongWay(WayExpectation Expectation, PodLink From, Way Way);
 
 /// <summary>
-/// Our routes are there: whether they have effect is another question, since rules before ours and routes that nobody expects decide too. Pure.
+/// Our routes are there: whether they have effect is another question, since rules before ours and routes that nobody expects decide too.
+/// Pure.
 /// </summary>
 internal static class WayRules
 {
@@ -36,7 +37,8 @@ internal static class WayRules
     public static IReadOnlyList<WayExpectation> Expect(MeshView view, EquatableArray<IPPrefix> pods, EquatableArray<Route> routes)
     {
         // A tunnel lies above the refusal of the same destination, and the longest prefix decides.
-        var byDestination = routes.GroupBy(route => route.Destination).ToDictionary(group => group.Key, group => group.MinBy(route => route.IsUnreachable)!);
+        var byDestination = routes.GroupBy(route => route.Destination)
+            .ToDictionary(group => group.Key, group => group.MinBy(route => route.IsUnreachable)!);
         var lengths = routes.Select(route => route.Destination).Select(prefix => (prefix.IsIPv6, prefix.Length)).Distinct()
             .OrderByDescending(prefix => prefix.Length).ToLookup(prefix => prefix.IsIPv6, prefix => prefix.Length);
         var expectations = new List<WayExpectation>();
@@ -69,7 +71,8 @@ internal static class WayRules
     /// <summary>The prefixes of other nodes' pods, as far as they are not this node's too, and whose they are.</summary>
     public static IReadOnlyDictionary<IPPrefix, string> RemotePods(MeshView view, EquatableArray<IPPrefix> pods)
     {
-        var listed = (view.Roster?.Nodes.Values ?? []).Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs.Select(prefix => (prefix, node.NodeName)));
+        var listed = (view.Roster?.Nodes.Values ?? []).Where(node => node.NodeName != view.NodeName)
+            .SelectMany(node => node.PodCIDRs.Select(prefix => (prefix, node.NodeName)));
         var announced = view.Others.SelectMany(other => other.AllowedIPs.Select(prefix => (prefix, other.NodeName)));
         var found = new SortedDictionary<IPPrefix, string>();
         foreach (var (prefix, nodeName) in listed.Concat(announced).Where(pair => !pods.Any(pair.prefix.Overlaps)))
@@ -95,7 +98,8 @@ internal static class WayRules
     public static string Describe(IReadOnlyList<WrongWay> wrong, EquatableArray<RuleEntry> rules, RouteTable table)
     {
         var (first, from, way) = wrong[0];
-        var listed = string.Join(", ", wrong.Take(MaxListed).Select(item => $"{item.Expectation.Destination} ({item.Expectation.NodeName})"));
+        var listed = string.Join(
+            ", ", wrong.Take(MaxListed).Select(item => $"{item.Expectation.Destination} ({item.Expectation.NodeName})"));
         var more = wrong.Count > MaxListed ? string.Create(CultureInfo.InvariantCulture, $" and {wrong.Count - MaxListed} more") : "";
         var fate = way.Fate == WayFate.Refused ? "are refused although there is a tunnel"
             : $"leave through {way.LinkName} {(first.IsTunnel ? "instead of a tunnel" : "although there is no tunnel")}";
@@ -110,8 +114,10 @@ internal static class WayRules
 
             // Which table refused is not told, so then it is the first rule that may have.
             var rule = rules.FirstOrDefault(rule => rule.Priority <= table.RulePriority && rule.Table != RouteTable.Local
-                && rule.Table != table.Number && (way.Table == 0 || rule.Table == way.Table) && rule.MayDecide(from.Address, from.LinkName, first.Address));
-            return rule is null ? "" : string.Create(CultureInfo.InvariantCulture, $": rule '{rule}' decides before ours, which has priority {table.RulePriority}");
+                && rule.Table != table.Number && (way.Table == 0 || rule.Table == way.Table)
+                && rule.MayDecide(from.Address, from.LinkName, first.Address));
+            return rule is null ? "" : string.Create(
+                CultureInfo.InvariantCulture, $": rule '{rule}' decides before ours, which has priority {table.RulePriority}");
         }
     }
 }

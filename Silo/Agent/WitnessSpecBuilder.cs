@@ -14,7 +14,8 @@ internal static class WitnessSpecBuilder
     /// <param name="deviceNames">Our devices.</param>
     /// <param name="tunnelPorts">Their UDP ports.</param>
     public static WitnessSpec Build(
-        MeshView view, NetworkDump dump, IReadOnlySet<int> underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts)
+        MeshView view, NetworkDump dump, IReadOnlySet<int> underlay,
+        IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts)
     {
         // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
         var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
@@ -25,7 +26,8 @@ internal static class WitnessSpecBuilder
         // Those by which the others know this node come first; of the rest, tunnels are counted all the same.
         var known = view.Roster.Find(view.NodeName)!.Addresses;
         var addresses = dump.Addresses.Where(address => underlay.Contains(address.LinkIndex) && !address.Address.IsIPv6LinkLocal)
-            .Select(address => address.Address).Distinct().OrderBy(address => !known.Contains(address)).ThenBy(address => address.ToString(), StringComparer.Ordinal);
+            .Select(address => address.Address).Distinct().OrderBy(address => !known.Contains(address))
+            .ThenBy(address => address.ToString(), StringComparer.Ordinal);
         return new WitnessSpec(
             Select(dump, link => underlay.Contains(link.Index)).Take(WitnessTable.MaxLinks).ToEquatableArray(),
             PrefixSet.Merge(own),

@@ -70,14 +70,16 @@ internal static class CleanupCommand
         {
             var table = Section<RoutingOptions>(configuration, RoutingOptions.SectionName).ToRouteTable();
             var links = new NetlinkLinkClient(TimeProvider.System, table: table);
-            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient).RunAsync(nodeName, roster, report, cancellationToken);
+            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient)
+                .RunAsync(nodeName, roster, report, cancellationToken);
         }
         catch (LinuxException e)
         {
             fault = $"{e.Message}.";
         }
 
-        fault ??= await RemoveAnnotationAsync(Section<KubernetesApiOptions>(configuration, KubernetesApiOptions.SectionName), nodes, nodeName, report, cancellationToken);
+        fault ??= await RemoveAnnotationAsync(
+            Section<KubernetesApiOptions>(configuration, KubernetesApiOptions.SectionName), nodes, nodeName, report, cancellationToken);
         Print(report, parsed.GetValue(CommonOptions.Output), fault);
         if (fault is not null)
         {
@@ -148,7 +150,8 @@ internal static class CleanupCommand
     };
 
     /// <summary>The first address of a silo of this node that takes a connection.</summary>
-    private static async Task<IPEndPoint?> FindSiloAsync(IConfiguration configuration, RosterNode? self, CancellationToken cancellationToken)
+    private static async Task<IPEndPoint?> FindSiloAsync(
+        IConfiguration configuration, RosterNode? self, CancellationToken cancellationToken)
     {
         var clustering = Section<ClusteringOptions>(configuration, ClusteringOptions.SectionName);
         var web = Section<WebOptions>(configuration, WebOptions.SectionName);

@@ -35,7 +35,9 @@ internal static class CommandConfiguration
     public static string Describe(Exception exception)
     {
         var cause = exception.GetBaseException();
-        return exception.Message.Contains(cause.Message, StringComparison.Ordinal) ? exception.Message : $"{exception.Message} {cause.Message}";
+        return exception.Message.Contains(cause.Message, StringComparison.Ordinal)
+            ? exception.Message
+            : $"{exception.Message} {cause.Message}";
     }
 
     /// <summary>The name of this node as the silo reads it; empty if it is unknown.</summary>

@@ -9,7 +9,8 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// <param name="Findings">The worst first.</param>
 /// <param name="Witness">What was counted at the wire; <see langword="null"/> if nothing can be counted.</param>
 /// <param name="Note">What has to be known beside it, such as that there is no silo; <see langword="null"/> if nothing.</param>
-internal sealed record Diagnosis(string NodeName, DateTimeOffset TakenAt, IReadOnlyList<DiagnosedFinding> Findings, WitnessStatus? Witness, string? Note)
+internal sealed record Diagnosis(
+    string NodeName, DateTimeOffset TakenAt, IReadOnlyList<DiagnosedFinding> Findings, WitnessStatus? Witness, string? Note)
 {
     /// <summary>Whether strict mode is configured and withheld.</summary>
     public bool IsStrictWithheld { get; init; }
@@ -25,13 +26,16 @@ internal sealed record Diagnosis(string NodeName, DateTimeOffset TakenAt, IReadO
 
     /// <summary>Makes it of what a node says of itself.</summary>
     public static Diagnosis Of(NodeStatus status) =>
-        new(status.NodeName, status.TakenAt, DiagnosedFinding.Of(status.Findings), status.Witness, status.Problem) { IsStrictWithheld = status.IsStrictWithheld };
+        new(status.NodeName, status.TakenAt, DiagnosedFinding.Of(
+            status.Findings), status.Witness, status.Problem) { IsStrictWithheld = status.IsStrictWithheld };
 
     /// <summary>What is printed for people: nodes and findings, the worst first.</summary>
     public static IEnumerable<string> Lines(IEnumerable<Diagnosis> diagnoses)
     {
-        var all = diagnoses.OrderByDescending(diagnosis => diagnosis.Worst).ThenBy(diagnosis => diagnosis.NodeName, StringComparer.Ordinal).ToList();
-        foreach (var (diagnosis, finding) in all.SelectMany(diagnosis => diagnosis.Findings.Select(finding => (diagnosis, finding))).OrderByDescending(found => found.finding.Severity))
+        var all = diagnoses.OrderByDescending(diagnosis => diagnosis.Worst)
+            .ThenBy(diagnosis => diagnosis.NodeName, StringComparer.Ordinal).ToList();
+        foreach (var (diagnosis, finding) in all.SelectMany(diagnosis => diagnosis.Findings.Select(finding => (diagnosis, finding)))
+            .OrderByDescending(found => found.finding.Severity))
         {
             var since = Format.Duration(diagnosis.TakenAt - finding.Since);
             yield return $"{finding.Code} {finding.Severity.ToString().ToUpperInvariant()} {diagnosis.NodeName}, for {since}: {finding.Sentence}";
@@ -84,7 +88,8 @@ internal sealed record Diagnosis(string NodeName, DateTimeOffset TakenAt, IReadO
 /// <param name="Evidence">What was seen.</param>
 /// <param name="Remedy">What to do.</param>
 internal sealed record DiagnosedFinding(
-    string Code, FindingCode Name, FindingSeverity Severity, string Subject, DateTimeOffset Since, string Sentence, string Evidence, string Remedy)
+    string Code, FindingCode Name, FindingSeverity Severity, string Subject,
+    DateTimeOffset Since, string Sentence, string Evidence, string Remedy)
 {
     /// <summary>Puts findings into words.</summary>
     public static IReadOnlyList<DiagnosedFinding> Of(IEnumerable<Finding> findings) =>

@@ -61,7 +61,8 @@ internal static class DoctorCommand
         }
         catch (Exception e) when (e is NodeUnavailableException or OrleansException or TimeoutException)
         {
-            return new Diagnosis(name, TimeProvider.System.GetUtcNow(), [], null, $"could not be asked: {e.Message.ReplaceLineEndings(" ")}") { IsUnanswered = true };
+            return new Diagnosis(name, TimeProvider.System.GetUtcNow(), [], null,
+                $"could not be asked: {e.Message.ReplaceLineEndings(" ")}") { IsUnanswered = true };
         }
     }
 
@@ -74,7 +75,8 @@ internal static class DoctorCommand
 
         var nodeName = CommandConfiguration.NodeName(configuration);
         var encryption = configuration.GetSection(EncryptionOptions.SectionName).Get<EncryptionOptions>() ?? new EncryptionOptions();
-        var roster = StaticRoster.TryParse(configuration.GetSection(NodesOptions.SectionName).Get<NodesOptions>() ?? new NodesOptions(), nodeName, out _);
+        var roster = StaticRoster.TryParse(
+            configuration.GetSection(NodesOptions.SectionName).Get<NodesOptions>() ?? new NodesOptions(), nodeName, out _);
         var note = $"{reason} This is what the kernel shows by itself; whether packets leave past netfilter, only a silo can tell.";
         try
         {
@@ -97,7 +99,8 @@ internal static class DoctorCommand
 
             var now = TimeProvider.System.GetUtcNow();
             var found = FindingCatalogue.Settle(RealityCheck.Find(dump, expected, now), []);
-            return Print(parsed, [new Diagnosis(nodeName, now, DiagnosedFinding.Of(found), await ReadWitnessAsync(cancellationToken), note)]);
+            return Print(
+                parsed, [new Diagnosis(nodeName, now, DiagnosedFinding.Of(found), await ReadWitnessAsync(cancellationToken), note)]);
         }
         catch (Exception e) when (e is LinuxException or FormatException)
         {
@@ -110,7 +113,9 @@ internal static class DoctorCommand
     {
         try
         {
-            return await new NetlinkWitness(TimeProvider.System).TryGetAsync(cancellationToken) is { } state ? WitnessReport.Of(state.Counts, state.IsPartial) : null;
+            return await new NetlinkWitness(TimeProvider.System).TryGetAsync(cancellationToken) is { } state
+                ? WitnessReport.Of(state.Counts, state.IsPartial)
+                : null;
         }
         catch (LinuxException)
         {

@@ -9,7 +9,8 @@ internal static class DurationParser
     /// <returns><see langword="null"/> if it is something else.</returns>
     public static TimeSpan? TryParse(string text)
     {
-        if (text.Length < 2 || !int.TryParse(text.AsSpan(..^1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number == 0)
+        if (text.Length < 2
+            || !int.TryParse(text.AsSpan(..^1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number == 0)
         {
             return null;
         }

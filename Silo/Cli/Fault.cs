@@ -28,5 +28,6 @@ internal static class Fault
             $"This should not happen, please report it with the command line: {exception.GetType().Name} in {Place(exception)}: {exception.Message}"),
     };
 
-    private static string Place(Exception exception) => exception.TargetSite is { } method ? $"{method.DeclaringType?.Name}.{method.Name}" : "an unknown place";
+    private static string Place(Exception exception) =>
+        exception.TargetSite is { } method ? $"{method.DeclaringType?.Name}.{method.Name}" : "an unknown place";
 }

@@ -95,7 +95,8 @@ internal static class FreezeCommand
     public static NodeOutcome Frozen(string name, DateTimeOffset until) => new(
         name,
         NodeOutcomeKind.Done,
-        string.Create(CultureInfo.InvariantCulture, $"frozen until {until.UtcDateTime:u}; keeps its keys until then, 'owg unfreeze' ends it earlier"))
+        string.Create(
+            CultureInfo.InvariantCulture, $"frozen until {until.UtcDateTime:u}; keeps its keys until then, 'owg unfreeze' ends it earlier"))
     {
         FrozenUntil = until,
     };

@@ -5,8 +5,8 @@ namespace Orleans.WireGuard.Silo.Cli;
 
 /// <summary>Learns why Orleans' handshake with a gateway failed. Orleans itself only says that it could not connect.</summary>
 /// <remarks>
-/// Both sides say first which cluster they belong to. A gateway of another cluster says so and closes the connection, and whether Orleans' client
-/// reads that before it sees the end depends on timing; here it always does.
+/// Both sides say first which cluster they belong to. A gateway of another cluster says so and closes the connection, and whether Orleans'
+/// client reads that before it sees the end depends on timing; here it always does.
 /// </remarks>
 internal sealed class GatewayHandshake
 {
@@ -14,7 +14,9 @@ internal sealed class GatewayHandshake
 
     private readonly TaskCompletionSource<Exception> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What went wrong in the first connection that ended, by <see cref="SettleAsync"/>; <see langword="null"/> if none had ended then.</summary>
+    /// <summary>
+    /// What went wrong in the first connection that ended, by <see cref="SettleAsync"/>; <see langword="null"/> if none had ended then.
+    /// </summary>
     public Exception? Failure { get; private set; }
 
     /// <summary>Whether the other side said nothing, and ended nothing, until Orleans gave up.</summary>
@@ -32,7 +34,8 @@ internal sealed class GatewayHandshake
     {
         try
         {
-            context.Transport = new Transport(new PatientReader(context.Transport.Input, () => IsSilent |= !context.ConnectionClosed.IsCancellationRequested), context.Transport.Output);
+            context.Transport = new Transport(new PatientReader(context.Transport.Input, () =>
+                IsSilent |= !context.ConnectionClosed.IsCancellationRequested), context.Transport.Output);
             await next(context);
         }
         catch (Exception e)

@@ -1,6 +1,8 @@
 namespace Orleans.WireGuard.Silo.Cli;
 
-/// <summary>How many of the nodes that answer hold a key of another on their devices. Built once for a snapshot, then each answer is a look-up.</summary>
+/// <summary>
+/// How many of the nodes that answer hold a key of another on their devices. Built once for a snapshot, then each answer is a look-up.
+/// </summary>
 internal sealed class KeyHolders
 {
     private readonly HashSet<string> _answering;

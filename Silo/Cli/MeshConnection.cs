@@ -14,7 +14,8 @@ internal sealed class MeshConnection : IAsyncDisposable
     /// <summary>After which time a person is told that somebody listens and says nothing.</summary>
     public static readonly TimeSpan NoteAfter = TimeSpan.FromSeconds(1.5);
 
-    // For a silo that was waited for in vain, and for an answer. A busy machine, this process on it, may take seconds for what else takes one.
+    // For a silo that was waited for in vain, and for an answer. A busy machine, this process on it, may take seconds for what else takes
+    // one.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
     private readonly IHost _host;
@@ -37,7 +38,8 @@ internal sealed class MeshConnection : IAsyncDisposable
     /// <param name="cancellationToken">Ctrl-C.</param>
     /// <param name="withoutSilo">What is done instead where nobody answers, told why; <see langword="null"/> if that is a failure.</param>
     public static async Task<int> UseAsync(
-        ParseResult parsed, Func<MeshConnection, Task<int>> verb, CancellationToken cancellationToken, Func<string, Task<int>>? withoutSilo = null)
+        ParseResult parsed, Func<MeshConnection, Task<int>> verb,
+        CancellationToken cancellationToken, Func<string, Task<int>>? withoutSilo = null)
     {
         if (Target.TryRead(parsed, out var fault) is not { } target)
         {
@@ -56,11 +58,13 @@ internal sealed class MeshConnection : IAsyncDisposable
         {
             host = await ConnectAsync(target, handshake, cancellationToken);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is OrleansException or TimeoutException or OperationCanceledException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested
+            && e is OrleansException or TimeoutException or OperationCanceledException)
         {
             var isSilent = handshake.IsSilent || e.GetBaseException() is TimeoutException or ConnectionFailedException;
             return Fault.Tell(
-                ExitCode.Failed, GatewayFaults.Describe(target.Gateway, target.ClusterId, isSilent ? null : handshake.Failure ?? e.GetBaseException()));
+                ExitCode.Failed, GatewayFaults.Describe(
+                    target.Gateway, target.ClusterId, isSilent ? null : handshake.Failure ?? e.GetBaseException()));
         }
 
         await using var connection = new MeshConnection(host, target.NodeName);
@@ -105,7 +109,8 @@ internal sealed class MeshConnection : IAsyncDisposable
             .Configure<ConnectionOptions>(connection => connection.OpenConnectionTimeout = ConnectTimeout)
             .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = ConnectTimeout)
             .Configure<ClientMessagingOptions>(ConnectionLimits.Apply)
-            .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (target.ClusterId, WireGuardSiloExtensions.ServiceId)));
+            .Configure<ClusterOptions>(
+                cluster => (cluster.ClusterId, cluster.ServiceId) = (target.ClusterId, WireGuardSiloExtensions.ServiceId)));
         var host = builder.Build();
         try
         {
@@ -154,8 +159,11 @@ internal sealed class MeshConnection : IAsyncDisposable
                 return null;
             }
 
-            var gateway = parsed.GetValue(CommonOptions.Gateway) is { } given ? ParseGiven(given, out fault) : ParseConfigured(clustering, out fault);
-            return gateway is null ? null : new(gateway, clustering.ClusterId, parsed.GetValue(CommonOptions.Node) ?? CommandConfiguration.NodeName(configuration));
+            var gateway = parsed.GetValue(CommonOptions.Gateway) is { } given
+                ? ParseGiven(given, out fault)
+                : ParseConfigured(clustering, out fault);
+            return gateway is null ? null : new(
+                gateway, clustering.ClusterId, parsed.GetValue(CommonOptions.Node) ?? CommandConfiguration.NodeName(configuration));
         }
 
         private static IPEndPoint? ParseGiven(string text, out string fault)

@@ -46,7 +46,8 @@ internal static class MeshJson
     }
 
     private static AnnouncementSequence ParseSequence(string text) => text.Split('.') is [var epoch, var revision]
-        ? new(new Epoch(long.Parse(epoch, System.Globalization.CultureInfo.InvariantCulture)), long.Parse(revision, System.Globalization.CultureInfo.InvariantCulture))
+        ? new(new Epoch(long.Parse(epoch, System.Globalization.CultureInfo.InvariantCulture)), long.Parse(
+            revision, System.Globalization.CultureInfo.InvariantCulture))
         : throw new FormatException($"'{text}' is not a sequence: expected epoch, a dot, revision.");
 
     private sealed class TextConverter<T>(Func<string, T> parse) : JsonConverter<T>
@@ -63,7 +64,8 @@ internal static class MeshJson
             }
         }
 
-        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(value!.ToString());
+        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value!.ToString());
     }
 
     private sealed class NumberConverter<T>(Func<long, T> make, Func<T, long> read) : JsonConverter<T>
@@ -87,7 +89,8 @@ internal static class MeshJson
         public override bool CanConvert(Type typeToConvert) =>
             typeToConvert.IsGenericType && typeToConvert.GetGenericTypeDefinition() == typeof(EquatableArray<>);
 
-        public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) => (JsonConverter)Activator.CreateInstance(
+        public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
+            (JsonConverter)Activator.CreateInstance(
             typeof(EquatableArrayConverter<>).MakeGenericType(typeToConvert.GetGenericArguments()))!;
     }
 

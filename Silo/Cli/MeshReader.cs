@@ -2,7 +2,9 @@ using Orleans.WireGuard.Grains;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
-/// <summary>Reads a whole mesh in pages, since a snapshot of it may be larger than one message, and compares here what the nodes say.</summary>
+/// <summary>
+/// Reads a whole mesh in pages, since a snapshot of it may be larger than one message, and compares here what the nodes say.
+/// </summary>
 internal static class MeshReader
 {
     /// <summary>Reads it.</summary>
@@ -19,7 +21,8 @@ internal static class MeshReader
             throw new MeshTooLargeException(names.Count, IMeshGrain.MaxNodes);
         }
 
-        var pages = await Task.WhenAll(names.Chunk(IMeshGrain.MaxAsked).Select(page => mesh.GetNodes(page.ToEquatableArray(), cancellationToken)));
+        var pages = await Task.WhenAll(
+            names.Chunk(IMeshGrain.MaxAsked).Select(page => mesh.GetNodes(page.ToEquatableArray(), cancellationToken)));
         var nodes = pages.SelectMany(page => page).ToList();
         return new MeshSnapshot(takenAt, nodes.ToEquatableArray(), KeyAgreementMatrix.Build(nodes));
     }

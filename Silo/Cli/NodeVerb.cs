@@ -11,7 +11,8 @@ internal static class NodeVerb
     /// <param name="run">Does it, for the node that <see cref="MeshConnection.NodeName"/> names, and returns an exit code.</param>
     public static Command Create(string name, string description, Func<ParseResult, MeshConnection, CancellationToken, Task<int>> run)
     {
-        var command = new Command(name, description) { CommonOptions.Node, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config };
+        var command =
+            new Command(name, description) { CommonOptions.Node, CommonOptions.Output, CommonOptions.Gateway, CommonOptions.Config };
         command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed, connection => RunForNodeAsync(parsed, connection, run, cancellationToken), cancellationToken));
         return command;

@@ -12,7 +12,8 @@ internal static class NodesVerb
     /// <param name="act">Does it, and tells what was done.</param>
     /// <param name="cancellationToken">Ctrl-C.</param>
     public static async Task<int> RunAsync(
-        ParseResult parsed, MeshConnection connection, string? nodeName, Func<INodeGrain, string, Task<NodeOutcome>> act, CancellationToken cancellationToken)
+        ParseResult parsed, MeshConnection connection, string? nodeName,
+        Func<INodeGrain, string, Task<NodeOutcome>> act, CancellationToken cancellationToken)
     {
         IEnumerable<string> names = nodeName is not null
             ? [nodeName]

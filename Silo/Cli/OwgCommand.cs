@@ -24,8 +24,8 @@ internal static class OwgCommand
     /// <returns>The exit code; see <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {
-        // Orleans goes on telling a membership store that is away for two minutes. The host gives it ShutdownTimeout; if it takes longer, the
-        // process ends all the same. Its tunnels stay, and the others notice. The parser's own handler would print a stack trace.
+        // Orleans goes on telling a membership store that is away for two minutes. The host gives it ShutdownTimeout; if it takes longer,
+        // the process ends all the same. Its tunnels stay, and the others notice. The parser's own handler would print a stack trace.
         var invocation = new InvocationConfiguration
         {
             ProcessTerminationTimeout = SiloDefaults.ShutdownTimeout + TimeSpan.FromSeconds(1),

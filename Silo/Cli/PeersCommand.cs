@@ -6,7 +6,8 @@ namespace Orleans.WireGuard.Silo.Cli;
 internal static class PeersCommand
 {
     /// <summary>Makes the verb.</summary>
-    public static Command Create() => NodeVerb.Create("peers", "Show the peers on a node's devices: endpoint, allowed IPs, latest handshake, transfer.", ShowAsync);
+    public static Command Create() =>
+        NodeVerb.Create("peers", "Show the peers on a node's devices: endpoint, allowed IPs, latest handshake, transfer.", ShowAsync);
 
     private static async Task<int> ShowAsync(ParseResult parsed, MeshConnection connection, CancellationToken cancellationToken)
     {

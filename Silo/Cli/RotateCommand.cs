@@ -30,7 +30,8 @@ internal static class RotateCommand
         command.SetAction((parsed, cancellationToken) => MeshConnection.UseAsync(
             parsed,
             connection => parsed.GetValue(All)
-                ? NodesVerb.RunAsync(parsed, connection, null, (node, name) => AdvanceAsync(node, name, cancellationToken), cancellationToken)
+                ? NodesVerb.RunAsync(
+                    parsed, connection, null, (node, name) => AdvanceAsync(node, name, cancellationToken), cancellationToken)
                 : RotateInPlaceAsync(parsed, connection, cancellationToken),
             cancellationToken));
         return command;

@@ -71,7 +71,8 @@ internal static class RotationText
 
         if (rotation.Deferrals > 0)
         {
-            yield return Text($"{name} has kept a key for another turn {rotation.Deferrals} times since its silo started, because others depended on it");
+            yield return Text(
+                $"{name} has kept a key for another turn {rotation.Deferrals} times since its silo started, because others depended on it");
         }
 
         if (rotation.HandshakeRetries > 0)

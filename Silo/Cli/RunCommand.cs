@@ -16,8 +16,10 @@ internal static class RunCommand
     /// <summary>Makes the verb.</summary>
     public static Command Create()
     {
-        var command = new Command("run", "Run the silo of this node. SIGTERM stops it; the tunnels stay.") { CommonOptions.Config, CommonOptions.Output };
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(CommonOptions.Config), parsed.GetValue(CommonOptions.Output), cancellationToken));
+        var command = new Command(
+            "run", "Run the silo of this node. SIGTERM stops it; the tunnels stay.") { CommonOptions.Config, CommonOptions.Output };
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed.GetValue(CommonOptions.Config), parsed.GetValue(CommonOptions.Output), cancellationToken));
         return command;
     }
 
@@ -49,16 +51,20 @@ internal static class RunCommand
         }
         catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is OptionsValidationException))
         {
-            return Fault.Tell(ExitCode.Misconfigured, e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(inner => inner.Failures));
+            return Fault.Tell(
+                ExitCode.Misconfigured, e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(inner => inner.Failures));
         }
         catch (StartupException e)
         {
             return Fault.Tell(ExitCode.Misconfigured, e.Faults);
         }
-        catch (Exception e) when (!isRunning && (CommandConfiguration.IsUnreadable(e) || e is AggregateException or ArgumentException or FormatException))
+        catch (Exception e) when (!isRunning
+            && (CommandConfiguration.IsUnreadable(e) || e is AggregateException or ArgumentException or FormatException))
         {
             // What the configuration system throws for a file that is missing, no JSON, or has a key or a value that is not known.
-            return Fault.Tell(ExitCode.Misconfigured, $"The configuration {config?.FullName ?? "in the environment"} cannot be used: {CommandConfiguration.Describe(e)}");
+            return Fault.Tell(
+                ExitCode.Misconfigured,
+                $"The configuration {config?.FullName ?? "in the environment"} cannot be used: {CommandConfiguration.Describe(e)}");
         }
         catch (Exception) when (end?.Reason is not null)
         {
@@ -86,14 +92,17 @@ internal static class RunCommand
     private static WebApplication Build(FileInfo? config, OutputFormat output)
     {
         // Not the default builder: it reads every environment variable as configuration, and a variable such as NODES is not ours.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
         SiloConfiguration.AddSources(builder.Configuration, config);
         if (SiloConfiguration.FindUnknownSections(builder.Configuration) is { Count: > 0 } unknown)
         {
-            throw new StartupException([.. unknown.Select(name => $"The configuration has a section '{name}', which nothing reads; correct its name or remove it.")]);
+            throw new StartupException([.. unknown.Select(
+                name => $"The configuration has a section '{name}', which nothing reads; correct its name or remove it.")]);
         }
 
-        LineConsoleFormatter.AddTo(builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")), output == OutputFormat.Json);
+        LineConsoleFormatter.AddTo(
+            builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")), output == OutputFormat.Json);
         builder.AddWireGuard();
         builder.Services.AddWireGuardHealth().AddRouting();
         builder.WebHost.UseKestrelCore();

@@ -19,7 +19,8 @@ internal static class StatusCommand
             parsed,
             async connection =>
             {
-                var snapshot = await MeshReader.ReadAsync(connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh), TimeProvider.System, cancellationToken);
+                var snapshot = await MeshReader.ReadAsync(
+                    connection.Grains.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh), TimeProvider.System, cancellationToken);
                 if (parsed.GetValue(CommonOptions.Output) == OutputFormat.Json)
                 {
                     MeshJson.Print(snapshot);
@@ -35,9 +36,12 @@ internal static class StatusCommand
         return command;
     }
 
-    /// <summary>Whether every node answered without complaint, rotates as it should or is frozen by an operator, and all agree on all keys.</summary>
+    /// <summary>
+    /// Whether every node answered without complaint, rotates as it should or is frozen by an operator, and all agree on all keys.
+    /// </summary>
     public static bool IsWell(MeshSnapshot snapshot) =>
-        snapshot.Nodes.All(node => node.Problem is null && node.Status?.Rotation.Problem is null) && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
+        snapshot.Nodes.All(node => node.Problem is null && node.Status?.Rotation.Problem is null)
+            && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
 
     /// <summary>Prints all of it for people.</summary>
     public static void Print(MeshSnapshot snapshot, Terminal output)

@@ -37,7 +37,8 @@ internal static class WatchCommand
     {
         try
         {
-            return await MeshConnection.UseAsync(parsed, connection => WatchAsync(parsed, connection, cancellationToken), cancellationToken);
+            return await MeshConnection.UseAsync(
+                parsed, connection => WatchAsync(parsed, connection, cancellationToken), cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -57,12 +58,15 @@ internal static class WatchCommand
         var isJson = parsed.GetValue(CommonOptions.Output) == OutputFormat.Json;
 
         // Console.Out swallows EPIPE: behind a reader that has gone, such as 'head', the watch would run for ever.
-        await using var writer = new StreamWriter(new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, 0)) { AutoFlush = true };
+        await using var writer = new StreamWriter(
+            new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, 0)) { AutoFlush = true };
         var output = new Terminal(writer);
         var before = await MeshReader.ReadAsync(mesh, TimeProvider.System, cancellationToken);
         if (nodeName is not null && before.Nodes.All(node => node.NodeName != nodeName))
         {
-            return Fault.Tell(ExitCode.Failed, $"The mesh has no node '{nodeName}'; it has {string.Join(", ", before.Nodes.Select(node => node.NodeName))}.");
+            return Fault.Tell(
+                ExitCode.Failed,
+                $"The mesh has no node '{nodeName}'; it has {string.Join(", ", before.Nodes.Select(node => node.NodeName))}.");
         }
 
         // Not an event, so not where a script reads.

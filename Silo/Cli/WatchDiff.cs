@@ -18,8 +18,8 @@ internal static class WatchDiff
     }
 
     /// <summary>
-    /// The later snapshot with the last known answer of every node that gave none, so that what a node did while it was silent for a moment is
-    /// told when it answers again.
+    /// The later snapshot with the last known answer of every node that gave none, so that what a node did while it was silent for a moment
+    /// is told when it answers again.
     /// </summary>
     /// <param name="known">What was remembered so far.</param>
     /// <param name="after">The later snapshot.</param>
@@ -42,7 +42,9 @@ internal static class WatchDiff
     {
         var filled = before with
         {
-            Nodes = before.Nodes.Select(node => node.Status is null && known.TryGetValue(node.NodeName, out var status) ? node with { Status = status } : node).ToEquatableArray(),
+            Nodes = before.Nodes.Select(node => node.Status is null && known.TryGetValue(node.NodeName, out var status)
+                ? node with { Status = status }
+                : node).ToEquatableArray(),
         };
         var silent = before.Nodes.Where(node => node.Status is null).Select(node => node.NodeName).ToHashSet(StringComparer.Ordinal);
         var seen = Compare(before, after);
@@ -56,7 +58,9 @@ internal static class WatchDiff
         var now = node?.Status;
         if (was is not null && now is null)
         {
-            return [new WatchEvent(at, WatchEventKind.SiloGone, name) { Detail = node is null ? "nobody knows the node any more" : node.Problem ?? "no answer" }];
+            return [new WatchEvent(at, WatchEventKind.SiloGone, name) { Detail = node is null
+                ? "nobody knows the node any more"
+                : node.Problem ?? "no answer" }];
         }
 
         if (now is null)
@@ -84,7 +88,8 @@ internal static class WatchDiff
 
         foreach (var slot in was.Slots.Where(slot => Find(now, slot.Slot) is null))
         {
-            yield return new WatchEvent(at, WatchEventKind.Destroyed, name) { Slot = slot.Slot, Epoch = slot.KeyEpoch, Key = slot.PublicKey };
+            yield return new WatchEvent(
+                at, WatchEventKind.Destroyed, name) { Slot = slot.Slot, Epoch = slot.KeyEpoch, Key = slot.PublicKey };
         }
     }
 
@@ -95,7 +100,8 @@ internal static class WatchDiff
         {
             var holders = held.Find(name, slot);
             // With nobody else there before, a node that comes back holding the key is no news.
-            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey && heldBefore.Find(name, slot) is var former && former.Holding == former.Others;
+            var agreedBefore = Find(was, slot.Slot)?.PublicKey == slot.PublicKey
+                && heldBefore.Find(name, slot) is var former && former.Holding == former.Others;
             if (!agreedBefore && holders.Others > 0 && holders.Holding == holders.Others)
             {
                 yield return new WatchEvent(at, WatchEventKind.Agreed, name)
@@ -124,7 +130,8 @@ internal static class WatchDiff
                };
     }
 
-    private static IEnumerable<WatchEvent> CompareRotation(DateTimeOffset at, string name, RotationStatus was, RotationStatus now, DateTimeOffset takenAt)
+    private static IEnumerable<WatchEvent> CompareRotation(
+        DateTimeOffset at, string name, RotationStatus was, RotationStatus now, DateTimeOffset takenAt)
     {
         foreach (var lagging in now.Lagging.Where(lagging => !was.Lagging.Contains(lagging)))
         {
@@ -140,7 +147,8 @@ internal static class WatchDiff
         {
             yield return new WatchEvent(at, WatchEventKind.Frozen, name)
             {
-                Detail = string.Create(CultureInfo.InvariantCulture, $"until {until.UtcDateTime:u}, for {Format.Duration(until - takenAt)}"),
+                Detail = string.Create(
+                    CultureInfo.InvariantCulture, $"until {until.UtcDateTime:u}, for {Format.Duration(until - takenAt)}"),
             };
         }
         else if (now.FrozenUntil is null && was.FrozenUntil is not null)

@@ -46,8 +46,8 @@ public sealed class ClusteringOptions
     public string GatewayAddress { get; set; } = "127.0.0.1";
 
     /// <summary>
-    /// What only <see cref="ClusteringProvider.Kubernetes"/> reads (section <c>Clustering:Kubernetes</c>). The provider asks for these options by their own
-    /// type; here they are a part of the section, whose keys are checked for their spelling.
+    /// What only <see cref="ClusteringProvider.Kubernetes"/> reads (section <c>Clustering:Kubernetes</c>). The provider asks for these
+    /// options by their own type; here they are a part of the section, whose keys are checked for their spelling.
     /// </summary>
     public KubernetesClusteringOptions Kubernetes { get; } = new();
 }

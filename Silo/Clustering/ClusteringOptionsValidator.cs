@@ -9,7 +9,8 @@ internal sealed class ClusteringOptionsValidator : IValidateOptions<ClusteringOp
 {
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, ClusteringOptions options) => new RangeCheck(ClusteringOptions.SectionName)
-        .Holds(Enum.IsDefined(options.Provider), $"Clustering:Provider must be one of {string.Join(", ", Enum.GetNames<ClusteringProvider>())}.")
+        .Holds(Enum.IsDefined(
+            options.Provider), $"Clustering:Provider must be one of {string.Join(", ", Enum.GetNames<ClusteringProvider>())}.")
         .Holds(
             options.Provider != ClusteringProvider.Redis || options.Redis is { Length: > 0 },
             "Clustering:Redis is empty; give host:port of the Redis server that holds the membership.")

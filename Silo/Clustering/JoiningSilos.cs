@@ -2,11 +2,14 @@ namespace Orleans.WireGuard.Silo.Clustering;
 
 /// <summary>Which of the other silos are starting, so that nobody counts their silence. Not thread-safe.</summary>
 /// <remarks>
-/// Orleans probes a silo as soon as its row says that it joins, and votes after three probes of a second. A runtime that starts on a node with little time
-/// to spare answers later than that; it would be dead before it has begun, end, be started again, and so on. Nobody depends on a silo that joins: it gets
-/// no grains, and is asked by no other one that joins. It becomes active by reaching all active ones itself, and from then on it is probed as everybody is.
+/// Orleans probes a silo as soon as its row says that it joins, and votes after three probes of a second. A runtime that starts on a node
+/// with little time to spare answers later than that; it would be dead before it has begun, end, be started again, and so on. Nobody
+/// depends on a silo that joins: it gets no grains, and is asked by no other one that joins. It becomes active by reaching all active ones
+/// itself, and from then on it is probed as everybody is.
 /// </remarks>
-/// <param name="patience">How long a silo may take to join, in the ticks of the timestamps. One that takes longer is probed, so that its row goes.</param>
+/// <param name="patience">
+/// How long a silo may take to join, in the ticks of the timestamps. One that takes longer is probed, so that its row goes.
+/// </param>
 internal sealed class JoiningSilos(long patience)
 {
     private Dictionary<SiloAddress, long> _since = [];
@@ -30,7 +33,9 @@ internal sealed class JoiningSilos(long patience)
         _since = since;
     }
 
-    /// <summary>Makes of a row that is to be written what the silo itself wrote: what is shown to Orleans must not reach the store.</summary>
+    /// <summary>
+    /// Makes of a row that is to be written what the silo itself wrote: what is shown to Orleans must not reach the store.
+    /// </summary>
     /// <param name="row">Of any silo; changed only if it joins and is shown as created.</param>
     public void Restore(MembershipEntry row)
     {

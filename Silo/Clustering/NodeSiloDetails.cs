@@ -6,7 +6,8 @@ namespace Orleans.WireGuard.Silo.Clustering;
 
 /// <summary>What Orleans knows of its own silo, with the generation that was chosen.</summary>
 internal sealed class NodeSiloDetails(
-    IOptions<SiloOptions> silo, IOptions<ClusterOptions> cluster, IOptions<EndpointOptions> endpoints, SiloGeneration generation) : ILocalSiloDetails
+    IOptions<SiloOptions> silo, IOptions<ClusterOptions> cluster, IOptions<EndpointOptions> endpoints, SiloGeneration generation)
+        : ILocalSiloDetails
 {
     /// <inheritdoc/>
     public string Name => silo.Value.SiloName;
@@ -18,7 +19,8 @@ internal sealed class NodeSiloDetails(
     public string DnsHostName { get; } = Dns.GetHostName();
 
     /// <inheritdoc/>
-    public SiloAddress SiloAddress => field ??= SiloAddress.New(endpoints.Value.AdvertisedIPAddress, endpoints.Value.SiloPort, generation.Value);
+    public SiloAddress SiloAddress =>
+        field ??= SiloAddress.New(endpoints.Value.AdvertisedIPAddress, endpoints.Value.SiloPort, generation.Value);
 
     /// <inheritdoc/>
     /// <remarks>Null without a gateway, whatever the interface says.</remarks>

@@ -2,7 +2,9 @@ using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
-/// <summary>The one connection of this silo to Redis, for the table and for its watch. Made when it is first needed, and again if that failed.</summary>
+/// <summary>
+/// The one connection of this silo to Redis, for the table and for its watch. Made when it is first needed, and again if that failed.
+/// </summary>
 internal sealed class RedisConnection(string configuration) : IAsyncDisposable
 {
     private readonly SemaphoreSlim _making = new(1, 1);

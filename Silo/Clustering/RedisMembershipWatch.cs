@@ -7,10 +7,12 @@ using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 
-/// <summary>Asks Redis for the version of the membership table, twice a second, and has Orleans read the table when it has changed.</summary>
+/// <summary>
+/// Asks Redis for the version of the membership table, twice a second, and has Orleans read the table when it has changed.
+/// </summary>
 /// <remarks>
-/// Redis tells nobody by itself unless its operator configures it to. The version is one field of some bytes, so even 1,000 silos are 2,000 small
-/// reads in a second. It is also how a silo learns that Redis has forgotten.
+/// Redis tells nobody by itself unless its operator configures it to. The version is one field of some bytes, so even 1,000 silos are 2,000
+/// small reads in a second. It is also how a silo learns that Redis has forgotten.
 /// </remarks>
 internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
 {
@@ -99,7 +101,9 @@ internal sealed partial class RedisMembershipWatch : ILifecycleParticipant<ISilo
     {
         var redis = await _connection.GetAsync(cancellationToken);
         var answer = await redis.GetDatabase().HashGetAsync(_key, VersionField).WaitAsync(cancellationToken);
-        var version = long.TryParse(answer.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var parsed) ? parsed : (long?)null;
+        var version = long.TryParse(answer.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)
+            ? parsed
+            : (long?)null;
         var known = _membership.CurrentSnapshot.Version.Value;
         if (version > known)
         {

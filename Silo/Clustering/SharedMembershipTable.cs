@@ -5,16 +5,18 @@ using Orleans.WireGuard.Supervision;
 namespace Orleans.WireGuard.Silo.Clustering;
 
 /// <summary>
-/// A membership table outside of this process, and what this silo does if it forgets: it ends, and joins again. Silos that join are left in peace
-/// (<see cref="JoiningSilos"/>).
+/// A membership table outside of this process, and what this silo does if it forgets: it ends, and joins again. Silos that join are left in
+/// peace (<see cref="JoiningSilos"/>).
 /// </summary>
 /// <remarks>
-/// Orleans' own reads are judged as they pass, so it costs none; whoever hears of a change sooner calls <see cref="LookAsync"/>. All silos see the
-/// same and end within seconds of each other, and whoever starts makes the table anew in the one place there is, so they come back as one
-/// cluster. The devices are adopted as they are, which makes that free (<see cref="TableMemory"/> has why a row is not written again).
+/// Orleans' own reads are judged as they pass, so it costs none; whoever hears of a change sooner calls <see cref="LookAsync"/>. All silos
+/// see the same and end within seconds of each other, and whoever starts makes the table anew in the one place there is, so they come back
+/// as one cluster. The devices are adopted as they are, which makes that free (<see cref="TableMemory"/> has why a row is not written
+/// again).
 /// </remarks>
 internal sealed partial class SharedMembershipTable(
-    IMembershipTable inner, SiloGeneration generation, ILocalSiloDetails silo, SiloEnd end, TimeProvider time, ILogger<SharedMembershipTable> logger)
+    IMembershipTable inner, SiloGeneration generation, ILocalSiloDetails silo,
+    SiloEnd end, TimeProvider time, ILogger<SharedMembershipTable> logger)
     : IMembershipTable
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
@@ -105,14 +107,16 @@ internal sealed partial class SharedMembershipTable(
 
     Task<bool> IMembershipTable.InsertRow(MembershipEntry entry, TableVersion tableVersion) => InsertRowAsync(entry, tableVersion);
 
-    Task<bool> IMembershipTable.UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => UpdateRowAsync(entry, etag, tableVersion);
+    Task<bool> IMembershipTable.UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) =>
+        UpdateRowAsync(entry, etag, tableVersion);
 
     Task IMembershipTable.UpdateIAmAlive(MembershipEntry entry) => UpdateIAmAliveAsync(entry);
 
     // Reading it decides it, and before that nothing is written that could be forgotten.
     private SiloAddress? OwnAddress => generation.IsSettled ? silo.SiloAddress : null;
 
-    private static bool IsGone(Exception failure) => failure is RedisClusteringException or KubernetesApiException { Failure: ApiFailure.NotFound };
+    private static bool IsGone(Exception failure) =>
+        failure is RedisClusteringException or KubernetesApiException { Failure: ApiFailure.NotFound };
 
     private async Task<MembershipTableData> ReadAsync(
         Func<CancellationToken, Task<MembershipTableData>> read, bool isAboutOwn, CancellationToken cancellationToken)
@@ -206,12 +210,13 @@ internal sealed partial class SharedMembershipTable(
             LogUnread(logger, e.Message);
         }
 
-        end.Because($"The membership table {_memory.Problem}, by two answers: it has forgotten what this silo wrote, and the silo joins it anew.");
+        end.Because(
+            $"The membership table {_memory.Problem}, by two answers: it has forgotten what this silo wrote, and the silo joins it anew.");
     }
 
     /// <summary>
-    /// A former silo of this address has a later generation: its clock was ahead, and the table could not be read when this one chose its own. Orleans
-    /// would say that it has been told it is dead.
+    /// A former silo of this address has a later generation: its clock was ahead, and the table could not be read when this one chose its
+    /// own. Orleans would say that it has been told it is dead.
     /// </summary>
     private void ThrowIfSuperseded(MembershipTableData table)
     {

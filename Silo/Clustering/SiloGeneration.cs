@@ -5,8 +5,8 @@ namespace Orleans.WireGuard.Silo.Clustering;
 
 /// <summary>Which silo of its address this one is: the generation, by which Orleans tells it from those before and after it.</summary>
 /// <remarks>
-/// Orleans takes it from the clock, in seconds. After a clock was set back that is below the former silo's, and the table says that this silo is dead
-/// before it has begun; and before 2022 it is negative, which to Orleans means a client.
+/// Orleans takes it from the clock, in seconds. After a clock was set back that is below the former silo's, and the table says that this
+/// silo is dead before it has begun; and before 2022 it is negative, which to Orleans means a client.
 /// </remarks>
 internal sealed partial class SiloGeneration(ILogger<SiloGeneration> logger)
 {

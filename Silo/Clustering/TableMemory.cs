@@ -17,11 +17,13 @@ internal enum TableVerdict
 
 /// <summary>What a silo has written into the membership table and must find there again. Pure; not thread-safe.</summary>
 /// <remarks>
-/// Orleans 10.4.2 has no way back from a table that has forgotten. A row that is written again belongs to a version that the others hold for
-/// outdated and ignore, until the version has grown above the one they know: then whoever is not in it yet counts as dead, for ever.
+/// Orleans 10.4.2 has no way back from a table that has forgotten. A row that is written again belongs to a version that the others hold
+/// for outdated and ignore, until the version has grown above the one they know: then whoever is not in it yet counts as dead, for ever.
 /// Meanwhile a silo that starts founds a cluster of its own, which the others never meet.
 /// </remarks>
-/// <param name="patience">How much later than the first bad answer the second one must be asked for, in the ticks of the timestamps.</param>
+/// <param name="patience">
+/// How much later than the first bad answer the second one must be asked for, in the ticks of the timestamps.
+/// </param>
 internal sealed class TableMemory(long patience)
 {
     private bool _hasRow;

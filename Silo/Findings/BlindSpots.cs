@@ -13,9 +13,9 @@ internal sealed record BlindSpot(string Link, bool IsDevice, long SentBytes, lon
 
 /// <summary>Tells from what links count, and from what netfilter sees leave by them, where packets leave past netfilter. Pure.</summary>
 /// <remarks>
-/// The two count in different units: a link counts what it cut large packets into, a WireGuard device of the kernel what it made of them, and some
-/// count padding or a checksum. So only a difference in bytes is taken that none of these explains, and twice in a row: some cards tell their counts a
-/// second late. What was told holds for a while without traffic, which alone could tell something else.
+/// The two count in different units: a link counts what it cut large packets into, a WireGuard device of the kernel what it made of them,
+/// and some count padding or a checksum. So only a difference in bytes is taken that none of these explains, and twice in a row: some cards
+/// tell their counts a second late. What was told holds for a while without traffic, which alone could tell something else.
 /// </remarks>
 internal sealed class BlindSpots
 {
@@ -42,7 +42,8 @@ internal sealed class BlindSpots
 
     /// <summary>Where there are any, by name.</summary>
     public EquatableArray<BlindSpot> Current =>
-        _states.Values.Select(state => state.Found).OfType<BlindSpot>().OrderBy(spot => spot.Link, StringComparer.Ordinal).ToEquatableArray();
+        _states.Values.Select(state => state.Found).OfType<BlindSpot>()
+            .OrderBy(spot => spot.Link, StringComparer.Ordinal).ToEquatableArray();
 
     /// <summary>Those of the links by which others are reached.</summary>
     public bool IsWitnessBlind => Current.Any(spot => !spot.IsDevice);
@@ -70,7 +71,9 @@ internal sealed class BlindSpots
         }
     }
 
-    /// <summary>Notes what was read of a link: first its own counters, so that no packet between the two readings is missing in those of netfilter.</summary>
+    /// <summary>
+    /// Notes what was read of a link: first its own counters, so that no packet between the two readings is missing in those of netfilter.
+    /// </summary>
     /// <param name="link">Its name.</param>
     /// <param name="counting">How exact its counters are.</param>
     /// <param name="sent">What it counted.</param>
@@ -83,7 +86,8 @@ internal sealed class BlindSpots
             _states[seen.Index] = state = new State { JudgedAt = now };
         }
 
-        if (state.Begin is not { } begin || sent.SentPackets < begin.Sent.SentPackets || seen.Packets < begin.Seen.Packets || seen.Bytes < begin.Seen.Bytes)
+        if (state.Begin is not { } begin || sent.SentPackets < begin.Sent.SentPackets
+            || seen.Packets < begin.Seen.Packets || seen.Bytes < begin.Seen.Bytes)
         {
             state.Begin = (sent, seen, now);
             return;
@@ -112,8 +116,11 @@ internal sealed class BlindSpots
         var missing = bytes - seenBytes;
 
         // A device adds to each packet; a link to those into which it cut one.
-        var added = counting == LinkCounting.Device ? packets * Overhead : (Math.Max(0, packets - seenPackets) * Overhead) + (packets * Padding);
-        return missing - added > bytes / LargeShare || (counting == LinkCounting.Exact && missing - (packets * Padding) > bytes / SmallShare);
+        var added = counting == LinkCounting.Device
+            ? packets * Overhead
+            : (Math.Max(0, packets - seenPackets) * Overhead) + (packets * Padding);
+        return missing - added > bytes / LargeShare
+            || (counting == LinkCounting.Exact && missing - (packets * Padding) > bytes / SmallShare);
     }
 
     private sealed class State
@@ -131,12 +138,14 @@ internal sealed class BlindSpots
 /// <summary>How exact the counters of a link are.</summary>
 internal enum LinkCounting
 {
-    /// <summary>Packets that are sent by it; those of TCP into which it cut a larger one have few bytes of headers, compared with the others.</summary>
+    /// <summary>
+    /// Packets that are sent by it; those of TCP into which it cut a larger one have few bytes of headers, compared with the others.
+    /// </summary>
     Exact,
 
     /// <summary>
-    /// Others too: a bond counts what its members send for themselves, and any link the parts of small packets that a tunnel in user space joined. So
-    /// small packets alone are not missed there.
+    /// Others too: a bond counts what its members send for themselves, and any link the parts of small packets that a tunnel in user space
+    /// joined. So small packets alone are not missed there.
     /// </summary>
     Rough,
 

@@ -19,7 +19,8 @@ internal sealed class ClearTraffic
     /// <param name="now">The moment.</param>
     public void Note(WitnessCounts counts, bool isFirst, SteadyTime now)
     {
-        var (left, arrived) = (Grown(counts, counts => counts.Clear + counts.ClearEncapsulated), Grown(counts, counts => counts.ArrivedClear + counts.ArrivedClearEncapsulated));
+        var (left, arrived) = (Grown(counts, counts => counts.Clear + counts.ClearEncapsulated), Grown(
+            counts, counts => counts.ArrivedClear + counts.ArrivedClearEncapsulated));
         _last = counts;
         if (!isFirst && left + arrived > 0)
         {

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Options;
 
 namespace Orleans.WireGuard.Silo.Findings;
 
-/// <summary>What is encrypted, refused and dropped right now: what the configuration says, or nothing is refused while strict mode is withheld.</summary>
+/// <summary>
+/// What is encrypted, refused and dropped right now: what the configuration says, or nothing is refused while strict mode is withheld.
+/// </summary>
 internal sealed class EncryptionInForce(IOptionsMonitor<EncryptionOptions> configured)
 {
     /// <summary>Whether strict mode is withheld (<see cref="StrictGate"/>).</summary>

@@ -20,21 +20,22 @@ public sealed class EncryptionOptions
     public EncryptionMode Mode { get; set; } = EncryptionMode.Strict;
 
     /// <summary>
-    /// Prefixes that hold the pods of the whole cluster, such as <c>10.244.0.0/16</c>. In strict mode a destination inside them that no node of
-    /// the roster explains is refused too. Node addresses inside them stay reachable. Default: none, so that only the pod CIDRs of known nodes are refused.
+    /// Prefixes that hold the pods of the whole cluster, such as <c>10.244.0.0/16</c>. In strict mode a destination inside them that no
+    /// node of the roster explains is refused too. Node addresses inside them stay reachable. Default: none, so that only the pod CIDRs of
+    /// known nodes are refused.
     /// </summary>
     public IList<string> ClusterCIDRs { get; } = [];
 
     /// <summary>
-    /// Whether strict mode drops packets between pods of different nodes that came in clear, or would leave by another device than ours whatever rule or
-    /// route sends them there, by a table of nftables. Default: <see langword="true"/>. Where the kernel has no nf_tables, <see langword="false"/> leaves
-    /// the refusals of our routing table alone.
+    /// Whether strict mode drops packets between pods of different nodes that came in clear, or would leave by another device than ours
+    /// whatever rule or route sends them there, by a table of nftables. Default: <see langword="true"/>. Where the kernel has no nf_tables,
+    /// <see langword="false"/> leaves the refusals of our routing table alone.
     /// </summary>
     public bool DropPlaintext { get; set; } = true;
 
     /// <summary>
-    /// Findings of <c>owg doctor</c> that are known and accepted, such as <c>OWG310</c>: strict mode comes into force in spite of them, and the node is
-    /// ready. They stay visible. Default: none.
+    /// Findings of <c>owg doctor</c> that are known and accepted, such as <c>OWG310</c>: strict mode comes into force in spite of them, and
+    /// the node is ready. They stay visible. Default: none.
     /// </summary>
     public IList<string> Accept { get; } = [];
 

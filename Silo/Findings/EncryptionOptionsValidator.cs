@@ -21,7 +21,8 @@ internal sealed class EncryptionOptionsValidator : IValidateOptions<EncryptionOp
         foreach (var text in options.Accept)
         {
             check = check.Holds(
-                FindingText.TryParseCode(text) is not null, $"Encryption:Accept: '{text}' is no finding; give codes as owg doctor shows them, such as OWG310.");
+                FindingText.TryParseCode(text) is not null,
+                $"Encryption:Accept: '{text}' is no finding; give codes as owg doctor shows them, such as OWG310.");
         }
 
         return check.Result;

@@ -10,7 +10,8 @@ internal static class FindingCatalogue
         [FindingCode.PodsOutsidePrefixes] =
             new(FindingSeverity.Error, CutsPods: true, Explains: [FindingCode.PacketsInClear, FindingCode.PrefixWithoutPods]),
         [FindingCode.PrefixWithoutPods] = new(FindingSeverity.Warning),
-        [FindingCode.PrefixOfAnotherNode] = new(FindingSeverity.Error, CutsPods: true, Explains: [FindingCode.PacketsInClear, FindingCode.PrefixWithoutPods]),
+        [FindingCode.PrefixOfAnotherNode] = new(
+            FindingSeverity.Error, CutsPods: true, Explains: [FindingCode.PacketsInClear, FindingCode.PrefixWithoutPods]),
         [FindingCode.EncapsulatedByOthers] = new(FindingSeverity.Warning, Explains: [FindingCode.PacketsInClear]),
         [FindingCode.RuleBeforeOurs] = new(FindingSeverity.Error, Explains: [FindingCode.PacketsInClear]),
         [FindingCode.CiliumAgentDeletesDevice] = new(FindingSeverity.Notice),
@@ -32,16 +33,19 @@ internal static class FindingCatalogue
     /// <summary>Whether strict mode would cut healthy traffic while there is such a finding.</summary>
     public static bool CutsPods(FindingCode code) => Entries.TryGetValue(code, out var entry) && entry.CutsPods;
 
-    /// <summary>Whether pods' traffic could be in clear unseen while there is such a finding, so that strict mode promises what nobody sees.</summary>
+    /// <summary>
+    /// Whether pods' traffic could be in clear unseen while there is such a finding, so that strict mode promises what nobody sees.
+    /// </summary>
     public static bool HidesPods(FindingCode code) => Entries.TryGetValue(code, out var entry) && entry.HidesPods;
 
     /// <summary>Makes a finding, seen now for the first time.</summary>
-    public static Finding Make(FindingCode code, string subject, DateTimeOffset now, params IEnumerable<(string Name, string Value)> evidence) =>
+    public static Finding Make(
+        FindingCode code, string subject, DateTimeOffset now, params IEnumerable<(string Name, string Value)> evidence) =>
         new(code, SeverityOf(code), subject, evidence.Select(item => new FindingEvidence(item.Name, item.Value)).ToEquatableArray(), now);
 
     /// <summary>
-    /// Drops what other findings explain, which are then as bad as their effects and show their evidence; keeps since when each was there, and puts the
-    /// worst first: within a severity the one that explains others, then by code and subject.
+    /// Drops what other findings explain, which are then as bad as their effects and show their evidence; keeps since when each was there,
+    /// and puts the worst first: within a severity the one that explains others, then by code and subject.
     /// </summary>
     /// <param name="found">What there is now.</param>
     /// <param name="before">What there was the last time.</param>
@@ -49,7 +53,8 @@ internal static class FindingCatalogue
     {
         var now = found.ToList();
         var explained = now.SelectMany(finding => Entries[finding.Code].Explains).ToHashSet();
-        var since = before.DistinctBy(finding => (finding.Code, finding.Subject)).ToDictionary(finding => (finding.Code, finding.Subject), finding => finding.Since);
+        var since = before.DistinctBy(finding => (finding.Code, finding.Subject))
+            .ToDictionary(finding => (finding.Code, finding.Subject), finding => finding.Since);
         return now.Where(finding => !explained.Contains(finding.Code))
             .Select(finding => now.Where(effect => Entries[finding.Code].Explains.Contains(effect.Code)).Aggregate(finding, WithEffect))
             .Select(finding => since.TryGetValue((finding.Code, finding.Subject), out var first) ? finding with { Since = first } : finding)

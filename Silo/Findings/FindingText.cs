@@ -23,11 +23,13 @@ internal static class FindingText
         FindingCode.PodsOutsidePrefixes =>
             $"{Value(finding, "pods")} of this node's pods or pod networks lie outside of its prefixes ({finding.Subject}), so their traffic is not encrypted.",
         FindingCode.PrefixWithoutPods => $"No local pod has an address in {finding.Subject}, while pods of this node have others.",
-        FindingCode.PrefixOfAnotherNode => $"Pods of this node have addresses in a prefix of '{finding.Subject}', where their traffic therefore goes.",
+        FindingCode.PrefixOfAnotherNode =>
+            $"Pods of this node have addresses in a prefix of '{finding.Subject}', where their traffic therefore goes.",
         FindingCode.EncapsulatedByOthers =>
             $"'{finding.Subject}' encapsulates packets by a program, before the routing rules see them: pods' packets in it are not encrypted.",
         FindingCode.RuleBeforeOurs => $"{finding.Subject} comes before ours and leads pods' packets for other nodes past the tunnels.",
-        FindingCode.CiliumAgentDeletesDevice => $"A Cilium agent on this node deletes '{finding.Subject}' whenever it starts; the silo makes it again within a second.",
+        FindingCode.CiliumAgentDeletesDevice =>
+            $"A Cilium agent on this node deletes '{finding.Subject}' whenever it starts; the silo makes it again within a second.",
         FindingCode.PodMtuTooLarge =>
             $"Pods send packets of up to {Value(finding, "mtu")} bytes, the tunnel takes {Value(finding, "largest")}, and BPF routing drops larger ones without a message.",
         FindingCode.BpfHostRouting => "Pods' packets are routed by BPF, so netfilter of this node does not see them.",
@@ -36,7 +38,8 @@ internal static class FindingText
         FindingCode.NodeAddressInPodRange =>
             $"This node reaches other nodes' pods by '{finding.Subject}' from the address {Value(finding, "source")}, which lies among the pods': strict mode drops that.",
         FindingCode.ForwardingOff => $"{finding.Subject} packets are not forwarded on this node, so pods reach nobody.",
-        FindingCode.SourceCheckStrict => $"rp_filter of '{finding.Subject}' is strict, which drops packets while traffic moves from one device to the other.",
+        FindingCode.SourceCheckStrict =>
+            $"rp_filter of '{finding.Subject}' is strict, which drops packets while traffic moves from one device to the other.",
         FindingCode.SentPastNetfilter =>
             $"Packets leave by '{finding.Subject}' past netfilter (BPF, or an offload): {Value(finding, "seen_bytes")} of {Value(finding, "sent_bytes")} bytes were seen, "
             + "and pods' packets in clear among the others are not counted.",
@@ -46,18 +49,22 @@ internal static class FindingText
     /// <summary>What to do, in one sentence.</summary>
     public static string Remedy(Finding finding) => finding.Code switch
     {
-        FindingCode.PacketsInClear => "Look at the other findings of both nodes; owg status names the pair, tcpdump on the underlay shows the packets.",
+        FindingCode.PacketsInClear =>
+            "Look at the other findings of both nodes; owg status names the pair, tcpdump on the underlay shows the packets.",
         FindingCode.PodsOutsidePrefixes or FindingCode.PrefixWithoutPods =>
             "Give the node the prefixes that its network plugin really assigns: Nodes:Source=Node, CiliumNode or Static (README has which).",
-        FindingCode.PrefixOfAnotherNode => "Find out which of the two nodes' objects is wrong; an address that moved needs a source of prefixes that follows it.",
-        FindingCode.EncapsulatedByOthers => "Use native routing in the network plugin (Cilium: routingMode=native), or its own encryption instead of this one.",
+        FindingCode.PrefixOfAnotherNode =>
+            "Find out which of the two nodes' objects is wrong; an address that moved needs a source of prefixes that follows it.",
+        FindingCode.EncapsulatedByOthers =>
+            "Use native routing in the network plugin (Cilium: routingMode=native), or its own encryption instead of this one.",
         FindingCode.RuleBeforeOurs => "Delete the rule (ip rule del pref N), or give it a priority behind ours (Routing:RulePriority).",
         FindingCode.CiliumAgentDeletesDevice => "Nothing must be done: traffic is refused meanwhile, not sent in clear.",
         FindingCode.PodMtuTooLarge =>
             $"Set the pods' MTU to {Value(finding, "largest")} in the network plugin, or have it route by the host's stack (Cilium: bpf.hostLegacyRouting=true).",
         FindingCode.BpfHostRouting => "Nothing must be done while the pods' packets fit the tunnel.",
         FindingCode.RangeHoldsNodes => "List ranges that have pods only in Encryption:ClusterCIDRs.",
-        FindingCode.NodeAddressInPodRange => "Stay permissive, or accept that the node itself cannot reach other nodes' pods: list the code in Encryption:Accept.",
+        FindingCode.NodeAddressInPodRange =>
+            "Stay permissive, or accept that the node itself cannot reach other nodes' pods: list the code in Encryption:Accept.",
         FindingCode.ForwardingOff => "Set net.ipv4.ip_forward=1, net.ipv6.conf.all.forwarding=1 and the setting of the link that is named.",
         FindingCode.SentPastNetfilter =>
             "Have the network plugin route by the host's stack (Cilium: bpf.hostLegacyRouting=true), or look with tcpdump: what goes to other nodes' pods "

@@ -3,7 +3,9 @@ using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 
-/// <summary>What the mesh believed, told without a silo: by the configured list of nodes, else by the rules and routes that a silo left. Pure.</summary>
+/// <summary>
+/// What the mesh believed, told without a silo: by the configured list of nodes, else by the rules and routes that a silo left. Pure.
+/// </summary>
 internal static class LocalExpectation
 {
     private const string SomeNode = "another node";
@@ -40,7 +42,8 @@ internal static class LocalExpectation
                 underlay);
         }
 
-        var remote = routes.Where(route => !route.IsThrow && !podRanges.Contains(route.Destination)).Select(route => route.Destination).Distinct();
+        var remote = routes.Where(route => !route.IsThrow && !podRanges.Contains(route.Destination))
+            .Select(route => route.Destination).Distinct();
         return new Expectation(rules, remote.Select(prefix => (prefix, SomeNode)).ToEquatableArray(), [], podRanges, deviceNames, underlay);
     }
 }

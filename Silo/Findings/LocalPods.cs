@@ -15,7 +15,8 @@ internal sealed record LocalPod(IPPrefix Prefix, string LinkName)
 /// <remarks>
 /// Network plugins tell the kernel where a pod is before the pod starts, in one of three ways:
 /// <code>
-/// 10.244.1.7 dev veth8f3a            a host route to a cable whose other end is in another namespace: kindnet, Calico, EKS, Azure, Cilium's endpoint routes
+/// 10.244.1.7 dev veth8f3a            a host route to a cable whose other end is in another namespace: kindnet, Calico, EKS, Azure,
+///                                    Cilium's endpoint routes
 /// 10.244.1.0/24 dev cni0             a bridge with such cables as ports: flannel, kubenet
 /// 10.244.1.0/24 via … dev cilium_host  the network that holds the link's own address: Cilium without endpoint routes
 /// </code>
@@ -25,8 +26,10 @@ internal static class LocalPods
 {
     private const string CiliumHostLink = "cilium_host";
 
-    // Bridges of container engines that have nothing to do with Kubernetes: Docker, Podman, containerd's nerdctl, LXC, LXD and Incus, libvirt.
-    private static readonly string[] OtherBridges = ["docker", "br-", "podman", "cni-podman", "nerdctl", "lxcbr", "lxdbr", "incusbr", "virbr"];
+    // Bridges of container engines that have nothing to do with Kubernetes: Docker, Podman, containerd's nerdctl, LXC, LXD and Incus,
+    // libvirt.
+    private static readonly string[] OtherBridges =
+        ["docker", "br-", "podman", "cni-podman", "nerdctl", "lxcbr", "lxdbr", "incusbr", "virbr"];
 
     /// <summary>Finds them, sorted.</summary>
     /// <param name="dump">What the kernel shows.</param>

@@ -12,7 +12,8 @@ internal static partial class RealityCheck
         var pods = look.Pods.Select(pod => pod.LinkName).ToHashSet(StringComparer.Ordinal);
         foreach (var rule in look.Dump.Rules)
         {
-            if (rule.Priority >= look.Expected.RulePriority || rule.IsNarrowed || rule.Table == look.Expected.Table || rule.Table == RouteTable.Local
+            if (rule.Priority >= look.Expected.RulePriority || rule.IsNarrowed
+                || rule.Table == look.Expected.Table || rule.Table == RouteTable.Local
                 || (rule.IncomingLink.Length > 0 && !pods.Contains(rule.IncomingLink))
                 || (rule.Source is { } source && !look.Expected.OwnPrefixes.Any(source.Overlaps))
                 || (rule.Destination is { } destination && !look.IsRemote(destination)))
@@ -55,7 +56,8 @@ internal static partial class RealityCheck
             _owners = PrefixIndex.Of(expected.RemotePrefixes);
             _names = dump.Links.ToDictionary(link => link.Index, link => link.Name);
             _addresses = dump.Addresses.ToLookup(address => address.LinkIndex, address => address.Address);
-            _remoteRoutes = dump.Routes.Where(route => IsRemote(route.Destination)).ToLookup(route => (route.Table, route.Destination.IsIPv6));
+            _remoteRoutes = dump.Routes.Where(route => IsRemote(route.Destination))
+                .ToLookup(route => (route.Table, route.Destination.IsIPv6));
         }
 
         public NetworkDump Dump { get; }
@@ -79,7 +81,9 @@ internal static partial class RealityCheck
         public string NameOf(int index) => _names.GetValueOrDefault(index, "?");
 
         public IPAddress? AddressOf(int linkIndex, bool isIPv6) => _addresses[linkIndex].FirstOrDefault(
-            address => address.AddressFamily == (isIPv6 ? System.Net.Sockets.AddressFamily.InterNetworkV6 : System.Net.Sockets.AddressFamily.InterNetwork)
+            address => address.AddressFamily == (isIPv6
+                ? System.Net.Sockets.AddressFamily.InterNetworkV6
+                : System.Net.Sockets.AddressFamily.InterNetwork)
                 && !address.IsIPv6LinkLocal);
 
         /// <summary>The route by which a rule would take packets for another node's pods; the longest one if there are several.</summary>

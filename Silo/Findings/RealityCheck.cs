@@ -14,7 +14,8 @@ internal static partial class RealityCheck
     // How many examples a finding shows.
     private const int MaxExamples = 3;
 
-    // What a WireGuard packet of the largest size cannot carry, and BPF does not tell: bpf_fib_lookup leaves ten bytes to its caller (fib.h of Cilium).
+    // What a WireGuard packet of the largest size cannot carry, and BPF does not tell: bpf_fib_lookup leaves ten bytes to its caller (fib.h
+    // of Cilium).
     private const int BpfHeadroom = 10;
 
     /// <summary>Compares.</summary>
@@ -82,7 +83,8 @@ internal static partial class RealityCheck
         {
             if (look.Pods.Count > 0 && !inside.Any(pod => pod.Prefix.IsIPv6 == family.Key))
             {
-                yield return look.Make(FindingCode.PrefixWithoutPods, string.Join(", ", family), [("pods", Count(look.Pods.Count)), .. Examples(look.Pods)]);
+                yield return look.Make(
+                    FindingCode.PrefixWithoutPods, string.Join(", ", family), [("pods", Count(look.Pods.Count)), .. Examples(look.Pods)]);
             }
         }
     }
@@ -95,7 +97,8 @@ internal static partial class RealityCheck
             if (link is { Kind: "vxlan" or "geneve", IsMetadata: true })
             {
                 yield return look.Make(
-                    FindingCode.EncapsulatedByOthers, link.Name, [("kind", link.Kind), ("port", Count(link.EncapsulationPort)), ("metadata", "yes")]);
+                    FindingCode.EncapsulatedByOthers, link.Name, [
+                        ("kind", link.Kind), ("port", Count(link.EncapsulationPort)), ("metadata", "yes")]);
             }
             else if (link.Kind == "openvswitch" && link.Name == "ovs-system")
             {
@@ -103,8 +106,10 @@ internal static partial class RealityCheck
             }
         }
 
-        // Cilium's agent removes a device of this name whenever it starts without its own encryption (pkg/wireguard/agent, "ensure the link is deleted").
-        if (look.Dump.Links.Any(link => link.Name == "cilium_host") && look.Expected.DeviceNames.FirstOrDefault(name => name == "cilium_wg0") is { } device)
+        // Cilium's agent removes a device of this name whenever it starts without its own encryption (pkg/wireguard/agent, "ensure the link
+        // is deleted").
+        if (look.Dump.Links.Any(link => link.Name == "cilium_host")
+            && look.Expected.DeviceNames.FirstOrDefault(name => name == "cilium_wg0") is { } device)
         {
             yield return look.Make(FindingCode.CiliumAgentDeletesDevice, device, [("link", "cilium_host")]);
         }
@@ -153,16 +158,19 @@ internal static partial class RealityCheck
             }
         }
 
-        // Where the node's own packets to remote pods take a link whose address lies among the pods', receivers cannot tell them from a pod's.
+        // Where the node's own packets to remote pods take a link whose address lies among the pods', receivers cannot tell them from a
+        // pod's.
         var sources = look.Dump.Routes
-            .Where(route => route is { Action: RouteAction.Forward, LinkIndex: not 0 } && route.Table != look.Expected.Table && look.IsRemote(route.Destination))
+            .Where(route => route is { Action: RouteAction.Forward, LinkIndex: not 0 }
+                && route.Table != look.Expected.Table && look.IsRemote(route.Destination))
             .Select(route => (route.LinkIndex, Source: route.PreferredSource ?? look.AddressOf(route.LinkIndex, route.Destination.IsIPv6)))
             .Where(way => way.Source is not null && look.IsPodAddress(way.Source))
             .Distinct();
         foreach (var way in sources.GroupBy(way => way.LinkIndex))
         {
             var name = look.NameOf(way.Key);
-            yield return look.Make(FindingCode.NodeAddressInPodRange, name, way.Take(MaxExamples).Select(source => ("source", source.Source!.ToString())));
+            yield return look.Make(
+                FindingCode.NodeAddressInPodRange, name, way.Take(MaxExamples).Select(source => ("source", source.Source!.ToString())));
         }
     }
 
@@ -170,7 +178,8 @@ internal static partial class RealityCheck
     {
         var devices = look.Dump.Links.Where(link => look.Expected.DeviceNames.Contains(link.Name)).ToList();
         var pods = look.Pods.Select(pod => pod.LinkName).ToHashSet(StringComparer.Ordinal);
-        var off = look.Dump.Links.Where(link => link.IsForwardingIPv4 == false && (pods.Contains(link.Name) || devices.Contains(link))).ToList();
+        var off = look.Dump.Links.Where(link => link.IsForwardingIPv4 == false && (pods.Contains(link.Name) || devices.Contains(link)))
+            .ToList();
         if (off.Count > 0 && look.Expected.OwnPrefixes.Any(prefix => !prefix.IsIPv6))
         {
             yield return look.Make(FindingCode.ForwardingOff, "IPv4", off.Take(MaxExamples).Select(link => ("link", link.Name)));
@@ -182,7 +191,8 @@ internal static partial class RealityCheck
         }
 
         // The kernel takes the larger of the two; 1 is strict, 2 is loose (ip-sysctl).
-        foreach (var device in devices.Where(device => device.SourceCheck is { } own && Math.Max(own, look.Dump.Forwarding.SourceCheck) == 1))
+        foreach (var device in devices.Where(
+            device => device.SourceCheck is { } own && Math.Max(own, look.Dump.Forwarding.SourceCheck) == 1))
         {
             yield return look.Make(FindingCode.SourceCheckStrict, device.Name, [("rp_filter", "1")]);
         }

@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Silo.Hosting;
 /// <param name="configuration">Where the file is a source.</param>
 /// <param name="timeProvider">The clock.</param>
 /// <param name="logger">Where to say it.</param>
-internal sealed partial class ConfigurationFollower(IConfiguration configuration, TimeProvider timeProvider, ILogger<ConfigurationFollower> logger)
+internal sealed partial class ConfigurationFollower(
+    IConfiguration configuration, TimeProvider timeProvider, ILogger<ConfigurationFollower> logger)
     : BackgroundService
 {
     /// <summary>From one look to the next: a kubelet takes up to a minute to bring a ConfigMap, and a person waits two seconds.</summary>
@@ -75,7 +76,8 @@ internal sealed partial class ConfigurationFollower(IConfiguration configuration
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The changed configuration {File} is ignored, the former one stays in force: {Problem}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "The changed configuration {File} is ignored, the former one stays in force: {Problem}")]
     private static partial void LogUnreadable(ILogger logger, string file, string problem);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Something in the changed configuration {File} cannot be used: {Problem}")]

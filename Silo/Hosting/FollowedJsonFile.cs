@@ -2,7 +2,9 @@ using Microsoft.Extensions.Configuration.Json;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
-/// <summary>A JSON file of configuration that can be read again while it is used. It watches nothing: somebody has to ask it to look.</summary>
+/// <summary>
+/// A JSON file of configuration that can be read again while it is used. It watches nothing: somebody has to ask it to look.
+/// </summary>
 /// <remarks>
 /// The framework's own asks the kernel for a watch on the folder and everything below: that fails where a node's inotify instances are used
 /// up, and it does not see the link of a ConfigMap's volume move. The content is the same by whatever way it is replaced.
@@ -46,7 +48,8 @@ internal sealed class FollowedJsonFile(FileInfo file) : ConfigurationProvider, I
     public void Announce() => OnReload();
 
     /// <summary>The framework's reading of JSON.</summary>
-    private sealed class Parser(byte[] content, string path) : JsonStreamConfigurationProvider(new JsonStreamConfigurationSource { Stream = new MemoryStream(content) })
+    private sealed class Parser(byte[] content, string path)
+        : JsonStreamConfigurationProvider(new JsonStreamConfigurationSource { Stream = new MemoryStream(content) })
     {
         public IDictionary<string, string?> Parse()
         {

@@ -3,9 +3,12 @@ using Microsoft.Extensions.Primitives;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
-/// <summary>Options that are followed while the silo runs: the last good ones stay in force, and what is wrong with a change is logged.</summary>
+/// <summary>
+/// Options that are followed while the silo runs: the last good ones stay in force, and what is wrong with a change is logged.
+/// </summary>
 /// <remarks>
-/// The framework's own monitor throws at whoever says that the configuration changed, tells its listeners nothing, and has no value from then on.
+/// The framework's own monitor throws at whoever says that the configuration changed, tells its listeners nothing, and has no value from
+/// then on.
 /// </remarks>
 /// <typeparam name="T">Options with the default name.</typeparam>
 internal sealed partial class FollowedOptions<T> : IOptionsMonitor<T>, IDisposable
@@ -20,7 +23,8 @@ internal sealed partial class FollowedOptions<T> : IOptionsMonitor<T>, IDisposab
     private string? _problem;
 
     /// <summary>Begins to follow. Nothing is read before somebody asks.</summary>
-    public FollowedOptions(IOptionsFactory<T> factory, IEnumerable<IOptionsChangeTokenSource<T>> sources, ILogger<FollowedOptions<T>> logger)
+    public FollowedOptions(
+        IOptionsFactory<T> factory, IEnumerable<IOptionsChangeTokenSource<T>> sources, ILogger<FollowedOptions<T>> logger)
     {
         (_factory, _logger) = (factory, logger);
         _subscriptions = [.. sources.Select(source => ChangeToken.OnChange(source.GetChangeToken, Follow))];
@@ -62,7 +66,9 @@ internal sealed partial class FollowedOptions<T> : IOptionsMonitor<T>, IDisposab
         catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
         {
             // One edit is often noticed more than once. The binder throws the second kind for a key or a value that it does not know.
-            var problem = e is OptionsValidationException { Failures: var failures } ? string.Join(" ", failures) : $"{e.Message} {e.InnerException?.Message}".TrimEnd();
+            var problem = e is OptionsValidationException { Failures: var failures }
+                ? string.Join(" ", failures)
+                : $"{e.Message} {e.InnerException?.Message}".TrimEnd();
             if (Interlocked.Exchange(ref _problem, problem) != problem)
             {
                 LogIgnored(_logger, typeof(T).Name, problem);

@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>Lets the gateway finish what it says to a client of another cluster.</summary>
 /// <remarks>
-/// It says to which cluster it belongs and closes the connection in the next moment, which takes back what has not been sent yet; then the client
-/// learns nothing, and a wrong cluster looks like a dead gateway.
+/// It says to which cluster it belongs and closes the connection in the next moment, which takes back what has not been sent yet; then the
+/// client learns nothing, and a wrong cluster looks like a dead gateway.
 /// </remarks>
 internal static class GatewayFarewell
 {

@@ -39,7 +39,8 @@ internal sealed class LineConsoleFormatter(TimeProvider timeProvider) : ConsoleF
     {
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
         textWriter.Write(timeProvider.GetUtcNow().UtcDateTime.ToString(TimestampFormat, System.Globalization.CultureInfo.InvariantCulture));
-        textWriter.Write($" {LevelName(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] {OneLine(message, Printable.MaxLength)}");
+        textWriter.Write(
+            $" {LevelName(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] {OneLine(message, Printable.MaxLength)}");
         if (logEntry.Exception is { } exception)
         {
             textWriter.Write($" {OneLine(exception.ToString(), MaxExceptionLength)}");

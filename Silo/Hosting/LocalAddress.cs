@@ -4,7 +4,9 @@ using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
-/// <summary>The address by which other silos reach this one: always one of the underlay, never through the tunnels whose keys it carries.</summary>
+/// <summary>
+/// The address by which other silos reach this one: always one of the underlay, never through the tunnels whose keys it carries.
+/// </summary>
 internal static class LocalAddress
 {
     /// <summary><see cref="NodeOptions.Address"/> if it is set, else the first address of this node in the static list.</summary>

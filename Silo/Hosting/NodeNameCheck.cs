@@ -14,7 +14,8 @@ namespace Orleans.WireGuard.Silo.Hosting;
 /// With Redis it runs before anything is made, and a store that is away is a fault. With Kubernetes it runs within the silo's own start,
 /// just before the silo joins: an API server that is away is waited for, while the health endpoints already say so.
 /// </remarks>
-internal sealed class NodeNameCheck(IOptions<NodeOptions> node, IOptions<NodesOptions> nodes, IOptions<ClusteringOptions> clustering, IServiceProvider services)
+internal sealed class NodeNameCheck(
+    IOptions<NodeOptions> node, IOptions<NodesOptions> nodes, IOptions<ClusteringOptions> clustering, IServiceProvider services)
     : ILifecycleParticipant<ISiloLifecycle>
 {
     /// <inheritdoc/>

@@ -17,13 +17,16 @@ internal static class SiloConfiguration
     private static readonly HashSet<string> Sections = new(StringComparer.OrdinalIgnoreCase)
     {
         "Logging", NodeOptions.SectionName, NodesOptions.SectionName, ClusteringOptions.SectionName, DeviceOptions.SectionName,
-        EncryptionOptions.SectionName, RoutingOptions.SectionName, WebOptions.SectionName, DashboardPageOptions.SectionName, RotationOptions.SectionName,
+        EncryptionOptions.SectionName, RoutingOptions.SectionName, WebOptions.SectionName,
+        DashboardPageOptions.SectionName, RotationOptions.SectionName,
         DeliveryOptions.SectionName, KubernetesApiOptions.SectionName,
     };
 
     /// <summary>Adds the sources in that order; a later one wins.</summary>
     /// <param name="configuration">Where to add them.</param>
-    /// <param name="file">The operator's file; <see langword="null"/> for none. It is read once, unless a <see cref="ConfigurationFollower"/> looks again.</param>
+    /// <param name="file">
+    /// The operator's file; <see langword="null"/> for none. It is read once, unless a <see cref="ConfigurationFollower"/> looks again.
+    /// </param>
     /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
     /// <exception cref="InvalidDataException">It is not JSON.</exception>

@@ -45,8 +45,8 @@ internal static class SiloDefaults
         membership.NumVotesForDeathDeclaration = 2;
         membership.NumProbedSilos = 10;
 
-        // Who probes for another one writes the vote of both, and what gossip says is believed, a view in which the receiver is dead included.
-        // Whoever reaches a port could say it. The watch of the table tells as fast.
+        // Who probes for another one writes the vote of both, and what gossip says is believed, a view in which the receiver is dead
+        // included. Whoever reaches a port could say it. The watch of the table tells as fast.
         membership.EnableIndirectProbes = false;
         membership.UseLivenessGossip = false;
         membership.DeathVoteExpirationTimeout = TimeSpan.FromMinutes(2);
@@ -57,8 +57,8 @@ internal static class SiloDefaults
         // The safety net below the watch: how old a silo's view of the table may become.
         membership.TableRefreshTimeout = TimeSpan.FromSeconds(30);
 
-        // Whoever sees a silo join for longer than five minutes, by its own clock, would declare it dead: with a clock that is ten minutes ahead,
-        // every silo that starts. A join that fails ends with its process.
+        // Whoever sees a silo join for longer than five minutes, by its own clock, would declare it dead: with a clock that is ten minutes
+        // ahead, every silo that starts. A join that fails ends with its process.
         membership.EvictWhenMaxJoinAttemptTimeExceeded = false;
 
         // A roll-out leaves a dead row for each node; they only cost table size.

@@ -132,7 +132,8 @@ internal sealed class StartupChecks(
         var effective = ulong.Parse(line["CapEff:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
         if ((effective & (1UL << NetAdminBit)) == 0)
         {
-            faults.Add("The capability CAP_NET_ADMIN is missing, which configuring WireGuard, links and routes needs; run as root or grant it.");
+            faults.Add(
+                "The capability CAP_NET_ADMIN is missing, which configuring WireGuard, links and routes needs; run as root or grant it.");
         }
     }
 
@@ -165,7 +166,8 @@ internal sealed class StartupChecks(
             faults.Add(e.SocketErrorCode switch
             {
                 SocketError.AddressAlreadyInUse => $"{what} is in use; end the process that has it (ss -lp shows it), or set another port.",
-                SocketError.AddressNotAvailable => $"{what} is not an address of this machine; correct the address of '{setting.Split(':')[0]}'.",
+                SocketError.AddressNotAvailable =>
+                    $"{what} is not an address of this machine; correct the address of '{setting.Split(':')[0]}'.",
                 SocketError.AccessDenied => $"{what} may not be bound by this user; use a port above 1023.",
                 _ => $"{what} cannot be bound: {e.Message}.",
             });

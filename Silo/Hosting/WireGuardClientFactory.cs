@@ -23,7 +23,8 @@ internal sealed partial class WireGuardClientFactory(
         IWireGuardClient client = choice.UseKernel
             ? new NetlinkWireGuardClient(timeProvider) { TransportReason = choice.Reason }
             : new UapiWireGuardClient(
-                new UserspaceDeviceOptions { Command = [options.Value.UserspaceCommand] }, timeProvider, loggerFactory.CreateLogger<UapiWireGuardClient>())
+                new UserspaceDeviceOptions { Command = [options.Value.UserspaceCommand] },
+                timeProvider, loggerFactory.CreateLogger<UapiWireGuardClient>())
             {
                 TransportReason = choice.Reason,
             };

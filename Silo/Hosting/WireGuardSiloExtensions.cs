@@ -97,7 +97,9 @@ public static class WireGuardSiloExtensions
         services.PostConfigure<NodeOptions>(node =>
         {
             node.Name = node.Name is { Length: > 0 } ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";
-            node.Address = node.Address is { Length: > 0 } ? node.Address : Environment.GetEnvironmentVariable(NodeOptions.AddressVariable) ?? "";
+            node.Address = node.Address is { Length: > 0 }
+                ? node.Address
+                : Environment.GetEnvironmentVariable(NodeOptions.AddressVariable) ?? "";
         });
         services.AddSingleton<IValidateOptions<NodeOptions>, NodeOptionsValidator>();
         services.AddSingleton<IValidateOptions<NodesOptions>, NodesOptionsValidator>();
@@ -129,7 +131,8 @@ public static class WireGuardSiloExtensions
         silo.UseSettledGeneration().Services.UseBoundedTransport();
 
         // A page shows the silos that count, so it may be asked for on one and the counters on all. Traces may show arguments of calls.
-        if (configuration.GetSection(DashboardPageOptions.SectionName).Get<DashboardPageOptions>() is { } page && (page.Enabled || page.Counters))
+        if (configuration.GetSection(DashboardPageOptions.SectionName).Get<DashboardPageOptions>() is { } page
+            && (page.Enabled || page.Counters))
         {
             silo.AddDashboard(dashboard => dashboard.HideTrace = true);
         }
@@ -154,7 +157,8 @@ public static class WireGuardSiloExtensions
         else
         {
             silo.UseDevelopmentClustering((OptionsBuilder<DevelopmentClusterMembershipOptions> options) =>
-                options.Configure<IOptions<NodeOptions>, IOptions<NodesOptions>, IOptions<ClusteringOptions>>((development, node, nodes, clustering) =>
+                options.Configure<IOptions<NodeOptions>, IOptions<NodesOptions>, IOptions<ClusteringOptions>>(
+                    (development, node, nodes, clustering) =>
                     development.PrimarySiloEndpoint = SiloEndpoint(node.Value, nodes.Value, clustering.Value)));
         }
     }

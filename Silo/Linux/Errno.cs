@@ -2,7 +2,9 @@ namespace Orleans.WireGuard.Linux;
 
 #pragma warning disable CS1591 // Each is what errno(3) says of it.
 
-/// <summary>The errno values that this client meets, in the spelling of <c>errno(3)</c>, with the numbers of <c>asm-generic/errno.h</c>.</summary>
+/// <summary>
+/// The errno values that this client meets, in the spelling of <c>errno(3)</c>, with the numbers of <c>asm-generic/errno.h</c>.
+/// </summary>
 public static class Errno
 {
     public const int EPERM = 1;

@@ -2,10 +2,14 @@ using Orleans.WireGuard.Api;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
-/// <summary>Removes a node's annotation when its device is gone: a key that nobody has any more misleads people and Cilium's tools.</summary>
+/// <summary>
+/// Removes a node's annotation when its device is gone: a key that nobody has any more misleads people and Cilium's tools.
+/// </summary>
 internal static class AnnotationCleanup
 {
-    /// <summary>The objects that may bear the annotation: with <see cref="NodeSource.Auto"/> both kinds, as Cilium may have come or gone since.</summary>
+    /// <summary>
+    /// The objects that may bear the annotation: with <see cref="NodeSource.Auto"/> both kinds, as Cilium may have come or gone since.
+    /// </summary>
     public static IReadOnlyList<ApiResource> Resources(NodeSource source) => source switch
     {
         NodeSource.Node => [ApiResource.Nodes],
@@ -13,7 +17,9 @@ internal static class AnnotationCleanup
         _ => [ApiResource.CiliumNodes, ApiResource.Nodes],
     };
 
-    /// <summary>Looks at the objects of one node and removes the annotation from those that have it. Needs list and patch, as a silo does.</summary>
+    /// <summary>
+    /// Looks at the objects of one node and removes the annotation from those that have it. Needs list and patch, as a silo does.
+    /// </summary>
     /// <param name="api">The API server.</param>
     /// <param name="source">Which kinds of objects.</param>
     /// <param name="nodeName">The node.</param>
@@ -29,7 +35,8 @@ internal static class AnnotationCleanup
             {
                 if (await HasAnnotationAsync(api, resource, nodeName, cancellationToken))
                 {
-                    await api.SendAsync(AnnotationPublisher.Patch(resource, nodeName, null), NodesJson.Default.Acknowledgement, cancellationToken);
+                    await api.SendAsync(
+                        AnnotationPublisher.Patch(resource, nodeName, null), NodesJson.Default.Acknowledgement, cancellationToken);
                     removed.Add($"{resource.Plural}/{nodeName}");
                 }
             }
@@ -47,7 +54,8 @@ internal static class AnnotationCleanup
     }
 
     // A list of one, since silos have no right to get: whoever runs the cleanup in a pod has a silo's rights.
-    private static async Task<bool> HasAnnotationAsync(KubernetesApi api, ApiResource resource, string nodeName, CancellationToken cancellationToken)
+    private static async Task<bool> HasAnnotationAsync(
+        KubernetesApi api, ApiResource resource, string nodeName, CancellationToken cancellationToken)
     {
         var selector = "fieldSelector=" + Uri.EscapeDataString("metadata.name=" + nodeName);
         var (nodes, _) = await api.ListAsync(resource, selector, NodesJson.Default.ResourceListNodeObject, cancellationToken);

@@ -5,8 +5,8 @@ namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>Since when each node's annotation shows another key than the node announced.</summary>
 /// <remarks>
-/// From when it began to differ, whatever key followed: with a key every 20 s each one is too young to be missed, and the annotation wrong for
-/// hours. By the steady clock, since a wall clock that is set would make it long or short. Thread-safe.
+/// From when it began to differ, whatever key followed: with a key every 20 s each one is too young to be missed, and the annotation wrong
+/// for hours. By the steady clock, since a wall clock that is set would make it long or short. Thread-safe.
 /// </remarks>
 internal sealed class AnnotationDifferences(TimeProvider time)
 {
@@ -17,7 +17,8 @@ internal sealed class AnnotationDifferences(TimeProvider time)
     /// <param name="node">What Kubernetes says of the node; null if it has no object.</param>
     /// <param name="announced">Its current announcement; null if none is held.</param>
     public static bool IsMisleading(NodeRecord? node, PeerAnnouncement? announced) =>
-        node?.AnnotatedKey is { } annotated && announced is not null && SlotPhases.ActiveKey(announced) is { } active && annotated != active.PublicKey.ToString();
+        node?.AnnotatedKey is { } annotated && announced is not null
+            && SlotPhases.ActiveKey(announced) is { } active && annotated != active.PublicKey.ToString();
 
     /// <summary>Notes what a node's object and announcement are now.</summary>
     /// <returns>For how long its annotation has been misleading; zero if it is not.</returns>

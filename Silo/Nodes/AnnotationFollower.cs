@@ -5,8 +5,8 @@ using Orleans.WireGuard.Supervision;
 namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>
-/// Has the annotation show the key that this node announced last, for as long as the silo runs, and notes when any node's annotation begins to
-/// show another key than the announced one.
+/// Has the annotation show the key that this node announced last, for as long as the silo runs, and notes when any node's annotation begins
+/// to show another key than the announced one.
 /// </summary>
 /// <remarks>What is announced is on the device already, so the annotation never shows a key that is not in use.</remarks>
 internal sealed class AnnotationFollower(

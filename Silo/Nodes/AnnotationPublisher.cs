@@ -8,16 +8,16 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// <summary>Keeps our own node's annotation <c>network.cilium.io/wg-pub-key</c> equal to our active public key.</summary>
 /// <remarks>
 /// For people and for Cilium's tools; keys travel by grains. One merge patch with a field manager of our own touches nothing else of
-/// the object, and is not sent while the annotation is right. What the API server refuses, because a right is missing or a policy forbids it, it will
-/// refuse again: then the pauses grow, whatever keys follow.
+/// the object, and is not sent while the annotation is right. What the API server refuses, because a right is missing or a policy forbids
+/// it, it will refuse again: then the pauses grow, whatever keys follow.
 /// </remarks>
 internal sealed partial class AnnotationPublisher
 {
     private const string FieldManager = "orleans-wireguard";
 
     /// <summary>
-    /// The longest pause after refusals, without its jitter: of 1,000 nodes that are all refused, three ask in a second; whoever mends the rights waits
-    /// as long at most.
+    /// The longest pause after refusals, without its jitter: of 1,000 nodes that are all refused, three ask in a second; whoever mends the
+    /// rights waits as long at most.
     /// </summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
@@ -57,14 +57,18 @@ internal sealed partial class AnnotationPublisher
         }
     }
 
-    /// <summary>The value to write, or null if there is nothing to write: no key yet, node unknown, or the annotation is right. Pure.</summary>
+    /// <summary>
+    /// The value to write, or null if there is nothing to write: no key yet, node unknown, or the annotation is right. Pure.
+    /// </summary>
     public static string? Decide(NodeRecord? node, PublicKey? desired) =>
         node is null || desired is null || node.AnnotatedKey == desired.Value.ToString() ? null : desired.Value.ToString();
 
     /// <summary>The pause after a write. Pure.</summary>
     /// <param name="interval">The shortest one.</param>
     /// <param name="refusals">How often the API server refused in a row; 0 after a success, or if it was away.</param>
-    /// <param name="random">From 0 up to but not including 1: up to a quarter more or less after a refusal, as all nodes are refused together.</param>
+    /// <param name="random">
+    /// From 0 up to but not including 1: up to a quarter more or less after a refusal, as all nodes are refused together.
+    /// </param>
     public static TimeSpan Pause(TimeSpan interval, int refusals, double random) =>
         refusals == 0 ? interval : Math.Min(LongestPause / interval, Math.Pow(2, refusals - 1)) * (0.75 + (random / 2)) * interval;
 
@@ -112,7 +116,8 @@ internal sealed partial class AnnotationPublisher
     {
         Query = "fieldManager=" + FieldManager,
         Body = JsonSerializer.SerializeToUtf8Bytes(
-            new AnnotationPatch { Metadata = { Annotations = { [NodeReader.PublicKeyAnnotation] = value } } }, NodesJson.Default.AnnotationPatch),
+            new AnnotationPatch { Metadata = { Annotations = { [NodeReader.PublicKeyAnnotation] = value } } },
+            NodesJson.Default.AnnotationPatch),
     };
 
     private async Task TryWriteAsync(ApiResource resource, string nodeName, string value, CancellationToken cancellationToken)

@@ -8,7 +8,9 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// <summary>Adds the roster and the annotation by the Kubernetes API.</summary>
 internal static class KubernetesNodesExtensions
 {
-    /// <summary>Adds <see cref="KubernetesRosterSource"/> and <see cref="AnnotationPublisher"/>, and has the host run them. Safe to call twice.</summary>
+    /// <summary>
+    /// Adds <see cref="KubernetesRosterSource"/> and <see cref="AnnotationPublisher"/>, and has the host run them. Safe to call twice.
+    /// </summary>
     public static IServiceCollection AddKubernetesNodes(this IServiceCollection services)
     {
         if (services.Any(service => service.ServiceType == typeof(NodeWatcher)))

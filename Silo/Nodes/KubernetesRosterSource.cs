@@ -14,7 +14,9 @@ internal sealed class KubernetesRosterSource(
     NodeWatcher watcher, IOptions<NodeOptions> node, AnnotationDifferences differences, EndlessLoops loops)
     : BackgroundService, INodeRosterSource
 {
-    /// <summary>How long an annotation may lag behind the announced key: the pause between two writes, the write and its watch event.</summary>
+    /// <summary>
+    /// How long an annotation may lag behind the announced key: the pause between two writes, the write and its watch event.
+    /// </summary>
     private static readonly TimeSpan AnnotationGrace = TimeSpan.FromSeconds(30);
 
     private volatile NodeRoster? _current;
@@ -62,11 +64,12 @@ internal sealed class KubernetesRosterSource(
     }
 
     /// <summary>
-    /// The roster of what is known; null while it is not known completely, and if it lacks the node that asks: a list without ourselves is not that of
-    /// our mesh, whatever kind of objects it has, and takes nobody away. Pure.
+    /// The roster of what is known; null while it is not known completely, and if it lacks the node that asks: a list without ourselves is
+    /// not that of our mesh, whatever kind of objects it has, and takes nobody away. Pure.
     /// </summary>
     public static NodeRoster? Project(WatchedNodes known, string localName) => known.IsSynced && known.Nodes.ContainsKey(localName)
-        ? NodeRoster.Of(known.Nodes.Values.Where(node => NodeNameRule.IsValid(node.Name)).Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs) { Kind = node.Kind, CreatedAt = node.CreatedAt }))
+        ? NodeRoster.Of(known.Nodes.Values.Where(node => NodeNameRule.IsValid(node.Name))
+            .Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs) { Kind = node.Kind, CreatedAt = node.CreatedAt }))
         : null;
 
     /// <inheritdoc/>

@@ -6,7 +6,9 @@ public sealed class NodeOptions
     /// <summary>The name of the configuration section.</summary>
     public const string SectionName = "Node";
 
-    /// <summary>The environment variable that gives the name if the configuration does not: the downward API's <c>spec.nodeName</c>.</summary>
+    /// <summary>
+    /// The environment variable that gives the name if the configuration does not: the downward API's <c>spec.nodeName</c>.
+    /// </summary>
     public const string NameVariable = "NODE_NAME";
 
     /// <summary>
@@ -15,7 +17,9 @@ public sealed class NodeOptions
     /// </summary>
     public string Name { get; set; } = "";
 
-    /// <summary>The environment variable that gives the address if the configuration does not: the downward API's <c>status.hostIP</c>.</summary>
+    /// <summary>
+    /// The environment variable that gives the address if the configuration does not: the downward API's <c>status.hostIP</c>.
+    /// </summary>
     public const string AddressVariable = "HOST_IP";
 
     /// <summary>

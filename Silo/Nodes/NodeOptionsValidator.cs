@@ -11,7 +11,8 @@ internal sealed class NodeOptionsValidator : IValidateOptions<NodeOptions>
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, NodeOptions options) => new RangeCheck(NodeOptions.SectionName)
         .Holds(
-            options.Address.Length == 0 || (IPAddress.TryParse(options.Address, out var address) && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)),
+            options.Address.Length == 0 || (IPAddress.TryParse(options.Address, out var address)
+                && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)),
             $"Node:Address '{options.Address}' is not an address of a node; give one such as 10.0.0.4 or fd00::4, or the variable {NodeOptions.AddressVariable}.")
         .Holds(
             NodeNameRule.IsValid(options.Name),

@@ -5,7 +5,9 @@ using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
-/// <summary>Reads Node and CiliumNode objects into records. Pure: what cannot be read becomes a problem of that node, never an error.</summary>
+/// <summary>
+/// Reads Node and CiliumNode objects into records. Pure: what cannot be read becomes a problem of that node, never an error.
+/// </summary>
 internal static class NodeReader
 {
     /// <summary>The annotation that carries a node's active public key, as Cilium names it.</summary>
@@ -43,7 +45,8 @@ internal static class NodeReader
     }
 
     private static DateTimeOffset? CreatedAt(ObjectMetadata metadata) =>
-        metadata.Others?.TryGetValue("creationTimestamp", out var text) == true && text.ValueKind == JsonValueKind.String && text.TryGetDateTimeOffset(out var time)
+        metadata.Others?.TryGetValue("creationTimestamp", out var text) == true
+            && text.ValueKind == JsonValueKind.String && text.TryGetDateTimeOffset(out var time)
             ? time : null;
 
     private static List<IPAddress> Addresses(NodeObject source, List<string> problems)

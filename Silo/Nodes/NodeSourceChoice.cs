@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>Decides what <see cref="NodeSource.Auto"/> means here, and again when that may have changed.</summary>
 /// <remarks>
-/// A source is chosen by what it has: CiliumNode if one of its objects is this node, else Node. That Cilium's definition is served says nothing; it
-/// stays behind when Cilium goes, and is there before Cilium has made its objects. Not thread-safe: one loop asks.
+/// A source is chosen by what it has: CiliumNode if one of its objects is this node, else Node. That Cilium's definition is served says
+/// nothing; it stays behind when Cilium goes, and is there before Cilium has made its objects. Not thread-safe: one loop asks.
 /// </remarks>
 internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, string nodeName, TimeProvider time)
 {
@@ -20,7 +20,9 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
     private TimeSpan _pause = FirstPause;
     private long _chosenAt;
 
-    /// <summary>Whether the roster comes from Kubernetes. A list that somebody wrote down wins over an API server that happens to be there.</summary>
+    /// <summary>
+    /// Whether the roster comes from Kubernetes. A list that somebody wrote down wins over an API server that happens to be there.
+    /// </summary>
     /// <param name="nodes">What is configured.</param>
     /// <param name="isApiKnown">Whether an API server is known, as <see cref="ApiConnection.IsKnown"/> says.</param>
     public static bool IsKubernetes(NodesOptions nodes, bool isApiKnown) => nodes.Source switch
@@ -30,7 +32,9 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
         _ => true,
     };
 
-    /// <summary>The kind of objects to follow; asks the API server if that has not been decided yet, or may be decided otherwise by now.</summary>
+    /// <summary>
+    /// The kind of objects to follow; asks the API server if that has not been decided yet, or may be decided otherwise by now.
+    /// </summary>
     /// <param name="known">What has been read so far.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="KubernetesApiException">The API server did not answer.</exception>
@@ -82,7 +86,8 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
         try
         {
             var selector = "fieldSelector=" + Uri.EscapeDataString("metadata.name=" + nodeName);
-            var (nodes, _) = await api.ListAsync(ApiResource.CiliumNodes, selector, NodesJson.Default.ResourceListNodeObject, cancellationToken);
+            var (nodes, _) = await api.ListAsync(
+                ApiResource.CiliumNodes, selector, NodesJson.Default.ResourceListNodeObject, cancellationToken);
             return nodes.Exists(node => node.Metadata.Name == nodeName);
         }
         catch (KubernetesApiException missing) when (missing.Failure == ApiFailure.MissingDefinition)

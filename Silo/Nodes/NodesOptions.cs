@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Silo.Nodes;
 public enum NodeSource
 {
     /// <summary>
-    /// The configuration if <see cref="NodesOptions.Static"/> lists nodes or no API server is known; else CiliumNode if one of those objects is
-    /// this node, else Node; decided again when that changes. The default.
+    /// The configuration if <see cref="NodesOptions.Static"/> lists nodes or no API server is known; else CiliumNode if one of those
+    /// objects is this node, else Node; decided again when that changes. The default.
     /// </summary>
     Auto,
 

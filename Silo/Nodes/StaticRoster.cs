@@ -32,7 +32,8 @@ internal static class StaticRoster
         }
         else if (localName.Length > 0 && !nodes.ContainsKey(localName))
         {
-            faults.Add($"Node:Name '{localName}' is not in Nodes:Static, which lists {Names(nodes.Keys)}; correct the name or add the node.");
+            faults.Add(
+                $"Node:Name '{localName}' is not in Nodes:Static, which lists {Names(nodes.Keys)}; correct the name or add the node.");
         }
 
         if (NodeRoster.FindOverlap(nodes.Values) is { } overlap)
@@ -79,7 +80,8 @@ internal static class StaticRoster
                 podCIDRs.Add(IPPrefix.Parse(text ?? ""));
                 if (!PrefixArithmetic.IsPodCIDR(podCIDRs[^1]))
                 {
-                    faults.Add($"{path}:PodCIDRs: {text} is too wide for the pods of one node; give the node's own range, such as 10.244.1.0/24.");
+                    faults.Add(
+                        $"{path}:PodCIDRs: {text} is too wide for the pods of one node; give the node's own range, such as 10.244.1.0/24.");
                 }
             }
             catch (FormatException e)

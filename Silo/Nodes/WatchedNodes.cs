@@ -3,7 +3,9 @@ using System.Collections.Immutable;
 namespace Orleans.WireGuard.Silo.Nodes;
 
 /// <summary>All nodes as of one moment. Immutable; every change makes a new instance with a higher revision.</summary>
-/// <remarks>As long as <see cref="IsSynced"/> is false, a node that is missing may only not have been read yet: remove nothing (I4).</remarks>
+/// <remarks>
+/// As long as <see cref="IsSynced"/> is false, a node that is missing may only not have been read yet: remove nothing (I4).
+/// </remarks>
 internal sealed class WatchedNodes
 {
     private WatchedNodes(long revision, string? kind, ImmutableSortedDictionary<string, NodeRecord> nodes)
@@ -14,7 +16,8 @@ internal sealed class WatchedNodes
     }
 
     /// <summary>Nothing is known yet.</summary>
-    public static WatchedNodes Unknown { get; } = new(0, null, ImmutableSortedDictionary.Create<string, NodeRecord>(StringComparer.Ordinal));
+    public static WatchedNodes Unknown { get; } = new(
+        0, null, ImmutableSortedDictionary.Create<string, NodeRecord>(StringComparer.Ordinal));
 
     /// <summary>Grows with every change.</summary>
     public long Revision { get; }
@@ -30,8 +33,8 @@ internal sealed class WatchedNodes
 
     /// <summary>What a complete list says; this very instance if nothing differs.</summary>
     /// <param name="nodes">All objects of the kind.</param>
-    /// <param name="kind">The kind. Where it is another one than before, nodes that have no object of it yet stay until the next list: while
-    /// Cilium comes or goes its objects are made or deleted one by one, and that takes no node away.</param>
+    /// <param name="kind">The kind. Where it is another one than before, nodes that have no object of it yet stay until the next list:
+    /// while Cilium comes or goes its objects are made or deleted one by one, and that takes no node away.</param>
     public WatchedNodes Replace(IEnumerable<NodeRecord> nodes, string kind)
     {
         var next = nodes.ToImmutableSortedDictionary(node => node.Name, node => node, StringComparer.Ordinal);

@@ -6,10 +6,12 @@ using Microsoft.Extensions.Options;
 
 namespace Orleans.WireGuard.Silo.Security;
 
-/// <summary>Kestrel's sockets in place of Orleans' own: those read as fast as a peer sends, whether anybody handles it or not, and keep it all.</summary>
+/// <summary>
+/// Kestrel's sockets in place of Orleans' own: those read as fast as a peer sends, whether anybody handles it or not, and keep it all.
+/// </summary>
 /// <remarks>
-/// A message may be longer than the buffer: what the reader has looked at does not count, so it never waits for itself. The keys under which
-/// Orleans looks for its transports are internal, so what is registered is found and replaced.
+/// A message may be longer than the buffer: what the reader has looked at does not count, so it never waits for itself. The keys under
+/// which Orleans looks for its transports are internal, so what is registered is found and replaced.
 /// </remarks>
 internal static class BoundedTransport
 {
@@ -60,7 +62,11 @@ internal static class BoundedTransport
     private sealed class Connector(ILoggerFactory loggers) : IConnectionFactory, IDisposable
     {
         private readonly SocketConnectionContextFactory _contexts = new(
-            new SocketConnectionFactoryOptions { MaxReadBufferSize = ConnectionLimits.MaxBufferedBytes, MaxWriteBufferSize = ConnectionLimits.MaxBufferedBytes },
+            new SocketConnectionFactoryOptions
+            {
+                MaxReadBufferSize = ConnectionLimits.MaxBufferedBytes,
+                MaxWriteBufferSize = ConnectionLimits.MaxBufferedBytes,
+            },
             loggers.CreateLogger<SocketConnectionContextFactory>());
 
         public async ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default)

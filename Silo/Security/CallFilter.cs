@@ -3,12 +3,15 @@ using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Security;
 
-/// <summary>Decides which calls reach a system target: Orleans' own parts of a silo, and the services of ours that are addressed by silo.</summary>
+/// <summary>
+/// Decides which calls reach a system target: Orleans' own parts of a silo, and the services of ours that are addressed by silo.
+/// </summary>
 /// <remarks>
-/// Nobody may tell a silo what the membership is; it reads the table itself, and a watch tells it when. A client may reach the one system target
-/// that Orleans' own client needs, the cluster's list of interfaces; everything else that a client is for is a grain.
+/// Nobody may tell a silo what the membership is; it reads the table itself, and a watch tells it when. A client may reach the one system
+/// target that Orleans' own client needs, the cluster's list of interfaces; everything else that a client is for is a grain.
 /// </remarks>
-internal sealed partial class CallFilter(IOptions<ClientAccessOptions> access, TimeProvider timeProvider, ILogger<CallFilter> logger) : IIncomingGrainCallFilter
+internal sealed partial class CallFilter(IOptions<ClientAccessOptions> access, TimeProvider timeProvider, ILogger<CallFilter> logger)
+    : IIncomingGrainCallFilter
 {
     /// <summary>IMembershipService: believed as it comes, a view in which the receiver is dead included.</summary>
     public const string GossipMethod = "MembershipChangeNotification";
@@ -25,7 +28,8 @@ internal sealed partial class CallFilter(IOptions<ClientAccessOptions> access, T
     public Task Invoke(IIncomingGrainCallContext context)
     {
         var target = context.TargetId;
-        if (!target.IsSystemTarget() || FindFault(context.SourceId, context.InterfaceMethod.DeclaringType?.Name, context.MethodName, access.Value) is not { } fault)
+        if (!target.IsSystemTarget()
+            || FindFault(context.SourceId, context.InterfaceMethod.DeclaringType?.Name, context.MethodName, access.Value) is not { } fault)
         {
             return context.Invoke();
         }
@@ -41,12 +45,14 @@ internal sealed partial class CallFilter(IOptions<ClientAccessOptions> access, T
     /// <param name="access">What clients may call.</param>
     public static string? FindFault(GrainId? source, string? interfaceName, string methodName, ClientAccessOptions access) =>
         methodName == GossipMethod ? $"{methodName} is refused: this silo reads the membership itself."
-        : source is { } client && IsOutsideClient(client) && !access.SystemTargets.Contains(interfaceName ?? "") ? $"{interfaceName}.{methodName} is not for clients."
+        : source is { } client && IsOutsideClient(client) && !access.SystemTargets.Contains(interfaceName ?? "")
+            ? $"{interfaceName}.{methodName} is not for clients."
         : null;
 
     /// <summary>Whether a sender is a client outside of all silos.</summary>
     public static bool IsOutsideClient(GrainId sender) =>
-        sender.Type == GrainTypePrefix.ClientGrainType && sender.Key.ToString() is { Length: > 0 } key && !key.StartsWith(HostedPrefix, StringComparison.Ordinal);
+        sender.Type == GrainTypePrefix.ClientGrainType && sender.Key.ToString() is { Length: > 0 } key
+            && !key.StartsWith(HostedPrefix, StringComparison.Ordinal);
 
     /// <summary>A sender's name as it may be printed: it is the sender's own choice.</summary>
     public static string Show(GrainId sender)

@@ -6,12 +6,15 @@ using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Security;
 
-/// <summary>Sees to it that a client of the gateway speaks as a client: the sender of a message is what it says itself, and nobody else looks.</summary>
+/// <summary>
+/// Sees to it that a client of the gateway speaks as a client: the sender of a message is what it says itself, and nobody else looks.
+/// </summary>
 /// <remarks>
-/// <see cref="CallFilter"/> tells clients from silos by the sender, and the gateway forwards messages in the name of its own silo. A client that
-/// named a silo's system target, or the client that every silo has in its own process (<c>hosted-…</c>), would be taken for that.
+/// <see cref="CallFilter"/> tells clients from silos by the sender, and the gateway forwards messages in the name of its own silo. A client
+/// that named a silo's system target, or the client that every silo has in its own process (<c>hosted-…</c>), would be taken for that.
 /// </remarks>
-internal sealed partial class ClientFrameGate(Serializer<ClientPreamble> preambles, TimeProvider timeProvider, ILogger<ClientFrameGate> logger)
+internal sealed partial class ClientFrameGate(
+    Serializer<ClientPreamble> preambles, TimeProvider timeProvider, ILogger<ClientFrameGate> logger)
 {
     private readonly Lock _lock = new();
     private readonly LogPace _refusals = new(timeProvider);
@@ -23,7 +26,8 @@ internal sealed partial class ClientFrameGate(Serializer<ClientPreamble> preambl
     {
         var raw = connection.Transport;
         var pipe = new Pipe(new PipeOptions(
-            pauseWriterThreshold: ConnectionLimits.MaxBufferedBytes, resumeWriterThreshold: ConnectionLimits.MaxBufferedBytes / 2, useSynchronizationContext: false));
+            pauseWriterThreshold: ConnectionLimits.MaxBufferedBytes,
+            resumeWriterThreshold: ConnectionLimits.MaxBufferedBytes / 2, useSynchronizationContext: false));
         connection.Transport = new Duplex(pipe.Reader, raw.Output);
         var pump = PumpAsync(connection, raw.Input, pipe.Writer);
         try

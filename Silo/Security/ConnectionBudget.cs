@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Silo.Security;
 
 /// <summary>Counts the connections of one port: those of each address, and those that have not said yet who they are.</summary>
 /// <remarks>
-/// Whoever comes last is let in, and the connection that has been silent for longest goes: an honest peer says who it is within one round trip, so
-/// silent ones do not keep it out however many there are. Only what has spoken keeps its place. Safe to use from several threads.
+/// Whoever comes last is let in, and the connection that has been silent for longest goes: an honest peer says who it is within one round
+/// trip, so silent ones do not keep it out however many there are. Only what has spoken keeps its place. Safe to use from several threads.
 /// </remarks>
 internal sealed class ConnectionBudget(ConnectionLimits limits)
 {
@@ -40,7 +40,9 @@ internal sealed class ConnectionBudget(ConnectionLimits limits)
     /// <summary>Asks for a place.</summary>
     /// <param name="address">Where the connection comes from.</param>
     /// <param name="close">Ends the connection if another one needs its place. Called by whoever asks for that one.</param>
-    /// <returns>The place, to be disposed of when the connection ends; <see langword="null"/> if the address has all that it may have.</returns>
+    /// <returns>
+    /// The place, to be disposed of when the connection ends; <see langword="null"/> if the address has all that it may have.
+    /// </returns>
     public Place? TryTake(IPAddress address, Action close)
     {
         Place? victim = null;

@@ -8,10 +8,12 @@ namespace Orleans.WireGuard.Silo.Security;
 
 /// <summary>Lets a connection through to Orleans when it has said who it is, and closes one that says nothing.</summary>
 /// <remarks>
-/// Orleans waits for the preamble for ever, and on the silo port it sends its own one first, with the cluster's name in it. Here nothing is sent
-/// before the other side's preamble is complete. It is looked at and left in the pipe, so Orleans reads it as if nobody had been there.
+/// Orleans waits for the preamble for ever, and on the silo port it sends its own one first, with the cluster's name in it. Here nothing is
+/// sent before the other side's preamble is complete. It is looked at and left in the pipe, so Orleans reads it as if nobody had been
+/// there.
 /// </remarks>
-internal sealed partial class ConnectionGuard(string port, ConnectionLimits limits, TimeProvider timeProvider, ILogger<ConnectionGuard> logger)
+internal sealed partial class ConnectionGuard(
+    string port, ConnectionLimits limits, TimeProvider timeProvider, ILogger<ConnectionGuard> logger)
 {
     private const int LengthBytes = sizeof(int);
 
@@ -104,6 +106,7 @@ internal sealed partial class ConnectionGuard(string port, ConnectionLimits limi
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Closed a connection to the {Port} port: {Address} {Fault} ({Count} since the last such line)")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Closed a connection to the {Port} port: {Address} {Fault} ({Count} since the last such line)")]
     private static partial void LogRefused(ILogger logger, string port, string address, string fault, long count);
 }

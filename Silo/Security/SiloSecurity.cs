@@ -19,9 +19,11 @@ internal static class SiloSecurity
         builder.Configure<SiloMessagingOptions>(ConnectionLimits.Apply);
         builder.Services.AddOptions<SiloConnectionOptions>().Configure<IServiceProvider>((connections, services) =>
         {
-            connections.ConfigureSiloInboundConnection(connection => connection.Use(services.GetRequiredKeyedService<ConnectionGuard>(SiloPort).Use));
+            connections.ConfigureSiloInboundConnection(
+                connection => connection.Use(services.GetRequiredKeyedService<ConnectionGuard>(SiloPort).Use));
             connections.ConfigureGatewayInboundConnection(connection => connection
-                .Use(services.GetRequiredKeyedService<ConnectionGuard>(GatewayPort).Use).Use(services.GetRequiredService<ClientFrameGate>().Use));
+                .Use(services.GetRequiredKeyedService<ConnectionGuard>(GatewayPort).Use)
+                .Use(services.GetRequiredService<ClientFrameGate>().Use));
         });
         return builder.AddIncomingGrainCallFilter<CallFilter>();
     }

@@ -67,7 +67,8 @@ internal sealed class ClusteringCheck(IServiceProvider services) : IHealthCheck
 /// <summary>Ready: the list of nodes is followed, and has nothing to complain about this node.</summary>
 /// <remarks>What another node's object claims of this one's addresses is told, and makes this node no less ready.</remarks>
 internal sealed class NodesCheck(
-    INodeRosterSource roster, AnnouncementStore store, DeliveryLedger ledger, ILocalSiloDetails silo, IServiceProvider services) : IHealthCheck
+    INodeRosterSource roster, AnnouncementStore store, DeliveryLedger ledger, ILocalSiloDetails silo, IServiceProvider services)
+        : IHealthCheck
 {
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -80,7 +81,9 @@ internal sealed class NodesCheck(
     }
 }
 
-/// <summary>Ready: the clock is that of the API server, as far as its last answer tells, or can be right, or others have told the time.</summary>
+/// <summary>
+/// Ready: the clock is that of the API server, as far as its last answer tells, or can be right, or others have told the time.
+/// </summary>
 /// <remarks>What is refused because another clock may be wrong is told, and makes this node no less ready.</remarks>
 internal sealed class ClockCheck(MeshClock clock, AnnouncementStore store, IServiceProvider services) : IHealthCheck
 {
@@ -100,5 +103,6 @@ internal static class Health
 
     /// <summary>What a probe reads: <c>ready</c> unless there is a problem, then a line for each problem and note.</summary>
     public static string Describe(HealthReport report) => (report.Status == HealthStatus.Unhealthy ? "" : "ready\n")
-        + string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy).Select(entry => Printable.Line(entry.Description) + "\n"));
+        + string.Concat(report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy)
+            .Select(entry => Printable.Line(entry.Description) + "\n"));
 }

@@ -9,7 +9,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;
 
-/// <summary>What strangers on a silo's ports can make it hold, on real sockets of loopback, and beside it what a silo without our guards holds.</summary>
+/// <summary>
+/// What strangers on a silo's ports can make it hold, on real sockets of loopback, and beside it what a silo without our guards holds.
+/// </summary>
 public sealed class ConnectionGuardTests(ITestOutputHelper output)
 {
     private const int MiB = 1024 * 1024;
@@ -70,7 +72,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
         // Its own preamble, with the name of the cluster, comes at once; nothing after it, and no end.
         var bytes = new byte[1024];
         Assert.InRange(await silent.ReceiveAsync(bytes, Token), 1, bytes.Length);
-        await Assert.ThrowsAsync<TimeoutException>(() => silent.ReceiveAsync(bytes, Token).AsTask().WaitAsync(2 * Short.PreambleTimeout, TimeProvider.System, Token));
+        await Assert.ThrowsAsync<TimeoutException>(
+            () => silent.ReceiveAsync(bytes, Token).AsTask().WaitAsync(2 * Short.PreambleTimeout, TimeProvider.System, Token));
     }
 
     [Fact]
@@ -90,7 +93,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
     {
         using var silo = await StartAsync(isGuarded);
         var swallowed = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => PushAsync(silo, bodyMiB)));
-        output.WriteLine($"{(isGuarded ? "guarded" : "plain")}: of 4 frames of {bodyMiB} MiB each {string.Join(", ", swallowed.Select(bytes => $"{bytes / (double)MiB:0.0}"))} MiB were taken");
+        output.WriteLine(
+            $"{(isGuarded ? "guarded" : "plain")}: of 4 frames of {bodyMiB} MiB each {string.Join(", ", swallowed.Select(bytes => $"{bytes / (double)MiB:0.0}"))} MiB were taken");
 
         // The kernel's buffers on both sides are in it (tcp_rmem, tcp_wmem).
         Assert.All(swallowed, bytes => Assert.InRange(bytes, isGuarded ? 0 : (long)bodyMiB * MiB, (long)limitMiB * MiB));
@@ -105,7 +109,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
     public async Task Transport_NobodyReads_StopsTheSender(bool isBounded)
     {
         using var silo = await StartAsync(isGuarded: isBounded, prepare: connections => connections.ConfigureSiloInboundConnection(
-            builder => builder.Use(_ => async connection => await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, connection.ConnectionClosed))));
+            builder => builder.Use(
+                _ => async connection => await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, connection.ConnectionClosed))));
         using var sender = await ConnectAsync(silo.Ports[0]);
         sender.SendBufferSize = 64 * 1024;
         if (isBounded)
@@ -115,7 +120,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
 
         const int Offered = 48 * MiB;
         var taken = await SendUntilStuckAsync(sender, Offered);
-        output.WriteLine($"{(isBounded ? "bounded" : "Orleans' own")}: {taken / (double)MiB:0.0} of {Offered / MiB} MiB were taken without a reader");
+        output.WriteLine(
+            $"{(isBounded ? "bounded" : "Orleans' own")}: {taken / (double)MiB:0.0} of {Offered / MiB} MiB were taken without a reader");
         if (isBounded)
         {
             // One MiB of ours, the rest are the kernel's buffers (tcp_rmem).
@@ -220,7 +226,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
 
     private static byte[] Preamble(RunningSilo silo) => StrangerFrames.Preamble(silo.Services, RunningSilo.ClusterId);
 
-    private static async Task<RunningSilo> StartAsync(bool isGuarded, ConnectionLimits? limits = null, Action<SiloConnectionOptions>? prepare = null)
+    private static async Task<RunningSilo> StartAsync(
+        bool isGuarded, ConnectionLimits? limits = null, Action<SiloConnectionOptions>? prepare = null)
     {
         var ports = FreePorts();
         var builder = Host.CreateEmptyApplicationBuilder(new());
@@ -268,7 +275,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
         public IServiceProvider Services => host.Services;
 
         public IReadOnlyList<ConnectionGuard> Guards =>
-            [.. new[] { SiloSecurity.SiloPort, SiloSecurity.GatewayPort }.Select(port => host.Services.GetRequiredKeyedService<ConnectionGuard>(port))];
+            [.. new[] { SiloSecurity.SiloPort, SiloSecurity.GatewayPort }.Select(
+                port => host.Services.GetRequiredKeyedService<ConnectionGuard>(port))];
 
         /// <summary>Asks a grain through the gateway, as an honest client that connects just now.</summary>
         public async Task<IReadOnlyCollection<SiloAddress>> CallAsync()
@@ -278,7 +286,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
             builder.UseOrleansClient(client => client.UseLocalhostClustering(ports[1], "owg", ClusterId));
             using var clientHost = builder.Build();
             await clientHost.StartAsync(Token);
-            var hosts = await clientHost.Services.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).GetHosts(onlyActive: true, Token);
+            var hosts = await clientHost.Services.GetRequiredService<IGrainFactory>()
+                .GetGrain<IManagementGrain>(0).GetHosts(onlyActive: true, Token);
             await clientHost.StopAsync(Token);
             return hosts.Keys;
         }

@@ -39,7 +39,8 @@ public sealed class HostileClientTests
         foreach (var node in mesh.NodeNames)
         {
             var silo = mesh.Services(node).GetRequiredService<ILocalSiloDetails>().SiloAddress;
-            await Assert.ThrowsAsync<UnauthorizedAccessException>(() => CallAsync(mesh.Client, silo, "ProbeIndirectly", silo, TimeSpan.FromSeconds(1), 1, Token));
+            await Assert.ThrowsAsync<UnauthorizedAccessException>(
+                () => CallAsync(mesh.Client, silo, "ProbeIndirectly", silo, TimeSpan.FromSeconds(1), 1, Token));
             await Assert.ThrowsAsync<UnauthorizedAccessException>(() => ExchangeAsync(mesh.Client, silo));
         }
 
@@ -53,7 +54,8 @@ public sealed class HostileClientTests
     {
         // The address of a service of ours, made as Orleans makes it.
         var code = (int)Core.GetType("Orleans.CodeGeneration.GrainInterfaceUtils", throwOnError: true)!
-            .GetMethod("GetGrainClassTypeCode", BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)!.Invoke(null, [typeof(IPeerService)])!;
+            .GetMethod("GetGrainClassTypeCode", BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)!.Invoke(
+                null, [typeof(IPeerService)])!;
         await client.GetGrain<IPeerService>(SystemTargetGrainId.CreateGrainServiceGrainId(code, null!, silo)).Exchange(new MeshDigest([]));
     }
 
@@ -61,7 +63,8 @@ public sealed class HostileClientTests
     {
         var type = Core.GetType("Orleans.Runtime.IMembershipService", throwOnError: true)!;
         var get = typeof(IGrainFactory).GetMethods().Single(candidate =>
-            candidate.Name == "GetGrain" && candidate.IsGenericMethod && candidate.GetParameters() is [{ ParameterType: { } parameter }] && parameter == typeof(GrainId));
+            candidate.Name == "GetGrain" && candidate.IsGenericMethod
+                && candidate.GetParameters() is [{ ParameterType: { } parameter }] && parameter == typeof(GrainId));
         var id = SystemTargetGrainId.Create(SystemTargetGrainId.CreateGrainType("clustering"), silo).GrainId;
         var target = get.MakeGenericMethod(type).Invoke(caller, [id]);
         return (Task)type.GetMethod(method)!.Invoke(target, arguments)!;
@@ -70,9 +73,12 @@ public sealed class HostileClientTests
     /// <summary>The silo's own view as it is, with a version far above.</summary>
     private static object Snapshot(IServiceProvider services, long version)
     {
-        var manager = services.GetRequiredService(Assembly.Load("Orleans.Runtime").GetType("Orleans.Runtime.MembershipService.IMembershipManager", throwOnError: true)!);
-        var current = manager.GetType().GetInterfaceMap(Assembly.Load("Orleans.Runtime").GetType("Orleans.Runtime.MembershipService.IMembershipManager")!)
-            .TargetMethods.Single(candidate => candidate.Name.EndsWith("get_CurrentSnapshot", StringComparison.Ordinal)).Invoke(manager, null)!;
+        var manager = services.GetRequiredService(
+            Assembly.Load("Orleans.Runtime").GetType("Orleans.Runtime.MembershipService.IMembershipManager", throwOnError: true)!);
+        var current = manager.GetType()
+            .GetInterfaceMap(Assembly.Load("Orleans.Runtime").GetType("Orleans.Runtime.MembershipService.IMembershipManager")!)
+            .TargetMethods.Single(candidate => candidate.Name.EndsWith("get_CurrentSnapshot", StringComparison.Ordinal))
+            .Invoke(manager, null)!;
         var entries = (ImmutableDictionary<SiloAddress, MembershipEntry>)current.GetType().GetProperty("Entries")!.GetValue(current)!;
         return Activator.CreateInstance(current.GetType(), new MembershipVersion(version), entries, 0, null)!;
     }

@@ -22,7 +22,8 @@ public sealed class MeshTimeTests
         await mesh.StartSiloAsync("node-2");
         await mesh.UntilAllAgreeAsync();
         Assert.All(mesh.NodeNames, name => Assert.DoesNotContain(
-            mesh.Services(name).GetRequiredService<AnnouncementStore>().Refusals, refusal => refusal.Outcome == AnnouncementOutcome.Malformed));
+            mesh.Services(name)
+                .GetRequiredService<AnnouncementStore>().Refusals, refusal => refusal.Outcome == AnnouncementOutcome.Malformed));
         Assert.DoesNotContain(mesh.Logs.Lines, line => line.Contains("The time is not known", StringComparison.Ordinal));
         Assert.True(mesh.Services("node-2").GetRequiredService<MeshClock>().Correction > TimeSpan.FromDays(365));
     }
@@ -33,14 +34,17 @@ public sealed class MeshTimeTests
     {
         await using var mesh = await MeshCluster.StartAsync(1, wrongClock: name => name == "node-0" ? new ShiftedTime(Never) : null);
         await MeshCluster.EventuallyAsync(
-            () => mesh.Logs.Lines.Any(line => line.StartsWith("Warning: The time is not known: the clock of this node says 1970-", StringComparison.Ordinal)),
+            () => mesh.Logs.Lines.Any(
+                line => line.StartsWith("Warning: The time is not known: the clock of this node says 1970-", StringComparison.Ordinal)),
             "the log to name the clock");
-        Assert.Contains("nobody of the mesh could be asked", (await mesh.Node("node-0").GetStatus(Token)).Problem, StringComparison.Ordinal);
+        Assert.Contains(
+            "nobody of the mesh could be asked", (await mesh.Node("node-0").GetStatus(Token)).Problem, StringComparison.Ordinal);
 
         await mesh.StartSiloAsync("node-1");
         await mesh.UntilAllAgreeAsync();
         Assert.Null(mesh.Services("node-0").GetRequiredService<MeshClock>().FindProblem());
         await MeshCluster.EventuallyAsync(
-            () => mesh.Logs.Lines.Any(line => line.Contains("The time is known again", StringComparison.Ordinal)), "the log to say that it is over");
+            () => mesh.Logs.Lines.Any(line => line.Contains("The time is known again", StringComparison.Ordinal)),
+            "the log to say that it is over");
     }
 }

@@ -13,7 +13,8 @@ public sealed class PlacementTests(ITestOutputHelper output)
         await using var mesh = await MeshCluster.StartAsync(3);
         foreach (var node in mesh.NodeNames)
         {
-            foreach (var factory in mesh.NodeNames.Select(caller => mesh.Services(caller).GetRequiredService<IGrainFactory>()).Append(mesh.Client))
+            foreach (var factory in mesh.NodeNames.Select(caller => mesh.Services(caller).GetRequiredService<IGrainFactory>())
+                .Append(mesh.Client))
             {
                 var status = await factory.GetGrain<INodeGrain>(node).GetStatus(TestContext.Current.CancellationToken);
                 await factory.GetGrain<IPeerGrain>(node).GetDelivery(TestContext.Current.CancellationToken);
@@ -60,7 +61,8 @@ public sealed class PlacementTests(ITestOutputHelper output)
         await mesh.KillAsync("node-2");
 
         await mesh.StartSiloAsync("node-2");
-        await MeshCluster.EventuallyAsync(() => mesh.Announced("node-0", "node-2")?.Sequence > before.Delivery.Sequence, "node-2 to announce above its former self");
+        await MeshCluster.EventuallyAsync(
+            () => mesh.Announced("node-0", "node-2")?.Sequence > before.Delivery.Sequence, "node-2 to announce above its former self");
         await mesh.UntilAllAgreeAsync();
 
         var status = await mesh.Node("node-2").GetStatus(TestContext.Current.CancellationToken);

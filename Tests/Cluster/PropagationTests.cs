@@ -24,7 +24,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
         {
             var others = mesh.NodeNames.Where(other => other != node).ToList();
             Assert.Equal(others.Count, mesh.Devices(node).Peek("cilium_wg0")!.Peers.Count);
-            await MeshCluster.EventuallyAsync(() => mesh.Links(node).Routes.Count(route => !route.IsUnreachable) == others.Count, $"the routes of {node}");
+            await MeshCluster.EventuallyAsync(
+                () => mesh.Links(node).Routes.Count(route => !route.IsUnreachable) == others.Count, $"the routes of {node}");
         }
     }
 
@@ -43,7 +44,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.Equal([receipt.NewPublicKey], mesh.HeldKeys("node-1", "node-0"));
         Assert.Equal(writes, mesh.Devices("node-1").KeyWrites);
         await MeshCluster.EventuallyAsync(
-            () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers.All(receiver => receiver.Outcome == AnnouncementOutcome.Applied),
+            () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter()
+                .GetResult().Receivers.All(receiver => receiver.Outcome == AnnouncementOutcome.Applied),
             "both receivers to acknowledge");
         var delivery = await mesh.Peer("node-0").GetDelivery(Token);
         Assert.Equal(receipt.Sequence, delivery.Sequence);
@@ -57,7 +59,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero));
         await using var mesh = await MeshCluster.StartAsync(3, clock, period);
         await mesh.UntilAllAgreeAsync();
-        var seen = mesh.NodeNames.ToDictionary(node => node, node => new HashSet<PublicKey?> { mesh.Key(node, Slot.Zero), mesh.Key(node, Slot.One) });
+        var seen = mesh.NodeNames.ToDictionary(
+            node => node, node => new HashSet<PublicKey?> { mesh.Key(node, Slot.Zero), mesh.Key(node, Slot.One) });
 
         for (var epoch = 1; epoch <= 5; epoch++)
         {
@@ -115,7 +118,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
 
         // Anti-entropy may bring the key before; the PeerGrain goes on until it is acknowledged all the same.
         await MeshCluster.EventuallyAsync(
-            () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers[0] is { Outcome: AnnouncementOutcome.Applied, Attempts: > 3 },
+            () => mesh.Peer("node-0").GetDelivery(Token).Preserve().GetAwaiter()
+                .GetResult().Receivers[0] is { Outcome: AnnouncementOutcome.Applied, Attempts: > 3 },
             "the receiver to acknowledge after three lost messages");
         Assert.Equal(3, client.Lost);
         Assert.True(mesh.AllAgree());
@@ -132,11 +136,15 @@ public sealed class PropagationTests(ITestOutputHelper output)
         using var forger = new Identity();
         var newer = genuine.Sequence with { Revision = genuine.Sequence.Revision + 1 };
 
-        await SendAsync(mesh, forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = 0 } }), AnnouncementOutcome.StaleSequence);
-        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, Slots = [genuine.Slots[0] with { PublicKey = default }] }), AnnouncementOutcome.ZeroKey);
+        await SendAsync(
+            mesh, forger.Sign(genuine with { Sequence = genuine.Sequence with { Revision = 0 } }), AnnouncementOutcome.StaleSequence);
+        await SendAsync(mesh, forger.Sign(
+            genuine with { Sequence = newer, Slots = [genuine.Slots[0] with { PublicKey = default }] }), AnnouncementOutcome.ZeroKey);
         await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, Slots = other.Slots }), AnnouncementOutcome.KeyOfAnotherNode);
-        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = other.AllowedIPs }), AnnouncementOutcome.OverlappingAllowedIPs);
-        await SendAsync(mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = [IPPrefix.Parse("8.0.0.0/8")] }), AnnouncementOutcome.NotInRoster);
+        await SendAsync(
+            mesh, forger.Sign(genuine with { Sequence = newer, AllowedIPs = other.AllowedIPs }), AnnouncementOutcome.OverlappingAllowedIPs);
+        await SendAsync(mesh, forger.Sign(
+            genuine with { Sequence = newer, AllowedIPs = [IPPrefix.Parse("8.0.0.0/8")] }), AnnouncementOutcome.NotInRoster);
         await SendAsync(mesh, genuine with { Sequence = newer }, AnnouncementOutcome.BadSignature);
         await SendAsync(mesh, forger.Sign(genuine with { NodeName = "node-of-nobody" }), AnnouncementOutcome.UnknownNode);
         await SendAsync(mesh, forger.Sign(genuine with { Endpoints = [] }), AnnouncementOutcome.Malformed);
@@ -144,7 +152,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.Equal(before, mesh.HeldKeys("node-2", "node-1"));
         var status = await mesh.Node("node-2").GetStatus(Token);
         Assert.Equal(8, status.Refusals.Count);
-        Assert.DoesNotContain(mesh.Devices("node-2").Peek("cilium_wg0")!.Peers, peer => peer.AllowedIPs.Contains(IPPrefix.Parse("8.0.0.0/8")));
+        Assert.DoesNotContain(
+            mesh.Devices("node-2").Peek("cilium_wg0")!.Peers, peer => peer.AllowedIPs.Contains(IPPrefix.Parse("8.0.0.0/8")));
         Assert.All(status.Refusals, refusal => Assert.Equal(1, refusal.Count));
         Assert.All(status.Refusals, refusal => Assert.NotEmpty(refusal.LastDetail));
     }
@@ -179,7 +188,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
             }
         }
 
-        Assert.Single(mesh.Logs.Lines, line => line.StartsWith("Warning: Refused an announcement of node-9, BadSignature: ", StringComparison.Ordinal));
+        Assert.Single(mesh.Logs.Lines, line => line.StartsWith(
+            "Warning: Refused an announcement of node-9, BadSignature: ", StringComparison.Ordinal));
         Assert.Equal(5, Assert.Single((await mesh.Node("node-2").GetStatus(Token)).Refusals).Count);
     }
 
@@ -194,10 +204,12 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var receipt = await mesh.Node("node-1").Rotate(Token);
 
         await MeshCluster.EventuallyAsync(
-            () => mesh.Peer("node-1").GetDelivery(Token).Preserve().GetAwaiter().GetResult().Receivers.Single(receiver => receiver.NodeName == "node-2")
+            () => mesh.Peer("node-1").GetDelivery(Token).Preserve().GetAwaiter()
+                .GetResult().Receivers.Single(receiver => receiver.NodeName == "node-2")
                 is { Outcome: AnnouncementOutcome.UnknownNode, Attempts: >= 3 },
             "node-1 to try on");
-        Assert.Single(mesh.Logs.Lines, line => line.StartsWith($"Warning: node-2 did not apply announcement {receipt.Sequence}: UnknownNode", StringComparison.Ordinal));
+        Assert.Single(mesh.Logs.Lines, line => line.StartsWith(
+            $"Warning: node-2 did not apply announcement {receipt.Sequence}: UnknownNode", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -215,10 +227,12 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var left = formerSelf.Sign(genuine with { Sequence = future });
         Assert.All(
             new[] { "node-0", "node-2" },
-            node => Assert.Equal(AnnouncementOutcome.Held, mesh.Services(node).GetRequiredService<AnnouncementStore>().Offer(left).Outcome));
+            node => Assert.Equal(
+                AnnouncementOutcome.Held, mesh.Services(node).GetRequiredService<AnnouncementStore>().Offer(left).Outcome));
 
         await mesh.StartSiloAsync("node-1");
-        await MeshCluster.EventuallyAsync(() => mesh.Announced("node-0", "node-1")?.Sequence > future, "node-1 to announce above its former self");
+        await MeshCluster.EventuallyAsync(
+            () => mesh.Announced("node-0", "node-1")?.Sequence > future, "node-1 to announce above its former self");
         await mesh.UntilAllAgreeAsync();
         Assert.Equal(genuine.Slots[0].PublicKey, mesh.Key("node-1", genuine.Slots[0].Slot));
 
@@ -242,7 +256,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Assert.Equal(left, mesh.Key("node-1", due));
 
         await mesh.StartSiloAsync("node-1");
-        await MeshCluster.EventuallyAsync(() => mesh.Key("node-1", due) != left, "node-1 to replace the key that was due while it was down");
+        await MeshCluster.EventuallyAsync(
+            () => mesh.Key("node-1", due) != left, "node-1 to replace the key that was due while it was down");
         await mesh.UntilAllAgreeAsync();
 
         // One key was replaced, so one was adopted: the first of a silo does not count.
@@ -274,10 +289,12 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var genuine = (await mesh.Peer("node-2").GetAnnouncement(Token))!;
         using var forger = new Identity();
 
-        await SendAsync(mesh, forger.Sign(genuine with { Sequence = new AnnouncementSequence(new Epoch(long.MaxValue), long.MaxValue) }), AnnouncementOutcome.Malformed);
+        await SendAsync(mesh, forger.Sign(
+            genuine with { Sequence = new AnnouncementSequence(new Epoch(long.MaxValue), long.MaxValue) }), AnnouncementOutcome.Malformed);
 
         var receipt = await mesh.Node("node-2").Rotate(Token);
-        await MeshCluster.EventuallyAsync(() => mesh.HeldKeys("node-0", "node-2").Contains(receipt.NewPublicKey), "the next key of node-2 to be taken");
+        await MeshCluster.EventuallyAsync(
+            () => mesh.HeldKeys("node-0", "node-2").Contains(receipt.NewPublicKey), "the next key of node-2 to be taken");
     }
 
     [Fact]
@@ -291,7 +308,8 @@ public sealed class PropagationTests(ITestOutputHelper output)
 
         Assert.Null(snapshot.Nodes.Single(node => node.NodeName == "node-1").Status);
         Assert.NotNull(snapshot.Nodes.Single(node => node.NodeName == "node-1").Problem);
-        var living = snapshot.Agreements.Where(cell => cell.NodeName is "node-0" or "node-2" && cell.Holder is "node-0" or "node-2").ToList();
+        var living = snapshot.Agreements.Where(cell => cell.NodeName is "node-0" or "node-2" && cell.Holder is "node-0" or "node-2")
+            .ToList();
         // Two directions, two slots.
         Assert.Equal(4, living.Count(cell => cell is { State: AgreementState.Agrees }));
         Assert.NotEmpty(mesh.HeldKeys("node-0", "node-1", Slot.Zero));
@@ -315,10 +333,12 @@ public sealed class PropagationTests(ITestOutputHelper output)
         Set(IMeshGrain.MaxNodes);
         Assert.Equal((100, 50), Parts(await Assert.ThrowsAsync<MeshTooLargeException>(() => grain.GetSnapshot(Token))));
         Assert.Equal(IMeshGrain.MaxNodes, (await MeshReader.ReadAsync(grain, TimeProvider.System, Token)).Nodes.Count);
-        await Assert.ThrowsAsync<ArgumentException>(() => grain.GetNodes([.. Enumerable.Range(0, IMeshGrain.MaxAsked + 1).Select(i => $"node-{i}")], Token));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => grain.GetNodes([.. Enumerable.Range(0, IMeshGrain.MaxAsked + 1).Select(i => $"node-{i}")], Token));
 
         Set(IMeshGrain.MaxNodes + 1);
-        Assert.Equal((101, 100), Parts(await Assert.ThrowsAsync<MeshTooLargeException>(() => MeshReader.ReadAsync(grain, TimeProvider.System, Token))));
+        Assert.Equal((101, 100), Parts(
+            await Assert.ThrowsAsync<MeshTooLargeException>(() => MeshReader.ReadAsync(grain, TimeProvider.System, Token))));
         Assert.Equal((101, 100), Parts(await Assert.ThrowsAsync<MeshTooLargeException>(() => grain.GetNodes(["node-0"], Token))));
         Assert.Equal(IMeshGrain.MaxNodes + 1, (await grain.GetNodeNames(Token)).Count);
         Assert.Equal("node-0", (await mesh.Node("node-0").GetStatus(Token)).NodeName);

@@ -14,7 +14,8 @@ public sealed class BadStartUpFixture : IAsyncLifetime
     private MeshHarness? _mesh;
 
     /// <summary>The mesh.</summary>
-    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+    internal MeshHarness Mesh =>
+        _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
@@ -25,7 +26,8 @@ public sealed class BadStartUpFixture : IAsyncLifetime
         }
 
         var (plan, token) = (MeshPlan.Test(2), TestContext.Current.CancellationToken);
-        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        _mesh = await MeshHarness.CreateAsync(
+            plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
         _mesh.InstallBinary(LocalMeshCollection.Binary);
 
         // Not only for the silos that are refused: owg reads the same file.
@@ -52,13 +54,16 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     public Task Run_UnknownNodeName_IsRefused() => RefusedAsync("node-9", c => c["Node"]!["Name"] = "node-9");
 
     [Fact]
-    public Task Run_MalformedCIDR_IsRefused() => RefusedAsync("10.245.1.0/33", c => Static(c, 0)["PodCIDRs"] = new JsonArray("10.245.1.0/33"));
+    public Task Run_MalformedCIDR_IsRefused() =>
+        RefusedAsync("10.245.1.0/33", c => Static(c, 0)["PodCIDRs"] = new JsonArray("10.245.1.0/33"));
 
     [Fact]
-    public Task Run_CIDRWithHostBits_IsRefused() => RefusedAsync("10.245.1.7/24", c => Static(c, 0)["PodCIDRs"] = new JsonArray("10.245.1.7/24"));
+    public Task Run_CIDRWithHostBits_IsRefused() =>
+        RefusedAsync("10.245.1.7/24", c => Static(c, 0)["PodCIDRs"] = new JsonArray("10.245.1.7/24"));
 
     [Fact]
-    public Task Run_OverlappingPodCIDRs_IsRefused() => RefusedAsync("10.245.1.128/25", c => Static(c, 1)["PodCIDRs"] = new JsonArray("10.245.1.128/25"));
+    public Task Run_OverlappingPodCIDRs_IsRefused() =>
+        RefusedAsync("10.245.1.128/25", c => Static(c, 1)["PodCIDRs"] = new JsonArray("10.245.1.128/25"));
 
     [Fact]
     public async Task Run_SiloPortInUse_IsRefused()
@@ -82,7 +87,8 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     }
 
     [Fact]
-    public Task Run_PlainApiServer_IsRefused() => RefusedAsync("expected https://HOST:PORT, or http on loopback", c => ByApiServer(c, "http://192.0.2.1:8080"));
+    public Task Run_PlainApiServer_IsRefused() =>
+        RefusedAsync("expected https://HOST:PORT, or http on loopback", c => ByApiServer(c, "http://192.0.2.1:8080"));
 
     [Fact]
     public Task Run_ApiServerOfSomebodyElseInAPod_IsRefused() => RefusedAsync(
@@ -95,14 +101,16 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
         "/dev/net/tun", before: ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /dev/net && exec \"$@\"", "sh"]);
 
     [Fact]
-    public Task Run_WithoutCapability_IsRefused() => RefusedAsync("NET_ADMIN", before: ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
+    public Task Run_WithoutCapability_IsRefused() =>
+        RefusedAsync("NET_ADMIN", before: ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
 
     [Theory]
     [InlineData("Device:StartUserspace is false; load the module 'wireguard'", "StartUserspace", "false")]
     [InlineData("Device:Transport is Kernel, but this kernel has no WireGuard; load the module 'wireguard'", "Transport", "\"Kernel\"")]
     public async Task Run_KernelWithoutWireGuard_IsRefusedUnlessUserspaceIsAllowed(string mentioned, string setting, string value)
     {
-        Assert.SkipWhen(await new NetlinkWireGuardClient(TimeProvider.System).IsAvailableAsync(Token), "This machine's kernel has WireGuard.");
+        Assert.SkipWhen(
+            await new NetlinkWireGuardClient(TimeProvider.System).IsAvailableAsync(Token), "This machine's kernel has WireGuard.");
         await RefusedAsync(mentioned, c => c["Device"]![setting] = JsonNode.Parse(value));
     }
 
@@ -118,11 +126,13 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     {
         LocalMeshCollection.SkipUnlessPossible();
         var mesh = fixture.Mesh;
-        (await mesh.RunAsync(First, Token, ["ip", .. command.Replace("{dev}", MeshPlan.DeviceName, StringComparison.Ordinal).Split(' ')])).EnsureSuccess();
+        (await mesh.RunAsync(First, Token, ["ip", .. command.Replace("{dev}", MeshPlan.DeviceName, StringComparison.Ordinal).Split(' ')]))
+            .EnsureSuccess();
         try
         {
             await RefusedAsync($"kind '{kind}'", leavesDevice: true);
-            Assert.Contains(kind, (await mesh.RunAsync(First, Token, "ip", "-d", "link", "show", MeshPlan.DeviceName)).Output, StringComparison.Ordinal);
+            Assert.Contains(kind, (await mesh.RunAsync(First, Token, "ip", "-d", "link", "show", MeshPlan.DeviceName)).Output,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -136,7 +146,8 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
     {
         LocalMeshCollection.SkipUnlessPossible();
         var mesh = fixture.Mesh;
-        const string Make = $"wireguard-go {MeshPlan.DeviceName} && wg genkey | wg set {MeshPlan.DeviceName} private-key /dev/stdin listen-port 51820 "
+        const string Make =
+            $"wireguard-go {MeshPlan.DeviceName} && wg genkey | wg set {MeshPlan.DeviceName} private-key /dev/stdin listen-port 51820 "
             + "peer xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= allowed-ips 10.99.0.0/16";
         const string Show = $"wg show {MeshPlan.DeviceName}; ip link show {MeshPlan.DeviceName}";
         (await mesh.RunAsync(First, Token, "sh", "-c", Make)).EnsureSuccess();
@@ -166,7 +177,8 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
         mesh.StartSilo(second);
         try
         {
-            await new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage).WaitReadyAsync(mesh.Plan.Nodes, Token);
+            await new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage)
+                .WaitReadyAsync(mesh.Plan.Nodes, Token);
             await mesh.KillSiloAsync(second, Token);
             await ClearAsync();
 
@@ -209,7 +221,8 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
         configuration["Kubernetes"] = new JsonObject { ["Address"] = address };
     }
 
-    private async Task RefusedAsync(string mentioned, Action<JsonObject>? spoil = null, string[]? before = null, NodePlan? on = null, bool leavesDevice = false)
+    private async Task RefusedAsync(
+        string mentioned, Action<JsonObject>? spoil = null, string[]? before = null, NodePlan? on = null, bool leavesDevice = false)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, node) = (fixture.Mesh, on ?? First);

@@ -13,8 +13,8 @@ using StackExchange.Redis;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// How soon the other silos know of one that is killed, that hangs, and that comes back, with nobody gossiping: by probes and by the watch of Redis. And that they
-/// have patience with one that starts.
+/// How soon the other silos know of one that is killed, that hangs, and that comes back, with nobody gossiping: by probes and by the watch
+/// of Redis. And that they have patience with one that starts.
 /// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
@@ -38,12 +38,14 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
     public async Task Silo_KilledOrHung_IsKnownToAllOthers()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
         var starter = new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
 
         // On the underlay, where this process can reach it.
         await starter.StartAsync(LocalMeshCollection.Binary, TimeSpan.FromSeconds(30), Token, configuration =>
-            configuration["Clustering"]!["GatewayAddress"] = Plan.Nodes.Single(node => node.Name == configuration["Node"]!["Name"]!.GetValue<string>()).Address.ToString());
+            configuration["Clustering"]!["GatewayAddress"] =
+                Plan.Nodes.Single(node => node.Name == configuration["Node"]!["Name"]!.GetValue<string>()).Address.ToString());
         using var client = await ConnectAsync();
         var grains = client.Services.GetRequiredService<IGrainFactory>();
         await MeasureAsync(grains, isThere: true);
@@ -72,7 +74,8 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
     public async Task Silo_StoppedForLongWhileItJoins_GoesOn()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
         var starter = new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
         await starter.StartAsync(LocalMeshCollection.Binary, TimeSpan.FromSeconds(30), Token);
         await using var client = await mesh.Redis.ConnectAsync(Token);
@@ -99,7 +102,8 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
             mesh.StartSilo(Victim);
             var silo = mesh.Silo(Victim)!;
             var began = Stopwatch.GetTimestamp();
-            while (await ReadRowAsync(redis, Victim) is var (name, row) && (name == former || StatusOf(row) is not (SiloStatus.Joining or SiloStatus.Active)))
+            while (await ReadRowAsync(redis, Victim) is var (name, row)
+                && (name == former || StatusOf(row) is not (SiloStatus.Joining or SiloStatus.Active)))
             {
                 Assert.True(silo.IsAlive && Stopwatch.GetElapsedTime(began) < Limit, "It did not start.");
                 await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Token);
@@ -127,7 +131,8 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
             .OrderBy(field => field.Name, StringComparer.Ordinal).LastOrDefault();
     }
 
-    private static SiloStatus? StatusOf(string? row) => row is null ? null : Enum.Parse<SiloStatus>(JsonNode.Parse(row)!["Status"]!.ToString());
+    private static SiloStatus? StatusOf(string? row) =>
+        row is null ? null : Enum.Parse<SiloStatus>(JsonNode.Parse(row)!["Status"]!.ToString());
 
     private static async Task<IHost> ConnectAsync()
     {
@@ -146,9 +151,11 @@ public sealed class DeathDetectionTests(ITestOutputHelper output)
         var began = Stopwatch.GetTimestamp();
         foreach (var node in Plan.Nodes.Where(node => node != Victim))
         {
-            while ((await grains.GetGrain<INodeGrain>(node.Name).GetStatus(Token)).Delivery?.Receivers.Any(receiver => receiver.NodeName == Victim.Name) != isThere)
+            while ((await grains.GetGrain<INodeGrain>(node.Name)
+                .GetStatus(Token)).Delivery?.Receivers.Any(receiver => receiver.NodeName == Victim.Name) != isThere)
             {
-                Assert.True(Stopwatch.GetElapsedTime(began) < Limit, $"{node.Name} does not know that {Victim.Name} is {(isThere ? "there" : "gone")}.");
+                Assert.True(Stopwatch.GetElapsedTime(
+                    began) < Limit, $"{node.Name} does not know that {Victim.Name} is {(isThere ? "there" : "gone")}.");
                 await Task.Delay(Poll, TimeProvider.System, Token);
             }
         }

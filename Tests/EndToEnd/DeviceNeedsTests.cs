@@ -4,7 +4,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>What a device needs besides itself is taken from it on one node, as a udev or sysctl rule does, while keys rotate under traffic.</summary>
+/// <summary>
+/// What a device needs besides itself is taken from it on one node, as a udev or sysctl rule does, while keys rotate under traffic.
+/// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
 public sealed class DeviceNeedsTests(ITestOutputHelper output)
@@ -23,10 +25,12 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var victim = Plan.Nodes[1];
-        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await RotatingMesh.StartAsync(
+            Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
         foreach (var device in MeshPlan.DeviceNames)
         {
-            (await ShellAsync(mesh, victim, $"echo 1 > /proc/sys/net/ipv4/conf/{device}/rp_filter; ip address flush dev {device}")).EnsureSuccess();
+            (await ShellAsync(mesh, victim, $"echo 1 > /proc/sys/net/ipv4/conf/{device}/rp_filter; ip address flush dev {device}"))
+                .EnsureSuccess();
         }
 
         var started = Stopwatch.GetTimestamp();
@@ -54,7 +58,8 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
     {
         foreach (var device in MeshPlan.DeviceNames)
         {
-            var seen = (await ShellAsync(mesh, node, $"cat /proc/sys/net/ipv4/conf/{device}/rp_filter; ip -o address show {device}")).EnsureSuccess().Output;
+            var seen = (await ShellAsync(mesh, node, $"cat /proc/sys/net/ipv4/conf/{device}/rp_filter; ip -o address show {device}"))
+                .EnsureSuccess().Output;
             if (!seen.StartsWith("2\n", StringComparison.Ordinal) || !seen.Contains(" 169.254.201.1/32 ", StringComparison.Ordinal))
             {
                 return false;

@@ -16,7 +16,8 @@ public sealed partial class DockerfileTests
     {
         var root = RepositoryFiles.Find(".");
         var lines = await File.ReadAllLinesAsync(Path.Combine(root, "deploy", "Dockerfile"), Token);
-        var stage = lines.SkipWhile(line => !line.EndsWith(" AS build", StringComparison.Ordinal)).Skip(1).TakeWhile(line => !line.StartsWith("FROM ", StringComparison.Ordinal)).ToList();
+        var stage = lines.SkipWhile(line => !line.EndsWith(" AS build", StringComparison.Ordinal))
+            .Skip(1).TakeWhile(line => !line.StartsWith("FROM ", StringComparison.Ordinal)).ToList();
         Assert.Contains(stage, line => line.StartsWith("RUN dotnet publish", StringComparison.Ordinal));
         var folder = Directory.CreateTempSubdirectory("owg-image-").FullName;
         try
@@ -30,7 +31,8 @@ public sealed partial class DockerfileTests
                 }
                 else if (line.StartsWith("RUN ", StringComparison.Ordinal))
                 {
-                    await ShellAsync(line["RUN ".Length..].Replace("--output /app", $"--output {folder}/app", StringComparison.Ordinal), source);
+                    await ShellAsync(
+                        line["RUN ".Length..].Replace("--output /app", $"--output {folder}/app", StringComparison.Ordinal), source);
                 }
             }
 

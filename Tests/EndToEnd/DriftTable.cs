@@ -15,15 +15,20 @@ internal sealed record DriftRow(DriftKind Kind, TimeSpan Repaired, string Counte
 {
     /// <summary>The row as people read it.</summary>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{Kind,-19} repaired after {Repaired.TotalMilliseconds,5:0} ms{(Counted.Length > 0 ? "; counted: " + Counted : "")}");
+        CultureInfo.InvariantCulture,
+        $"{Kind,-19} repaired after {Repaired.TotalMilliseconds,5:0} ms{(Counted.Length > 0 ? "; counted: " + Counted : "")}");
 }
 
-/// <summary>Does everything to a node that somebody else could do, and measures how long it lasts. For any transport, with or without a test framework.</summary>
+/// <summary>
+/// Does everything to a node that somebody else could do, and measures how long it lasts. For any transport, with or without a test
+/// framework.
+/// </summary>
 internal static class DriftTable
 {
-    // Everything that we configure, as wg and ip show it, without what traffic changes. When a device lost its sessions, traffic goes through
-    // the other one if that has some, so a route may lead through either.
-    private static readonly string Show = "wg show {dev} private-key; wg show {dev} listen-port; wg show {dev} fwmark; wg show {dev} endpoints; "
+    // Everything that we configure, as wg and ip show it, without what traffic changes. When a device lost its sessions, traffic goes
+    // through the other one if that has some, so a route may lead through either.
+    private static readonly string Show =
+        "wg show {dev} private-key; wg show {dev} listen-port; wg show {dev} fwmark; wg show {dev} endpoints; "
         + "wg show {dev} allowed-ips; wg show {dev} persistent-keepalive; ip -o link show {dev} | grep -o -e 'UP,' -e ',UP' -e 'mtu [0-9]*'; "
         + "cat /proc/sys/net/ipv4/conf/{dev}/rp_filter; ip -o address show {dev} | grep -o 'inet 169[^ ]*'; "
         + $"ip route show table 201 | sed -E 's/{ActiveDevice.Pattern}/DEVICE/'; ip rule show | grep 'lookup 201'";
@@ -32,7 +37,8 @@ internal static class DriftTable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan CountPatience = TimeSpan.FromSeconds(5);
 
-    // One that hits a device in the middle of starting would measure the start, one right after a read of the device only the interval of reads.
+    // One that hits a device in the middle of starting would measure the start, one right after a read of the device only the interval of
+    // reads.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1_300);
 
     /// <summary>A kind of drift, and the command of somebody else, in order.</summary>
@@ -70,7 +76,8 @@ internal static class DriftTable
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ExpectationException">One was never repaired.</exception>
     public static async Task<IReadOnlyList<DriftRow>> RunAsync(
-        MeshHarness mesh, NodePlan node, Func<Task<Dictionary<string, long>>>? readCounts, Func<Task> waitReady, CancellationToken cancellationToken)
+        MeshHarness mesh, NodePlan node, Func<Task<Dictionary<string, long>>>? readCounts,
+        Func<Task> waitReady, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var stranger = (await Shell("wg genkey | wg pubkey")).EnsureSuccess().Output.Trim();

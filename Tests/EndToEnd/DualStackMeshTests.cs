@@ -97,17 +97,20 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
 
         // A device that was made anew has its own chains a look later; what is compared must not grow meanwhile.
         var wanted = "";
-        await UntilAsync(async () => CountsDevices(wanted = await ReadTables(), await ReadLinks()), AtOnce, "the witness counts at every device");
+        await UntilAsync(
+            async () => CountsDevices(wanted = await ReadTables(), await ReadLinks()), AtOnce, "the witness counts at every device");
         Assert.Contains(FirewallTable.Name, wanted, StringComparison.Ordinal);
 
-        var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal).Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
+        var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal)
+            .Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
         (await Mesh.RunAsync(First, Token, "nft", line)).EnsureSuccess();
 
         var took = await UntilAsync(async () => await ReadTables() == wanted, AtOnce, $"'{line}' is repaired");
         output.WriteLine($"{line}: repaired after {took.TotalMilliseconds:0} ms");
 
         static bool CountsDevices(string tables, string links) =>
-            MeshPlan.DeviceNames.Where(name => links.Contains($" {name}: ", StringComparison.Ordinal)).All(name => tables.Contains($"device \"{name}\"", StringComparison.Ordinal));
+            MeshPlan.DeviceNames.Where(name => links.Contains($" {name}: ", StringComparison.Ordinal))
+                .All(name => tables.Contains($"device \"{name}\"", StringComparison.Ordinal));
 
         async Task<string> ReadLinks() => (await Mesh.RunAsync(First, Token, "ip", "-o", "link")).EnsureSuccess().Output;
 
@@ -131,7 +134,8 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         var device = await DeviceAsync(First);
         var before = (await ReadLogAsync(First)).Length;
         (await Mesh.RunAsync(First, Token, "wg", "set", device, "listen-port", "52000")).EnsureSuccess();
-        using (var socket = NamedNamespace.Run(First.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
+        using (var socket = NamedNamespace.Run(
+            First.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)))
         {
             await UntilAsync(
                 () =>
@@ -150,7 +154,8 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
                 "the port is ours");
 
             await UntilAsync(
-                async () => (await ReadLogAsync(First))[before..].Contains("the UDP port is in use; find its owner with 'ss -lunp'", StringComparison.Ordinal),
+                async () => (await ReadLogAsync(First))[before..]
+                    .Contains("the UDP port is in use; find its owner with 'ss -lunp'", StringComparison.Ordinal),
                 Patience,
                 "the silo says so");
             await UntilPodsReachAsync((Second, Third), (Third, Second));
@@ -158,7 +163,8 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
 
         await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
         Assert.Equal(
-            ActiveDevice.Port(device).ToString(CultureInfo.InvariantCulture), (await Mesh.RunAsync(First, Token, "wg", "show", device, "listen-port")).Output.Trim());
+            ActiveDevice.Port(device).ToString(CultureInfo.InvariantCulture),
+            (await Mesh.RunAsync(First, Token, "wg", "show", device, "listen-port")).Output.Trim());
     }
 
     // Again and again, so that it also goes between a read and the write that follows from it.
@@ -179,7 +185,8 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
             }
         }
 
-        var took = await UntilAsync(async () => await PingAsync(First, Second.PodAddress) && await PingAsync(Third, First.IPv6!.PodAddress), Patience, "the device is back");
+        var took = await UntilAsync(async () => await PingAsync(First, Second.PodAddress)
+            && await PingAsync(Third, First.IPv6!.PodAddress), Patience, "the device is back");
         output.WriteLine($"deleted {deleted} times; pods reach each other {took.TotalSeconds:0.0} s after the last time");
         Assert.True(Mesh.Silo(First) is { IsAlive: true });
         await fixture.Starter.WaitReadyAsync([First], Token);
@@ -285,14 +292,16 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     }
 
     private static async Task<bool> PingAsync(NodePlan from, IPAddress to, params string[] options) =>
-        (await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", .. options, to.ToString()], Token)).ExitCode == 0;
+        (await Command.RunAsync(
+            "ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", .. options, to.ToString()], Token)).ExitCode == 0;
 
     private async Task<TimeSpan> UntilAsync(Func<Task<bool>> condition, TimeSpan limit, string what)
     {
         var started = Time.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(Time.GetElapsedTime(started) < limit, $"Not within {limit}: {what}. Log of {First.Name}:\n{LogTail.Read(Mesh.State.SiloLog(First))}");
+            Assert.True(Time.GetElapsedTime(
+                started) < limit, $"Not within {limit}: {what}. Log of {First.Name}:\n{LogTail.Read(Mesh.State.SiloLog(First))}");
             await Task.Delay(TimeSpan.FromMilliseconds(20), Time, Token);
         }
 

@@ -8,7 +8,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>Nodes whose packets come from elsewhere than they announced, or that announce where nobody is, on real packets and without keepalive.</summary>
+/// <summary>
+/// Nodes whose packets come from elsewhere than they announced, or that announce where nobody is, on real packets and without keepalive.
+/// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
 public sealed class EndpointMeshTests(ITestOutputHelper output)
@@ -78,8 +80,8 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
             await mesh.DelayAsync(Part);
             Assert.True(await FollowsAsync(mesh, second));
 
-            // Its packets come from the first address again. What is still sent to the second one goes on to look as before: WireGuard answers from the address that it
-            // was last asked at, and would stay at the second one if such a packet were faster.
+            // Its packets come from the first address again. What is still sent to the second one goes on to look as before: WireGuard
+            // answers from the address that it was last asked at, and would stay at the second one if such a packet were faster.
             await ShellAsync(mesh, There, "nft flush chain ip roam out");
             await mesh.UntilAsync(
                 async () => await FollowsAsync(mesh, There.Address.ToString()), $"{Here.Name} to follow back", Patience);
@@ -131,7 +133,8 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
         {
             var reason = "";
             await mesh.UntilAsync(
-                async () => (reason = (await mesh.Harness.AskReadyAsync(node, Token)).Reason).Contains($"no tunnel works to {other.Name}", StringComparison.Ordinal),
+                async () => (reason = (await mesh.Harness.AskReadyAsync(node, Token)).Reason)
+                    .Contains($"no tunnel works to {other.Name}", StringComparison.Ordinal),
                 $"{node.Name} to say that {other.Name} is cut off",
                 Patience * 2);
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetElapsedTime(cut).TotalSeconds:0.0} s after the cut {node.Name} says: {reason.Trim()}"));
@@ -151,7 +154,8 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
         var healed = TimeProvider.System.GetTimestamp();
         await mesh.UntilReadyAsync(Plan.Nodes);
         await mesh.UntilPodsReachAsync(Plan.Nodes);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready {TimeProvider.System.GetElapsedTime(healed).TotalSeconds:0.0} s after it was healed"));
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"ready {TimeProvider.System.GetElapsedTime(healed).TotalSeconds:0.0} s after it was healed"));
     }
 
     private static TimeSpan Quiet() => QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Patience * 5);
@@ -161,7 +165,8 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     // Nobody has it, and the route of the underlay leads there.
     private static string DeadAddress(NodePlan node) => $"192.168.112.{node.Number + 150}";
 
-    private static Task<RotatingMesh> StartAsync(TimeSpan period, Action<JsonObject>? configure = null, Func<MeshHarness, Task>? prepare = null) => RotatingMesh.StartAsync(
+    private static Task<RotatingMesh> StartAsync(TimeSpan period, Action<JsonObject>? configure =
+        null, Func<MeshHarness, Task>? prepare = null) => RotatingMesh.StartAsync(
         Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token, configure: configure, prepare: prepare);
 
     private static void AnnounceDeadAddressFirst(JsonObject configuration)
@@ -206,9 +211,11 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     {
         foreach (var node in Plan.Nodes)
         {
-            var drifts = (await mesh.StatusAsync(node, node)).GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()).ToList();
+            var drifts = (await mesh.StatusAsync(node, node)).GetProperty("drifts")
+                .EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()).ToList();
             var failures = File.ReadLines(mesh.Harness.State.SiloLog(node))
-                .Count(line => line.Contains("still differs", StringComparison.Ordinal) || line.Contains("Somebody else changed", StringComparison.Ordinal));
+                .Count(line => line.Contains("still differs", StringComparison.Ordinal)
+                    || line.Contains("Somebody else changed", StringComparison.Ordinal));
             output.WriteLine($"{node.Name}: {failures} lines about a device that differs, drifts: {string.Join(", ", drifts)}");
             Assert.Empty(drifts);
             Assert.Equal(0, failures);
@@ -225,5 +232,6 @@ public sealed class EndpointMeshTests(ITestOutputHelper output)
     private static async Task<IReadOnlyList<string>> EndpointsAsync(RotatingMesh mesh, NodePlan node) =>
         [.. (await mesh.DevicesAsync(node)).SelectMany(device => device.Peers).Select(peer => peer.Endpoint)];
 
-    private static async Task ShellAsync(RotatingMesh mesh, NodePlan node, string line) => (await mesh.Harness.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
+    private static async Task ShellAsync(RotatingMesh mesh, NodePlan node, string line) =>
+        (await mesh.Harness.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
 }

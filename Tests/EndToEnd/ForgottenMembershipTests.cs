@@ -20,7 +20,8 @@ public sealed class ForgottenMembershipTests(ITestOutputHelper output)
     public async Task Redis_FlushedWhileAllRun_OneClusterAgainAndNoPacketLost()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await RotatingMesh.StartAsync(
+            Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token);
         await mesh.UntilRotatedAsync(Plan.Nodes, 1, Patience);
         await using var meter = mesh.Meter();
         await using var supervisor = new SiloSupervisor(mesh.Harness);
@@ -42,14 +43,16 @@ public sealed class ForgottenMembershipTests(ITestOutputHelper output)
         output.WriteLine($"all had ended after {endedAfter.TotalSeconds:0.0} s, one cluster after {healedAfter.TotalSeconds:0.0} s, silos started again: {string.Join(", ", Plan.Nodes.Select(supervisor.Restarts))}\n{report}");
         Assert.All(Plan.Nodes, node => Assert.Equal(1, supervisor.Restarts(node)));
         Assert.True(report.Lost == 0, $"{report}\n{LogTail.Read(mesh.Harness.State.SiloLog(Plan.Nodes[0]))}");
-        Assert.Contains("it has forgotten what this silo wrote", await File.ReadAllTextAsync(mesh.Harness.State.SiloLog(Plan.Nodes[0]), Token), StringComparison.Ordinal);
+        Assert.Contains("it has forgotten what this silo wrote", await File.ReadAllTextAsync(
+            mesh.Harness.State.SiloLog(Plan.Nodes[0]), Token), StringComparison.Ordinal);
     }
 
     private static async Task<bool> EverybodySeesEverybodyAsync(RotatingMesh mesh)
     {
         foreach (var asked in Plan.Nodes)
         {
-            var status = await mesh.Harness.RunAsync(asked, Token, "owg", "status", "--config", mesh.Harness.State.SiloConfiguration(asked));
+            var status = await mesh.Harness.RunAsync(
+                asked, Token, "owg", "status", "--config", mesh.Harness.State.SiloConfiguration(asked));
             if (status.ExitCode != 0)
             {
                 return false;

@@ -13,7 +13,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>Somebody on the underlay who knows the cluster's name, beside real silos: what he makes them hold, and whether he can end them.</summary>
+/// <summary>
+/// Somebody on the underlay who knows the cluster's name, beside real silos: what he makes them hold, and whether he can end them.
+/// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
 public sealed class HostileNeighbourTests(ITestOutputHelper output)
@@ -34,11 +36,13 @@ public sealed class HostileNeighbourTests(ITestOutputHelper output)
     public async Task Stranger_FloodsAndLies_TheSiloGoesOn()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, MeshState.For(Plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
 
         // On the underlay, where this process can reach it.
         await new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage).StartAsync(
-            LocalMeshCollection.Binary, Period, Token, configuration => configuration["Clustering"]!["GatewayAddress"] = AddressOf(configuration["Node"]!["Name"]!.GetValue<string>()));
+            LocalMeshCollection.Binary, Period, Token, configuration => configuration["Clustering"]!["GatewayAddress"] = AddressOf(
+                configuration["Node"]!["Name"]!.GetValue<string>()));
         using var client = await ConnectClientAsync();
         var silo = mesh.Silo(Victim)!;
         var before = ResidentMiB(silo.Id);
@@ -86,7 +90,8 @@ public sealed class HostileNeighbourTests(ITestOutputHelper output)
     private static string AddressOf(string node) => Plan.Nodes.Single(plan => plan.Name == node).Address.ToString();
 
     private static long ResidentMiB(int process) => long.Parse(
-        File.ReadLines($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+        File.ReadLines($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/status")
+            .Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture) / 1024;
 
@@ -111,12 +116,15 @@ public sealed class HostileNeighbourTests(ITestOutputHelper output)
             host.Status = SiloStatus.Dead;
             return KeyValuePair.Create(host.SiloAddress, host);
         }));
-        var snapshot = Activator.CreateInstance(core.GetType("Orleans.Runtime.MembershipTableSnapshot", throwOnError: true)!, new MembershipVersion(1_000_000), entries, 0, null)!;
+        var snapshot = Activator.CreateInstance(core.GetType(
+            "Orleans.Runtime.MembershipTableSnapshot", throwOnError: true)!, new MembershipVersion(1_000_000), entries, 0, null)!;
         var type = core.GetType("Orleans.Runtime.IMembershipService", throwOnError: true)!;
         var get = typeof(IGrainFactory).GetMethods().Single(candidate =>
-            candidate.Name == "GetGrain" && candidate.IsGenericMethod && candidate.GetParameters() is [{ ParameterType: { } parameter }] && parameter == typeof(GrainId));
+            candidate.Name == "GetGrain" && candidate.IsGenericMethod
+                && candidate.GetParameters() is [{ ParameterType: { } parameter }] && parameter == typeof(GrainId));
         var victim = hosts.Single(host => host.SiloName == Victim.Name).SiloAddress;
-        var target = get.MakeGenericMethod(type).Invoke(grains, [SystemTargetGrainId.Create(SystemTargetGrainId.CreateGrainType("clustering"), victim).GrainId]);
+        var target = get.MakeGenericMethod(type)
+            .Invoke(grains, [SystemTargetGrainId.Create(SystemTargetGrainId.CreateGrainType("clustering"), victim).GrainId]);
         await (Task)type.GetMethod("MembershipChangeNotification")!.Invoke(target, [snapshot, Token])!;
     }
 

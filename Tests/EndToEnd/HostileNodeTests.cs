@@ -30,7 +30,8 @@ public sealed class HostileNodeTests(ITestOutputHelper output)
     public async Task Node_AnnouncesTheInternet_GetsNoPacketToIt()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), Time, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, MeshState.For(Plan), Time, TestContext.Current.SendDiagnosticMessage, Token);
         await new MeshStarter(mesh, Time, TestContext.Current.SendDiagnosticMessage).StartAsync(LocalMeshCollection.Binary, Period, Token);
         await UntilAsync("the pods to reach each other", async () => await PingAsync(Liar.PodAddress.ToString(), count: 1) == 1);
 
@@ -61,7 +62,8 @@ public sealed class HostileNodeTests(ITestOutputHelper output)
     {
         var status = await NodeStatusQuery.ReadAsync(mesh, Honest, Honest, Token);
         return status.GetProperty("refusals").EnumerateArray().Any(refusal =>
-            refusal.GetProperty("outcome").GetString() == nameof(AnnouncementOutcome.NotInRoster) && refusal.GetProperty("lastNodeName").GetString() == Liar.Name);
+            refusal.GetProperty("outcome").GetString() == nameof(AnnouncementOutcome.NotInRoster)
+                && refusal.GetProperty("lastNodeName").GetString() == Liar.Name);
     }
 
     private static async Task<int> PingAsync(string address, int count)
@@ -71,7 +73,8 @@ public sealed class HostileNodeTests(ITestOutputHelper output)
         return result.Output.Split('\n').Count(line => line.Contains(" bytes from ", StringComparison.Ordinal));
     }
 
-    private static async Task<string> RunAsync(MeshHarness mesh, NodePlan node, string line) => (await mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess().Output;
+    private static async Task<string> RunAsync(MeshHarness mesh, NodePlan node, string line) =>
+        (await mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess().Output;
 
     private static async Task UntilAsync(string what, Func<Task<bool>> condition)
     {

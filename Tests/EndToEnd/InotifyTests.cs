@@ -5,8 +5,8 @@ using Orleans.WireGuard.LocalMesh.Processes;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// A silo and the verbs on a node whose inotify instances are used up: 128 by default, shared by all of root's processes. The mode is changed
-/// meanwhile in the way in which a kubelet brings a changed ConfigMap, which a watch of the file would not see anyway.
+/// A silo and the verbs on a node whose inotify instances are used up: 128 by default, shared by all of root's processes. The mode is
+/// changed meanwhile in the way in which a kubelet brings a changed ConfigMap, which a watch of the file would not see anyway.
 /// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
@@ -35,7 +35,8 @@ public sealed partial class InotifyTests(ITestOutputHelper output) : IDisposable
         done
         echo "@ watches $(ls -l /proc/$silo/fd | grep -c anon_inode:inotify)"
         echo "@ permissive $(ip route show table 201 2>/dev/null | tr '\n' '|')"
-        mkdir ..2026_2 && sed s/Permissive/Strict/ ..2026_1/owg.json >..2026_2/owg.json && ln -s ..2026_2 ..data_tmp && mv -T ..data_tmp ..data && rm -r ..2026_1
+        mkdir ..2026_2 && sed s/Permissive/Strict/ ..2026_1/owg.json >..2026_2/owg.json &&
+          ln -s ..2026_2 ..data_tmp && mv -T ..data_tmp ..data && rm -r ..2026_1
         n=0; until ip route show table 201 2>/dev/null | grep -q unreachable; do n=$((n+1)); [ $n -lt 300 ] || break; sleep 0.1; done
         echo "@ strict $n $(ip route show table 201 2>/dev/null | tr '\n' '|')"
         [ -d /proc/$silo ] && kill $silo; wait $silo; echo "@ run $?"
@@ -67,7 +68,8 @@ public sealed partial class InotifyTests(ITestOutputHelper output) : IDisposable
         Assert.DoesNotContain("unreachable", lines["permissive"], StringComparison.Ordinal);
         Assert.Contains("unreachable 10.244.2.0/24", lines["strict"], StringComparison.Ordinal);
         var tenths = int.Parse(lines["strict"].Split(' ')[0], CultureInfo.InvariantCulture);
-        output.WriteLine($"No inotify instance left: Permissive became Strict {tenths / 10.0:0.0} s after the link of the ConfigMap had moved");
+        output.WriteLine(
+            $"No inotify instance left: Permissive became Strict {tenths / 10.0:0.0} s after the link of the ConfigMap had moved");
     }
 
     private async Task<Dictionary<string, string>> RunAsync()
@@ -87,7 +89,8 @@ public sealed partial class InotifyTests(ITestOutputHelper output) : IDisposable
                 ["OWG_CONFIG"] = Path.Combine(_folder.FullName, "owg.json"),
             });
         output.WriteLine(result.Output);
-        Assert.SkipWhen(result.ExitCode == 9 || result.Error.Contains("unshare", StringComparison.Ordinal), $"This machine gives no user namespace of its own: {result.Error}");
+        Assert.SkipWhen(result.ExitCode == 9 || result.Error.Contains(
+            "unshare", StringComparison.Ordinal), $"This machine gives no user namespace of its own: {result.Error}");
         return Line().Matches(result.Output).ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
     }
 

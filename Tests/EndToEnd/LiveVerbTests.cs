@@ -109,7 +109,8 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
 
         // timeout(1) sends what Ctrl-C sends, and passes the exit code on.
         var seconds = string.Create(CultureInfo.InvariantCulture, $"{ShortPeriod.TotalSeconds * 3}");
-        var interrupted = await mesh.Harness.RunAsync(First, Token, "timeout", "--preserve-status", "--signal=INT", seconds, "owg", "watch");
+        var interrupted = await mesh.Harness.RunAsync(
+            First, Token, "timeout", "--preserve-status", "--signal=INT", seconds, "owg", "watch");
         output.WriteLine(interrupted.Output);
         Assert.Equal(0, interrupted.ExitCode);
         Assert.All(Plan.Nodes, node => Assert.Contains(
@@ -124,7 +125,8 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         Assert.Single(piped.Output.TrimEnd().Split('\n'));
     }
 
-    private static Task<CommandResult> OwgAsync(RotatingMesh mesh, params string[] arguments) => mesh.Harness.RunAsync(First, Token, ["owg", .. arguments]);
+    private static Task<CommandResult> OwgAsync(RotatingMesh mesh, params string[] arguments) =>
+        mesh.Harness.RunAsync(First, Token, ["owg", .. arguments]);
 
     private static Task<RotatingMesh> StartAsync(TimeSpan period)
     {

@@ -18,7 +18,9 @@ public sealed class LocalMeshCollection
 
     /// <summary>The silo executable: built with the tests, unless the environment names another one.</summary>
     public static string Binary { get; } =
-        Environment.GetEnvironmentVariable("OWG_LOCAL_BINARY") is { Length: > 0 } chosen ? chosen : Path.Combine(AppContext.BaseDirectory, "owg");
+        Environment.GetEnvironmentVariable("OWG_LOCAL_BINARY") is { Length: > 0 } chosen
+            ? chosen
+            : Path.Combine(AppContext.BaseDirectory, "owg");
 
     private static string? FindReason()
     {

@@ -26,7 +26,8 @@ public sealed class LocalMeshFixture : IAsyncLifetime
 
         var plan = MeshPlan.Test(3);
         var options = new CheckOptions(
-            plan, MeshState.For(plan), LocalMeshCollection.Binary, Period, Duration, AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "local-mesh-evidence"));
+            plan, MeshState.For(plan), LocalMeshCollection.Binary, Period, Duration, AppContext.BaseDirectory, Path.Combine(
+                AppContext.BaseDirectory, "local-mesh-evidence"));
         var check = new MeshCheck(options, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, _proofs.Add);
         await check.RunAsync(TestContext.Current.CancellationToken);
     }

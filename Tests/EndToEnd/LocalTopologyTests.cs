@@ -17,7 +17,8 @@ public sealed class LocalTopologyTests
     {
         LocalMeshCollection.SkipUnlessPossible();
         var token = TestContext.Current.CancellationToken;
-        await using (var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token))
+        await using (var mesh = await MeshHarness.CreateAsync(
+            Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token))
         {
             Assert.Equal(0, (await PingAsync(mesh, Plan.Nodes[1].Address, token)).ExitCode);
             Assert.NotEqual(0, (await PingAsync(mesh, Plan.Nodes[1].PodAddress, token)).ExitCode);
@@ -36,7 +37,8 @@ public sealed class LocalTopologyTests
     {
         LocalMeshCollection.SkipUnlessPossible();
         var token = TestContext.Current.CancellationToken;
-        await using var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
 
         await mesh.RunAsync(Plan.Nodes[0], token, "touch", TopologyBuilder.SocketDirectory + "/only-here");
 
@@ -87,7 +89,8 @@ public sealed class LocalTopologyTests
     {
         LocalMeshCollection.SkipUnlessPossible();
         var token = TestContext.Current.CancellationToken;
-        await using var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
 
         var error = await Assert.ThrowsAsync<MeshInUseException>(() =>
             MeshHarness.CreateAsync(Plan, State, TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token));
@@ -105,7 +108,8 @@ public sealed class LocalTopologyTests
         await File.WriteAllTextAsync(precious, "", TestContext.Current.CancellationToken);
 
         await Assert.ThrowsAsync<MeshFailedException>(() => MeshHarness.CreateAsync(
-            Plan, new MeshState(directory.FullName), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, TestContext.Current.CancellationToken));
+            Plan, new MeshState(directory.FullName), TimeProvider.System,
+            TestContext.Current.SendDiagnosticMessage, TestContext.Current.CancellationToken));
 
         Assert.True(File.Exists(precious));
         directory.Delete(recursive: true);

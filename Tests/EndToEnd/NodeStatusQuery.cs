@@ -56,7 +56,8 @@ internal static class NodeStatusQuery
             var moved = new List<int>();
             foreach (var node in nodes)
             {
-                moved.Add((await ReadAsync(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32());
+                moved.Add(
+                    (await ReadAsync(mesh, node, node, cancellationToken)).GetProperty("rotation").GetProperty("cutOverPeers").GetInt32());
             }
 
             if (moved.All(peers => peers == mesh.Plan.Nodes.Count - 1))
@@ -64,7 +65,8 @@ internal static class NodeStatusQuery
                 return;
             }
 
-            Expect.True(time.GetElapsedTime(started) < MovePatience, $"all peers use the current keys within {MovePatience}, so far {string.Join(", ", moved)}");
+            Expect.True(time.GetElapsedTime(
+                started) < MovePatience, $"all peers use the current keys within {MovePatience}, so far {string.Join(", ", moved)}");
             await Task.Delay(Poll, time, cancellationToken);
         }
     }
@@ -72,7 +74,8 @@ internal static class NodeStatusQuery
     private static JsonElement? Find(string text, NodePlan node)
     {
         using var document = JsonDocument.Parse(text);
-        var status = document.RootElement.GetProperty("nodes").EnumerateArray().Where(n => n.GetProperty("nodeName").GetString() == node.Name)
+        var status = document.RootElement.GetProperty("nodes").EnumerateArray()
+            .Where(n => n.GetProperty("nodeName").GetString() == node.Name)
             .Select(n => n.TryGetProperty("status", out var found) ? found : default).SingleOrDefault();
         return status.ValueKind == JsonValueKind.Object ? status.Clone() : null;
     }

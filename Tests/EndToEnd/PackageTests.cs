@@ -37,7 +37,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
                 "ip", ["netns", "exec", Namespace, "dotnet", program, peer.PublicKey.ToString(), "192.0.2.1:51820", "10.0.0.0/24"], Token);
             Assert.True(result.ExitCode == 0, result.Output + result.Error);
             Assert.Contains(peer.PublicKey.ToString(), result.Output, StringComparison.Ordinal);
-            var shown = (await Command.RunAsync("ip", ["netns", "exec", Namespace, "wg", "show", "wg0", "allowed-ips"], Token)).EnsureSuccess().Output;
+            var shown = (await Command.RunAsync("ip", ["netns", "exec", Namespace, "wg", "show", "wg0", "allowed-ips"], Token))
+                .EnsureSuccess().Output;
             Assert.Equal($"{peer.PublicKey}\t10.0.0.0/24\n", shown);
         }
         finally
@@ -53,7 +54,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     {
         Assert.SkipWhen(cluster.IsReal, "would leave its membership in the default namespace of a shared cluster");
         await PackAsync("Grains/Supervision", "Silo/Kubernetes");
-        var orleans = OrleansVersion().Match(await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Packages.props"), Token)).Groups[1].Value;
+        var orleans = OrleansVersion()
+            .Match(await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Packages.props"), Token)).Groups[1].Value;
         var program = await BuildAsync(
             "Silo/Kubernetes",
             """<PackageReference Include="Orleans.WireGuard.Kubernetes" Version="0.1.0" />""",
@@ -78,7 +80,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
             for (var started = TimeProvider.System.GetTimestamp(); !await IsActiveAsync();)
             {
                 Assert.True(
-                    !running.HasExited && TimeProvider.System.GetElapsedTime(started) < Patience, $"no active silo after {Patience}:\n{string.Join('\n', said)}");
+                    !running.HasExited && TimeProvider.System.GetElapsedTime(started) < Patience,
+                    $"no active silo after {Patience}:\n{string.Join('\n', said)}");
                 await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Token);
             }
 
@@ -106,7 +109,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     {
         foreach (var project in (string[])["Silo/Linux", "Silo/Kubernetes"])
         {
-            Assert.InRange(Sample(await ReadmeAsync(project)).Split('\n').Count(line => line.Length > 0 && !line.StartsWith("using O", StringComparison.Ordinal)), 5, 16);
+            Assert.InRange(Sample(await ReadmeAsync(project)).Split('\n')
+                .Count(line => line.Length > 0 && !line.StartsWith("using O", StringComparison.Ordinal)), 5, 16);
         }
     }
 
@@ -118,7 +122,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     {
         foreach (var project in projects)
         {
-            await DotnetAsync(RepositoryFiles.Find(project), "pack", "--no-build", "--configuration", "Release", "--output", Path.Combine(_folder, "feed"));
+            await DotnetAsync(RepositoryFiles.Find(project), "pack", "--no-build", "--configuration", "Release", "--output", Path.Combine(
+                _folder, "feed"));
         }
     }
 
@@ -126,7 +131,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     private async Task<string> BuildAsync(string project, params string[] references)
     {
         var sample = Directory.CreateDirectory(Path.Combine(_folder, "sample")).FullName;
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         await File.WriteAllTextAsync(Path.Combine(sample, "Program.cs"), Sample(await ReadmeAsync(project)), Token);
 
         // Ours are unpacked here, and not where an older one of the same version may lie; all others are there since the product was built.

@@ -50,7 +50,8 @@ public sealed class PacketMeterTests(ITestOutputHelper output)
         var report = await MeterAsync(async () =>
         {
             var started = Time.GetTimestamp();
-            (await mesh.RunAsync(a, Token, "sh", "-c", $"wg set {Device} peer {key} remove && sleep 0.5 && {AddPeer(b, key)}")).EnsureSuccess();
+            (await mesh.RunAsync(a, Token, "sh", "-c", $"wg set {Device} peer {key} remove && sleep 0.5 && {AddPeer(b, key)}"))
+                .EnsureSuccess();
             took = Time.GetElapsedTime(started);
         });
 
@@ -89,7 +90,8 @@ public sealed class PacketMeterTests(ITestOutputHelper output)
 
             // The first handshake is not what is measured.
             (await mesh.RunAsync(
-                Plan.Nodes[0], Token, "ping", "-c", "1", "-w", "10", "-I", Plan.Nodes[0].PodGateway.ToString(), Plan.Nodes[1].PodAddress.ToString())).EnsureSuccess();
+                Plan.Nodes[0], Token, "ping", "-c", "1", "-w", "10", "-I",
+                Plan.Nodes[0].PodGateway.ToString(), Plan.Nodes[1].PodAddress.ToString())).EnsureSuccess();
             return mesh;
         }
         catch

@@ -5,7 +5,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>Fails a run in which any test left a thread of the pool in another network namespace: what came after it may have run there.</summary>
+/// <summary>
+/// Fails a run in which any test left a thread of the pool in another network namespace: what came after it may have run there.
+/// </summary>
 public sealed class PoolThreadsGuard : IDisposable
 {
     /// <inheritdoc/>

@@ -17,7 +17,8 @@ public abstract class QuietMeshFixture : IAsyncLifetime
     private protected QuietMeshFixture(MeshPlan plan) => _plan = plan;
 
     /// <summary>The mesh; each test leaves it ready.</summary>
-    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+    internal MeshHarness Mesh =>
+        _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
 
     /// <summary>Starts silos and waits for them.</summary>
     internal MeshStarter Starter => new(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
@@ -40,7 +41,8 @@ public abstract class QuietMeshFixture : IAsyncLifetime
         }
 
         var token = TestContext.Current.CancellationToken;
-        _mesh = await MeshHarness.CreateAsync(_plan, MeshState.For(_plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        _mesh = await MeshHarness.CreateAsync(
+            _plan, MeshState.For(_plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
         await Starter.StartAsync(LocalMeshCollection.Binary, QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed), token);
     }
 

@@ -25,7 +25,8 @@ public sealed class RenamedDeviceTests(ITestOutputHelper output)
     {
         LocalMeshCollection.SkipUnlessPossible();
         var period = QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Needed);
-        await using var mesh = await RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await RotatingMesh.StartAsync(
+            Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token);
         await NodeStatusQuery.WaitMovedAsync(mesh.Harness, Plan.Nodes, Token);
         var device = await ActiveDevice.FindAsync(mesh.Harness, Victim, Token);
         var (index, keys) = (await IndexAsync(mesh, device), await KeysAsync(mesh));
@@ -54,7 +55,9 @@ public sealed class RenamedDeviceTests(ITestOutputHelper output)
     private static async Task<string> IndexAsync(RotatingMesh mesh, string device) =>
         (await mesh.Harness.RunAsync(Victim, Token, "sh", "-c", $"cat /sys/class/net/{device}/ifindex 2>/dev/null || true")).Output.Trim();
 
-    private static async Task<IEnumerable<string?>> KeysAsync(RotatingMesh mesh) => (await mesh.DevicesAsync(Victim)).Select(device => device.PublicKey).ToList();
+    private static async Task<IEnumerable<string?>> KeysAsync(RotatingMesh mesh) =>
+        (await mesh.DevicesAsync(Victim)).Select(device => device.PublicKey).ToList();
 
-    private static async Task ShellAsync(RotatingMesh mesh, string line) => (await mesh.Harness.RunAsync(Victim, Token, "sh", "-c", line)).EnsureSuccess();
+    private static async Task ShellAsync(RotatingMesh mesh, string line) =>
+        (await mesh.Harness.RunAsync(Victim, Token, "sh", "-c", line)).EnsureSuccess();
 }

@@ -8,8 +8,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// What goes wrong while keys rotate costs no packet between nodes that it has nothing to do with. Each test shows that its fault took place,
-/// and prints what was lost with the faulty node and without it.
+/// What goes wrong while keys rotate costs no packet between nodes that it has nothing to do with. Each test shows that its fault took
+/// place, and prints what was lost with the faulty node and without it.
 /// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
@@ -68,7 +68,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await using (await PacketBlock.BlockSlotAsync(mesh.Harness, Faulty, port, null, Token))
         {
             var key = await mesh.UntilNewKeyAsync(Faulty, port);
-            await mesh.UntilAsync(async () => await mesh.HoldsAsync(First, key) && await mesh.HoldsAsync(Second, key), "the others to hold the new key", Period);
+            await mesh.UntilAsync(async () => await mesh.HoldsAsync(First, key)
+                && await mesh.HoldsAsync(Second, key), "the others to hold the new key", Period);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
             Assert.False(await mesh.HasShakenHandsAsync(First, key), "The cut-over had begun before it died.");
             Assert.False(await mesh.HasShakenHandsAsync(Second, key), "The cut-over had begun before it died.");
@@ -89,7 +90,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await using (await PacketBlock.BlockSlotAsync(mesh.Harness, Faulty, port, First, Token))
         {
             var key = await mesh.UntilNewKeyAsync(Faulty, port);
-            await mesh.UntilAsync(async () => await mesh.HasShakenHandsAsync(Second, key), "the handshake with the one that is not cut off", Period);
+            await mesh.UntilAsync(
+                async () => await mesh.HasShakenHandsAsync(Second, key), "the handshake with the one that is not cut off", Period);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
             Assert.False(await mesh.HasShakenHandsAsync(First, key), "The cut-over was complete before it died.");
         }
@@ -134,7 +136,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await using var mesh = await StartAsync();
         await using var meter = mesh.Meter();
 
-        // While the second slot carries traffic, whoever blocks it blocks the traffic. The question is whether anybody moves onto a blocked one.
+        // While the second slot carries traffic, whoever blocks it blocks the traffic. The question is whether anybody moves onto a blocked
+        // one.
         await mesh.UntilAllSendThroughAsync(MeshPlan.DeviceNames[0], Period * 4);
         await using (var block = await PacketBlock.BlockSlotAsync(mesh.Harness, Faulty, SecondSlotPort, null, Token))
         {
@@ -176,7 +179,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await mesh.UntilRotatedAsync(Others, 2, Patience);
         await mesh.Watch.SampleAsync(Token);
         var skew = mesh.ReadClock(Faulty) - mesh.ReadClock(First);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rotations {mesh.Watch.Describe()}; {Faulty.Name} is {skew.TotalSeconds:0.0} s ahead"));
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"rotations {mesh.Watch.Describe()}; {Faulty.Name} is {skew.TotalSeconds:0.0} s ahead"));
 
         // Whichever of the two wrote its latest line first.
         Assert.InRange(skew.TotalSeconds, seconds - 10, seconds + 10);
@@ -213,7 +217,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await using var meter = mesh.Meter();
         foreach (var node in Plan.Nodes)
         {
-            mesh.Reconfigure(node, configuration => configuration["Rotation"]!["Period"] = longer.ToString("c", CultureInfo.InvariantCulture));
+            mesh.Reconfigure(
+                node, configuration => configuration["Rotation"]!["Period"] = longer.ToString("c", CultureInfo.InvariantCulture));
             var silo = mesh.Harness.Silo(node)!;
             silo.Signal(NativeMethods.SIGTERM);
             Assert.True(await silo.WaitForExitAsync(Patience, TimeProvider.System, Token), $"The silo of {node.Name} did not stop.");
@@ -234,7 +239,8 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         IReadOnlyList<NodePlan>? nodes = null, Func<NodePlan, IReadOnlyDictionary<string, string?>?>? variables = null)
     {
         LocalMeshCollection.SkipUnlessPossible();
-        return RotatingMesh.StartAsync(Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token, nodes, variables);
+        return RotatingMesh.StartAsync(
+            Plan, LocalMeshCollection.Binary, Period, TestContext.Current.SendDiagnosticMessage, Token, nodes, variables);
     }
 
     private async Task<MeterReport> ConcludeAsync(RotatingMesh mesh, PacketMeter meter, string fault)
@@ -242,9 +248,11 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         // What the last rotation may cost comes after its key is seen.
         await mesh.DelayAsync(Period / 2);
         var report = await meter.StopAsync(Token);
-        output.WriteLine($"{fault}: {report.LostWith(Faulty.Name)} lost with {Faulty.Name}, {report.LostWithout(Faulty.Name)} without it\n{report}");
+        output.WriteLine(
+            $"{fault}: {report.LostWith(Faulty.Name)} lost with {Faulty.Name}, {report.LostWithout(Faulty.Name)} without it\n{report}");
         Assert.All(report.Flows, flow => Assert.True(flow.Sent > PacketMeter.DefaultRate, $"{flow.Pair} sent only {flow.Sent}."));
-        Assert.True(report.LostWithout(Faulty.Name) == 0, $"{fault}: {report}\nlog of {First.Name}:\n{LogTail.Read(mesh.Harness.State.SiloLog(First))}");
+        Assert.True(report.LostWithout(
+            Faulty.Name) == 0, $"{fault}: {report}\nlog of {First.Name}:\n{LogTail.Read(mesh.Harness.State.SiloLog(First))}");
         return report;
     }
 }

@@ -30,7 +30,8 @@ public sealed class RotationTests(ITestOutputHelper output)
     public async Task Rotation_OfEveryNode_LosesNoPacketInAnyDirection()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await MeshHarness.CreateAsync(Plan, MeshState.For(Plan), Time, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            Plan, MeshState.For(Plan), Time, TestContext.Current.SendDiagnosticMessage, Token);
         await CheckSourcesAsync(mesh);
         await new MeshStarter(mesh, Time, TestContext.Current.SendDiagnosticMessage).StartAsync(LocalMeshCollection.Binary, Period, Token);
         await using (var probes = new MeshProbes(mesh, Time))
@@ -60,8 +61,10 @@ public sealed class RotationTests(ITestOutputHelper output)
             Assert.InRange(watch.Rotations(node), Rotations, int.MaxValue);
             Assert.InRange(status!.Nodes[node.Name].Rotations ?? 0, Rotations, long.MaxValue);
         });
-        Assert.All(report.Flows, flow => Assert.InRange(flow.Sent, Period.TotalSeconds * (Rotations - 1) * PacketMeter.DefaultRate, long.MaxValue));
-        Assert.All(report.Flows, flow => Assert.True(flow.Lost == 0, $"{flow.Pair} lost {flow.Lost} of {flow.Sent}; silo log:\n{LogTail.Read(mesh.State.SiloLog(Plan.Nodes[0]))}"));
+        Assert.All(report.Flows, flow => Assert.InRange(
+            flow.Sent, Period.TotalSeconds * (Rotations - 1) * PacketMeter.DefaultRate, long.MaxValue));
+        Assert.All(report.Flows, flow => Assert.True(
+            flow.Lost == 0, $"{flow.Pair} lost {flow.Lost} of {flow.Sent}; silo log:\n{LogTail.Read(mesh.State.SiloLog(Plan.Nodes[0]))}"));
     }
 
     // What distributions set differs: nothing, strict (1), loose (2). A larger value for all links overrides that of a single one.
@@ -69,7 +72,8 @@ public sealed class RotationTests(ITestOutputHelper output)
     {
         foreach (var (node, index) in Plan.Nodes.Select((node, index) => (node, index)))
         {
-            var result = await mesh.RunAsync(node, Token, "sysctl", "-q", "-w", string.Create(CultureInfo.InvariantCulture, $"net.ipv4.conf.all.rp_filter={index}"));
+            var result = await mesh.RunAsync(
+                node, Token, "sysctl", "-q", "-w", string.Create(CultureInfo.InvariantCulture, $"net.ipv4.conf.all.rp_filter={index}"));
             Assert.Equal(0, result.ExitCode);
         }
     }

@@ -15,7 +15,9 @@ using StackExchange.Redis;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>Every store that keeps membership outside of the silos: what it forgets ends the silo, and what it does not forget does not.</summary>
+/// <summary>
+/// Every store that keeps membership outside of the silos: what it forgets ends the silo, and what it does not forget does not.
+/// </summary>
 public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixture<ApiCluster>, IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -122,7 +124,8 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
 
         var shown = await table.ReadAllAsync(Token);
         var (row, etag) = shown.TryGet(other.SiloAddress)!;
-        row.AddOrUpdateSuspector(host.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress, TimeProvider.System.GetUtcNow().UtcDateTime, 3);
+        row.AddOrUpdateSuspector(
+            host.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress, TimeProvider.System.GetUtcNow().UtcDateTime, 3);
         Assert.True(await table.UpdateRowAsync(row, etag, shown.Version.Next(), Token));
         var stored = (await table.ReadRowAsync(other.SiloAddress, Token)).Members.Single().Item1;
         Assert.Equal((SiloStatus.Joining, 1), (stored.Status, stored.SuspectTimes!.Count));
@@ -140,7 +143,8 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
     public async ValueTask InitializeAsync()
     {
         var port = _redisPort.ToString(CultureInfo.InvariantCulture);
-        _redis = Process.Start(new ProcessStartInfo("redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        _redis = Process.Start(
+            new ProcessStartInfo("redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         {
             RedirectStandardOutput = true,
             WorkingDirectory = Path.GetTempPath(),
@@ -225,7 +229,8 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
             _ = provider switch
             {
                 ClusteringProvider.Redis => silo.UseRedisMembership(string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_redisPort}")),
-                ClusteringProvider.Kubernetes => silo.UseKubernetesClustering(configureApi: options => cluster.Configure(options)).UseSharedTable(),
+                ClusteringProvider.Kubernetes => silo.UseKubernetesClustering(configureApi: options => cluster.Configure(options))
+                    .UseSharedTable(),
                 _ => silo.UseLocalhostClustering(),
             };
         });

@@ -9,8 +9,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Collection(LocalMeshCollection.Name)]
 public sealed class SlotsChangeTests(ITestOutputHelper output)
 {
-    // A rotation in place is part of it, and costs some. Where no slot is in common, the other node may hear of it before it sees that the silo is an active
-    // member; then it makes the key with its next look, a quarter of the grace period later.
+    // A rotation in place is part of it, and costs some. Where no slot is in common, the other node may hear of it before it sees that the
+    // silo is an active member; then it makes the key with its next look, a quarter of the grace period later.
     private static readonly TimeSpan MaxGap = TimeSpan.FromSeconds(1.5);
 
     private static readonly MeshPlan Plan = new("owgx", 2, 110, 254);
@@ -34,7 +34,8 @@ public sealed class SlotsChangeTests(ITestOutputHelper output)
         var period = QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), NoRotationFor, latest);
         await using var mesh = await RotatingMesh.StartAsync(
             Plan, LocalMeshCollection.Binary, period, TestContext.Current.SendDiagnosticMessage, Token, variables: _ => Variables(2));
-        await mesh.UntilAsync(async () => (await mesh.DevicesAsync(Kept))[1 - latest].PublicKey is null, $"{Kept.Name} to destroy its key of slot {1 - latest}", Patience);
+        await mesh.UntilAsync(async () => (await mesh.DevicesAsync(
+            Kept))[1 - latest].PublicKey is null, $"{Kept.Name} to destroy its key of slot {1 - latest}", Patience);
 
         var meter = mesh.Meter();
         await using (meter)
@@ -47,7 +48,8 @@ public sealed class SlotsChangeTests(ITestOutputHelper output)
             var report = await meter.StopAsync(Token);
             output.WriteLine($"from 2 slots to 1, traffic was on slot {latest}: {report.Lost} of {report.Sent} lost");
             Assert.All(Plan.Nodes, node => Assert.NotEqual(0, report.Flows.Single(flow => flow.Pair.From == node.Name).Sent));
-            Assert.True(report.Flows.All(flow => flow.LongestGap < MaxGap && flow.Lost <= flow.Sent * (MaxGap / report.Duration)), report.ToString());
+            Assert.True(report.Flows.All(flow => flow.LongestGap < MaxGap
+                && flow.Lost <= flow.Sent * (MaxGap / report.Duration)), report.ToString());
         }
 
         Assert.Equal(MeshPlan.DeviceName, await ActiveDevice.FindAsync(mesh.Harness, Changed, Token));

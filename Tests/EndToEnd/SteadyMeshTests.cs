@@ -56,14 +56,16 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         Assert.Equal(0, reports.Sum(r => r.Lost));
     }
 
-    // Who got the last packet sends a keepalive 10 s later, which nobody answers. What is not answered for 30 s after it was sent makes a node not ready.
+    // Who got the last packet sends a keepalive 10 s later, which nobody answers. What is not answered for 30 s after it was sent makes a
+    // node not ready.
     [Fact]
     public async Task Pods_SilentAfterAFewPackets_LeaveTheNodesReady()
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, from, to) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[0], fixture.Mesh.Plan.Nodes[1]);
         await fixture.Starter.WaitReadyAsync(mesh.Plan.Nodes, Token);
-        (await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "3", "-W", "2", to.PodAddress.ToString()], Token)).EnsureSuccess();
+        (await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "3", "-W", "2", to.PodAddress.ToString()], Token))
+            .EnsureSuccess();
         var started = Time.GetTimestamp();
         while (Time.GetElapsedTime(started) < TimeSpan.FromSeconds(10 + 30 + 5))
         {
@@ -82,7 +84,8 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     {
         LocalMeshCollection.SkipUnlessPossible();
         var (mesh, node) = (fixture.Mesh, fixture.Mesh.Plan.Nodes[0]);
-        var table = await DriftTable.RunAsync(mesh, node, () => DriftsAsync(node), () => fixture.Starter.WaitReadyAsync([node], Token), Token);
+        var table = await DriftTable.RunAsync(
+            mesh, node, () => DriftsAsync(node), () => fixture.Starter.WaitReadyAsync([node], Token), Token);
         foreach (var row in table)
         {
             output.WriteLine(row.ToString());
@@ -165,7 +168,8 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     }
 
     private async Task<DeviceDump> DumpAsync(NodePlan node) => DeviceDump.Parse(
-        (await fixture.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.FindAsync(fixture.Mesh, node, Token), "dump")).EnsureSuccess().Output, out _);
+        (await fixture.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.FindAsync(fixture.Mesh, node, Token), "dump"))
+            .EnsureSuccess().Output, out _);
 
     private async Task<string> KeyAsync(NodePlan node) => (await DumpAsync(node)).PublicKey!;
 
@@ -175,7 +179,8 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
         return status.GetProperty("delivery").GetProperty("sequence").ToString();
     }
 
-    private async Task<Dictionary<string, long>> DriftsAsync(NodePlan node) => (await StatusAsync(node)).GetProperty("drifts").EnumerateArray()
+    private async Task<Dictionary<string, long>> DriftsAsync(NodePlan node) =>
+        (await StatusAsync(node)).GetProperty("drifts").EnumerateArray()
         .ToDictionary(drift => drift.GetProperty("kind").GetString()!, drift => drift.GetProperty("count").GetInt64());
 
     private Task<JsonElement> StatusAsync(NodePlan node) => NodeStatusQuery.ReadAsync(fixture.Mesh, node, node, Token);

@@ -204,14 +204,16 @@ public sealed partial class StrictModeTests
 
     private static async Task<long> ReadDroppedAsync(MeshHarness mesh, NodePlan node)
     {
-        var output = (await mesh.RunAsync(node, Token, "nft", "list", "counter", "inet", FirewallTable.Name, FirewallTable.Counter)).EnsureSuccess().Output;
+        var output = (await mesh.RunAsync(node, Token, "nft", "list", "counter", "inet", FirewallTable.Name, FirewallTable.Counter))
+            .EnsureSuccess().Output;
         return long.Parse(PacketsPattern().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
     // What the pod's own kernel received: fields of RFC 4293, in /proc/net/snmp by the header's columns.
     private static async Task<(long IPv4, long IPv6)> ReadEchosAsync(NodePlan node)
     {
-        var text = (await Command.RunAsync("ip", ["netns", "exec", node.PodNamespace, "cat", "/proc/net/snmp", "/proc/net/snmp6"], Token)).EnsureSuccess().Output;
+        var text = (await Command.RunAsync("ip", ["netns", "exec", node.PodNamespace, "cat", "/proc/net/snmp", "/proc/net/snmp6"], Token))
+            .EnsureSuccess().Output;
         var lines = text.Split('\n');
         var icmp = lines.Where(line => line.StartsWith("Icmp: ", StringComparison.Ordinal)).Select(line => line.Split(' ')).ToList();
         var icmpV6 = lines.First(line => line.StartsWith("Icmp6InEchos ", StringComparison.Ordinal));

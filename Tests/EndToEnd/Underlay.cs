@@ -19,7 +19,8 @@ internal static class Underlay
         foreach (var node in mesh.Plan.Nodes)
         {
             (await mesh.RunAsync(
-                node, token, "ip", "link", "set", TopologyCommands.NodeUnderlayLink, "mtu", mtu.ToString(CultureInfo.InvariantCulture))).EnsureSuccess();
+                node, token, "ip", "link", "set", TopologyCommands.NodeUnderlayLink, "mtu", mtu.ToString(CultureInfo.InvariantCulture)))
+                    .EnsureSuccess();
         }
 
         var started = time.GetTimestamp();
@@ -28,7 +29,8 @@ internal static class Underlay
             string seen;
             while ((seen = await ReadMtuAsync(mesh, node)) != expected)
             {
-                Assert.True(time.GetElapsedTime(started) < limit, $"The device of {node.Name} has MTU {seen} instead of {expected}, after {limit}.");
+                Assert.True(time.GetElapsedTime(
+                    started) < limit, $"The device of {node.Name} has MTU {seen} instead of {expected}, after {limit}.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), time, token);
             }
         }
@@ -40,6 +42,7 @@ internal static class Underlay
     public static async Task<string> ReadMtuAsync(MeshHarness mesh, NodePlan node)
     {
         var device = await ActiveDevice.FindAsync(mesh, node, TestContext.Current.CancellationToken);
-        return (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "cat", $"/sys/class/net/{device}/mtu")).EnsureSuccess().Output.Trim();
+        return (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "cat", $"/sys/class/net/{device}/mtu"))
+            .EnsureSuccess().Output.Trim();
     }
 }

@@ -275,7 +275,8 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         await Links().SetUpAsync(OtherName, Token);
         await client.ConfigureAsync(Name, DevicePatch.Empty with { ListenPort = 40001 }, Token);
         var peers = Enumerable.Range(0, 5_000)
-            .Select(i => new PeerPatch(new PublicKey(Convert.FromHexString($"{i + 1:x64}")), PeerChange.Add, AllowedIPs: Prefixes("10.0.0.0/8")));
+            .Select(i => new PeerPatch(
+                new PublicKey(Convert.FromHexString($"{i + 1:x64}")), PeerChange.Add, AllowedIPs: Prefixes("10.0.0.0/8")));
 
         var e = await Assert.ThrowsAsync<LinuxException>(
             () => client.ConfigureAsync(OtherName, new DevicePatch(null, 40001, [.. peers]), Token));

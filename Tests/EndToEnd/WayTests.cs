@@ -55,7 +55,8 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
             Assert.Equal(3, status.ExitCode);
             foreach (var text in (string[])[reason, status.Output])
             {
-                Assert.Contains("rule '105: from all lookup main suppress_prefixlength 0' decides before ours", text, StringComparison.Ordinal);
+                Assert.Contains(
+                    "rule '105: from all lookup main suppress_prefixlength 0' decides before ours", text, StringComparison.Ordinal);
                 Assert.Contains($"{Mesh.Plan.Nodes[1].PodCIDR} ({Mesh.Plan.Nodes[1].Name})", text, StringComparison.Ordinal);
             }
         }
@@ -65,7 +66,8 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
             await Mesh.Topology.RemovePlainRoutesAsync(Token);
         }
 
-        await UntilAsync(async () => (await Mesh.AskReadyAsync(node, Token)).IsReady, "the node to be ready again", async () => (await Mesh.AskReadyAsync(node, Token)).Reason);
+        await UntilAsync(async () => (await Mesh.AskReadyAsync(node, Token)).IsReady, "the node to be ready again", async () =>
+            (await Mesh.AskReadyAsync(node, Token)).Reason);
         Assert.Equal(0, (await Mesh.RunAsync(node, Token, "owg", "status")).ExitCode);
     }
 
@@ -108,8 +110,10 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
             await Move(1000, 90);
             Assert.Equal("", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "201")).Output);
             Assert.Equal("", (await Mesh.RunAsync(node, Token, "ip", "route", "show", "table", "201")).Output);
-            Assert.Contains("dev cilium_wg", (await Mesh.RunAsync(node, Token, "ip", "route", "show", "table", "1000")).EnsureSuccess().Output, StringComparison.Ordinal);
-            Assert.StartsWith("90:", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "1000")).EnsureSuccess().Output, StringComparison.Ordinal);
+            Assert.Contains("dev cilium_wg", (await Mesh.RunAsync(node, Token, "ip", "route", "show", "table", "1000"))
+                .EnsureSuccess().Output, StringComparison.Ordinal);
+            Assert.StartsWith("90:", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "1000"))
+                .EnsureSuccess().Output, StringComparison.Ordinal);
             await Move(201, 201);
             Assert.Equal("", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "1000")).Output);
         }
@@ -158,7 +162,8 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
 
     private async Task<long> ReadDroppedAsync(NodePlan node)
     {
-        var text = (await Mesh.RunAsync(node, Token, "nft", "list", "counter", "inet", FirewallTable.Name, FirewallTable.OutgoingCounter)).EnsureSuccess().Output;
+        var text = (await Mesh.RunAsync(node, Token, "nft", "list", "counter", "inet", FirewallTable.Name, FirewallTable.OutgoingCounter))
+            .EnsureSuccess().Output;
         return long.Parse(text.Split("packets ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
     }
 

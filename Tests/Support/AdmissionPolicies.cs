@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>Holds the writes of a test server to its ValidatingAdmissionPolicies, whose expressions are evaluated as they stand.</summary>
 /// <remarks>
-/// After k8s.io/apiserver/pkg/admission/plugin/policy/validating. Left out: parameters, selectors, variables, cost, type checking, and other
-/// actions than Deny. Where an operand of || fails and the other is true, this evaluator fails and a real server does not.
+/// After k8s.io/apiserver/pkg/admission/plugin/policy/validating. Left out: parameters, selectors, variables, cost, type checking, and
+/// other actions than Deny. Where an operand of || fails and the other is true, this evaluator fails and a real server does not.
 /// </remarks>
 internal sealed class AdmissionPolicies(Registry registry)
 {
@@ -21,7 +21,8 @@ internal sealed class AdmissionPolicies(Registry registry)
             var policy = registry.Store.Find(BuiltInTypes.Policies, null, (string)binding["spec"]!["policyName"]!);
             if (policy?["spec"] is JsonObject spec && FindDenial(spec, request) is var (reason, message))
             {
-                throw ApiException.Denied(request.Type, request.Name, (string)policy["metadata"]!["name"]!, (string)binding["metadata"]!["name"]!, reason, message);
+                throw ApiException.Denied(request.Type, request.Name, (string)policy["metadata"]!["name"]!,
+                    (string)binding["metadata"]!["name"]!, reason, message);
             }
         }
     }
@@ -72,7 +73,8 @@ internal sealed class AdmissionPolicies(Registry registry)
     private static bool IsMatch(JsonNode rule, AdmissionRequest request)
     {
         var resource = request.Subresource is null ? request.Type.Plural : $"{request.Type.Plural}/{request.Subresource}";
-        return Has("apiGroups", request.Type.Group) && Has("apiVersions", request.Type.Version) && Has("operations", request.Operation) && Has("resources", resource);
+        return Has("apiGroups", request.Type.Group) && Has("apiVersions", request.Type.Version)
+            && Has("operations", request.Operation) && Has("resources", resource);
 
         bool Has(string list, string item) => rule[list]!.AsArray().Any(each => (string?)each == "*" || (string?)each == item);
     }

@@ -22,7 +22,8 @@ internal sealed class AgentHarness : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Identity _identity = new();
-    private readonly CancellationTokenSource _watchdog = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+    private readonly CancellationTokenSource _watchdog = CancellationTokenSource.CreateLinkedTokenSource(
+        TestContext.Current.CancellationToken);
     private bool _isStarted;
 
     /// <summary>Makes an agent that has not been started, and that reads its device only when there is a reason.</summary>
@@ -70,7 +71,8 @@ internal sealed class AgentHarness : IAsyncDisposable
             Options.Create(new RotationOptions { Slots = slots }),
             Time,
             NullLogger<ReconcilePass>.Instance);
-        Agent = new MeshAgent(Pass, Options.Create(DeviceOptions), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<MeshAgent>());
+        Agent = new MeshAgent(Pass, Options.Create(DeviceOptions), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs))
+            .CreateLogger<MeshAgent>());
     }
 
     /// <summary>What the loop logs.</summary>
@@ -132,7 +134,8 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>How often the system was told to change anything.</summary>
     public int Writes => Devices.Calls.Count(call => call.Operation is not nameof(IWireGuardClient.TryGetDeviceAsync))
-        + Links.Calls.Count(call => !call.Operation.StartsWith("Get", StringComparison.Ordinal) && !call.Operation.StartsWith("TryGet", StringComparison.Ordinal)
+        + Links.Calls.Count(call => !call.Operation.StartsWith("Get", StringComparison.Ordinal)
+            && !call.Operation.StartsWith("TryGet", StringComparison.Ordinal)
             && !call.Operation.StartsWith("Find", StringComparison.Ordinal));
 
     /// <summary>Puts a new key into the ring.</summary>
@@ -157,7 +160,8 @@ internal sealed class AgentHarness : IAsyncDisposable
     public void Announce(int node, PublicKey? key = null, long revision = 0) => Announce(TestMesh.Announce(node, key, revision));
 
     /// <summary>Has another node announce this.</summary>
-    public void Announce(PeerAnnouncement announcement) => Assert.Equal(AnnouncementOutcome.Held, Store.Offer(_identity.Sign(announcement)).Outcome);
+    public void Announce(PeerAnnouncement announcement) =>
+        Assert.Equal(AnnouncementOutcome.Held, Store.Offer(_identity.Sign(announcement)).Outcome);
 
     /// <summary>Announces this node's key, and has some nodes acknowledge it.</summary>
     public void Publish(long revision, params int[] acknowledgedBy)

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>What a test and the hook inside a silo process tell each other: what to do to announcements, and how often it was done.</summary>
+/// <summary>
+/// What a test and the hook inside a silo process tell each other: what to do to announcements, and how often it was done.
+/// </summary>
 internal static class AnnouncementFaults
 {
     /// <summary>File name of the hook's assembly, which lies beside the tests.</summary>

@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>The members of an announcement that are signed, one by one, found by reflection so that a new one takes part by itself.</summary>
+/// <summary>
+/// The members of an announcement that are signed, one by one, found by reflection so that a new one takes part by itself.
+/// </summary>
 internal static class AnnouncementMembers
 {
     private static readonly PropertyInfo[] Members =

@@ -41,11 +41,13 @@ public sealed class ApiCluster : IAsyncLifetime
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         var kubeConfig = Environment.GetEnvironmentVariable("KUBECONFIG");
-        Server = await TestApiServer.StartAsync(TimeProvider.System, cancellationToken, string.IsNullOrEmpty(kubeConfig) ? null : kubeConfig, Address);
+        Server = await TestApiServer.StartAsync(
+            TimeProvider.System, cancellationToken, string.IsNullOrEmpty(kubeConfig) ? null : kubeConfig, Address);
         await File.WriteAllTextAsync(AuthorityFile, Server.AuthorityPem, cancellationToken);
         _admin = CreateHttpClient(Server.AdminToken);
         await ApplyDefinitionAsync("deploy/crds/orleansclusters.yaml", cancellationToken);
-        var (created, text) = await SendAsync(HttpMethod.Post, "api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = Namespace } });
+        var (created, text) = await SendAsync(
+            HttpMethod.Post, "api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = Namespace } });
         Assert.True(created == HttpStatusCode.Created, text);
     }
 
@@ -62,8 +64,10 @@ public sealed class ApiCluster : IAsyncLifetime
         {
             foreach (var name in _clusterRoles)
             {
-                using var role = await _admin.DeleteAsync(new Uri(Server.Address, $"apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"), CancellationToken.None);
-                using var binding = await _admin.DeleteAsync(new Uri(Server.Address, $"apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}"), CancellationToken.None);
+                using var role = await _admin.DeleteAsync(
+                    new Uri(Server.Address, $"apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"), CancellationToken.None);
+                using var binding = await _admin.DeleteAsync(
+                    new Uri(Server.Address, $"apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}"), CancellationToken.None);
             }
 
             // Nobody waits for its end, which needs a controller that a server on its own does not have.
@@ -107,12 +111,14 @@ public sealed class ApiCluster : IAsyncLifetime
         options.Pod = null;
     }
 
-    internal Api.KubernetesApi CreateApi(Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null, Random? random = null)
+    internal Api.KubernetesApi CreateApi(
+        Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null, Random? random = null)
     {
         var options = new KubernetesApiOptions();
         Configure(options, tokenFile);
         change?.Invoke(options);
-        var api = new Api.KubernetesApi(Options.Create(options), time ?? TimeProvider.System, random ?? new Random(), Logger<Api.KubernetesApi>());
+        var api = new Api.KubernetesApi(
+            Options.Create(options), time ?? TimeProvider.System, random ?? new Random(), Logger<Api.KubernetesApi>());
         lock (_owned)
         {
             _owned.Add(api);
@@ -140,7 +146,8 @@ public sealed class ApiCluster : IAsyncLifetime
             _owned.Add(heartbeats);
         }
 
-        return new(api, heartbeats, health ?? new(TimeProvider.System), Options.Create(clustering), cluster, TimeProvider.System, Logger<KubernetesMembershipTable>());
+        return new(api, heartbeats, health
+            ?? new(TimeProvider.System), Options.Create(clustering), cluster, TimeProvider.System, Logger<KubernetesMembershipTable>());
     }
 
     internal async Task<KubernetesMembershipTable> CreateInitializedTableAsync(string clusterId)
@@ -155,7 +162,8 @@ public sealed class ApiCluster : IAsyncLifetime
 
     /// <summary>A request of the administrator, with the answer's text.</summary>
     internal async Task<(HttpStatusCode Code, string Text)> SendAsync(
-        HttpMethod method, string path, JsonNode? body = null, string? token = null, string contentType = "application/json", string? accept = null)
+        HttpMethod method, string path, JsonNode? body =
+            null, string? token = null, string contentType = "application/json", string? accept = null)
     {
         using var own = token is null ? null : CreateHttpClient(token);
         using var request = new HttpRequestMessage(method, new Uri(Server.Address, path));
@@ -193,7 +201,8 @@ public sealed class ApiCluster : IAsyncLifetime
             _clusterRoles.Add(name);
         }
 
-        var token = await PostAsync($"api/v1/namespaces/{Namespace}/serviceaccounts/{name}/token", new JsonObject { ["spec"] = new JsonObject() });
+        var token = await PostAsync(
+            $"api/v1/namespaces/{Namespace}/serviceaccounts/{name}/token", new JsonObject { ["spec"] = new JsonObject() });
         return (string)token["status"]!["token"]!;
 
         async Task GrantAsync(string path, string kind, IEnumerable<AccessRule> granted)
@@ -221,9 +230,11 @@ public sealed class ApiCluster : IAsyncLifetime
         return JsonNode.Parse(text)!;
     }
 
-    internal string ClusterPath(string? name = null) => $"apis/orleans.wireguard/v1/namespaces/{Namespace}/orleansclusters{(name is null ? string.Empty : "/" + name)}";
+    internal string ClusterPath(string? name = null) =>
+        $"apis/orleans.wireguard/v1/namespaces/{Namespace}/orleansclusters{(name is null ? string.Empty : "/" + name)}";
 
-    internal string LeasePath(string? name = null) => $"apis/coordination.k8s.io/v1/namespaces/{Namespace}/leases{(name is null ? string.Empty : "/" + name)}";
+    internal string LeasePath(string? name = null) =>
+        $"apis/coordination.k8s.io/v1/namespaces/{Namespace}/leases{(name is null ? string.Empty : "/" + name)}";
 
     internal HttpClient CreateHttpClient(string token)
     {
@@ -243,7 +254,8 @@ public sealed class ApiCluster : IAsyncLifetime
         var yaml = await File.ReadAllTextAsync(RepositoryFiles.Find(file), cancellationToken);
         var definition = KubernetesYaml.Deserialize<V1CustomResourceDefinition>(yaml);
         var (code, text) = await SendAsync(
-            HttpMethod.Post, "apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(KubernetesJson.Serialize(definition)));
+            HttpMethod.Post, "apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(
+                KubernetesJson.Serialize(definition)));
         Assert.True(code is HttpStatusCode.Created or HttpStatusCode.Conflict, text);
 
         // A real server serves a new kind a moment after it accepted the definition.
@@ -257,7 +269,8 @@ public sealed class ApiCluster : IAsyncLifetime
     internal static ILogger<T> Logger<T>() => new TestLogger<T>();
 
     /// <summary>For parts that ask who the silo is only where the table is another one.</summary>
-    internal static ILocalSiloDetails NoSilo => Stub.Of<ILocalSiloDetails>((method, _) => throw new InvalidOperationException($"Nobody expected {method.Name}."));
+    internal static ILocalSiloDetails NoSilo =>
+        Stub.Of<ILocalSiloDetails>((method, _) => throw new InvalidOperationException($"Nobody expected {method.Name}."));
 
     /// <summary>What keeps loops where there is no host; <paramref name="host"/> tells whether it would have been stopped.</summary>
     internal static EndlessLoops Loops(out ApplicationLifetime host)
@@ -273,7 +286,8 @@ public sealed class ApiCluster : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             TestContext.Current.TestOutputHelper?.WriteLine($"{logLevel} {eventId.Id} {formatter(state, exception)} {exception?.Message}");
     }
 }

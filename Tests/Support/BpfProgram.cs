@@ -8,7 +8,9 @@ using System.Text;
 namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>A program of the kind that a data plane attaches to a pod's link. Pinned, so that tc(8) finds it.</summary>
-/// <remarks>Two programs are enough to be the data plane of E2b of a tunnelling network plugin: what Cilium does, in a dozen instructions each.</remarks>
+/// <remarks>
+/// Two programs are enough to be the data plane of E2b of a tunnelling network plugin: what Cilium does, in a dozen instructions each.
+/// </remarks>
 internal static partial class BpfProgram
 {
     private const int BPF_PROG_LOAD = 5;
@@ -56,8 +58,8 @@ internal static partial class BpfProgram
     }
 
     /// <summary>
-    /// On the way in from a pod: what goes to a prefix is routed here, by the routes and rules of the kernel, before the stack has seen it; Cilium's
-    /// "BPF host routing".
+    /// On the way in from a pod: what goes to a prefix is routed here, by the routes and rules of the kernel, before the stack has seen it;
+    /// Cilium's "BPF host routing".
     /// </summary>
     /// <param name="prefix">IPv4, with a length of whole bytes.</param>
     public static byte[] Route(IPPrefix prefix)
@@ -129,12 +131,14 @@ internal static partial class BpfProgram
             var words = (uint*)attribute;
             var longs = (ulong*)attribute;
             new Span<byte>(attribute, AttributeSize).Clear();
-            (words[0], words[1], longs[1], longs[2]) = (BPF_PROG_TYPE_SCHED_CLS, (uint)instructions.Length / 8, (ulong)program, (ulong)text);
+            (words[0], words[1], longs[1], longs[2]) =
+                (BPF_PROG_TYPE_SCHED_CLS, (uint)instructions.Length / 8, (ulong)program, (ulong)text);
             (words[6], words[7], longs[4]) = (1, (uint)log.Length, (ulong)verifier);
             var descriptor = (int)Bpf(Number, BPF_PROG_LOAD, attribute, AttributeSize);
             if (descriptor < 0)
             {
-                throw new InvalidOperationException($"BPF_PROG_LOAD: errno {Marshal.GetLastPInvokeError()}: {Encoding.ASCII.GetString(log).TrimEnd('\0')}");
+                throw new InvalidOperationException(
+                    $"BPF_PROG_LOAD: errno {Marshal.GetLastPInvokeError()}: {Encoding.ASCII.GetString(log).TrimEnd('\0')}");
             }
 
             try

@@ -18,7 +18,8 @@ internal static class DeviceGen
     /// <summary>IPv4 and IPv6 endpoints; some of the latter with a zone.</summary>
     public static readonly Gen<IPEndPoint> Endpoint = Gen.OneOf(
         Gen.Select(Gen.Byte.Array[4], Gen.UShort, (bytes, port) => new IPEndPoint(new IPAddress(bytes), port)),
-        Gen.Select(Gen.Byte.Array[16], Gen.UInt[0, 9], Gen.UShort, (bytes, zone, port) => new IPEndPoint(new IPAddress(bytes, zone), port)));
+        Gen.Select(
+            Gen.Byte.Array[16], Gen.UInt[0, 9], Gen.UShort, (bytes, zone, port) => new IPEndPoint(new IPAddress(bytes, zone), port)));
 
     /// <summary>What a keepalive can be: off, or up to 65535 whole seconds.</summary>
     public static readonly Gen<TimeSpan> Keepalive = Gen.UShort.Select(seconds => TimeSpan.FromSeconds(seconds));

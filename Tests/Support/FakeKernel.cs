@@ -6,8 +6,8 @@ using static Orleans.WireGuard.Linux.Errno;
 namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>
-/// Answers requests with datagrams that a test wrote down. Behaves as the kernel where it matters: one answer at a time, a datagram that does
-/// not fit is cut off and says its real length, and nothing to read means a timeout.
+/// Answers requests with datagrams that a test wrote down. Behaves as the kernel where it matters: one answer at a time, a datagram that
+/// does not fit is cut off and says its real length, and nothing to read means a timeout.
 /// </summary>
 internal sealed class FakeKernel
 {

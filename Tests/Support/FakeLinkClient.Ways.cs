@@ -90,7 +90,9 @@ internal sealed partial class FakeLinkClient
 
     private IEnumerable<RuleEntry> AllRules() => OtherRules
         .Concat(_ruleSets.SelectMany(rules => rules.Value.Select(source =>
-            new RuleEntry(source.IsIPv6, rules.Key.RulePriority, rules.Key.Number, FR_ACT_TO_TBL) { Source = source, Protocol = RouteTable.Protocol })))
+            new RuleEntry(
+                source.IsIPv6, rules.Key.RulePriority, rules.Key.Number,
+                FR_ACT_TO_TBL) { Source = source, Protocol = RouteTable.Protocol })))
         .Append(new RuleEntry(IsIPv6: false, MainPriority, Main, FR_ACT_TO_TBL))
         .OrderBy(rule => rule.Priority);
 
@@ -100,7 +102,8 @@ internal sealed partial class FakeLinkClient
         foreach (var rule in AllRules().Where(rule => rule.MayDecide(question.From.Address, question.From.LinkName, question.Destination)))
         {
             var (prefix, link) = rule.Table == Main
-                ? MainRoutes.Where(route => route.Key.Contains(destination)).Select(route => (route.Key, route.Value)).OrderByDescending(route => route.Key.Length).FirstOrDefault()
+                ? MainRoutes.Where(route => route.Key.Contains(destination)).Select(route => (route.Key, route.Value))
+                    .OrderByDescending(route => route.Key.Length).FirstOrDefault()
                 : _tables.GetValueOrDefault(rule.Table, []).Values.Where(route => route.Destination.Contains(destination))
                     .OrderByDescending(route => route.Destination.Length).ThenBy(route => route.IsUnreachable)
                     .Select(route => (route.Destination, route.IsThrow ? null : route.DeviceName)).FirstOrDefault();

@@ -175,7 +175,8 @@ internal sealed partial class FakeLinkClient : ILinkClient
 
     /// <inheritdoc/>
     public Task SetLooseSourceCheckAsync(string name, CancellationToken cancellationToken) =>
-        CallAsync(nameof(SetLooseSourceCheckAsync), name, () => _sourceChecks[Find(name, "set rp_filter of").Name] = SourceCheck.Loose, cancellationToken);
+        CallAsync(nameof(SetLooseSourceCheckAsync), name, () =>
+            _sourceChecks[Find(name, "set rp_filter of").Name] = SourceCheck.Loose, cancellationToken);
 
     /// <inheritdoc/>
     public Task<SourceCheck> GetSourceCheckAsync(string name, CancellationToken cancellationToken) =>
@@ -285,7 +286,8 @@ internal sealed partial class FakeLinkClient : ILinkClient
     {
         foreach (var table in _tables.Values)
         {
-            foreach (var key in table.Values.Where(route => route.DeviceName == deviceName && which?.Invoke(route) != false).Select(route => route.Key).ToArray())
+            foreach (var key in table.Values.Where(route => route.DeviceName == deviceName && which?.Invoke(route) != false)
+                .Select(route => route.Key).ToArray())
             {
                 _ = table.Remove(key);
             }

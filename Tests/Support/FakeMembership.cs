@@ -4,7 +4,9 @@ using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>A membership of active silos, the first of which is the local one. Silo <c>n</c> is node <c>n</c> of <see cref="TestMesh"/>.</summary>
+/// <summary>
+/// A membership of active silos, the first of which is the local one. Silo <c>n</c> is node <c>n</c> of <see cref="TestMesh"/>.
+/// </summary>
 internal sealed class FakeMembership(params int[] nodes) : IClusterMembershipService, ILocalSiloDetails
 {
     /// <inheritdoc/>
@@ -35,14 +37,16 @@ internal sealed class FakeMembership(params int[] nodes) : IClusterMembershipSer
     public void Set(params int[] members) => CurrentSnapshot = Of(members, CurrentSnapshot.Version.Value + 1);
 
     private static ClusterMembershipSnapshot Of(int[] nodes, long version) => new(
-        nodes.Select(node => new ClusterMember(Silo(node), SiloStatus.Active, TestMesh.Name(node))).ToImmutableDictionary(member => member.SiloAddress),
+        nodes.Select(node => new ClusterMember(Silo(node), SiloStatus.Active, TestMesh.Name(node)))
+            .ToImmutableDictionary(member => member.SiloAddress),
         new MembershipVersion(version));
 
     /// <summary>The address of a node's silo.</summary>
     public static SiloAddress Silo(int node) => SiloAddress.New(new IPEndPoint(TestMesh.Address(node), 11111), 1);
 
     /// <inheritdoc/>
-    public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
+    public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default) =>
+        ValueTask.CompletedTask;
 
     /// <inheritdoc/>
     public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();

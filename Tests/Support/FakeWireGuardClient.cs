@@ -124,7 +124,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         return Peek(name);
     }
 
-    /// <summary>Whether devices are read by the name that they were made with, as those of wireguard-go are, and not by that of their link.</summary>
+    /// <summary>
+    /// Whether devices are read by the name that they were made with, as those of wireguard-go are, and not by that of their link.
+    /// </summary>
     public bool IsUserspace { get; init; }
 
     /// <inheritdoc/>
@@ -133,7 +135,8 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
         await Task.CompletedTask;
         lock (_lock)
         {
-            return _devices.Where(entry => entry.Value.LinkName != name && (IsUserspace ? entry.Key == name : entry.Value.Device.ListenPort == listenPort))
+            return _devices.Where(
+                entry => entry.Value.LinkName != name && (IsUserspace ? entry.Key == name : entry.Value.Device.ListenPort == listenPort))
                 .Select(entry => entry.Value.LinkName).FirstOrDefault();
         }
     }
@@ -305,7 +308,8 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
 
         var added = change.AllowedIPs ?? [];
         var taken = added.ToHashSet();
-        foreach (var (key, other) in peers.Where(pair => pair.Key != change.PublicKey && pair.Value.AllowedIPs.Any(taken.Contains)).ToArray())
+        foreach (var (key, other) in peers.Where(pair => pair.Key != change.PublicKey && pair.Value.AllowedIPs.Any(taken.Contains))
+            .ToArray())
         {
             peers[key] = other with { AllowedIPs = [.. other.AllowedIPs.Where(prefix => !taken.Contains(prefix))] };
         }

@@ -57,7 +57,8 @@ internal sealed class FakeWitness : IWitness
 internal sealed class FakeNetworkDump : INetworkDump
 {
     /// <summary>A node with its underlay link and nothing else.</summary>
-    public static NetworkDump Bare { get; } = new([new LinkEntry("eth0", 2, "", 1500, IsUp: true)], [], [], [], new ForwardingEntry(IsIPv6: true, SourceCheck: 0));
+    public static NetworkDump Bare { get; } = new(
+        [new LinkEntry("eth0", 2, "", 1500, IsUp: true)], [], [], [], new ForwardingEntry(IsIPv6: true, SourceCheck: 0));
 
     /// <summary>What is read.</summary>
     public NetworkDump Current { get; set; } = Bare;

@@ -16,10 +16,13 @@ internal sealed class FolderGraph(IEnumerable<Type> types)
            select $"{folder.Key} -> {next.Key}: {next.Value}",
     ];
 
-    private static Dictionary<string, Dictionary<string, string>> Read(HashSet<Type> types) => types.GroupBy(type => type.Namespace!).ToDictionary(
+    private static Dictionary<string, Dictionary<string, string>> Read(HashSet<Type> types) =>
+        types.GroupBy(type => type.Namespace!).ToDictionary(
         folder => folder.Key,
-        folder => folder.SelectMany(type => TypeReferences.Of(type).Where(known => types.Contains(known) && known.Namespace != folder.Key), Step)
-            .GroupBy(step => step.To, step => step.How).ToDictionary(steps => steps.Key, steps => string.Join(", ", steps.Distinct().Order(StringComparer.Ordinal))));
+        folder => folder.SelectMany(
+            type => TypeReferences.Of(type).Where(known => types.Contains(known) && known.Namespace != folder.Key), Step)
+            .GroupBy(step => step.To, step => step.How)
+            .ToDictionary(steps => steps.Key, steps => string.Join(", ", steps.Distinct().Order(StringComparer.Ordinal))));
 
     private static (string To, string How) Step(Type type, Type known) => (known.Namespace!, $"{Outermost(type)} knows {Outermost(known)}");
 

@@ -28,7 +28,8 @@ internal static class Kubectl
     {
         string[] server = cluster is null ? [] :
         [
-            "--server", cluster.Server.Address.ToString(), "--certificate-authority", cluster.AuthorityFile, "--token", cluster.Server.AdminToken,
+            "--server", cluster.Server.Address.ToString(), "--certificate-authority",
+            cluster.AuthorityFile, "--token", cluster.Server.AdminToken,
             "--cache-dir", Path.Combine(Path.GetTempPath(), cluster.Namespace), "--kubeconfig", "/dev/null",
         ];
         var start = new ProcessStartInfo(SystemCommand.Find("kubectl")!, [.. server, .. arguments])

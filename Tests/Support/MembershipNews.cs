@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>The watch of the test host's membership table: tells every other silo of the process that one has become active, before it goes on.</summary>
+/// <summary>
+/// The watch of the test host's membership table: tells every other silo of the process that one has become active, before it goes on.
+/// </summary>
 /// <param name="all">The silos that run.</param>
 /// <param name="silo">The silo that it belongs to.</param>
 /// <param name="membership">How that silo sees the others.</param>
@@ -27,7 +29,8 @@ internal sealed class MembershipNews(
 
         // One that was killed does not answer.
         await Task.WhenAll(all.Where(other => !other.Key.Equals(silo.SiloAddress)).Select(other =>
-            other.Value.Refresh(membership.CurrentSnapshot.Version, cancellationToken).AsTask().WaitAsync(Patience, TimeProvider.System, cancellationToken)))
+            other.Value.Refresh(membership.CurrentSnapshot.Version, cancellationToken)
+                .AsTask().WaitAsync(Patience, TimeProvider.System, cancellationToken)))
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 

@@ -37,7 +37,8 @@ internal sealed class MeshCluster : IAsyncDisposable
     // Silos of a chosen name, which the test host starts but does not keep.
     private readonly List<InProcessSiloHandle> _later = [];
 
-    private MeshCluster(InProcessTestCluster cluster, Dictionary<string, FakeWireGuardClient> devices, Dictionary<string, FakeLinkClient> links) =>
+    private MeshCluster(
+        InProcessTestCluster cluster, Dictionary<string, FakeWireGuardClient> devices, Dictionary<string, FakeLinkClient> links) =>
         (_cluster, _devices, _links) = (cluster, devices, links);
 
     /// <summary>What our parts of all silos logged, from Information on.</summary>
@@ -53,10 +54,13 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// <param name="nodes">How many silos.</param>
     /// <param name="timeProvider">Drives grain timers, schedules and time-outs of ours; the real clock by default.</param>
     /// <param name="period">Length of an epoch; a day by default, so that nothing rotates by itself.</param>
-    /// <param name="wrongClock">A clock of its own for a node; by default, and where it gives none, <paramref name="timeProvider"/>.</param>
+    /// <param name="wrongClock">
+    /// A clock of its own for a node; by default, and where it gives none, <paramref name="timeProvider"/>.
+    /// </param>
     /// <param name="pathDelay">How long it takes longer to ask another silo for a path and its clock.</param>
     public static async Task<MeshCluster> StartAsync(
-        int nodes, TimeProvider? timeProvider = null, TimeSpan? period = null, Func<string, TimeProvider?>? wrongClock = null, TimeSpan pathDelay = default)
+        int nodes, TimeProvider? timeProvider =
+            null, TimeSpan? period = null, Func<string, TimeProvider?>? wrongClock = null, TimeSpan pathDelay = default)
     {
         var length = period ?? TimeSpan.FromDays(1);
         var logs = new LogRecorder();
@@ -112,8 +116,10 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddSingleton<IWitness>(new FakeWitness());
             silo.Services.AddSingleton<INetworkDump>(new FakeNetworkDump());
             silo.Services.AddSingleton<PeerServiceClient>();
-            silo.Services.AddSingleton(services => new LossyPeerServiceClient(services.GetRequiredService<PeerServiceClient>()) { PathDelay = pathDelay });
-            silo.Services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));
+            silo.Services.AddSingleton(
+                services => new LossyPeerServiceClient(services.GetRequiredService<PeerServiceClient>()) { PathDelay = pathDelay });
+            silo.Services.Replace(
+                ServiceDescriptor.Singleton<IPeerServiceClient>(services => services.GetRequiredService<LossyPeerServiceClient>()));
             silo.Services.AddMeshAgent();
         });
         var cluster = builder.Build();
@@ -147,7 +153,8 @@ internal sealed class MeshCluster : IAsyncDisposable
         _later.Remove(handle);
         var survivors = NodeNames.Select(survivor => Services(survivor).GetRequiredService<IClusterMembershipService>()).ToList();
         await EventuallyAsync(
-            () => survivors.All(survivor => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member) || member.Status == SiloStatus.Dead),
+            () => survivors.All(survivor => !survivor.CurrentSnapshot.Members.TryGetValue(handle.SiloAddress, out var member)
+                || member.Status == SiloStatus.Dead),
             $"the others to know that {name} is dead");
     }
 
@@ -176,8 +183,11 @@ internal sealed class MeshCluster : IAsyncDisposable
     public PeerAnnouncement? Announced(string holder, string node) =>
         Services(holder).GetRequiredService<AnnouncementStore>().Announcements.GetValueOrDefault(node);
 
-    /// <summary>The keys that <paramref name="holder"/> has for the pods of <paramref name="node"/> in the slot of that node's latest key.</summary>
-    public IReadOnlyList<PublicKey> HeldKeys(string holder, string node) => LatestSlot(node) is { } slot ? HeldKeys(holder, node, slot) : [];
+    /// <summary>
+    /// The keys that <paramref name="holder"/> has for the pods of <paramref name="node"/> in the slot of that node's latest key.
+    /// </summary>
+    public IReadOnlyList<PublicKey> HeldKeys(string holder, string node) =>
+        LatestSlot(node) is { } slot ? HeldKeys(holder, node, slot) : [];
 
     /// <summary>The keys that the device of <paramref name="holder"/> for a slot has for the pods of <paramref name="node"/>.</summary>
     public IReadOnlyList<PublicKey> HeldKeys(string holder, string node, Slot slot)

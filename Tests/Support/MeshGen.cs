@@ -45,8 +45,10 @@ internal static class MeshGen
 
     /// <summary>Announcements of any well-formed content, not signed.</summary>
     public static readonly Gen<PeerAnnouncement> Announcement = Gen.Select(
-        Gen.Select(Gen.Char["ab-.1"].Array[1, 5], Key, Sequence, Gen.Select(Key, Gen.Long[0, 9], Gen.UShort, Gen.Long[0, 9]).Array[1, Slot.Count]),
-        Gen.Select(Address.Array[1, 3], Gen.OneOf(Prefix, CloseByPrefix).Array[0, 3], Time, Gen.OneOf(Time.Select(time => (DateTimeOffset?)time), Gen.Const((DateTimeOffset?)null))),
+        Gen.Select(
+            Gen.Char["ab-.1"].Array[1, 5], Key, Sequence, Gen.Select(Key, Gen.Long[0, 9], Gen.UShort, Gen.Long[0, 9]).Array[1, Slot.Count]),
+        Gen.Select(Address.Array[1, 3], Gen.OneOf(Prefix, CloseByPrefix).Array[0, 3], Time, Gen.OneOf(
+            Time.Select(time => (DateTimeOffset?)time), Gen.Const((DateTimeOffset?)null))),
         (head, rest) => new PeerAnnouncement
         {
             NodeName = new string(head.Item1),

@@ -7,7 +7,8 @@ internal sealed class MissingLinkKindException() : Exception("This kernel has no
     /// <param name="error">What the command printed on its standard error.</param>
     public static void ThrowIf(string error)
     {
-        if (error.Contains("Unknown device type", StringComparison.Ordinal) || error.Contains("TC classifier not found", StringComparison.Ordinal))
+        if (error.Contains("Unknown device type", StringComparison.Ordinal)
+            || error.Contains("TC classifier not found", StringComparison.Ordinal))
         {
             throw new MissingLinkKindException();
         }

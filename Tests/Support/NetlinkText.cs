@@ -10,8 +10,8 @@ namespace Orleans.WireGuard.Tests.Support;
 internal static class NetlinkText
 {
     /// <summary>
-    /// The peers of a request in their order, as <c>set_peer</c> of drivers/net/wireguard/netlink.c takes them: a reset is a removal and an addition, and what
-    /// did not fit into the request before is an update.
+    /// The peers of a request in their order, as <c>set_peer</c> of drivers/net/wireguard/netlink.c takes them: a reset is a removal and an
+    /// addition, and what did not fit into the request before is an update.
     /// </summary>
     public static List<PeerPatch> ReadPeers(ReadOnlySpan<byte> request)
     {

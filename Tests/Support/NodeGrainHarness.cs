@@ -32,7 +32,8 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         Grain = UnhostedGrain.SetUp(
             new NodeGrain(
                 Membership, Ring, _identity, Store, Ledger, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
-                Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time, LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
+                Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
+                LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
             Membership.Name,
             this,
             Stub.Of<IGrainFactory>((_, _) => peer));
@@ -88,7 +89,8 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     /// <returns>The key.</returns>
     public SlotKey AddKey(Slot slot, long epoch, long servesEpoch)
     {
-        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow()) { ServesEpoch = new Epoch(servesEpoch), MadeAt = SteadyTime.Now(Time), HeldSince = SteadyTime.Now(Time) };
+        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow()) { ServesEpoch = new Epoch(
+            servesEpoch), MadeAt = SteadyTime.Now(Time), HeldSince = SteadyTime.Now(Time) };
         _ = Ring.Replace(key);
         Ring.Settle();
         return key;
@@ -124,7 +126,8 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     }
 
     /// <inheritdoc/>
-    public IDisposable RegisterTimer(IGrainContext grainContext, Func<object?, Task> callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+    public IDisposable RegisterTimer(
+        IGrainContext grainContext, Func<object?, Task> callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         throw new NotSupportedException();
 
     /// <inheritdoc/>

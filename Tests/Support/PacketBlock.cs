@@ -25,7 +25,8 @@ internal sealed partial class PacketBlock : IAsyncDisposable
     /// <param name="port">UDP port of the slot.</param>
     /// <param name="other">The only node to be cut off; <see langword="null"/> for all.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public static Task<PacketBlock> BlockSlotAsync(MeshHarness mesh, NodePlan node, int port, NodePlan? other, CancellationToken cancellationToken) =>
+    public static Task<PacketBlock> BlockSlotAsync(
+        MeshHarness mesh, NodePlan node, int port, NodePlan? other, CancellationToken cancellationToken) =>
         StartAsync(
             mesh,
             node,
@@ -40,9 +41,11 @@ internal sealed partial class PacketBlock : IAsyncDisposable
     }
 
     /// <summary>Lets packets through again.</summary>
-    public async ValueTask DisposeAsync() => await _mesh.RunAsync(_node, CancellationToken.None, ["nft", "delete", "table", .. Table.Split(' ')]);
+    public async ValueTask DisposeAsync() =>
+        await _mesh.RunAsync(_node, CancellationToken.None, ["nft", "delete", "table", .. Table.Split(' ')]);
 
-    private static async Task<PacketBlock> StartAsync(MeshHarness mesh, NodePlan node, string[] matches, CancellationToken cancellationToken)
+    private static async Task<PacketBlock> StartAsync(
+        MeshHarness mesh, NodePlan node, string[] matches, CancellationToken cancellationToken)
     {
         var lines = new List<string> { $"add table {Table}" };
         foreach (var hook in (string[])["input", "output"])

@@ -4,7 +4,9 @@ using System.Reflection;
 namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>What an object of ours remembers: everything that its fields lead to, with the way there.</summary>
-/// <remarks>Goes through types of the product and collections. What a test brings, delegates and the rest of the system are not looked into.</remarks>
+/// <remarks>
+/// Goes through types of the product and collections. What a test brings, delegates and the rest of the system are not looked into.
+/// </remarks>
 internal static class Reachable
 {
     private const BindingFlags Fields = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
@@ -50,7 +52,8 @@ internal static class Reachable
 
     private static IEnumerable<(string Name, object? Value)> FieldsOf(Type? type, object value)
     {
-        for (; type is not null && type != typeof(object) && !type.FullName!.StartsWith("Orleans.Grain", StringComparison.Ordinal); type = type.BaseType)
+        for (; type is not null && type != typeof(object)
+            && !type.FullName!.StartsWith("Orleans.Grain", StringComparison.Ordinal); type = type.BaseType)
         {
             foreach (var field in type.GetFields(Fields))
             {

@@ -91,7 +91,8 @@ internal sealed class RotatingMesh : IAsyncDisposable
         new([.. (nodes ?? Harness.Plan.Nodes).Select(MeterEndpoint.OfPod)], Time);
 
     /// <summary>Waits until silos are ready.</summary>
-    public Task UntilReadyAsync(params IReadOnlyList<NodePlan> nodes) => new MeshStarter(Harness, Time, _report).WaitReadyAsync(nodes, _token);
+    public Task UntilReadyAsync(params IReadOnlyList<NodePlan> nodes) =>
+        new MeshStarter(Harness, Time, _report).WaitReadyAsync(nodes, _token);
 
     /// <summary>Starts the silo of a node again, as its supervisor would, and waits until it is ready.</summary>
     public async Task RestartAsync(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null)
@@ -154,7 +155,8 @@ internal sealed class RotatingMesh : IAsyncDisposable
             foreach (var node in Harness.Plan.Nodes)
             {
                 var routes = await Harness.RunAsync(node, _token, "ip", "route", "show", "table", "201", "type", "unicast");
-                if (routes.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Any(route => !route.Contains(device, StringComparison.Ordinal)))
+                if (routes.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                    .Any(route => !route.Contains(device, StringComparison.Ordinal)))
                 {
                     return false;
                 }
@@ -175,12 +177,14 @@ internal sealed class RotatingMesh : IAsyncDisposable
         var before = await DevicesAsync(node);
         var after = before;
         await UntilAsync(
-            async () => (after = await DevicesAsync(node)).Any(device => device.PublicKey is not null && before.All(old => old.PublicKey != device.PublicKey)),
+            async () => (after = await DevicesAsync(node))
+                .Any(device => device.PublicKey is not null && before.All(old => old.PublicKey != device.PublicKey)),
             $"a rotation of {node.Name}",
             Period * 3,
             Poll);
         await DelayAsync(Period - lead);
-        return (after.FirstOrDefault(device => device.PublicKey is null || before.Any(old => old.PublicKey == device.PublicKey)) ?? after[0]).ListenPort;
+        return (after.FirstOrDefault(device => device.PublicKey is null || before.Any(old => old.PublicKey == device.PublicKey))
+            ?? after[0]).ListenPort;
     }
 
     /// <summary>Waits until a node's device on this port has another key.</summary>
@@ -190,7 +194,8 @@ internal sealed class RotatingMesh : IAsyncDisposable
         var old = (await DevicesAsync(node)).Single(device => device.ListenPort == port).PublicKey;
         string? key = null;
         await UntilAsync(
-            async () => (key = (await DevicesAsync(node)).SingleOrDefault(device => device.ListenPort == port)?.PublicKey) is not null && key != old,
+            async () => (key = (await DevicesAsync(node)).SingleOrDefault(device => device.ListenPort == port)?.PublicKey) is not null
+                && key != old,
             $"a new key of {node.Name} on port {port}",
             Period * 2,
             Poll);
@@ -208,7 +213,8 @@ internal sealed class RotatingMesh : IAsyncDisposable
     public async Task<bool> HoldsAsync(NodePlan holder, string key) => (await PeersAsync(holder, key)).Any();
 
     /// <summary>Whether a node has shaken hands with a key.</summary>
-    public async Task<bool> HasShakenHandsAsync(NodePlan holder, string key) => (await PeersAsync(holder, key)).Any(peer => peer.LatestHandshake is not null);
+    public async Task<bool> HasShakenHandsAsync(NodePlan holder, string key) =>
+        (await PeersAsync(holder, key)).Any(peer => peer.LatestHandshake is not null);
 
     /// <summary>A node's own status, as <c>owg status -o json</c> on another node has it; fields of NodeStatus.</summary>
     public Task<JsonElement> StatusAsync(NodePlan node, NodePlan askedOn) => NodeStatusQuery.ReadAsync(Harness, askedOn, node, _token);

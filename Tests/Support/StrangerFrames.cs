@@ -18,7 +18,8 @@ internal static class StrangerFrames
     {
         var type = Assembly.Load("Orleans.Core").GetType("Orleans.Runtime.Messaging.ConnectionPreamble", throwOnError: true)!;
         var preamble = Activator.CreateInstance(type)!;
-        type.GetProperty("NetworkProtocolVersion")!.SetValue(preamble, services.GetRequiredService<IOptions<ConnectionOptions>>().Value.ProtocolVersion);
+        type.GetProperty("NetworkProtocolVersion")!.SetValue(
+            preamble, services.GetRequiredService<IOptions<ConnectionOptions>>().Value.ProtocolVersion);
         type.GetProperty("NodeIdentity")!.SetValue(preamble, GrainId.Create("sys.silo", "01111111-1111-1111-1111-111111111111"));
         type.GetProperty("SiloAddress")!.SetValue(preamble, SiloAddress.New(IPAddress.Loopback, 1, 1));
         type.GetProperty("ClusterId")!.SetValue(preamble, clusterId);

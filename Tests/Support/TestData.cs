@@ -31,7 +31,8 @@ internal static class TestData
             File.WriteAllText(file, actual);
         }
 
-        Assert.True(File.Exists(file), $"Tests/TestData/{path} is missing; run the tests once with {UpdateVariable}=1 and commit what they write.");
+        Assert.True(
+            File.Exists(file), $"Tests/TestData/{path} is missing; run the tests once with {UpdateVariable}=1 and commit what they write.");
         Assert.Equal(File.ReadAllText(file), actual);
     }
 

@@ -19,7 +19,9 @@ internal static class TestMesh
     /// <summary>When the tests play.</summary>
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>So many seconds after <see cref="Start"/>, by the clock that measures durations; the same moment as that of a FakeTimeProvider.</summary>
+    /// <summary>
+    /// So many seconds after <see cref="Start"/>, by the clock that measures durations; the same moment as that of a FakeTimeProvider.
+    /// </summary>
     public static SteadyTime SteadyAt(double seconds) => SteadyTime.Now(new FakeTimeProvider(Start)) + TimeSpan.FromSeconds(seconds);
 
     /// <summary>A key that ends with a number, so that keys sort by it.</summary>

@@ -11,7 +11,8 @@ namespace Orleans.WireGuard.Tests.Support;
 /// </remarks>
 internal static class TypeReferences
 {
-    private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic
+        | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     private static readonly Dictionary<short, OpCode> OpCodesByValue = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
@@ -63,7 +64,8 @@ internal static class TypeReferences
         }
 
         AddAll(found, body.LocalVariables.Select(local => local.LocalType));
-        AddAll(found, body.ExceptionHandlingClauses.Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause).Select(clause => clause.CatchType));
+        AddAll(found, body.ExceptionHandlingClauses.Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause)
+            .Select(clause => clause.CatchType));
         foreach (var token in Tokens(body.GetILAsByteArray()!))
         {
             var typeArguments = method.DeclaringType!.GetGenericArguments();
@@ -93,7 +95,8 @@ internal static class TypeReferences
             var isTwoBytes = code[at] == 0xFE;
             var opCode = OpCodesByValue[isTwoBytes ? (short)((0xFE << 8) | code[at + 1]) : code[at]];
             at += isTwoBytes ? 2 : 1;
-            if (opCode.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
+            if (opCode.OperandType is OperandType.InlineField
+                or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
             {
                 yield return BitConverter.ToInt32(code, at);
             }
@@ -117,7 +120,8 @@ internal static class TypeReferences
     }
 
     private static void AddAttributes(HashSet<Type> found, MemberInfo member) => AddAll(
-        found, member.CustomAttributes.Select(attribute => attribute.AttributeType).Where(type => type != typeof(CompilerGeneratedAttribute)));
+        found, member.CustomAttributes.Select(attribute => attribute.AttributeType)
+            .Where(type => type != typeof(CompilerGeneratedAttribute)));
 
     private static void AddAll(HashSet<Type> found, IEnumerable<Type?> types)
     {

@@ -6,7 +6,9 @@ using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>The other side of the userspace protocol: writes the replies that a device gives and reads the requests that it is sent.</summary>
+/// <summary>
+/// The other side of the userspace protocol: writes the replies that a device gives and reads the requests that it is sent.
+/// </summary>
 internal static class UapiText
 {
     /// <summary>The reply to <c>get</c> of a device, in the shape of wireguard-go.</summary>
@@ -49,7 +51,9 @@ internal static class UapiText
         return Encoding.ASCII.GetBytes(text.Append("errno=0\n\n").ToString());
     }
 
-    /// <summary>Reads a <c>set</c> request back into the patch it was made of: a removal and an addition of the same peer are its reset.</summary>
+    /// <summary>
+    /// Reads a <c>set</c> request back into the patch it was made of: a removal and an addition of the same peer are its reset.
+    /// </summary>
     /// <exception cref="FormatException">A device would refuse it.</exception>
     public static DevicePatch ParseSet(ReadOnlySpan<byte> request)
     {
@@ -57,7 +61,8 @@ internal static class UapiText
         var peers = new List<PeerPatch>();
         foreach (var step in patch.Peers)
         {
-            if (step.Change == PeerChange.Add && peers is [.., { Change: PeerChange.Remove } removed] && removed.PublicKey == step.PublicKey)
+            if (step.Change == PeerChange.Add && peers is [.., { Change: PeerChange.Remove } removed]
+                && removed.PublicKey == step.PublicKey)
             {
                 peers[^1] = step with { Change = PeerChange.Reset };
             }

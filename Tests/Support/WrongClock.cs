@@ -3,9 +3,12 @@ using Orleans.WireGuard.LocalMesh.Processes;
 
 namespace Orleans.WireGuard.Tests.Support;
 
-/// <summary>A library that has a process see another wall clock than the machine's, and nothing else. Compiled by the test that uses it.</summary>
+/// <summary>
+/// A library that has a process see another wall clock than the machine's, and nothing else. Compiled by the test that uses it.
+/// </summary>
 /// <remarks>
-/// The one of Debian's package faketime changes waiting too, whatever it is told: with it, timers of a silo whose clock says 1970 were seen never to fire.
+/// The one of Debian's package faketime changes waiting too, whatever it is told: with it, timers of a silo whose clock says 1970 were seen
+/// never to fire.
 /// </remarks>
 internal sealed class WrongClock : IDisposable
 {
@@ -72,7 +75,8 @@ internal sealed class WrongClock : IDisposable
     public static async Task<WrongClock> BuildAsync(CancellationToken cancellationToken)
     {
         var clock = new WrongClock();
-        (await Command.RunAsync("gcc", ["-shared", "-fPIC", "-O2", "-o", clock.Library, "-x", "c", "-"], cancellationToken, Source + "\n")).EnsureSuccess();
+        (await Command.RunAsync("gcc", ["-shared", "-fPIC", "-O2", "-o", clock.Library, "-x", "c", "-"], cancellationToken, Source + "\n"))
+            .EnsureSuccess();
         return clock;
     }
 

@@ -33,7 +33,8 @@ internal sealed record ApiCall(string Verb, ApiResource Resource, string? Namesp
         if (Body is not null)
         {
             message.Content = new ByteArrayContent(Body);
-            message.Content.Headers.ContentType = new MediaTypeHeaderValue(Verb == "patch" ? "application/merge-patch+json" : "application/json");
+            message.Content.Headers.ContentType = new MediaTypeHeaderValue(
+                Verb == "patch" ? "application/merge-patch+json" : "application/json");
         }
 
         return message;

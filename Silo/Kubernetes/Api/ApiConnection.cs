@@ -7,10 +7,14 @@ using k8s.Authentication;
 namespace Orleans.WireGuard.Api;
 
 /// <summary>Where the API server is and who we are: address, authorities, token or client certificate, namespace.</summary>
-/// <remarks>KubernetesClient finds and reads all of that; the requests themselves are ours, because a watch of metadata only needs its own Accept header.</remarks>
+/// <remarks>
+/// KubernetesClient finds and reads all of that; the requests themselves are ours, because a watch of metadata only needs its own Accept
+/// header.
+/// </remarks>
 internal sealed class ApiConnection : IDisposable
 {
-    // A watch may be silent for a minute. A connection whose other end vanished is found by these pings, not by TCP after a quarter of an hour.
+    // A watch may be silent for a minute. A connection whose other end vanished is found by these pings, not by TCP after a quarter of an
+    // hour.
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
 
@@ -21,7 +25,9 @@ internal sealed class ApiConnection : IDisposable
     private ITokenProvider? _tokens;
 
     /// <summary>Reads the configuration; the server is not asked yet.</summary>
-    /// <exception cref="Exception">There is no configuration, it cannot be read, or it must not be used (<see cref="ApiTargetRules"/>).</exception>
+    /// <exception cref="Exception">
+    /// There is no configuration, it cannot be read, or it must not be used (<see cref="ApiTargetRules"/>).
+    /// </exception>
     public ApiConnection(KubernetesApiOptions options)
     {
         // Also who skips the validation, as a cleanup does, sends no token where it does not belong.
@@ -99,8 +105,8 @@ internal sealed class ApiConnection : IDisposable
     public void Dispose() => _client.Dispose();
 
     /// <summary>
-    /// Whether there is a configured API server, a pod's service account, or the variable KUBECONFIG. A kubeconfig that merely lies in the home
-    /// directory does not count: who has one is an operator, not a node.
+    /// Whether there is a configured API server, a pod's service account, or the variable KUBECONFIG. A kubeconfig that merely lies in the
+    /// home directory does not count: who has one is an operator, not a node.
     /// </summary>
     public static bool IsKnown(KubernetesApiOptions options) =>
         options.Address is not null

@@ -32,7 +32,8 @@ internal static class ApiFailures
             ApiFailure.Throttled => $"The API server sheds load ({call}): {said}",
             _ => $"The API server answered {(int)code} to {call}: {said}",
         };
-        return new(failure, (int)code, text) { RetryAfter = retryAfter ?? (status?.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null) };
+        return new(failure, (int)code, text) { RetryAfter = retryAfter
+            ?? (status?.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null) };
     }
 
     /// <summary>The exception for a request without an answer.</summary>
@@ -103,7 +104,8 @@ internal static class ApiFailures
 
             // A field of another type than it should have is one that is missing: what is explained here is a failure already.
             var details = root.TryGetProperty("details", out var found) && found.ValueKind == JsonValueKind.Object ? found : default;
-            return new(Text(root, "reason"), Text(root, "message"), Text(details, "name"), Number(details, "retryAfterSeconds"), Number(root, "code"));
+            return new(Text(root, "reason"), Text(root, "message"), Text(details, "name"), Number(details, "retryAfterSeconds"), Number(
+                root, "code"));
         }
         catch (JsonException)
         {

@@ -2,8 +2,9 @@ namespace Orleans.WireGuard.Api;
 
 /// <summary>To whom this process may send its token. Pure.</summary>
 /// <remarks>
-/// Whoever may change our ConfigMap, or the file that a setting names, must not get the token of the service account by it. So it goes over TLS, and in a
-/// pod to the pod's own API server only: the address, the authorities and the token of a pod come from the kubelet and not from a setting.
+/// Whoever may change our ConfigMap, or the file that a setting names, must not get the token of the service account by it. So it goes over
+/// TLS, and in a pod to the pod's own API server only: the address, the authorities and the token of a pod come from the kubelet and not
+/// from a setting.
 /// </remarks>
 internal static class ApiTargetRules
 {
@@ -48,7 +49,8 @@ internal static class ApiTargetRules
     /// <param name="server">The address as it is written.</param>
     /// <param name="subject">How the sentence begins.</param>
     public static IReadOnlyList<string> FindFault(string server, string subject = "The address of the API server is") =>
-        Uri.TryCreate(server, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && address.IsLoopback))
+        Uri.TryCreate(server, UriKind.Absolute, out var address)
+            && (address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && address.IsLoopback))
             ? []
             : [$"{subject} \"{server}\", to which our token would go in clear: expected https://HOST:PORT, or http on loopback."];
 }

@@ -23,10 +23,14 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <summary>Objects per page of a list: some hundred KB each.</summary>
     private const int PageSize = 500;
 
-    /// <summary>Pages of one list, those of lists that had to begin anew included: a server that always says there is more gets no further answer.</summary>
+    /// <summary>
+    /// Pages of one list, those of lists that had to begin anew included: a server that always says there is more gets no further answer.
+    /// </summary>
     private const int MaxPages = 200;
 
-    /// <summary>How far our clock may be from the server's: more than NTP and a slow answer explain, less than what spoils an epoch.</summary>
+    /// <summary>
+    /// How far our clock may be from the server's: more than NTP and a slow answer explain, less than what spoils an epoch.
+    /// </summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
     private readonly KubernetesApiOptions _options;
@@ -117,12 +121,14 @@ internal sealed partial class KubernetesApi : IDisposable
         var next = string.Empty;
         for (var pages = 0; pages < MaxPages; pages++)
         {
-            var page = $"limit={PageSize}{(query.Length == 0 ? string.Empty : "&" + query)}{(next.Length == 0 ? string.Empty : "&continue=" + Uri.EscapeDataString(next))}";
+            var page =
+                $"limit={PageSize}{(query.Length == 0 ? string.Empty : "&" + query)}{(next.Length == 0 ? string.Empty : "&continue=" + Uri.EscapeDataString(next))}";
             var call = new ApiCall("list", resource, resource.IsNamespaced ? Namespace : null, null) { Query = page };
             try
             {
                 var list = await SendAsync(call, type, cancellationToken);
-                if (list is not { Metadata.ResourceVersion: { Length: > 0 } version } || list.Items?.All(item => item is { Metadata: not null }) == false)
+                if (list is not { Metadata.ResourceVersion: { Length: > 0 } version }
+                    || list.Items?.All(item => item is { Metadata: not null }) == false)
                 {
                     throw ApiFailures.NotUnderstood(call, new JsonException("it is no list of objects"));
                 }
@@ -150,7 +156,9 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <param name="type">How an event is read.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <param name="onOpen">Told when the server has accepted it, which on a quiet cluster may be long before the first event.</param>
-    /// <exception cref="KubernetesApiException">The watch was refused, broke, fell silent, made no sense, or is <see cref="ApiFailure.Gone"/>.</exception>
+    /// <exception cref="KubernetesApiException">
+    /// The watch was refused, broke, fell silent, made no sense, or is <see cref="ApiFailure.Gone"/>.
+    /// </exception>
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
         ApiCall call, JsonTypeInfo<WatchEvent<T>> type, [EnumeratorCancellation] CancellationToken cancellationToken, Action? onOpen = null)
         where T : class, IApiObject
@@ -206,10 +214,12 @@ internal sealed partial class KubernetesApi : IDisposable
 
     /// <summary>Does one step with a limit. Whatever goes wrong leaves as the one kind of exception, unless the caller cancelled.</summary>
     /// <remarks>
-    /// Not a list of exceptions: a connection that takes too long is a TaskCanceledException, a token with a line break in it a FormatException, and the next
-    /// version of a library throws something else. Who calls in a loop that must never end would have to know them all.
+    /// Not a list of exceptions: a connection that takes too long is a TaskCanceledException, a token with a line break in it a
+    /// FormatException, and the next version of a library throws something else. Who calls in a loop that must never end would have to know
+    /// them all.
     /// </remarks>
-    private async Task<T> LimitAsync<T>(ApiCall call, TimeSpan limit, Func<CancellationToken, Task<T>> step, CancellationToken cancellationToken)
+    private async Task<T> LimitAsync<T>(
+        ApiCall call, TimeSpan limit, Func<CancellationToken, Task<T>> step, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(limit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -221,7 +231,9 @@ internal sealed partial class KubernetesApi : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw ApiFailures.NoAnswer(
-                call, _connection?.Server, timeout.IsCancellationRequested ? new TimeoutException($"no answer within {limit}", error) : error);
+                call, _connection?.Server, timeout.IsCancellationRequested
+                    ? new TimeoutException($"no answer within {limit}", error)
+                    : error);
         }
     }
 
@@ -345,6 +357,7 @@ internal sealed partial class KubernetesApi : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Wrong time: {Problem}")]
     private static partial void LogClock(ILogger logger, string problem);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The API server did not accept the token of {Call}: reading the token file again")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "The API server did not accept the token of {Call}: reading the token file again")]
     private static partial void LogTokenReloaded(ILogger logger, ApiCall call);
 }

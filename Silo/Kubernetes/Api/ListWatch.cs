@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Api;
 
 /// <summary>Follows objects of the API server for ever: a list, a watch from there, and again, whatever comes in between.</summary>
 /// <remarks>
-/// There is no list of what may go wrong. Whatever is not our own cancellation is told, shown and tried again after a pause: from where it was if only the
-/// connection was lost, and from a new list if in doubt what was missed.
+/// There is no list of what may go wrong. Whatever is not our own cancellation is told, shown and tried again after a pause: from where it
+/// was if only the connection was lost, and from a new list if in doubt what was missed.
 /// </remarks>
 /// <param name="api">The API server.</param>
 /// <param name="time">Clock of the pauses.</param>
@@ -19,7 +19,9 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(20);
 
-    /// <summary>A watch that was open for so long worked; one that ends sooner counts as a failure, or the server would be asked in a tight loop.</summary>
+    /// <summary>
+    /// A watch that was open for so long worked; one that ends sooner counts as a failure, or the server would be asked in a tight loop.
+    /// </summary>
     private static readonly TimeSpan ShortestWatch = TimeSpan.FromSeconds(5);
 
     /// <summary>New lists in a row that may be too old at once, as while a server starts; more are a problem.</summary>
@@ -41,8 +43,8 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
     public Func<TimeSpan>? Rest { get; init; }
 
     /// <summary>
-    /// Reads everything, and says from which resource version a watch goes on. Null where a watch is begun without a version: then the server tells first what
-    /// is there, so that there is nothing to list.
+    /// Reads everything, and says from which resource version a watch goes on. Null where a watch is begun without a version: then the
+    /// server tells first what is there, so that there is nothing to list.
     /// </summary>
     public Func<CancellationToken, Task<string>>? List { get; init; }
 
@@ -95,7 +97,8 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
             }
             catch (Exception failure)
             {
-                // A resource version survives a broken connection. An event that made no sense, or that we could not take, may be one that we miss now.
+                // A resource version survives a broken connection. An event that made no sense, or that we could not take, may be one that
+                // we miss now.
                 _from = failure is KubernetesApiException { IsTransient: true } ? _from : null;
                 _isSilent |= _openedAt is not null && failure.InnerException is TimeoutException;
                 Count(failed: true);
@@ -133,7 +136,8 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
                 Apply(change);
             }
 
-            // After it was taken. Without a list every watch begins without a version: an object's own may be older than what a server remembers.
+            // After it was taken. Without a list every watch begins without a version: an object's own may be older than what a server
+            // remembers.
             _from = List is null ? null : change.Object!.Metadata.ResourceVersion;
             if (Rest?.Invoke() <= TimeSpan.Zero)
             {

@@ -19,7 +19,8 @@ internal sealed record PodIdentity(string Host, string Port)
     public const string AuthorityFile = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 
     /// <summary>The API server; null if the variables do not make an address.</summary>
-    public Uri? Server => Uri.TryCreate($"https://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}", UriKind.Absolute, out var server)
+    public Uri? Server => Uri.TryCreate(
+        $"https://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}", UriKind.Absolute, out var server)
         ? server
         : null;
 

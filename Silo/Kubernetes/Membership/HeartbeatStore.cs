@@ -114,13 +114,18 @@ internal sealed class HeartbeatStore : IDisposable
         ImmutableInterlocked.AddOrUpdate(ref _own, silo, utc, (_, known) => known > utc ? known : utc);
     }
 
-    /// <summary>Deletes leases of silos that are <paramref name="removed"/>, and those of no row whose last heartbeat is before <paramref name="beforeDate"/>.</summary>
+    /// <summary>
+    /// Deletes leases of silos that are <paramref name="removed"/>, and those of no row whose last heartbeat is before
+    /// <paramref name="beforeDate"/>.
+    /// </summary>
     public async Task CleanupAsync(
-        IReadOnlyCollection<SiloAddress> removed, IReadOnlyCollection<SiloAddress> rows, DateTimeOffset beforeDate, CancellationToken cancellationToken)
+        IReadOnlyCollection<SiloAddress> removed, IReadOnlyCollection<SiloAddress> rows,
+        DateTimeOffset beforeDate, CancellationToken cancellationToken)
     {
         foreach (var lease in await ListAsync(_clusterId, cancellationToken))
         {
-            var isOrphan = Parse(lease) is not var (silo, time) || (!rows.Contains(silo) && time < beforeDate.UtcDateTime) || removed.Contains(silo);
+            var isOrphan = Parse(lease) is not var (silo, time)
+                || (!rows.Contains(silo) && time < beforeDate.UtcDateTime) || removed.Contains(silo);
             if (isOrphan)
             {
                 await DeleteAsync(lease, cancellationToken);
@@ -164,7 +169,8 @@ internal sealed class HeartbeatStore : IDisposable
         var call = new ApiCall("delete", ApiResource.Leases, _api.Namespace, lease.Metadata.Name)
         {
             Body = JsonSerializer.SerializeToUtf8Bytes(
-                new DeleteOptions(new Preconditions(lease.Metadata.Uid, lease.Metadata.ResourceVersion)), ClusteringJson.Compact.DeleteOptions),
+                new DeleteOptions(new Preconditions(lease.Metadata.Uid, lease.Metadata.ResourceVersion)),
+                ClusteringJson.Compact.DeleteOptions),
         };
         try
         {

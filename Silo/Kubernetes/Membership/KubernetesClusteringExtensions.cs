@@ -13,7 +13,9 @@ public static class KubernetesClusteringExtensions
     /// <summary>Uses the Kubernetes API as membership table of a silo. Safe to call twice.</summary>
     /// <param name="builder">The silo.</param>
     /// <param name="configure">Changes the clustering options; may be null.</param>
-    /// <param name="configureApi">Says how the API server is reached; may be null: the pod's own service account, or the default kubeconfig.</param>
+    /// <param name="configureApi">
+    /// Says how the API server is reached; may be null: the pod's own service account, or the default kubeconfig.
+    /// </param>
     public static ISiloBuilder UseKubernetesClustering(
         this ISiloBuilder builder, Action<KubernetesClusteringOptions>? configure = null, Action<KubernetesApiOptions>? configureApi = null)
     {
@@ -23,8 +25,10 @@ public static class KubernetesClusteringExtensions
         builder.Services.TryAddSingleton<ClusteringHealth>();
         builder.Services.TryAddSingleton<HeartbeatStore>();
         builder.Services.TryAddSingleton<KubernetesMembershipTable>();
-        builder.Services.Replace(ServiceDescriptor.Singleton<IMembershipTable>(services => services.GetRequiredService<KubernetesMembershipTable>()));
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<ILifecycleParticipant<Orleans.Runtime.ISiloLifecycle>, MembershipWatch>());
+        builder.Services.Replace(
+            ServiceDescriptor.Singleton<IMembershipTable>(services => services.GetRequiredService<KubernetesMembershipTable>()));
+        builder.Services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<ILifecycleParticipant<Orleans.Runtime.ISiloLifecycle>, MembershipWatch>());
         return builder;
     }
 

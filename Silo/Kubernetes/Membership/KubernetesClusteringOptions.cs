@@ -21,7 +21,9 @@ public sealed class KubernetesClusteringOptions
     /// </summary>
     public TimeSpan HeartbeatStaleness { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Largest table that is sent, in bytes. Default 1 MiB (5,000 silos and more), 64 KiB to 1.5 MiB, which is etcd's own limit.</summary>
+    /// <summary>
+    /// Largest table that is sent, in bytes. Default 1 MiB (5,000 silos and more), 64 KiB to 1.5 MiB, which is etcd's own limit.
+    /// </summary>
     public int MaxTableBytes { get; set; } = 1024 * 1024;
 
     /// <summary>Whether changes are watched, so that silos learn them at once and not at the next table refresh. Default true.</summary>
@@ -37,7 +39,8 @@ internal sealed class KubernetesClusteringOptionsValidator : IValidateOptions<Ku
         List<string> failures = [];
         if (options.InitializationTimeout < TimeSpan.Zero || options.InitializationTimeout > TimeSpan.FromDays(1))
         {
-            failures.Add($"KubernetesClusteringOptions.InitializationTimeout must be zero to one day, not {options.InitializationTimeout}.");
+            failures.Add(
+                $"KubernetesClusteringOptions.InitializationTimeout must be zero to one day, not {options.InitializationTimeout}.");
         }
 
         if (options.HeartbeatStaleness < TimeSpan.Zero || options.HeartbeatStaleness > TimeSpan.FromMinutes(1))

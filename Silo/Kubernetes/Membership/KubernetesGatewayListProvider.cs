@@ -31,7 +31,8 @@ internal sealed class KubernetesGatewayListProvider(KubernetesApi api, IOptions<
             var source = await api.SendAsync(call, ClusteringJson.Compact.OrleansCluster, cancellationToken);
             return [.. MembershipDocument.Read(source, _clusterId).Rows
                 .Where(row => row is { Status: SiloStatus.Active, ProxyPort: not 0 })
-                .Select(row => SiloAddress.New(row.SiloAddress.Endpoint.Address, row.ProxyPort, row.SiloAddress.Generation).ToGatewayUri())];
+                .Select(row => SiloAddress.New(row.SiloAddress.Endpoint.Address, row.ProxyPort, row.SiloAddress.Generation)
+                .ToGatewayUri())];
         }
         catch (KubernetesApiException missing) when (missing.Failure == ApiFailure.NotFound)
         {

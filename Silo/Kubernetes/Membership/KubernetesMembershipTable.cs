@@ -50,14 +50,17 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
         _logger = logger;
     }
 
-    /// <summary>Creates the table if it does not exist, and proves that we may read everything; waits for an API server that is away.</summary>
+    /// <summary>
+    /// Creates the table if it does not exist, and proves that we may read everything; waits for an API server that is away.
+    /// </summary>
     /// <exception cref="KubernetesApiException">After <see cref="KubernetesClusteringOptions.InitializationTimeout"/>.</exception>
     /// <inheritdoc/>
     public async Task InitializeMembershipTableAsync(bool tryInitTableVersion, CancellationToken cancellationToken = default)
     {
         var began = _time.GetTimestamp();
         var waiting = new StateLog(_time);
-        for (var pause = FirstInitializationPause; ; pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestInitializationPause.Ticks)))
+        for (var pause = FirstInitializationPause; ; pause = TimeSpan.FromTicks(
+            Math.Min(pause.Ticks * 2, LongestInitializationPause.Ticks)))
         {
             try
             {
@@ -93,7 +96,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
         try
         {
             await _api.SendAsync(
-                new ApiCall("delete", ApiResource.OrleansClusters, _api.Namespace, name), ClusteringJson.Compact.Acknowledgement, cancellationToken);
+                new ApiCall("delete", ApiResource.OrleansClusters, _api.Namespace, name),
+                ClusteringJson.Compact.Acknowledgement, cancellationToken);
         }
         catch (KubernetesApiException gone) when (gone.Failure == ApiFailure.NotFound)
         {
@@ -237,7 +241,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
         }
     }
 
-    private async Task<bool> ChangeAsync(string etag, Func<MembershipDocument, MembershipDocument?> change, CancellationToken cancellationToken)
+    private async Task<bool> ChangeAsync(
+        string etag, Func<MembershipDocument, MembershipDocument?> change, CancellationToken cancellationToken)
     {
         // Orleans reads before it writes, so the table of that etag is nearly always here and a change costs one request. If it is
         // outdated the server says so (409).
@@ -284,7 +289,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
         {
             // Rows of another version, or fields that are null: whatever it is, who calls knows one kind of exception.
             throw new KubernetesApiException(
-                ApiFailure.Invalid, 200, $"OrleansCluster \"{_objectName}\" in namespace \"{_api.Namespace}\" is not usable: {error.Message}", error);
+                ApiFailure.Invalid, 200,
+                $"OrleansCluster \"{_objectName}\" in namespace \"{_api.Namespace}\" is not usable: {error.Message}", error);
         }
     }
 
@@ -293,7 +299,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Membership of Orleans cluster {ClusterId} is not available yet: {Problem} Trying on ({Count} tries since the last such line)")]
     private static partial void LogWaiting(ILogger logger, string clusterId, string problem, long count, Exception? failure);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Membership of Orleans cluster {ClusterId} is available after {Count} tries in {Duration}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "Membership of Orleans cluster {ClusterId} is available after {Count} tries in {Duration}")]
     private static partial void LogAvailable(ILogger logger, string clusterId, long count, TimeSpan duration);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Created the membership table of Orleans cluster {ClusterId}: OrleansCluster {Name} in namespace {Namespace}")]
@@ -302,7 +309,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
     [LoggerMessage(Level = LogLevel.Debug, Message = "Another silo changed the membership of Orleans cluster {ClusterId} before our version {Version}")]
     private static partial void LogConflict(ILogger logger, string clusterId, int version);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Removed {Count} dead silos of Orleans cluster {ClusterId}, last seen before {BeforeDate}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "Removed {Count} dead silos of Orleans cluster {ClusterId}, last seen before {BeforeDate}")]
     private static partial void LogCleaned(ILogger logger, int count, string clusterId, DateTimeOffset beforeDate);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Dead silos of Orleans cluster {ClusterId} stay for now: other writers were faster {Tries} times")]

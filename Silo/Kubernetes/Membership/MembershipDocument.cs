@@ -44,7 +44,8 @@ internal sealed class MembershipDocument
 
     /// <summary>Reads the custom resource.</summary>
     /// <exception cref="FormatException">
-    /// A row is not understood, or the object belongs to another cluster. No row is ever skipped: Orleans takes a missing row for a dead silo.
+    /// A row is not understood, or the object belongs to another cluster. No row is ever skipped: Orleans takes a missing row for a dead
+    /// silo.
     /// </exception>
     public static MembershipDocument Read(OrleansCluster source, string clusterId)
     {
@@ -72,7 +73,9 @@ internal sealed class MembershipDocument
             : new(_source, version.Version, Rows.SetItem(index, entry));
     }
 
-    /// <summary>The table without dead silos whose last sign of life is before <paramref name="beforeDate"/>, at the same version.</summary>
+    /// <summary>
+    /// The table without dead silos whose last sign of life is before <paramref name="beforeDate"/>, at the same version.
+    /// </summary>
     /// <param name="beforeDate">Exclusive.</param>
     /// <param name="heartbeats">Times from the leases, by silo.</param>
     /// <param name="removed">Who went.</param>
@@ -194,7 +197,9 @@ internal sealed class MembershipDocument
             Silos = living.Count,
             Active = living.Count(row => row.Status == SiloStatus.Active),
             Dead = Rows.Length - living.Count,
-            Members = members.Length == 0 ? null : left == 0 ? members.ToString() : string.Create(CultureInfo.InvariantCulture, $"{members} and {left} more"),
+            Members = members.Length == 0 ? null : left == 0
+                ? members.ToString()
+                : string.Create(CultureInfo.InvariantCulture, $"{members} and {left} more"),
         };
     }
 

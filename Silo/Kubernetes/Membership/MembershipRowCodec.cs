@@ -49,7 +49,8 @@ internal static class MembershipRowCodec
 
         foreach (var (voter, time) in entry.SuspectTimes ?? [])
         {
-            builder.Append(' ').Append(voter.ToParsableString()).Append('!').Append(Utc(time).ToString(TimeFormat, CultureInfo.InvariantCulture));
+            builder.Append(' ').Append(voter.ToParsableString()).Append('!')
+                .Append(Utc(time).ToString(TimeFormat, CultureInfo.InvariantCulture));
         }
 
         return builder.ToString();
@@ -153,7 +154,8 @@ internal static class MembershipRowCodec
     };
 
     private static DateTime Time(string field) =>
-        DateTime.ParseExact(field, TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+        DateTime.ParseExact(
+            field, TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
 
     // Orleans writes UTC with whatever kind; only a time that says it is local is one.
     private static DateTime Utc(DateTime time) =>

@@ -57,7 +57,8 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         _isEnabled = options.Value.WatchChanges;
         _logger = logger;
 
-        // Without a list: the watch of the one object begins with what is there, which costs less, and asks for no version that a server may have forgotten.
+        // Without a list: the watch of the one object begins with what is there, which costs less, and asks for no version that a server
+        // may have forgotten.
         _watch = new(api, time, logger, $"OrleansCluster {_objectName}")
         {
             Watch = query => new("watch", ApiResource.OrleansClusters, _api.Namespace, null)
@@ -103,7 +104,8 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         }
 
         // Both end soon; who stops us may not want to wait for that.
-        await Task.WhenAll(_running, _looking).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await Task.WhenAll(_running, _looking).WaitAsync(cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private void Apply(WatchEvent<PartialObject> change)
@@ -121,7 +123,8 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         }
     }
 
-    // Whoever stands before the table, to judge what Orleans reads of it, hears of the loss now. Orleans itself does not want to know before its next read.
+    // Whoever stands before the table, to judge what Orleans reads of it, hears of the loss now. Orleans itself does not want to know
+    // before its next read.
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         if (_table is KubernetesMembershipTable)

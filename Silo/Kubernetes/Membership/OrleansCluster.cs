@@ -51,7 +51,10 @@ internal sealed class OrleansClusterStatus
     /// <summary>Dead silos that are still remembered.</summary>
     public int Dead { get; set; }
 
-    /// <summary>Names with status, as many as fit a line. Null for none: some builds of Kubernetes 1.20 take an empty string for null, and refuse it.</summary>
+    /// <summary>
+    /// Names with status, as many as fit a line. Null for none: some builds of Kubernetes 1.20 take an empty string for null, and refuse
+    /// it.
+    /// </summary>
     public string? Members { get; set; }
 }
 

@@ -21,7 +21,8 @@ public sealed record DesiredDevice(
     public IReadOnlySet<PublicKey> Resets { get; init; } = new HashSet<PublicKey>();
 
     /// <summary>
-    /// The same as far as a device that was written must have it: without endpoints, which WireGuard changes with any packet, and without what is done once.
+    /// The same as far as a device that was written must have it: without endpoints, which WireGuard changes with any packet, and without
+    /// what is done once.
     /// </summary>
     public DesiredDevice Settled() => this with
     {
@@ -42,7 +43,8 @@ public sealed record DesiredPeer(
     TimeSpan PersistentKeepaliveInterval)
 {
     /// <summary>
-    /// Where the device shall send to; <see langword="null"/> leaves that as it is. Not one of <see cref="Endpoints"/> if the peer has been heard from elsewhere.
+    /// Where the device shall send to; <see langword="null"/> leaves that as it is. Not one of <see cref="Endpoints"/> if the peer has been
+    /// heard from elsewhere.
     /// </summary>
     public IPEndPoint? Endpoint { get; init; } = Endpoints.Count == 0 ? null : Endpoints[0];
 }

@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Linux.Devices;
 
 /// <summary>A WireGuard device as it was read: the observed side. What it should be is a <see cref="DesiredDevice"/>.</summary>
 /// <remarks>
-/// Holds the public half of the device's key only. The private half is read on its own (<see cref="IWireGuardClient.GetKeyPairAsync"/>), so that
-/// an ordinary read never leaves a secret in memory.
+/// Holds the public half of the device's key only. The private half is read on its own (<see cref="IWireGuardClient.GetKeyPairAsync"/>), so
+/// that an ordinary read never leaves a secret in memory.
 /// </remarks>
 /// <param name="Name">Interface name.</param>
 /// <param name="PublicKey">Public half of its key; <see langword="null"/> if it has none.</param>

@@ -41,8 +41,8 @@ public enum PeerChange
     Remove,
 
     /// <summary>
-    /// Begin afresh: remove it and add it again as the entry says, at the entry's place in the list. It takes part in nothing of its former self: no
-    /// session, handshake or counter, no prefix that the entry does not name.
+    /// Begin afresh: remove it and add it again as the entry says, at the entry's place in the list. It takes part in nothing of its former
+    /// self: no session, handshake or counter, no prefix that the entry does not name.
     /// </summary>
     Reset,
 }

@@ -20,7 +20,8 @@ public interface IWireGuardClient
     Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Looks for the link of a device that somebody renamed. Whose it is has to be judged; a device that is not renamed, or cannot be told, is none.
+    /// Looks for the link of a device that somebody renamed. Whose it is has to be judged; a device that is not renamed, or cannot be told,
+    /// is none.
     /// </summary>
     /// <param name="name">How the device was called.</param>
     /// <param name="listenPort">Its UDP port.</param>

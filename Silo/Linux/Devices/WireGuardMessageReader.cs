@@ -11,8 +11,8 @@ namespace Orleans.WireGuard.Linux.Devices;
 
 /// <summary>Puts a device together from the messages of a dump.</summary>
 /// <remarks>
-/// The first message has the device's own values; the following ones have peers only. A peer whose allowed IPs did not fit comes again in the
-/// next message with its key and the rest.
+/// The first message has the device's own values; the following ones have peers only. A peer whose allowed IPs did not fit comes again in
+/// the next message with its key and the rest.
 /// </remarks>
 internal sealed class WireGuardMessageReader
 {

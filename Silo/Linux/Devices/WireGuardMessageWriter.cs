@@ -18,8 +18,8 @@ namespace Orleans.WireGuard.Linux.Devices;
 /// <remarks>
 /// A peer whose allowed IPs do not fit goes on in the next message with nothing but its key and the rest. That part carries
 /// WGPEER_F_UPDATE_ONLY: if someone removed the peer in between, it must not come back without an endpoint. It never carries
-/// WGPEER_F_REPLACE_ALLOWEDIPS, which would drop the first part. A reset is two peers one after the other, the removal and the addition, which are
-/// never in different messages: if the second one failed, the peer would be gone.
+/// WGPEER_F_REPLACE_ALLOWEDIPS, which would drop the first part. A reset is two peers one after the other, the removal and the addition,
+/// which are never in different messages: if the second one failed, the peer would be gone.
 /// </remarks>
 internal struct WireGuardMessageWriter
 {
@@ -54,7 +54,9 @@ internal struct WireGuardMessageWriter
     }
 
     /// <summary>Writes the next message, or returns <see langword="false"/> if the patch is all written.</summary>
-    /// <param name="buffer">Up to <see cref="NetlinkConnection.MaxRequestSize"/> bytes. May hold the private key afterwards: zero it.</param>
+    /// <param name="buffer">
+    /// Up to <see cref="NetlinkConnection.MaxRequestSize"/> bytes. May hold the private key afterwards: zero it.
+    /// </param>
     /// <param name="message">The message in <paramref name="buffer"/>.</param>
     /// <exception cref="NetlinkFormatException"><paramref name="buffer"/> is too small for a single peer.</exception>
     public bool TryWriteNext(Span<byte> buffer, out Span<byte> message)
@@ -107,8 +109,8 @@ internal struct WireGuardMessageWriter
         }
     }
 
-    // Bits that X25519 ignores (RFC 7748, section 5). The kernel keeps the key clamped and leaves the sessions alone only if the new key's bytes
-    // are equal (netlink.c, wg_set_device); an unclamped copy of the same key ends every session, for 5 s each.
+    // Bits that X25519 ignores (RFC 7748, section 5). The kernel keeps the key clamped and leaves the sessions alone only if the new key's
+    // bytes are equal (netlink.c, wg_set_device); an unclamped copy of the same key ends every session, for 5 s each.
     private static void Clamp(Span<byte> key)
     {
         key[0] &= 0b1111_1000;

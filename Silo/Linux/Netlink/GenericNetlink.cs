@@ -3,7 +3,9 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Linux.Netlink;
 
-/// <summary>Messages to the generic netlink controller. Family numbers are given out when a module is loaded, so they are looked up.</summary>
+/// <summary>
+/// Messages to the generic netlink controller. Family numbers are given out when a module is loaded, so they are looked up.
+/// </summary>
 internal static class GenericNetlink
 {
     /// <summary>Size of struct genlmsghdr in bytes: 4.</summary>

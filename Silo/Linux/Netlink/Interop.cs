@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Orleans.WireGuard.Linux.Netlink;
 
 /// <summary>
-/// The C library's socket calls. The framework's own <c>Socket</c> can carry AF_NETLINK only through <c>SafeSocketHandle</c> with guesses about
-/// the address family, and hides errno behind its own codes; six declarations are less.
+/// The C library's socket calls. The framework's own <c>Socket</c> can carry AF_NETLINK only through <c>SafeSocketHandle</c> with guesses
+/// about the address family, and hides errno behind its own codes; six declarations are less.
 /// </summary>
 internal static partial class Interop
 {

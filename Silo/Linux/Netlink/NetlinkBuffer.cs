@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace Orleans.WireGuard.Linux.Netlink;
 
 /// <summary>
-/// Memory outside the managed heap that is zeroed before it is freed. WG_CMD_GET_DEVICE always answers with the private key, so every receive
-/// buffer may hold one; the garbage collector would copy it when it moves an array.
+/// Memory outside the managed heap that is zeroed before it is freed. WG_CMD_GET_DEVICE always answers with the private key, so every
+/// receive buffer may hold one; the garbage collector would copy it when it moves an array.
 /// </summary>
 internal sealed unsafe class NetlinkBuffer : SafeHandle
 {

@@ -9,14 +9,14 @@ namespace Orleans.WireGuard.Linux.Netlink;
 internal delegate void NetlinkMessageHandler(in NetlinkMessage message);
 
 /// <summary>
-/// A socket for the length of one exchange. A new exchange gets a new socket, which costs microseconds and leaves nothing behind: no half-read
-/// dump, no late answer, no key in a buffer.
+/// A socket for the length of one exchange. A new exchange gets a new socket, which costs microseconds and leaves nothing behind: no
+/// half-read dump, no late answer, no key in a buffer.
 /// </summary>
 internal sealed class NetlinkConnection : IDisposable
 {
     /// <summary>
-    /// Size of a request in bytes. nla_len has 16 bits, and the list of peers is one attribute, so 64 KiB is the end; half of that holds the
-    /// kernel's locks half as long, and larger ones were not faster.
+    /// Size of a request in bytes. nla_len has 16 bits, and the list of peers is one attribute, so 64 KiB is the end; half of that holds
+    /// the kernel's locks half as long, and larger ones were not faster.
     /// </summary>
     public const int MaxRequestSize = 32 * 1024;
 
@@ -39,7 +39,8 @@ internal sealed class NetlinkConnection : IDisposable
     /// <param name="receiveSize">Size of the receive buffer in bytes.</param>
     /// <param name="requestSize">Size of the largest request in bytes.</param>
     public NetlinkConnection(
-        INetlinkChannel channel, string operation, Func<int, string?>? hint = null, int receiveSize = ReceiveSize, int requestSize = MaxRequestSize)
+        INetlinkChannel channel, string operation, Func<int, string?>? hint =
+            null, int receiveSize = ReceiveSize, int requestSize = MaxRequestSize)
     {
         _channel = channel;
         _hint = hint;
@@ -71,10 +72,13 @@ internal sealed class NetlinkConnection : IDisposable
     /// Sends the messages of an nfnetlink transaction and reads until the last one is acknowledged. All happens or nothing does.
     /// </summary>
     /// <remarks>
-    /// Every message gets the same sequence number. A refusal names the message it is about, or the first one if the whole cannot be committed
-    /// (nfnetlink.c, nfnetlink_rcv_batch), and comes before any acknowledgement; whichever it is, it has to be recognised as an answer to this.
+    /// Every message gets the same sequence number. A refusal names the message it is about, or the first one if the whole cannot be
+    /// committed (nfnetlink.c, nfnetlink_rcv_batch), and comes before any acknowledgement; whichever it is, it has to be recognised as an
+    /// answer to this.
     /// </remarks>
-    /// <param name="batch">Complete messages one behind the other; of them, the last one that is a command asks for an acknowledgement.</param>
+    /// <param name="batch">
+    /// Complete messages one behind the other; of them, the last one that is a command asks for an acknowledgement.
+    /// </param>
     /// <inheritdoc cref="Execute"/>
     public void ExecuteBatch(Span<byte> batch)
     {

@@ -20,7 +20,8 @@ internal ref partial struct NetlinkReader
 
         if (_rest.Length < NetlinkWriter.AttributeHeaderSize)
         {
-            throw new NetlinkFormatException($"An attribute header needs {NetlinkWriter.AttributeHeaderSize} bytes, {_rest.Length} are left.");
+            throw new NetlinkFormatException(
+                $"An attribute header needs {NetlinkWriter.AttributeHeaderSize} bytes, {_rest.Length} are left.");
         }
 
         var length = MemoryMarshal.Read<ushort>(_rest);

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Orleans.WireGuard.Linux.Netlink;
 
 /// <summary>
-/// Reads the messages of a datagram, or the attributes of a message. Trusts no length: it never reads behind the memory it was given, always
-/// ends, and reports what is wrong as a <see cref="NetlinkFormatException"/>.
+/// Reads the messages of a datagram, or the attributes of a message. Trusts no length: it never reads behind the memory it was given,
+/// always ends, and reports what is wrong as a <see cref="NetlinkFormatException"/>.
 /// </summary>
 internal ref partial struct NetlinkReader
 {

@@ -32,7 +32,8 @@ internal sealed class NetlinkSocket : INetlinkChannel
     /// <param name="groups">Bits of its multicast groups: bit 0 is group 1.</param>
     /// <param name="receiveTimeout">How long a receive waits for news.</param>
     /// <exception cref="LinuxException">The system refused.</exception>
-    public static NetlinkSocket Subscribe(int protocol, uint groups, TimeSpan receiveTimeout) => OpenBound(protocol, groups, receiveTimeout);
+    public static NetlinkSocket Subscribe(int protocol, uint groups, TimeSpan receiveTimeout) =>
+        OpenBound(protocol, groups, receiveTimeout);
 
     private static NetlinkSocket OpenBound(int protocol, uint groups, TimeSpan receiveTimeout)
     {
@@ -42,7 +43,8 @@ internal sealed class NetlinkSocket : INetlinkChannel
             Check(handle.IsInvalid ? -1 : 0, "socket");
             Check(Interop.Bind(handle, new() { Family = AF_NETLINK, Groups = groups }, (uint)Unsafe.SizeOf<Interop.SockAddrNl>()), "bind");
 
-            // CAP_ACK: an error does not carry the request back, which may hold a private key. EXT_ACK: the kernel says in words what is wrong.
+            // CAP_ACK: an error does not carry the request back, which may hold a private key. EXT_ACK: the kernel says in words what is
+            // wrong.
             Check(SetOption(handle, NETLINK_CAP_ACK), "NETLINK_CAP_ACK");
             Check(SetOption(handle, NETLINK_EXT_ACK), "NETLINK_EXT_ACK");
             if (protocol == NETLINK_ROUTE)
@@ -51,7 +53,8 @@ internal sealed class NetlinkSocket : INetlinkChannel
                 _ = SetOption(handle, NETLINK_GET_STRICT_CHK);
             }
 
-            var timeout = new Interop.TimeVal { Seconds = (nint)receiveTimeout.TotalSeconds, Microseconds = receiveTimeout.Microseconds + (1000 * receiveTimeout.Milliseconds) };
+            var timeout = new Interop.TimeVal { Seconds = (nint)receiveTimeout.TotalSeconds, Microseconds = receiveTimeout.Microseconds
+                + (1000 * receiveTimeout.Milliseconds) };
             Check(Interop.SetSockOpt(handle, SOL_SOCKET, SO_RCVTIMEO, timeout, (uint)Unsafe.SizeOf<Interop.TimeVal>()), "SO_RCVTIMEO");
             return new NetlinkSocket(handle);
         }

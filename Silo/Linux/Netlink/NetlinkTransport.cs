@@ -31,7 +31,8 @@ internal sealed class NetlinkTransport
     /// <param name="open">Opens a channel for a protocol; <see cref="NetlinkSocket.Open"/> outside of tests.</param>
     /// <param name="requestSize">Size of the largest request in bytes.</param>
     public NetlinkTransport(
-        int protocol, TimeProvider timeProvider, Func<int, INetlinkChannel>? open = null, int requestSize = NetlinkConnection.MaxRequestSize)
+        int protocol, TimeProvider timeProvider, Func<int, INetlinkChannel>? open =
+            null, int requestSize = NetlinkConnection.MaxRequestSize)
     {
         _requestSize = requestSize;
         _protocol = protocol;

@@ -32,7 +32,8 @@ internal ref partial struct NetlinkWriter
     public void WriteUInt32BigEndian(ushort type, uint value) => BinaryPrimitives.WriteUInt32BigEndian(Reserve(type, sizeof(uint)), value);
 
     /// <summary>Writes an attribute of eight bytes in network byte order.</summary>
-    public void WriteUInt64BigEndian(ushort type, ulong value) => BinaryPrimitives.WriteUInt64BigEndian(Reserve(type, sizeof(ulong)), value);
+    public void WriteUInt64BigEndian(ushort type, ulong value) =>
+        BinaryPrimitives.WriteUInt64BigEndian(Reserve(type, sizeof(ulong)), value);
 
     /// <summary>Writes an attribute of raw bytes.</summary>
     public void WriteBytes(ushort type, scoped ReadOnlySpan<byte> value) => value.CopyTo(Reserve(type, value.Length));
@@ -51,7 +52,8 @@ internal ref partial struct NetlinkWriter
     {
         if (length > MaxAttributeLength - AttributeHeaderSize)
         {
-            throw new NetlinkFormatException($"Attribute {type} has {length} bytes; an attribute holds {MaxAttributeLength - AttributeHeaderSize}.");
+            throw new NetlinkFormatException(
+                $"Attribute {type} has {length} bytes; an attribute holds {MaxAttributeLength - AttributeHeaderSize}.");
         }
 
         // Padding included in one piece, so that a message that is full is left as it was.

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Orleans.WireGuard.Linux.Routing;
 
-/// <summary>Prefixes of both families, for the question whether any address of a range lies in one. Immutable; asking allocates nothing.</summary>
+/// <summary>
+/// Prefixes of both families, for the question whether any address of a range lies in one. Immutable; asking allocates nothing.
+/// </summary>
 internal sealed class AddressRanges
 {
     private const int IPv6Bits = 128;
@@ -21,7 +23,9 @@ internal sealed class AddressRanges
         (_firstIPv6, _lastIPv6) = ([.. merged[true].Select(First)], [.. merged[true].Select(Last)]);
     }
 
-    /// <summary>Whether any address from <paramref name="first"/> to <paramref name="last"/>, left-aligned, lies in one of the prefixes.</summary>
+    /// <summary>
+    /// Whether any address from <paramref name="first"/> to <paramref name="last"/>, left-aligned, lies in one of the prefixes.
+    /// </summary>
     public bool Overlap(bool isIPv6, UInt128 first, UInt128 last)
     {
         var (firsts, lasts) = isIPv6 ? (_firstIPv6, _lastIPv6) : (_firstIPv4, _lastIPv4);

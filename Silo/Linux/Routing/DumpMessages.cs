@@ -1,4 +1,5 @@
-// What rtnetlink(7) tells of everybody's links, addresses, routes and rules: linux/if_link.h, linux/rtnetlink.h, linux/fib_rules.h, linux/netconf.h.
+// What rtnetlink(7) tells of everybody's links, addresses, routes and rules: linux/if_link.h, linux/rtnetlink.h, linux/fib_rules.h,
+// linux/netconf.h.
 using System.Net;
 using System.Runtime.InteropServices;
 using Orleans.WireGuard.Linux.Netlink;
@@ -6,7 +7,9 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Linux.Routing;
 
-/// <summary>Writes the requests of a <see cref="NetworkDump"/> and reads the answers. Nothing here is ours, and nothing is written.</summary>
+/// <summary>
+/// Writes the requests of a <see cref="NetworkDump"/> and reads the answers. Nothing here is ours, and nothing is written.
+/// </summary>
 internal static class DumpMessages
 {
     private const int IfInfoSize = 16;
@@ -86,7 +89,9 @@ internal static class DumpMessages
         return address is null ? null : new AddressEntry(index, address, length);
     }
 
-    /// <summary>Reads an RTM_NEWROUTE; <see langword="null"/> if it is the kernel's own, or a kind that leads nowhere that matters.</summary>
+    /// <summary>
+    /// Reads an RTM_NEWROUTE; <see langword="null"/> if it is the kernel's own, or a kind that leads nowhere that matters.
+    /// </summary>
     public static RouteEntry? ReadRoute(in NetlinkMessage message)
     {
         var route = RouteMessages.ReadAnyRoute(message);
@@ -99,7 +104,9 @@ internal static class DumpMessages
         };
         return action is null || route.Table == RT_TABLE_LOCAL || route.IsCached || route.Destination is not { } destination
             ? null
-            : new RouteEntry(route.Table, destination, route.Index, action.Value) { HasGateway = route.HasHops, PreferredSource = route.PreferredSource };
+            : new RouteEntry(
+                route.Table, destination, route.Index, action.Value) { HasGateway = route.HasHops,
+                PreferredSource = route.PreferredSource };
     }
 
     /// <summary>Reads an RTM_NEWRULE.</summary>

@@ -16,7 +16,9 @@ public interface ILinkClient : IWayClient
     /// <summary>Reads a link by its number, or <see langword="null"/> if there is none of this number.</summary>
     Task<Link?> TryGetLinkAsync(int index, CancellationToken cancellationToken);
 
-    /// <summary>Gives a link another name. A kernel before 6.2 renames none that is up, so there it is down afterwards and has lost its routes.</summary>
+    /// <summary>
+    /// Gives a link another name. A kernel before 6.2 renames none that is up, so there it is down afterwards and has lost its routes.
+    /// </summary>
     Task RenameAsync(int index, string name, CancellationToken cancellationToken);
 
     /// <summary>Sets the MTU in bytes.</summary>
@@ -26,15 +28,17 @@ public interface ILinkClient : IWayClient
     Task SetUpAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Lets packets in whose answers would leave through another link. While traffic moves from one slot to the other, the two directions of a
-    /// connection use different devices, and a strict source check (rp_filter) would drop both.
+    /// Lets packets in whose answers would leave through another link. While traffic moves from one slot to the other, the two directions
+    /// of a connection use different devices, and a strict source check (rp_filter) would drop both.
     /// </summary>
     Task SetLooseSourceCheckAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Reads what <see cref="SetLooseSourceCheckAsync"/> set; <see cref="SourceCheck.None"/> if there is no such link.</summary>
     Task<SourceCheck> GetSourceCheckAsync(string name, CancellationToken cancellationToken);
 
-    /// <summary>What a link has counted since it was made. Of what came in through a WireGuard device: data only, no handshakes and keepalives.</summary>
+    /// <summary>
+    /// What a link has counted since it was made. Of what came in through a WireGuard device: data only, no handshakes and keepalives.
+    /// </summary>
     Task<LinkTraffic> GetTrafficAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>How the system would send to <paramref name="destination"/>; <see langword="null"/> if unreachable.</summary>
@@ -45,8 +49,8 @@ public interface ILinkClient : IWayClient
     /// </summary>
     Task<EquatableArray<Route>> GetRoutesAsync(CancellationToken cancellationToken);
 
-    /// <summary>Adds a route to <see cref="Table"/>, or replaces the one for the same destination in one step. A route through a device and an
-    /// unreachable one are two routes; neither replaces the other.</summary>
+    /// <summary>Adds a route to <see cref="Table"/>, or replaces the one for the same destination in one step. A route through a device and
+    /// an unreachable one are two routes; neither replaces the other.</summary>
     Task ReplaceRouteAsync(Route route, CancellationToken cancellationToken);
 
     /// <summary>Removes a route of <see cref="Table"/>. One that is not there is fine.</summary>

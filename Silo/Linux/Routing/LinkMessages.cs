@@ -73,8 +73,9 @@ internal static class LinkMessages
     }
 
     /// <summary>
-    /// Has a link accept IPv4 packets from any source that some link leads to (rp_filter 2, "loose"), also where <c>net.ipv4.conf.all.rp_filter</c> is
-    /// 1: the kernel takes the larger of the two. By netlink, because <c>/proc/sys</c> is read-only in a container.
+    /// Has a link accept IPv4 packets from any source that some link leads to (rp_filter 2, "loose"), also where
+    /// <c>net.ipv4.conf.all.rp_filter</c> is 1: the kernel takes the larger of the two. By netlink, because <c>/proc/sys</c> is read-only
+    /// in a container.
     /// </summary>
     public static Span<byte> WriteLooseSourceCheck(Span<byte> buffer, string name)
     {
@@ -150,7 +151,9 @@ internal static class LinkMessages
         return new Link(name, index, mtu, (flags & IFF_UP) != 0, kind);
     }
 
-    /// <summary>Asks for the addresses of all links, of one family. The kernel's filter by link is newer than the kernels we run on.</summary>
+    /// <summary>
+    /// Asks for the addresses of all links, of one family. The kernel's filter by link is newer than the kernels we run on.
+    /// </summary>
     public static Span<byte> WriteGetAddresses(Span<byte> buffer, int family)
     {
         var writer = BeginAddress(buffer, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, family, prefixLength: 0, index: 0);
@@ -223,7 +226,8 @@ internal static class LinkMessages
         : throw new NetlinkFormatException($"A message of type {type} was expected, one of type {message.Type} came.");
 
     // struct ifinfomsg
-    private static NetlinkWriter BeginLink(Span<byte> buffer, ushort type, ushort messageFlags, int index = 0, uint flags = 0, uint change = 0)
+    private static NetlinkWriter BeginLink(
+        Span<byte> buffer, ushort type, ushort messageFlags, int index = 0, uint flags = 0, uint change = 0)
     {
         var writer = new NetlinkWriter(buffer, type, messageFlags);
         writer.WriteUInt32(0); // AF_UNSPEC, padding, ifi_type
@@ -235,7 +239,8 @@ internal static class LinkMessages
 
     // struct ifaddrmsg
     private static NetlinkWriter BeginAddress(
-        Span<byte> buffer, ushort type, ushort messageFlags, int family, int prefixLength, int index, byte flags = 0, byte scope = RT_SCOPE_UNIVERSE)
+        Span<byte> buffer, ushort type, ushort messageFlags, int family, int prefixLength, int index, byte flags =
+            0, byte scope = RT_SCOPE_UNIVERSE)
     {
         var writer = new NetlinkWriter(buffer, type, messageFlags);
         writer.WriteByte((byte)family);

@@ -21,25 +21,32 @@ public sealed class NetlinkDump(TimeProvider timeProvider) : INetworkDump
     private readonly NetlinkTransport _transport = new(NETLINK_ROUTE, timeProvider, NetlinkSocket.Open);
 
     /// <inheritdoc/>
-    public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken) => _transport.RunAsync("read links, routes and rules", Read, hint: null, cancellationToken);
+    public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken) =>
+        _transport.RunAsync("read links, routes and rules", Read, hint: null, cancellationToken);
 
     private static NetworkDump Read(NetlinkConnection connection)
     {
         List<LinkEntry> links = [];
-        connection.Execute(DumpMessages.WriteGetLinks(connection.Request), (in NetlinkMessage message) => links.Add(DumpMessages.ReadLink(message)));
+        connection.Execute(
+            DumpMessages.WriteGetLinks(connection.Request), (in NetlinkMessage message) => links.Add(DumpMessages.ReadLink(message)));
         List<AddressEntry> addresses = [];
         List<RouteEntry> routes = [];
         List<RuleEntry> rules = [];
         (bool IsForwarding, int SourceCheck)? ipv4 = null, ipv6 = null;
         foreach (var family in Families)
         {
-            Ask(connection, DumpMessages.WriteGetAddresses(connection.Request, family), (in NetlinkMessage message) => Add(addresses, DumpMessages.ReadAddress(message)));
-            Ask(connection, DumpMessages.WriteGetRoutes(connection.Request, family), (in NetlinkMessage message) => Add(routes, DumpMessages.ReadRoute(message)));
-            Ask(connection, DumpMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) => rules.Add(DumpMessages.ReadRule(message)));
+            Ask(connection, DumpMessages.WriteGetAddresses(connection.Request, family), (in NetlinkMessage message) => Add(
+                addresses, DumpMessages.ReadAddress(message)));
+            Ask(connection, DumpMessages.WriteGetRoutes(connection.Request, family), (in NetlinkMessage message) => Add(
+                routes, DumpMessages.ReadRoute(message)));
+            Ask(connection, DumpMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) => rules.Add(
+                DumpMessages.ReadRule(message)));
         }
 
-        Ask(connection, DumpMessages.WriteGetForwarding(connection.Request, AF_INET), (in NetlinkMessage message) => ipv4 = DumpMessages.ReadForwarding(message));
-        Ask(connection, DumpMessages.WriteGetForwarding(connection.Request, AF_INET6), (in NetlinkMessage message) => ipv6 = DumpMessages.ReadForwarding(message));
+        Ask(connection, DumpMessages.WriteGetForwarding(connection.Request, AF_INET), (in NetlinkMessage message) =>
+            ipv4 = DumpMessages.ReadForwarding(message));
+        Ask(connection, DumpMessages.WriteGetForwarding(connection.Request, AF_INET6), (in NetlinkMessage message) =>
+            ipv6 = DumpMessages.ReadForwarding(message));
         return new NetworkDump(
             links.OrderBy(link => link.Index).ToEquatableArray(),
             addresses.ToEquatableArray(),

@@ -160,7 +160,8 @@ public sealed partial class NetlinkLinkClient
             Dump(connection, RouteMessages.WriteGetRoutes(connection.Request, Table.Number, family), (in NetlinkMessage message) =>
             {
                 // A kernel that does not know the filter sends all tables.
-                if (RouteMessages.TryReadRoute(message, Table.Number) is null && RouteMessages.ReadAnyRoute(message) is { IsCached: false } route
+                if (RouteMessages.TryReadRoute(message, Table.Number) is null
+                    && RouteMessages.ReadAnyRoute(message) is { IsCached: false } route
                     && route.Table == Table.Number)
                 {
                     observed.Add((route, message.Payload.ToArray()));
@@ -171,7 +172,8 @@ public sealed partial class NetlinkLinkClient
         return
         [
             .. observed.Select(found => new ForeignRoute(
-                RouteMessages.Describe(found.Route, found.Route.Index == 0 ? "" : TryGetLink(connection, found.Route.Index)?.Name ?? ""), [.. found.Message])),
+                RouteMessages.Describe(found.Route, found.Route.Index == 0 ? "" : TryGetLink(connection, found.Route.Index)?.Name ?? ""), [
+                    .. found.Message])),
         ];
     }
 
@@ -196,7 +198,8 @@ public sealed partial class NetlinkLinkClient
         List<RuleEntry> rules = [];
         foreach (var family in families)
         {
-            Dump(connection, RouteMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) => rules.Add(DumpMessages.ReadRule(message)));
+            Dump(connection, RouteMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) => rules.Add(
+                DumpMessages.ReadRule(message)));
         }
 
         return rules;

@@ -23,9 +23,11 @@ public sealed partial class NetlinkLinkClient
 
     private static EquatableArray<Way> FindWays(NetlinkConnection connection, EquatableArray<WayQuestion> questions)
     {
-        var indexes = questions.Select(question => question.From.LinkName).Distinct().ToDictionary(name => name, name => TryGetLink(connection, name)?.Index ?? 0);
+        var indexes = questions.Select(question => question.From.LinkName).Distinct()
+            .ToDictionary(name => name, name => TryGetLink(connection, name)?.Index ?? 0);
         var names = new Dictionary<int, string>();
-        return questions.Select(question => indexes[question.From.LinkName] is > 0 and var index ? Ask(question, index) : Way.Unknown).ToEquatableArray();
+        return questions.Select(question => indexes[question.From.LinkName] is > 0 and var index ? Ask(question, index) : Way.Unknown)
+            .ToEquatableArray();
 
         Way Ask(WayQuestion question, int inputIndex)
         {
@@ -66,10 +68,12 @@ public sealed partial class NetlinkLinkClient
     private static PodLink? FindPodLink(NetlinkConnection connection, IPPrefix podCIDR)
     {
         AnyRoute? best = null;
-        Dump(connection, RouteMessages.WriteGetRoutes(connection.Request, RT_TABLE_MAIN, podCIDR.IsIPv6 ? AF_INET6 : AF_INET), (in NetlinkMessage message) =>
+        Dump(connection, RouteMessages.WriteGetRoutes(connection.Request, RT_TABLE_MAIN, podCIDR.IsIPv6 ? AF_INET6 : AF_INET), (
+            in NetlinkMessage message) =>
         {
             // A pod's own route tells its address, which is better than one that nobody may have.
-            if (RouteMessages.ReadAnyRoute(message) is { Table: RT_TABLE_MAIN, Type: RTN_UNICAST, HasHops: false, IsCached: false, Index: > 0 } route
+            if (RouteMessages.ReadAnyRoute(
+                message) is { Table: RT_TABLE_MAIN, Type: RTN_UNICAST, HasHops: false, IsCached: false, Index: > 0 } route
                 && route.Destination is { } destination && podCIDR.Contains(destination)
                 && (best is null || destination.Length > best.Destination!.Value.Length))
             {

@@ -13,8 +13,8 @@ public sealed partial class NetlinkLinkClient : ILinkClient
 {
     private static readonly SearchValues<char> NotInNames = SearchValues.Create("/: \t\n\v\f\r\0");
 
-    // A link without any address refuses every packet whose answer would leave through another link, also if its check is loose (fib_frontend.c,
-    // __fib_validate_source). This one is valid on the node alone and never the source of a packet.
+    // A link without any address refuses every packet whose answer would leave through another link, also if its check is loose
+    // (fib_frontend.c, __fib_validate_source). This one is valid on the node alone and never the source of a packet.
     private static readonly LinkAddress LooseAddress = new(System.Net.IPAddress.Parse("169.254.201.1"), 32);
 
     private readonly NetlinkTransport _transport;
@@ -64,7 +64,8 @@ public sealed partial class NetlinkLinkClient : ILinkClient
         connection =>
         {
             List<Link> links = [];
-            connection.Execute(DumpMessages.WriteGetLinks(connection.Request), (in NetlinkMessage message) => links.Add(LinkMessages.ReadLink(message)));
+            connection.Execute(
+                DumpMessages.WriteGetLinks(connection.Request), (in NetlinkMessage message) => links.Add(LinkMessages.ReadLink(message)));
             return links.ToEquatableArray();
         },
         cancellationToken);
@@ -80,7 +81,8 @@ public sealed partial class NetlinkLinkClient : ILinkClient
         }
         catch (LinuxException e) when (e.Errno == EBUSY)
         {
-            await ExecuteAsync($"take link number {index} down", connection => LinkMessages.WriteSetDown(connection.Request, index), cancellationToken);
+            await ExecuteAsync(
+                $"take link number {index} down", connection => LinkMessages.WriteSetDown(connection.Request, index), cancellationToken);
             await ExecuteAsync(operation, connection => LinkMessages.WriteRename(connection.Request, index, name), cancellationToken);
         }
     }
@@ -90,7 +92,8 @@ public sealed partial class NetlinkLinkClient : ILinkClient
     {
         CheckName(name);
         return ExecuteAsync(
-            $"set the MTU of link {name} to {mtu}", connection => LinkMessages.WriteSetMtu(connection.Request, name, mtu), cancellationToken);
+            $"set the MTU of link {name} to {mtu}", connection =>
+                LinkMessages.WriteSetMtu(connection.Request, name, mtu), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -106,10 +109,12 @@ public sealed partial class NetlinkLinkClient : ILinkClient
         CheckName(name);
         await ExecuteAsync(
             $"add address {LooseAddress} to link {name}",
-            connection => LinkMessages.WriteAddress(connection.Request, RTM_NEWADDR, GetIndex(connection, name), LooseAddress, RT_SCOPE_HOST),
+            connection => LinkMessages.WriteAddress(
+                connection.Request, RTM_NEWADDR, GetIndex(connection, name), LooseAddress, RT_SCOPE_HOST),
             cancellationToken);
         await ExecuteAsync(
-            $"set rp_filter of link {name} to loose", connection => LinkMessages.WriteLooseSourceCheck(connection.Request, name), cancellationToken);
+            $"set rp_filter of link {name} to loose", connection =>
+                LinkMessages.WriteLooseSourceCheck(connection.Request, name), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -231,7 +236,8 @@ public sealed partial class NetlinkLinkClient : ILinkClient
         try
         {
             connection.Execute(
-                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) => isLoose = DumpMessages.ReadLink(message).SourceCheck == LinkMessages.LooseSourceCheck);
+                LinkMessages.WriteGetLink(connection.Request, name), (in NetlinkMessage message) =>
+                    isLoose = DumpMessages.ReadLink(message).SourceCheck == LinkMessages.LooseSourceCheck);
         }
         catch (LinuxException e) when (e.Errno == ENODEV)
         {
@@ -264,7 +270,8 @@ public sealed partial class NetlinkLinkClient : ILinkClient
         if (link.Kind != kind)
         {
             throw new LinuxException(
-                connection.Operation, EOPNOTSUPP, $"the link is of kind '{link.Kind}', so it is not ours; delete it by hand if it is in the way");
+                connection.Operation, EOPNOTSUPP,
+                $"the link is of kind '{link.Kind}', so it is not ours; delete it by hand if it is in the way");
         }
 
         return Execute(connection, LinkMessages.WriteDeleteLink(connection.Request, link.Index), ENODEV);

@@ -8,17 +8,19 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>
-/// Notices at once that somebody, we ourselves included, changed what concerns us of links, addresses, routes, rules and nftables. What it was is
-/// for the reader of the state to find out: news can be lost, a state cannot.
+/// Notices at once that somebody, we ourselves included, changed what concerns us of links, addresses, routes, rules and nftables. What it
+/// was is for the reader of the state to find out: news can be lost, a state cannot.
 /// </summary>
 /// <remarks>
 /// Two threads that block in <c>recvfrom</c>, one for each protocol. Everything that came together is one piece of news. Without this the
-/// resync still repairs, later; so a kernel that refuses at the start is not asked again. One that listened listens anew after whatever failed.
+/// resync still repairs, later; so a kernel that refuses at the start is not asked again. One that listened listens anew after whatever
+/// failed.
 /// </remarks>
 /// <param name="filter">Tells what concerns us.</param>
 /// <param name="onNews">Only notes it. Called on either thread.</param>
 /// <param name="logger">Hears when the system refuses.</param>
-public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<KernelNews> onNews, ILogger<NetlinkLinkMonitor> logger) : IDisposable
+public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<KernelNews> onNews, ILogger<NetlinkLinkMonitor> logger)
+    : IDisposable
 {
     private const uint LinkGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR
         | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE | RTMGRP_IPV4_NETCONF;
@@ -59,7 +61,8 @@ public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<K
         {
             var socket = NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout);
             return Task.Factory.StartNew(
-                () => ListenForEver(socket, () => NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout), logDeaf), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                () => ListenForEver(socket, () => NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout),
+                logDeaf), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (LinuxException e)
         {
@@ -128,6 +131,7 @@ public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<K
     private static partial void LogDeaf(ILogger logger, string problem);
 
     // A kernel without nf_tables has nothing to tell.
-    [LoggerMessage(Level = LogLevel.Information, Message = "Cannot listen to changes of nftables; the resync notices them later: {Problem}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "Cannot listen to changes of nftables; the resync notices them later: {Problem}")]
     private static partial void LogDeafToFirewall(ILogger logger, string problem);
 }

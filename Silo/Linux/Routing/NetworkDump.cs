@@ -34,13 +34,17 @@ public sealed record LinkEntry(string Name, int Index, string Kind, int Mtu, boo
     /// <summary>The UDP port to which a <c>vxlan</c> or <c>geneve</c> link sends; 0 for other kinds.</summary>
     public ushort EncapsulationPort { get; init; }
 
-    /// <summary>Whether a program chooses for every packet where the link sends it (<c>external</c>, IFLA_VXLAN_COLLECT_METADATA).</summary>
+    /// <summary>
+    /// Whether a program chooses for every packet where the link sends it (<c>external</c>, IFLA_VXLAN_COLLECT_METADATA).
+    /// </summary>
     public bool IsMetadata { get; init; }
 
     /// <summary>Whether IPv4 packets that come in by it are forwarded; <see langword="null"/> if the kernel does not say.</summary>
     public bool? IsForwardingIPv4 { get; init; }
 
-    /// <summary>Its own rp_filter, of which the kernel takes the larger one of this and that of all links; <see langword="null"/> as above.</summary>
+    /// <summary>
+    /// Its own rp_filter, of which the kernel takes the larger one of this and that of all links; <see langword="null"/> as above.
+    /// </summary>
     public int? SourceCheck { get; init; }
 }
 
@@ -104,8 +108,8 @@ public sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Acti
     public int? SuppressedLength { get; init; }
 
     /// <summary>
-    /// Whether it asks for something that a dump cannot tell of a pod's packet, such as a mark or a port, or is inverted. Such a rule is left out of
-    /// account.
+    /// Whether it asks for something that a dump cannot tell of a pod's packet, such as a mark or a port, or is inverted. Such a rule is
+    /// left out of account.
     /// </summary>
     public bool IsNarrowed { get; init; }
 
@@ -124,7 +128,8 @@ public sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Acti
     /// <param name="incomingLink">The link that it comes in by.</param>
     /// <param name="destination">Its destination.</param>
     public bool MayDecide(IPAddress source, string incomingLink, IPAddress destination) =>
-        Source?.Contains(source) != false && Destination?.Contains(destination) != false && (IncomingLink.Length == 0 || IncomingLink == incomingLink);
+        Source?.Contains(source) != false && Destination?.Contains(destination) != false
+            && (IncomingLink.Length == 0 || IncomingLink == incomingLink);
 
     /// <summary>As ip(8) shows it.</summary>
     public override string ToString()

@@ -10,8 +10,8 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>
-/// Tells which news of the kernel concern us. On a node where pods come and go most do not: each pod makes several about links, addresses and
-/// routes of its own. Immutable, pure, and allocates nothing for what it passes over.
+/// Tells which news of the kernel concern us. On a node where pods come and go most do not: each pod makes several about links, addresses
+/// and routes of its own. Immutable, pure, and allocates nothing for what it passes over.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -32,7 +32,8 @@ namespace Orleans.WireGuard.Linux.Routing;
 /// </remarks>
 public sealed partial class NewsFilter
 {
-    // In struct rtmsg and in struct fib_rule_hdr alike, and so are the numbers of the attributes: RTA_DST is FRA_DST, RTA_TABLE is FRA_TABLE.
+    // In struct rtmsg and in struct fib_rule_hdr alike, and so are the numbers of the attributes: RTA_DST is FRA_DST, RTA_TABLE is
+    // FRA_TABLE.
     private const int TableOffset = 4;
 
     // struct ifinfomsg and struct ifaddrmsg have the number of the link at the same place.

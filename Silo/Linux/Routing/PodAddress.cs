@@ -6,7 +6,9 @@ namespace Orleans.WireGuard.Linux.Routing;
 /// <summary>Addresses that stand for the pods of a prefix where none is known. Pure.</summary>
 public static class PodAddress
 {
-    /// <summary>An address that a pod may have as its own, and the node hardly has: the last but one, since the last may be the broadcast address.</summary>
+    /// <summary>
+    /// An address that a pod may have as its own, and the node hardly has: the last but one, since the last may be the broadcast address.
+    /// </summary>
     /// <param name="prefix">The pods' prefix.</param>
     /// <param name="taken">An address that is the node's; <see langword="null"/> if none is known.</param>
     public static IPAddress Of(IPPrefix prefix, IPAddress? taken = null)

@@ -20,8 +20,8 @@ internal static partial class RouteMessages
 
     private static Span<byte> WriteRule(Span<byte> buffer, ushort type, ushort flags, RouteTable table, IPPrefix source)
     {
-        // The kernel compares sources only if the length is not zero (fib4_rule_compare, fib6_rule_compare): a rule for all sources passes for
-        // any other of ours, so adding it would do nothing, and deleting it would hit a stranger's.
+        // The kernel compares sources only if the length is not zero (fib4_rule_compare, fib6_rule_compare): a rule for all sources passes
+        // for any other of ours, so adding it would do nothing, and deleting it would hit a stranger's.
         if (source.Length == 0)
         {
             throw new ArgumentException($"{source} is every packet of this node; a rule is for a pod CIDR.", nameof(source));
@@ -36,7 +36,8 @@ internal static partial class RouteMessages
     }
 
     // struct fib_rule_hdr
-    private static NetlinkWriter BeginRule(Span<byte> buffer, ushort type, ushort flags, int family, int sourceLength, byte table, byte action)
+    private static NetlinkWriter BeginRule(
+        Span<byte> buffer, ushort type, ushort flags, int family, int sourceLength, byte table, byte action)
     {
         var writer = new NetlinkWriter(buffer, type, flags);
         writer.WriteByte((byte)family);

@@ -19,7 +19,8 @@ internal static partial class RouteMessages
         var isIPv6 = IPPrefix.Host(destination).IsIPv6;
         var bits = isIPv6 ? 128 : 32;
 
-        // An answer about IPv4 names the main table unless it is asked for the one that decided; about IPv6 it always does, and refuses the flag.
+        // An answer about IPv4 names the main table unless it is asked for the one that decided; about IPv6 it always does, and refuses the
+        // flag.
         var flags = isIPv6 ? 0 : RTM_F_LOOKUP_TABLE;
         var writer = BeginRoute(
             buffer, RTM_GETROUTE, Acknowledged, isIPv6 ? AF_INET6 : AF_INET, bits, RT_TABLE_UNSPEC, 0, 0, RTN_UNSPEC, bits, flags);

@@ -52,14 +52,17 @@ internal static partial class RouteMessages
     {
         // We write no gateways, so one that has some is somebody else's although it carries our protocol.
         var route = ReadAnyRoute(message);
-        return route.Table == ourTable && route is { Protocol: RouteTable.Protocol, HasHops: false, Type: RTN_UNICAST or RTN_UNREACHABLE or RTN_THROW }
+        return route.Table == ourTable
+            && route is { Protocol: RouteTable.Protocol, HasHops: false, Type: RTN_UNICAST or RTN_UNREACHABLE or RTN_THROW }
             && route.Destination is { } destination
             ? new ObservedRoute(destination, route.Type == RTN_UNICAST ? route.Index : 0, route.Type == RTN_THROW)
             : null;
     }
 
     /// <summary>Reads the answer to <see cref="WriteGetPath"/>.</summary>
-    /// <returns>Number of the link, 0 if there is no way; the MTU that the route itself is known to carry, or <see langword="null"/>.</returns>
+    /// <returns>
+    /// Number of the link, 0 if there is no way; the MTU that the route itself is known to carry, or <see langword="null"/>.
+    /// </returns>
     /// <exception cref="NetlinkFormatException">It is none.</exception>
     public static (int Index, int? Mtu) ReadPath(in NetlinkMessage message)
     {
@@ -111,7 +114,8 @@ internal static partial class RouteMessages
         return writer.Complete();
     }
 
-    // What ip(8) sends: a route without a gateway reaches what is on the link; RT_SCOPE_NOWHERE in a deletion matches any (fib_table_delete).
+    // What ip(8) sends: a route without a gateway reaches what is on the link; RT_SCOPE_NOWHERE in a deletion matches any
+    // (fib_table_delete).
     private static byte Scope(ushort type, Route route) => type == RTM_DELROUTE
         ? RT_SCOPE_NOWHERE
         : route.DeviceName.Length == 0 || route.Destination.IsIPv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;

@@ -14,8 +14,8 @@ public sealed record RouteTable(uint Number, uint RulePriority)
     public const uint Local = 255;
 
     /// <summary>
-    /// Metric of unreachable routes: the largest, so that any route through a device wins, and removing that one uncovers the refusal without
-    /// a moment in between.
+    /// Metric of unreachable routes: the largest, so that any route through a device wins, and removing that one uncovers the refusal
+    /// without a moment in between.
     /// </summary>
     public const uint UnreachableMetric = uint.MaxValue;
 

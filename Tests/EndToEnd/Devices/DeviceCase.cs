@@ -6,7 +6,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 
-/// <summary>One case of the table that every transport has to pass on the kernel or on wireguard-go, and the fake of the other tests in memory.</summary>
+/// <summary>
+/// One case of the table that every transport has to pass on the kernel or on wireguard-go, and the fake of the other tests in memory.
+/// </summary>
 /// <param name="Name">Unique; words joined by underscores.</param>
 /// <param name="Run">Runs in the network namespace of <see cref="DeviceCaseContext.A"/>; throws if it fails.</param>
 /// <param name="KernelOnly">Whether it is about something that only the kernel's own WireGuard has.</param>
@@ -31,7 +33,8 @@ internal sealed record DeviceCaseNode(
     public const string Cable = "eth0";
 
     /// <summary>Where it lives; for a case that <see cref="DeviceCase.NeedsSystem"/>.</summary>
-    public NamespaceThread Namespace => Space ?? throw new ExpectationException("expected: a node of the system, which this one in memory is not");
+    public NamespaceThread Namespace =>
+        Space ?? throw new ExpectationException("expected: a node of the system, which this one in memory is not");
 
     /// <summary>Links, addresses and routes of its namespace; for a case that <see cref="DeviceCase.NeedsSystem"/>.</summary>
     public NetlinkLinkClient SystemLinks => Links as NetlinkLinkClient ?? throw new ExpectationException("expected: a node of the system");
@@ -41,7 +44,8 @@ internal sealed record DeviceCaseNode(
         Expect.NotNull(await Client.TryGetDeviceAsync(DeviceName, cancellationToken));
 
     /// <summary>Changes the device.</summary>
-    public Task ConfigureAsync(DevicePatch patch, CancellationToken cancellationToken) => Client.ConfigureAsync(DeviceName, patch, cancellationToken);
+    public Task ConfigureAsync(DevicePatch patch, CancellationToken cancellationToken) =>
+        Client.ConfigureAsync(DeviceName, patch, cancellationToken);
 
     /// <summary>Changes peers of the device.</summary>
     public Task ConfigureAsync(EquatableArray<PeerPatch> peers, CancellationToken cancellationToken) =>
@@ -82,7 +86,8 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     /// <param name="client">The client.</param>
     /// <param name="links">Where its devices have their links.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static Task RunInMemoryAsync(DeviceCase deviceCase, IWireGuardClient client, ILinkClient links, CancellationToken cancellationToken)
+    public static Task RunInMemoryAsync(
+        DeviceCase deviceCase, IWireGuardClient client, ILinkClient links, CancellationToken cancellationToken)
     {
         var node = new DeviceCaseNode(client, links, "owgtest-a", IPAddress.None, IPAddress.None, Space: null);
         return deviceCase.Run(new DeviceCaseContext(node, node, cancellationToken));

@@ -152,7 +152,8 @@ internal static partial class DeviceCases
         var (node, token) = (context.A, context.CancellationToken);
         await node.Client.CreateDeviceAsync(node.DeviceName, token);
         await node.ConfigureAsync([Peer(1) with { PersistentKeepaliveInterval = TimeSpan.FromSeconds(9) }, Peer(2), Peer(3)], token);
-        var afresh = Peer(1) with { PersistentKeepaliveInterval = null, AllowedIPs = [Peer(1).AllowedIPs!.Value[0], Peer(2).AllowedIPs!.Value[0]] };
+        var afresh =
+            Peer(1) with { PersistentKeepaliveInterval = null, AllowedIPs = [Peer(1).AllowedIPs!.Value[0], Peer(2).AllowedIPs!.Value[0]] };
         var later = Peer(3) with { AllowedIPs = [.. Peer(3).AllowedIPs!.Value, Peer(1).AllowedIPs!.Value[0]] };
 
         await node.ConfigureAsync([afresh with { Change = PeerChange.Reset }, later with { Change = PeerChange.Update }], token);

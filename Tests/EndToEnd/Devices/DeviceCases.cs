@@ -8,8 +8,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd.Devices;
 
 /// <summary>
-/// The table. It is written once against <see cref="IWireGuardClient"/>, and runs with the netlink client on the kernel (inside the guest of the
-/// kernel test bed), with the UAPI client on wireguard-go, and with the fake that the other tests trust.
+/// The table. It is written once against <see cref="IWireGuardClient"/>, and runs with the netlink client on the kernel (inside the guest
+/// of the kernel test bed), with the UAPI client on wireguard-go, and with the fake that the other tests trust.
 /// </summary>
 internal static partial class DeviceCases
 {

@@ -18,7 +18,10 @@ public sealed class UapiDeviceTests
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "network namespaces need root");
         await DeviceCaseContext.RunAsync(
             DeviceCases.All.Single(c => c.Name == name),
-            () => new UapiWireGuardClient(new UserspaceDeviceOptions { NetworkNamespace = $"/proc/self/task/{Native.GetThreadId()}/ns/net" }, TimeProvider.System, NullLogger<UapiWireGuardClient>.Instance),
+            () => new UapiWireGuardClient(
+                new UserspaceDeviceOptions { NetworkNamespace = $"/proc/self/task/{Native.GetThreadId()}/ns/net" },
+                TimeProvider.System,
+                NullLogger<UapiWireGuardClient>.Instance),
             TestContext.Current.CancellationToken);
     }
 }

@@ -10,9 +10,10 @@ using Orleans.WireGuard.Tests.Support;
 /// assembly; the program itself has no switch for it.
 /// </summary>
 /// <remarks>
-/// Announcements share a TCP connection with everything else that silos tell each other. A network that is 2 s late for one of them is so for
-/// the probes of the membership too, which give up after 1.5 s: that would be another fault. So they are held where they are sent, at the seam
-/// that tests inside a process use. The name and the missing namespace are the runtime's rule (host-startup-hook.md of dotnet/runtime).
+/// Announcements share a TCP connection with everything else that silos tell each other. A network that is 2 s late for one of them is so
+/// for the probes of the membership too, which give up after 1.5 s: that would be another fault. So they are held where they are sent, at
+/// the seam that tests inside a process use. The name and the missing namespace are the runtime's rule (host-startup-hook.md of
+/// dotnet/runtime).
 /// </remarks>
 internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
 {
@@ -52,7 +53,8 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
     {
         var random = new Random(Environment.ProcessId);
         services.AddSingleton<PeerServiceClient>();
-        services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(provider => new LossyPeerServiceClient(provider.GetRequiredService<PeerServiceClient>())
+        services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(
+            provider => new LossyPeerServiceClient(provider.GetRequiredService<PeerServiceClient>())
         {
             Delay = AnnouncementFaults.Delay,
             IsLost = (silo, _) =>

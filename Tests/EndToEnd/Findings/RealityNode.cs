@@ -11,7 +11,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Findings;
 internal static class RealityNode
 {
     // A namespace begins without any of what a node has.
-    private static readonly string[] Settings = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0"];
+    private static readonly string[] Settings =
+        ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0"];
 
     /// <summary>Does both.</summary>
     /// <param name="row">The node.</param>
@@ -19,12 +20,14 @@ internal static class RealityNode
     /// <param name="report">Takes what was found, and how long it took.</param>
     /// <param name="token">Gives up.</param>
     /// <exception cref="MissingLinkKindException">The kernel has no such link.</exception>
-    public static async Task<EquatableArray<Finding>> FindAsync(RealityRow row, IReadOnlyList<string> change, Action<string> report, CancellationToken token)
+    public static async Task<EquatableArray<Finding>> FindAsync(
+        RealityRow row, IReadOnlyList<string> change, Action<string> report, CancellationToken token)
     {
         using var pods = await NamespaceThread.CreateAsync("pods", token);
         using var node = await NamespaceThread.CreateAsync("node", token);
         await SetAsync(node, Settings, token);
-        await RunBatchAsync(node, row.Commands.Replace("POD", pods.ThreadId.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal), token);
+        await RunBatchAsync(
+            node, row.Commands.Replace("POD", pods.ThreadId.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal), token);
         await SetAsync(node, change, token);
         var reader = new NetlinkDump(TimeProvider.System);
         var dump = await node.RunAsync(() => reader.ReadAsync(token));

@@ -9,7 +9,9 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Findings;
 /// <param name="Found">The codes that are to be found, in order; empty for a healthy node.</param>
 internal sealed record RealityRow(string Name, string Commands, params FindingCode[] Found)
 {
-    /// <summary>This node is 192.168.7.1 with these pods; node-2 is 192.168.7.2 with 10.244.2.0/24, and fd00:244:2::/64 where IPv6 is used.</summary>
+    /// <summary>
+    /// This node is 192.168.7.1 with these pods; node-2 is 192.168.7.2 with 10.244.2.0/24, and fd00:244:2::/64 where IPv6 is used.
+    /// </summary>
     public string OwnPrefixes { get; init; } = "10.244.1.0/24";
 
     /// <summary>The other nodes' pods.</summary>
@@ -172,17 +174,21 @@ internal static class RealityTable
         new("dual_stack_with_pods_of_one_family", Kindnet, FindingCode.PrefixWithoutPods)
         { OwnPrefixes = "10.244.1.0/24 fd00:244:1::/64", RemotePrefixes = "10.244.2.0/24 fd00:244:2::/64" },
         new("pod_in_the_prefix_of_another_node", Kindnet + "\nroute add 10.244.2.9/32 dev veth1", FindingCode.PrefixOfAnotherNode),
-        new("vxlan_by_program", Kindnet + "\nlink add cilium_vxlan type vxlan external dstport 8472\nlink set cilium_vxlan up", FindingCode.EncapsulatedByOthers),
+        new("vxlan_by_program", Kindnet
+            + "\nlink add cilium_vxlan type vxlan external dstport 8472\nlink set cilium_vxlan up", FindingCode.EncapsulatedByOthers),
         new("geneve_by_program", Kindnet + "\nlink add gnv0 type geneve external\nlink set gnv0 up", FindingCode.EncapsulatedByOthers),
         new("rule_of_a_vpn_client", Calico + "\nrule add pref 105 lookup main suppress_prefixlength 0", FindingCode.RuleBeforeOurs),
         new("rule_with_priority_0", Bridge + "\nrule add pref 0 from 10.244.1.0/25 lookup main", FindingCode.RuleBeforeOurs),
         new("rule_to_the_other_nodes_pods", Bridge + "\nrule add pref 20 to 10.244.0.0/16 lookup main", FindingCode.RuleBeforeOurs),
-        new("rule_for_the_link_of_a_pod", Calico + "\nrule add pref 10 iif cali1 lookup 101\nroute add default via 192.168.7.254 table 101", FindingCode.RuleBeforeOurs),
+        new("rule_for_the_link_of_a_pod", Calico
+            + "\nrule add pref 10 iif cali1 lookup 101\nroute add default via 192.168.7.254 table 101", FindingCode.RuleBeforeOurs),
         new("rule_that_refuses", Kindnet + "\nrule add pref 30 to 10.244.2.0/24 unreachable", FindingCode.RuleBeforeOurs),
         new("cilium_with_native_routing", Cilium, FindingCode.CiliumAgentDeletesDevice),
-        new("bpf_host_routing_with_pods_that_fit", Kindnet + "\nlink set veth1 mtu 1400", FindingCode.BpfHostRouting) { BlindSpot = UnseenDevice },
+        new("bpf_host_routing_with_pods_that_fit", Kindnet
+            + "\nlink set veth1 mtu 1400", FindingCode.BpfHostRouting) { BlindSpot = UnseenDevice },
         new("bpf_host_routing_with_large_pods", Kindnet, FindingCode.PodMtuTooLarge) { BlindSpot = UnseenDevice },
-        new("program_sends_past_netfilter", Kindnet, FindingCode.SentPastNetfilter) { BlindSpot = new("eth0", IsDevice: false, SentBytes: 140_000, SeenBytes: 3_000) },
+        new("program_sends_past_netfilter", Kindnet, FindingCode.SentPastNetfilter) { BlindSpot = new(
+            "eth0", IsDevice: false, SentBytes: 140_000, SeenBytes: 3_000) },
         new("range_is_the_network_of_the_nodes", Kindnet, FindingCode.RangeHoldsNodes) { PodRanges = "192.168.0.0/16" },
         new("flannel_vxlan", Bridge + "\n" + """
             link add flannel.1 type vxlan id 1 local 192.168.7.1 dstport 8472 nolearning

@@ -9,7 +9,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd.Findings;
 
 /// <summary>
-/// Two ways in which a mesh was strict, ready and in full agreement while every pod packet crossed the underlay in clear. Two nodes, real packets.
+/// Two ways in which a mesh was strict, ready and in full agreement while every pod packet crossed the underlay in clear. Two nodes, real
+/// packets.
 /// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
@@ -35,7 +36,8 @@ public sealed class RealityTests
         foreach (var node in Plan.Nodes)
         {
             // As a network plugin does that gives each pod a cable of its own.
-            (await mesh.RunAsync(node, Token, "ip", "route", "add", $"{node.PodAddress}/32", "dev", TopologyCommands.NodePodLink)).EnsureSuccess();
+            (await mesh.RunAsync(node, Token, "ip", "route", "add", $"{node.PodAddress}/32", "dev", TopologyCommands.NodePodLink))
+                .EnsureSuccess();
         }
 
         await StartAsync(mesh, configuration =>
@@ -53,7 +55,8 @@ public sealed class RealityTests
         await AssertPingsAsync(count: 3);
         var status = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         Assert.True(status.GetProperty("isStrictWithheld").GetBoolean());
-        Assert.Empty((await mesh.RunAsync(Plan.Nodes[0], Token, "sh", "-c", "ip route show table 201 type unreachable; nft list tables inet")).EnsureSuccess().Output);
+        Assert.Empty((await mesh.RunAsync(
+            Plan.Nodes[0], Token, "sh", "-c", "ip route show table 201 type unreachable; nft list tables inet")).EnsureSuccess().Output);
     }
 
     // A data plane that encapsulates by BPF before a rule of ours sees the packet. The prefixes are right.
@@ -81,8 +84,8 @@ public sealed class RealityTests
         Assert.Contains(" bytes from ", File.ReadAllText(pings), StringComparison.Ordinal);
     }
 
-    // A data plane that routes by BPF, as Cilium's: the kernel's routes lead its packets into the tunnel, but netfilter does not see them, and
-    // its pods may send what is too large for the tunnel.
+    // A data plane that routes by BPF, as Cilium's: the kernel's routes lead its packets into the tunnel, but netfilter does not see them,
+    // and its pods may send what is too large for the tunnel.
     [Fact]
     public async Task DataPlaneThatRoutesByBpf_IsFound_AndItsPacketsAreEncrypted()
     {
@@ -93,13 +96,15 @@ public sealed class RealityTests
         await UntilPodsReachAsync();
         await UntilFoundAsync(mesh, found => found.Count == 0);
 
-        await InstallAsync((node, other, folder) => RouteAsync(mesh, node, BpfProgram.Route(PrefixOf(other)), Path.Combine(folder, node.Name)));
+        await InstallAsync(
+            (node, other, folder) => RouteAsync(mesh, node, BpfProgram.Route(PrefixOf(other)), Path.Combine(folder, node.Name)));
         var before = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
         var found = await UntilFoundAsync(mesh, found => found.ContainsKey("OWG307"));
         await AssertPingsAsync(count: 3);
         Assert.Matches("cilium_wg.*sent_bytes.*seen_bytes", found["OWG307"]);
         var after = await NodeStatusQuery.ReadAsync(mesh, Plan.Nodes[0], Plan.Nodes[0], Token);
-        Assert.True(Tunnelled(after) >= Tunnelled(before) + 100, $"{before.GetProperty("witness")} before, {after.GetProperty("witness")} after");
+        Assert.True(
+            Tunnelled(after) >= Tunnelled(before) + 100, $"{before.GetProperty("witness")} before, {after.GetProperty("witness")} after");
         Assert.Equal(0, after.GetProperty("witness").GetProperty("clear").GetInt64());
 
         // What it says to do helps.
@@ -118,7 +123,8 @@ public sealed class RealityTests
         await UntilFoundAsync(mesh, found => found.Count == 0);
     }
 
-    // A data plane that takes pods' packets to the other node by BPF, past every route, rule and hook: nothing can count them, so nothing is green.
+    // A data plane that takes pods' packets to the other node by BPF, past every route, rule and hook: nothing can count them, so nothing
+    // is green.
     [Fact]
     public async Task DataPlaneThatSendsInClearByBpf_IsFound()
     {
@@ -131,7 +137,8 @@ public sealed class RealityTests
         {
             (await mesh.RunAsync(node, Token, "tc", "qdisc", "add", "dev", "eth0", "clsact")).EnsureSuccess();
             var (pod, underlay) = (await IndexAsync(mesh, node, TopologyCommands.NodePodLink), await IndexAsync(mesh, node, "eth0"));
-            await RouteAsync(mesh, node, BpfProgram.Send(PrefixOf(other), underlay, other.Address), Path.Combine(folder, node.Name + "-out"));
+            await RouteAsync(
+                mesh, node, BpfProgram.Send(PrefixOf(other), underlay, other.Address), Path.Combine(folder, node.Name + "-out"));
             await AttachAsync(node, "eth0", BpfProgram.Send(PrefixOf(node), pod, node: null), Path.Combine(folder, node.Name + "-in"));
         });
 
@@ -157,15 +164,18 @@ public sealed class RealityTests
     private static long Tunnelled(JsonElement status) => status.GetProperty("witness").GetProperty("tunnel").GetInt64();
 
     // The pods talk meanwhile: it is told from what they send.
-    private static async Task<IReadOnlyDictionary<string, string>> UntilFoundAsync(MeshHarness mesh, Func<IReadOnlyDictionary<string, string>, bool> isMet)
+    private static async Task<IReadOnlyDictionary<string, string>> UntilFoundAsync(
+        MeshHarness mesh, Func<IReadOnlyDictionary<string, string>, bool> isMet)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
             await PingAsync(150, "-i", "0.002", "-s", "1000");
-            var doctor = await mesh.RunAsync(Plan.Nodes[0], Token, "owg", "doctor", "--config", State.SiloConfiguration(Plan.Nodes[0]), "-o", "json");
+            var doctor = await mesh.RunAsync(
+                Plan.Nodes[0], Token, "owg", "doctor", "--config", State.SiloConfiguration(Plan.Nodes[0]), "-o", "json");
             var node = Assert.Single(JsonDocument.Parse(doctor.Output).RootElement.EnumerateArray());
-            var found = node.GetProperty("findings").EnumerateArray().ToDictionary(finding => finding.GetProperty("code").GetString()!, finding => finding.ToString());
+            var found = node.GetProperty("findings").EnumerateArray()
+                .ToDictionary(finding => finding.GetProperty("code").GetString()!, finding => finding.ToString());
             if (isMet(found))
             {
                 Report($"after {TimeProvider.System.GetElapsedTime(started).TotalSeconds:F1} s: {doctor.Output}");
@@ -200,7 +210,8 @@ public sealed class RealityTests
         (await mesh.RunAsync(node, Token, "sh", "-c",
             $"ip link add vx0 type vxlan external dstport {VxlanPort} && ip link set vx0 up && tc qdisc add dev {TopologyCommands.NodePodLink} clsact && tc qdisc add dev vx0 clsact")).EnsureSuccess();
         var (pod, vxlan) = (await IndexAsync(mesh, node, TopologyCommands.NodePodLink), await IndexAsync(mesh, node, "vx0"));
-        await AttachAsync(node, TopologyCommands.NodePodLink, BpfProgram.Encapsulate(PrefixOf(other), other.Address, vxlan), Path.Combine(folder, node.Name + "-in"));
+        await AttachAsync(node, TopologyCommands.NodePodLink, BpfProgram.Encapsulate(PrefixOf(other), other.Address, vxlan), Path.Combine(
+            folder, node.Name + "-in"));
         await AttachAsync(node, "vx0", BpfProgram.Send(PrefixOf(node), pod, node: null), Path.Combine(folder, node.Name + "-out"));
     }
 
@@ -209,7 +220,8 @@ public sealed class RealityTests
         BpfProgram.Pin(program, pin);
         (await Command.RunAsync(
             "nsenter",
-            ["--net=" + NetworkNamespaceOf(node), "tc", "filter", "add", "dev", link, "ingress", "bpf", "direct-action", "object-pinned", pin],
+            ["--net="
+                + NetworkNamespaceOf(node), "tc", "filter", "add", "dev", link, "ingress", "bpf", "direct-action", "object-pinned", pin],
             Token)).EnsureSuccess();
     }
 
@@ -251,7 +263,8 @@ public sealed class RealityTests
                 }
 
                 Assert.True(
-                    TimeProvider.System.GetElapsedTime(started) < Promise, $"{node.Name} does not name {code}: {answer}\n{LogTail.Read(State.SiloLog(node))}");
+                    TimeProvider.System.GetElapsedTime(started) < Promise,
+                    $"{node.Name} does not name {code}: {answer}\n{LogTail.Read(State.SiloLog(node))}");
                 await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Token);
             }
         }
@@ -274,7 +287,8 @@ public sealed class RealityTests
     private static string StartPings(MeshHarness mesh, int size = 56)
     {
         var log = Path.Combine(State.CaptureDirectory, "ping-clear.log");
-        mesh.Recorder.Start(["ip", "netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-i", "0.1", "-s", FormattableString.Invariant($"{size}"), Plan.Nodes[1].PodAddress.ToString()], log);
+        mesh.Recorder.Start(["ip", "netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-i", "0.1", "-s", FormattableString.Invariant(
+            $"{size}"), Plan.Nodes[1].PodAddress.ToString()], log);
         return log;
     }
 
@@ -287,11 +301,13 @@ public sealed class RealityTests
         }
     }
 
-    private static async Task AssertPingsAsync(int count) => Assert.Contains($"{count} received", (await PingAsync(count)).Output, StringComparison.Ordinal);
+    private static async Task AssertPingsAsync(int count) =>
+        Assert.Contains($"{count} received", (await PingAsync(count)).Output, StringComparison.Ordinal);
 
     private static Task<CommandResult> PingAsync(int count, params string[] options) => Command.RunAsync(
         "ip",
-        ["netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-c", FormattableString.Invariant($"{count}"), "-i", "0.2", "-W", "1", .. options, Plan.Nodes[1].PodAddress.ToString()],
+        ["netns", "exec", Plan.Nodes[0].PodNamespace, "ping", "-c", FormattableString.Invariant(
+            $"{count}"), "-i", "0.2", "-W", "1", .. options, Plan.Nodes[1].PodAddress.ToString()],
         Token);
 
     private static void Report(string text)

@@ -31,10 +31,12 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
         var before = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
         var answered = await TunnelFlood.SendAsync(fixture.Mesh, Packets, Token);
         var after = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
-        output.WriteLine($"{answered} requests answered; {string.Join(", ", after.Select(counter => $"{counter.Key} {counter.Value - before[counter.Key]}"))}");
+        output.WriteLine(
+            $"{answered} requests answered; {string.Join(", ", after.Select(counter => $"{counter.Key} {counter.Value - before[counter.Key]}"))}");
 
         Assert.True(answered > Packets / 2 * 0.99, $"{answered} requests were answered");
-        Assert.All(after.Where(counter => counter.Key.Contains("clear", StringComparison.Ordinal)), counter => Assert.Equal(before[counter.Key], counter.Value));
+        Assert.All(after.Where(counter => counter.Key.Contains("clear", StringComparison.Ordinal)), counter => Assert.Equal(
+            before[counter.Key], counter.Value));
 
         // An answer leaves for each request that arrived, and a request for each answer.
         Assert.InRange(after["tunnel"] - before["tunnel"], answered, answered * 2L);
@@ -50,7 +52,8 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
         await UntilTableAsync("made", table => table.Contains("vxlan 4790", StringComparison.Ordinal));
 
         await RunAsync("ip link delete vx9 && ip link add vx9 type vxlan id 9 dev eth0 dstport 4791 && ip link set vx9 up");
-        await UntilTableAsync("given another port", table => table.Contains("vxlan 4791", StringComparison.Ordinal) && !table.Contains("4790", StringComparison.Ordinal));
+        await UntilTableAsync("given another port", table => table.Contains("vxlan 4791", StringComparison.Ordinal)
+            && !table.Contains("4790", StringComparison.Ordinal));
 
         await RunAsync("ip link delete vx9");
         await UntilTableAsync("deleted", table => !table.Contains("vxlan", StringComparison.Ordinal));
@@ -73,7 +76,8 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
 
         var after = await TunnelFlood.ReadWitnessAsync(fixture.Mesh, Node, Token);
         output.WriteLine(string.Join(", ", after.Select(counter => $"{counter.Key} {before[counter.Key]} to {counter.Value}")));
-        Assert.All(after, counter => Assert.True(counter.Value >= before[counter.Key], $"{counter.Key} went from {before[counter.Key]} to {counter.Value}"));
+        Assert.All(after, counter => Assert.True(
+            counter.Value >= before[counter.Key], $"{counter.Key} went from {before[counter.Key]} to {counter.Value}"));
         Assert.Equal(before["clear"], after["clear"]);
         await fixture.Starter.WaitReadyAsync(fixture.Mesh.Plan.Nodes, Token);
     }
@@ -98,7 +102,8 @@ public sealed class WitnessMeshTests(WitnessMeshFixture fixture, ITestOutputHelp
         var started = Time.GetTimestamp();
         foreach (var (from, to) in fixture.Mesh.Plan.OrderedPairs)
         {
-            while ((await LocalMesh.Processes.Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", to.PodAddress.ToString()], Token)).ExitCode != 0)
+            while ((await LocalMesh.Processes.Command.RunAsync(
+                "ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", to.PodAddress.ToString()], Token)).ExitCode != 0)
             {
                 Assert.True(Time.GetElapsedTime(started) < ReachLimit, await fixture.DescribeAsync(Token));
             }

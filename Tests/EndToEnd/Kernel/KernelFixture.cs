@@ -6,8 +6,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 /// <summary>Runs <c>Tests/EndToEnd/Kernel/run</c> and keeps its report.</summary>
 public sealed class KernelFixture : IAsyncLifetime
 {
-    // The script limits the guest to fourteen minutes, of which it needs less than half on a machine that has nothing else to do; a first run also
-    // downloads and publishes.
+    // The script limits the guest to fourteen minutes, of which it needs less than half on a machine that has nothing else to do; a first
+    // run also downloads and publishes.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(18);
 
     /// <summary>What the guest said.</summary>

@@ -18,7 +18,9 @@ internal sealed record KernelReport(string? SkipReason, IReadOnlyDictionary<stri
 {
     private const int TailLines = 25;
 
-    /// <summary>Reads the lines <c>CASE|name|PASS or FAIL|milliseconds|text</c>, <c>SKIP|why</c> and <c>DONE|</c> among all others.</summary>
+    /// <summary>
+    /// Reads the lines <c>CASE|name|PASS or FAIL|milliseconds|text</c>, <c>SKIP|why</c> and <c>DONE|</c> among all others.
+    /// </summary>
     public static KernelReport Parse(string console)
     {
         string? skipReason = null;

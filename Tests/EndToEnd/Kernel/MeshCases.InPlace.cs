@@ -63,11 +63,14 @@ internal sealed partial class MeshCases
     {
         foreach (var (node, lines) in logs)
         {
-            var failures = File.ReadLines(Mesh.State.SiloLog(node)).Skip(lines).Where(line => line.Contains("still differs", StringComparison.Ordinal)).ToList();
+            var failures = File.ReadLines(Mesh.State.SiloLog(node)).Skip(lines)
+                .Where(line => line.Contains("still differs", StringComparison.Ordinal)).ToList();
             Expect.True(failures.Count == 0, $"{node.Name} reads back what it wrote: {summary}; {string.Join(" / ", failures.Take(2))}");
 
-            // What the kernel's device counts of all this traffic, handshakes and keepalives is not taken for packets that netfilter did not see.
-            var alarms = File.ReadLines(Mesh.State.SiloLog(node)).Where(line => line.Contains("OWG307", StringComparison.Ordinal) || line.Contains("OWG313", StringComparison.Ordinal)).ToList();
+            // What the kernel's device counts of all this traffic, handshakes and keepalives is not taken for packets that netfilter did
+            // not see.
+            var alarms = File.ReadLines(Mesh.State.SiloLog(node)).Where(line => line.Contains("OWG307", StringComparison.Ordinal)
+                || line.Contains("OWG313", StringComparison.Ordinal)).ToList();
             Expect.True(alarms.Count == 0, $"{node.Name} finds no blind spot: {string.Join(" / ", alarms.Take(2))}");
         }
 
@@ -76,5 +79,6 @@ internal sealed partial class MeshCases
             string.Create(CultureInfo.InvariantCulture, $"no silence of {InPlaceSilence.TotalSeconds:0} s: {summary}"));
     }
 
-    private Dictionary<NodePlan, int> MarkLogs() => Plan.Nodes.ToDictionary(node => node, node => File.ReadLines(Mesh.State.SiloLog(node)).Count());
+    private Dictionary<NodePlan, int> MarkLogs() =>
+        Plan.Nodes.ToDictionary(node => node, node => File.ReadLines(Mesh.State.SiloLog(node)).Count());
 }

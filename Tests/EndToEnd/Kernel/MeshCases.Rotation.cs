@@ -13,8 +13,8 @@ internal sealed partial class MeshCases
     // Of each node. Two, so that its traffic leaves the slot that it was on and comes back to it.
     private const int Rotations = 2;
 
-    // A quarter of what an emulation carries that has both processors. Nothing here may be ahead of the silos: with the real-time threads of
-    // PacketMeter an emulation that gets less has no time left for them.
+    // A quarter of what an emulation carries that has both processors. Nothing here may be ahead of the silos: with the real-time threads
+    // of PacketMeter an emulation that gets less has no time left for them.
     private const int RotationPacketsPerSecond = 500;
 
     // What starts later than it should is late, not lost: rotations are waited for this much longer.
@@ -50,11 +50,13 @@ internal sealed partial class MeshCases
         await DelayAsync(RotationPeriod / 4, cancellationToken);
         await SamplePaths();
         var reports = await traffic.StopAsync(LastPackets, cancellationToken);
-        carried = (await ReadCarriedAsync(cancellationToken)).ToDictionary(count => count.Key, count => count.Value - carried.GetValueOrDefault(count.Key));
+        carried = (await ReadCarriedAsync(cancellationToken))
+            .ToDictionary(count => count.Key, count => count.Value - carried.GetValueOrDefault(count.Key));
 
         var rotations = await ReadRotationsAsync(cancellationToken);
 
-        var summary = string.Create(CultureInfo.InvariantCulture, $"{Plan.Nodes.Sum(watch.Rotations)} rotations, one in {RotationPeriod.TotalSeconds:0} s")
+        var summary = string.Create(
+            CultureInfo.InvariantCulture, $"{Plan.Nodes.Sum(watch.Rotations)} rotations, one in {RotationPeriod.TotalSeconds:0} s")
             + $" ({string.Join(", ", Plan.Nodes.Select(node => $"{node.Name} {watch.Rotations(node)}, by its status {rotations[node.Name]} since it started"))}); {Join(reports)}"
             + $"; {string.Join(", ", paths.Select(path => $"{path.Key.Name} sent through {string.Join(", ", path.Value)}"))}"
             + $"; {string.Join(", ", carried.Select(count => $"{count.Key} carried {count.Value}"))}";
@@ -63,12 +65,15 @@ internal sealed partial class MeshCases
             Plan.Nodes.All(node => watch.Rotations(node) >= Rotations && rotations[node.Name] >= watch.Rotations(node)),
             $"every node rotates {Rotations} times, by its keys and by its status: {summary}");
         Expect.True(
-            Plan.Nodes.All(node => MeshPlan.DeviceNames.All(paths[node].Contains)), $"the traffic of every node moves to its other device: {summary}");
+            Plan.Nodes.All(node => MeshPlan.DeviceNames.All(paths[node].Contains)),
+            $"the traffic of every node moves to its other device: {summary}");
         Expect.True(
-            reports.All(report => MeshPlan.DeviceNames.All(device => carried[$"{report.Flow.From.Name} {device}"] >= report.Sent * LeastShare)),
+            reports.All(
+                report => MeshPlan.DeviceNames.All(device => carried[$"{report.Flow.From.Name} {device}"] >= report.Sent * LeastShare)),
             $"each device carries a part: {summary}");
         Expect.True(!keys.Overlaps(await KeysAsync(cancellationToken)), $"no key is left of those before: {summary}");
-        Expect.True(reports.All(report => report.PerSecond > RotationPacketsPerSecond * LeastRate), $"packets are sent at {RotationPacketsPerSecond}/s: {summary}");
+        Expect.True(reports.All(report =>
+            report.PerSecond > RotationPacketsPerSecond * LeastRate), $"packets are sent at {RotationPacketsPerSecond}/s: {summary}");
         return summary;
 
         async Task SamplePaths()
@@ -94,7 +99,8 @@ internal sealed partial class MeshCases
 
         foreach (var node in Plan.Nodes)
         {
-            Expect.True(await Mesh.Silo(node)!.WaitForExitAsync(StopLimit, Time, cancellationToken), $"{node.Name} stops; its log: {Log(node)}");
+            Expect.True(
+                await Mesh.Silo(node)!.WaitForExitAsync(StopLimit, Time, cancellationToken), $"{node.Name} stops; its log: {Log(node)}");
         }
 
         Configure("Strict", period, slots);
@@ -116,7 +122,8 @@ internal sealed partial class MeshCases
             async () =>
             {
                 var (status, _) = await MeshStatusReader.ReadAsync(Mesh, Plan.Nodes[0], cancellationToken);
-                counts = status?.Nodes.Values.Where(node => node.Rotations is not null).ToDictionary(node => node.NodeName, node => node.Rotations!.Value) ?? [];
+                counts = status?.Nodes.Values.Where(node => node.Rotations is not null)
+                    .ToDictionary(node => node.NodeName, node => node.Rotations!.Value) ?? [];
                 return counts.Count == Plan.Nodes.Count;
             },
             "every silo says how often it has rotated",
@@ -130,7 +137,8 @@ internal sealed partial class MeshCases
         Dictionary<string, long> counts = [];
         foreach (var node in Plan.Nodes)
         {
-            var lines = await RunAsync(node, string.Join("; ", MeshPlan.DeviceNames.Select(device => $"cat /sys/class/net/{device}/statistics/tx_packets")), cancellationToken);
+            var lines = await RunAsync(node, string.Join("; ", MeshPlan.DeviceNames.Select(device =>
+                $"cat /sys/class/net/{device}/statistics/tx_packets")), cancellationToken);
             foreach (var (device, count) in MeshPlan.DeviceNames.Zip(lines.Split('\n')))
             {
                 counts[$"{node.Name} {device}"] = long.Parse(count, CultureInfo.InvariantCulture);

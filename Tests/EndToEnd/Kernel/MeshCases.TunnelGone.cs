@@ -26,7 +26,8 @@ internal sealed partial class MeshCases
         {
             foreach (var node in Plan.Nodes)
             {
-                await RunAsync(node, string.Join(" && ", MeshPlan.DeviceNames.Select(device => $"ip link delete {device}")), cancellationToken);
+                await RunAsync(
+                    node, string.Join(" && ", MeshPlan.DeviceNames.Select(device => $"ip link delete {device}")), cancellationToken);
             }
 
             using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies);
@@ -56,7 +57,8 @@ internal sealed partial class MeshCases
         }
         else
         {
-            Expect.True(tally[FrameKind.PodInClear] >= reports.Sum(report => report.Sent), $"the capture shows what is in clear: {summary}");
+            Expect.True(
+                tally[FrameKind.PodInClear] >= reports.Sum(report => report.Sent), $"the capture shows what is in clear: {summary}");
             Expect.True(reports.All(report => report.Lost == 0), $"everything arrives: {summary}");
         }
 
@@ -70,7 +72,8 @@ internal sealed partial class MeshCases
             foreach (var node in Plan.Nodes)
             {
                 string[] refusals = ["ip -4 route show table 201", "ip -6 route show table 201"];
-                foreach (var (command, sign) in refusals.Select(command => (command, "unreachable")).Append(("nft list tables inet", FirewallTable.Name)))
+                foreach (var (command, sign) in refusals.Select(command => (command, "unreachable"))
+                    .Append(("nft list tables inet", FirewallTable.Name)))
                 {
                     if ((await RunAsync(node, command, cancellationToken)).Contains(sign, StringComparison.Ordinal) != isStrict)
                     {

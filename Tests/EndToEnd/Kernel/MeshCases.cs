@@ -15,7 +15,10 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 /// <param name="Run">Throws if it fails; returns what it measured.</param>
 internal sealed record MeshCase(string Name, Func<MeshCases, CancellationToken, Task<string>> Run);
 
-/// <summary>Two nodes with a silo each, IPv4 and IPv6, strict, and with routes by which pods would reach each other in clear. Made once for all cases, which run in order.</summary>
+/// <summary>
+/// Two nodes with a silo each, IPv4 and IPv6, strict, and with routes by which pods would reach each other in clear. Made once for all
+/// cases, which run in order.
+/// </summary>
 internal sealed partial class MeshCases
 {
     // What is asked for; an emulation that cannot carry it without any silo running is asked for half, and so on.
@@ -85,7 +88,8 @@ internal sealed partial class MeshCases
         var reachable = Time.GetElapsedTime(started);
         foreach (var node in Plan.Nodes)
         {
-            Expect.True((await File.ReadAllTextAsync(_mesh.State.SiloLog(node), cancellationToken)).Contains("driven by netlink", StringComparison.Ordinal));
+            Expect.True((await File.ReadAllTextAsync(_mesh.State.SiloLog(node), cancellationToken))
+                .Contains("driven by netlink", StringComparison.Ordinal));
             Expect.True((await RunAsync(node, $"ip -d link show {await ActiveDevice.FindAsync(_mesh, node, cancellationToken)}", cancellationToken)).Contains("wireguard", StringComparison.Ordinal));
         }
 
@@ -181,14 +185,16 @@ internal sealed partial class MeshCases
         var status = await NodeStatusQuery.ReadAsync(Mesh, node, node, cancellationToken);
         var counts = status.GetProperty("drifts").EnumerateArray().Select(drift => drift.GetProperty("kind").GetString()!).ToHashSet();
         var summary = string.Join("; ", rows);
-        Expect.True(rows.All(row => counts.Contains(row.Kind.ToString())), $"every kind is counted, got {string.Join(", ", counts)}: {summary}");
+        Expect.True(
+            rows.All(row => counts.Contains(row.Kind.ToString())), $"every kind is counted, got {string.Join(", ", counts)}: {summary}");
         Expect.True(rows.All(row => row.Repaired < TimeSpan.FromSeconds(10)), $"each is repaired within 10 s: {summary}");
         await WaitReachableAsync(cancellationToken);
         return summary;
     }
 
     // The resync is what follows a changed mode, so it comes often here.
-    private void Configure(string mode, TimeSpan? period = null, int slots = 2) => Mesh.Configure(period ?? QuietPeriod.Choose(Time.GetUtcNow(), NoRotationFor), configuration =>
+    private void Configure(string mode, TimeSpan? period = null, int slots = 2) =>
+        Mesh.Configure(period ?? QuietPeriod.Choose(Time.GetUtcNow(), NoRotationFor), configuration =>
     {
         configuration["Encryption"] = new JsonObject { ["Mode"] = mode };
         configuration["Device"] = new JsonObject { ["Transport"] = "Kernel", ["ResyncInterval"] = "00:00:10" };
@@ -229,7 +235,8 @@ internal sealed partial class MeshCases
             {
                 foreach (var address in new[] { to.PodAddress, to.IPv6!.PodAddress })
                 {
-                    var ping = await Command.RunAsync("ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", address.ToString()], cancellationToken);
+                    var ping = await Command.RunAsync(
+                        "ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", address.ToString()], cancellationToken);
                     if (ping.ExitCode != 0)
                     {
                         return false;
@@ -247,7 +254,8 @@ internal sealed partial class MeshCases
         var started = Time.GetTimestamp();
         while (!await condition())
         {
-            Expect.True(Time.GetElapsedTime(started) < StartLimit, $"{what} within {StartLimit}; logs: {string.Join(" ", Plan.Nodes.Select(Log))}");
+            Expect.True(
+                Time.GetElapsedTime(started) < StartLimit, $"{what} within {StartLimit}; logs: {string.Join(" ", Plan.Nodes.Select(Log))}");
             await DelayAsync(Poll, cancellationToken);
         }
     }
@@ -260,12 +268,14 @@ internal sealed partial class MeshCases
         const int Columns = 300;
         var file = Mesh.State.SiloLog(node);
         IReadOnlyList<string> lines = File.Exists(file) ? File.ReadAllLines(file) : [];
-        var faults = lines.Where(line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" crit: ", StringComparison.Ordinal)).Take(Faults);
+        var faults = lines.Where(line => line.Contains(" fail: ", StringComparison.Ordinal)
+            || line.Contains(" crit: ", StringComparison.Ordinal)).Take(Faults);
         return $"{node.Name}: {string.Join('\n', faults.Concat(lines.TakeLast(Last)).Select(line => line[..Math.Min(line.Length, Columns)]))}";
     }
 
     private async Task<string> KeyAsync(NodePlan node, CancellationToken cancellationToken) =>
-        (await RunAsync(node, $"wg show {await ActiveDevice.FindAsync(Mesh, node, cancellationToken)} public-key", cancellationToken)).Trim();
+        (await RunAsync(node, $"wg show {await ActiveDevice.FindAsync(Mesh, node, cancellationToken)} public-key", cancellationToken))
+            .Trim();
 
     private async Task<string> RunAsync(NodePlan node, string line, CancellationToken cancellationToken) =>
         (await Mesh.RunAsync(node, cancellationToken, "sh", "-c", line)).EnsureSuccess().Output.Trim();

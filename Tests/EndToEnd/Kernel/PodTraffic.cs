@@ -32,8 +32,9 @@ internal sealed record FlowReport(Flow Flow, int Sent, int Lost, double PerSecon
 
 /// <summary>Numbered UDP packets between pods, at a steady pace, until it is stopped.</summary>
 /// <remarks>
-/// Two threads for each flow, with blocking calls: in an emulation the framework's event loop costs more than the packets. A sender that the
-/// machine held up does not catch up with a burst, which would measure the queues; it falls behind, and the rate that was reached says so.
+/// Two threads for each flow, with blocking calls: in an emulation the framework's event loop costs more than the packets. A sender that
+/// the machine held up does not catch up with a burst, which would measure the queues; it falls behind, and the rate that was reached says
+/// so.
 /// </remarks>
 internal sealed class PodTraffic : IDisposable
 {

@@ -10,7 +10,9 @@ using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>The annotation while the API server refuses it: how often it is asked, what is logged, and that it goes on when it may.</summary>
+/// <summary>
+/// The annotation while the API server refuses it: how often it is asked, what is logged, and that it goes on when it may.
+/// </summary>
 public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(20);
@@ -28,11 +30,13 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         var file = cluster.WriteToken(forbidden);
         var (log, time) = (new LogRecorder(), new WaitableTimeProvider(TestMesh.Start));
         var watcher = new NodeWatcher(
-            cluster.CreateApi(), Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(new NodeOptions { Name = _node }),
+            cluster.CreateApi(), Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(
+                new NodeOptions { Name = _node }),
             TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(log));
         var publisher = new AnnotationPublisher(
-            cluster.CreateApi(tokenFile: file), watcher, Options.Create(new NodesOptions()), time, factory.CreateLogger<AnnotationPublisher>());
+            cluster.CreateApi(tokenFile: file), watcher, Options.Create(new NodesOptions()),
+            time, factory.CreateLogger<AnnotationPublisher>());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var watching = watcher.RunAsync(stop.Token);
         await foreach (var known in watcher.ChangesAsync(stop.Token))
@@ -68,7 +72,8 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         }
 
         var pauses = asked.Zip(asked.Skip(1), (from, to) => to - from).ToList();
-        TestContext.Current.TestOutputHelper!.WriteLine($"{asked.Count} requests in {end}, after pauses of {string.Join(' ', pauses.Select(pause => (int)pause.TotalSeconds))} s");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{asked.Count} requests in {end}, after pauses of {string.Join(' ', pauses.Select(pause => (int)pause.TotalSeconds))} s");
         Assert.InRange(asked.Count, 2, 45);
         Assert.All(pauses, pause => Assert.InRange(pause, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(375)));
         Assert.True(pauses[^1] > TimeSpan.FromMinutes(3), "the pauses did not grow");
@@ -76,12 +81,15 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         // Once a minute at most: within the first one it was asked at least four times.
         var warnings = log.Lines.Where(line => line.StartsWith("Warning", StringComparison.Ordinal)).ToList();
         Assert.InRange(warnings.Count, 2, asked.Count - 3);
-        Assert.All(warnings, line => Assert.Contains("RBAC does not allow the verb \"patch\" on resource \"nodes\"", line, StringComparison.Ordinal));
-        Assert.All(asked.Skip(1).Zip(asked.Skip(2), (from, to) => to - from).TakeLast(5), pause => Assert.True(pause > TimeSpan.FromMinutes(1)));
+        Assert.All(warnings, line => Assert.Contains(
+            "RBAC does not allow the verb \"patch\" on resource \"nodes\"", line, StringComparison.Ordinal));
+        Assert.All(asked.Skip(1).Zip(asked.Skip(2), (from, to) => to - from)
+            .TakeLast(5), pause => Assert.True(pause > TimeSpan.FromMinutes(1)));
         Assert.Empty(log.Exceptions);
 
         // Somebody gives the right.
-        await File.WriteAllTextAsync(file, await cluster.CreateUserAsync(new AccessRule(string.Empty, "nodes", ["list", "watch", "patch"])), Token);
+        await File.WriteAllTextAsync(
+            file, await cluster.CreateUserAsync(new AccessRule(string.Empty, "nodes", ["list", "watch", "patch"])), Token);
         cluster.Server.ExpireToken(forbidden);
         var written = AnnotatedAsync();
         while (!written.IsCompleted)
@@ -126,9 +134,11 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         var options = Options.Create(new NodesOptions { Source = NodeSource.Node });
         var node = Options.Create(new NodeOptions { Name = "node-1" });
         var watcher = new NodeWatcher(cluster.CreateApi(), options, node, TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
-        var publisher = new AnnotationPublisher(cluster.CreateApi(), watcher, options, TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
+        var publisher = new AnnotationPublisher(
+            cluster.CreateApi(), watcher, options, TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
         using var source = new KubernetesRosterSource(watcher, node, differences, ApiCluster.Loops(out _));
-        using var follower = new AnnotationFollower(publisher, differences, watcher, ledger, store, new FakeMembership(1), ApiCluster.Loops(out _));
+        using var follower = new AnnotationFollower(
+            publisher, differences, watcher, ledger, store, new FakeMembership(1), ApiCluster.Loops(out _));
         await follower.StartAsync(Token);
         await source.StartAsync(Token);
         await foreach (var known in watcher.ChangesAsync(Token))
@@ -141,7 +151,8 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
 
         Assert.Equal(AnnouncementOutcome.Held, store.Offer(announced).Outcome);
         time.Elapsed += TimeSpan.FromSeconds(31);
-        Assert.Contains($"not the announced {TestMesh.Key(1).ToShortString()}", source.FindProblem("node-1", announced), StringComparison.Ordinal);
+        Assert.Contains(
+            $"not the announced {TestMesh.Key(1).ToShortString()}", source.FindProblem("node-1", announced), StringComparison.Ordinal);
 
         ledger.Begin(announced, TestMesh.Start);
         await foreach (var known in watcher.ChangesAsync(Token))

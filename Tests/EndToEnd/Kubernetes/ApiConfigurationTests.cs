@@ -9,7 +9,9 @@ using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>How the API server is reached may be half-written when a silo starts: it is read again, and only one kind of exception tells it.</summary>
+/// <summary>
+/// How the API server is reached may be half-written when a silo starts: it is read again, and only one kind of exception tells it.
+/// </summary>
 public sealed class ApiConfigurationTests(ApiCluster cluster) : IClassFixture<ApiCluster>, IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -34,7 +36,10 @@ public sealed class ApiConfigurationTests(ApiCluster cluster) : IClassFixture<Ap
     /// <inheritdoc/>
     public void Dispose() => _folder.Delete(recursive: true);
 
-    /// <summary>Every way in which a writer may have stopped: no file, an empty one, and one that ends after each of its lines and in the middle of it.</summary>
+    /// <summary>
+    /// Every way in which a writer may have stopped: no file, an empty one, and one that ends after each of its lines and in the middle of
+    /// it.
+    /// </summary>
     [Theory]
     [InlineData(Written.KubeConfig)]
     [InlineData(Written.Token)]
@@ -85,7 +90,8 @@ public sealed class ApiConfigurationTests(ApiCluster cluster) : IClassFixture<Ap
         var whole = Whole(Written.KubeConfig);
         await File.WriteAllBytesAsync(file, whole[..(whole.Length / 3)], Token);
         using var api = Create(Written.KubeConfig, file);
-        var watcher = new NodeWatcher(api, Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(new NodeOptions { Name = "a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
+        var watcher = new NodeWatcher(api, Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(
+            new NodeOptions { Name = "a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var running = watcher.RunAsync(stop.Token);
         await UntilAsync(() => watcher.Problem is not null);
@@ -129,7 +135,8 @@ public sealed class ApiConfigurationTests(ApiCluster cluster) : IClassFixture<Ap
     {
         const string Server = "http://192.0.2.1:8080";
         var file = Path.Combine(_folder.FullName, "config");
-        var text = Encoding.UTF8.GetString(Whole(Written.KubeConfig)).Replace(cluster.Server.Address.ToString(), Server, StringComparison.Ordinal);
+        var text = Encoding.UTF8.GetString(Whole(Written.KubeConfig))
+            .Replace(cluster.Server.Address.ToString(), Server, StringComparison.Ordinal);
         Assert.Contains(Server, text, StringComparison.Ordinal);
         await File.WriteAllTextAsync(file, text, Token);
         using var api = cluster.CreateApi(options =>

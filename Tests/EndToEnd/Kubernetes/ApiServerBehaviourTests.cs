@@ -4,7 +4,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>What our code relies on in an API server. Run against a real one, these tests say whether the test server tells the truth.</summary>
+/// <summary>
+/// What our code relies on in an API server. Run against a real one, these tests say whether the test server tells the truth.
+/// </summary>
 public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _name = $"t-{Guid.NewGuid():N}"[..14];
@@ -57,7 +59,8 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
             AssertRefused(
                 HttpStatusCode.UnsupportedMediaType,
                 "UnsupportedMediaType",
-                await cluster.SendAsync(HttpMethod.Post, "api/v1/namespaces", JsonValue.Create("k8s"), contentType: "application/vnd.kubernetes.protobuf"));
+                await cluster.SendAsync(
+                    HttpMethod.Post, "api/v1/namespaces", JsonValue.Create("k8s"), contentType: "application/vnd.kubernetes.protobuf"));
         }
     }
 
@@ -158,7 +161,8 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
         var created = JsonNode.Parse((await CreateClusterAsync("""{"clusterId":"c","version":0,"silos":[]}""")).Text)!;
         var from = (string)created["metadata"]!["resourceVersion"]!;
         await cluster.SendAsync(
-            HttpMethod.Patch, cluster.ClusterPath(_name), JsonNode.Parse("""{"spec":{"version":1}}"""), contentType: "application/merge-patch+json");
+            HttpMethod.Patch, cluster.ClusterPath(_name),
+            JsonNode.Parse("""{"spec":{"version":1}}"""), contentType: "application/merge-patch+json");
         await cluster.SendAsync(HttpMethod.Delete, cluster.ClusterPath(_name));
 
         var (code, text) = await cluster.SendAsync(
@@ -204,7 +208,8 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
         // By these words, for which there is no code, ApiFailures tells a missing right from a policy's no.
         Assert.Contains("cannot get resource", (string)JsonNode.Parse(text)!["message"]!, StringComparison.Ordinal);
         Assert.Null(JsonNode.Parse(text)!["details"]?["causes"]);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await cluster.SendAsync(HttpMethod.Get, cluster.LeasePath("x"), token: "unheard-of")).Code);
+        Assert.Equal(
+            HttpStatusCode.Unauthorized, (await cluster.SendAsync(HttpMethod.Get, cluster.LeasePath("x"), token: "unheard-of")).Code);
     }
 
     [Fact]
@@ -236,8 +241,10 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
         JsonObject Node(string single, params string[] list) => new()
         {
             ["metadata"] = new JsonObject { ["name"] = _name },
-            ["spec"] = new JsonObject { ["podCIDR"] = single, ["podCIDRs"] = new JsonArray([.. list.Select(each => JsonValue.Create(each))]), ["unschedulable"] = true },
-            ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
+            ["spec"] = new JsonObject { ["podCIDR"] = single, ["podCIDRs"] = new JsonArray([.. list.Select(each =>
+                JsonValue.Create(each))]), ["unschedulable"] = true },
+            ["status"] = new JsonObject { ["addresses"] = new JsonArray(
+                new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
         };
 
         Task<(HttpStatusCode Code, string Text)> MergeAsync(string to, string patch) =>
@@ -268,7 +275,9 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
         var file = Path.GetTempFileName();
         try
         {
-            await File.WriteAllTextAsync(file, new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = new JsonObject { ["name"] = _name } }.ToJsonString(), Token);
+            await File.WriteAllTextAsync(
+                file, new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace",
+                ["metadata"] = new JsonObject { ["name"] = _name } }.ToJsonString(), Token);
             await RunAsync("create", "--validate=false", "-f", file);
             await RunAsync("label", "namespace", _name, "a=b");
             await RunAsync("annotate", "namespace", _name, "a=b");
@@ -298,15 +307,18 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
 
     // Newer servers add the index: spec.silos[0].
     private static List<(string Field, string Reason)> Causes(string text) =>
-        [.. JsonNode.Parse(text)!["details"]!["causes"]!.AsArray().Select(cause => (((string)cause!["field"]!).Split('[')[0], (string)cause["reason"]!))];
+        [.. JsonNode.Parse(text)!["details"]!["causes"]!.AsArray()
+            .Select(cause => (((string)cause!["field"]!).Split('[')[0], (string)cause["reason"]!))];
 
     private static JsonObject Lease(string name) => new()
     {
         ["metadata"] = new JsonObject { ["name"] = name },
-        ["spec"] = new JsonObject { ["holderIdentity"] = "a", ["leaseDurationSeconds"] = 90, ["renewTime"] = "2026-11-23T06:34:00.123456Z" },
+        ["spec"] = new JsonObject { ["holderIdentity"] = "a", ["leaseDurationSeconds"] = 90,
+        ["renewTime"] = "2026-11-23T06:34:00.123456Z" },
     };
 
-    private Task<(HttpStatusCode Code, string Text)> CreateClusterAsync(string spec) => cluster.SendAsync(HttpMethod.Post, cluster.ClusterPath(), new JsonObject
+    private Task<(HttpStatusCode Code, string Text)> CreateClusterAsync(string spec) =>
+        cluster.SendAsync(HttpMethod.Post, cluster.ClusterPath(), new JsonObject
     {
         ["apiVersion"] = "orleans.wireguard/v1",
         ["kind"] = "OrleansCluster",

@@ -10,10 +10,12 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>The process of the API server hangs, as a machine without memory or a paused virtual machine does, and goes on: on real packets.</summary>
+/// <summary>
+/// The process of the API server hangs, as a machine without memory or a paused virtual machine does, and goes on: on real packets.
+/// </summary>
 /// <remarks>
-/// Worse than one that is killed: connections stay open and new ones are taken, by the system, and nobody answers. Only now is it seen whether every wait
-/// has an end, and whether that end is taken for a failure.
+/// Worse than one that is killed: connections stay open and new ones are taken, by the system, and nobody answers. Only now is it seen
+/// whether every wait has an end, and whether that end is taken for a failure.
 /// </remarks>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
@@ -32,9 +34,11 @@ public sealed class ApiServerHangTests
     {
         LocalMeshCollection.SkipUnlessPossible();
         var plan = new MeshPlan("owgh", 3, 108, 252);
-        await using var mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
         mesh.InstallBinary(LocalMeshCollection.Binary);
-        await using var cluster = await KubernetesMeshBuilder.CreateAsync(mesh, kubeConfig: null, TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+        await using var cluster = await KubernetesMeshBuilder.CreateAsync(
+            mesh, kubeConfig: null, TimeSpan.FromSeconds(10), TimeProvider.System, Token);
         var starter = new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
         var (old, late) = (new[] { plan.Nodes[0], plan.Nodes[1] }, plan.Nodes[2]);
         foreach (var node in old)
@@ -45,7 +49,8 @@ public sealed class ApiServerHangTests
         await starter.WaitReadyAsync(old, Token);
         await using var probes = new MeshProbes(mesh, TimeProvider.System);
         var pair = new NodePair(old[0].Name, old[1].Name);
-        await UntilAsync(() => Task.FromResult(probes.Ledger.LastAnswered(pair) is not null), Patience, "the first two to reach each other");
+        await UntilAsync(
+            () => Task.FromResult(probes.Ledger.LastAnswered(pair) is not null), Patience, "the first two to reach each other");
 
         // It hangs, and all know it.
         var from = TimeProvider.System.GetUtcNow();
@@ -69,7 +74,8 @@ public sealed class ApiServerHangTests
 
         // It goes on, and so do they.
         await UntilAsync(
-            async () => (await Task.WhenAll(old.Select(node => mesh.AskReadyAsync(node, Token)))).All(said => said.IsReady), TimeSpan.FromSeconds(30), "the silos to be ready again");
+            async () => (await Task.WhenAll(old.Select(node => mesh.AskReadyAsync(node, Token))))
+                .All(said => said.IsReady), TimeSpan.FromSeconds(30), "the silos to be ready again");
         var ready = Stopwatch.GetElapsedTime(back);
         var started = Stopwatch.GetTimestamp();
         await StartAsync(late);

@@ -10,7 +10,9 @@ using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>One test for each of the twelve ways in which the community's Kubernetes provider (OrleansContrib 3632fa3) breaks the contract.</summary>
+/// <summary>
+/// One test for each of the twelve ways in which the community's Kubernetes provider (OrleansContrib 3632fa3) breaks the contract.
+/// </summary>
 public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _clusterId = TableEntries.ClusterId();
@@ -25,9 +27,11 @@ public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFi
         await table.InitializeMembershipTableAsync(true, Token);
         var before = await table.ReadAllAsync(Token);
         cluster.Server.Requests.Clear();
-        using (cluster.Server.Faults.Add(new ApiFault { When = request => request.Method != "GET", Error = ApiException.Internal("fault") }))
+        using (cluster.Server.Faults.Add(
+            new ApiFault { When = request => request.Method != "GET", Error = ApiException.Internal("fault") }))
         {
-            await Assert.ThrowsAsync<KubernetesApiException>(() => table.InsertRowAsync(TableEntries.Entry(), before.Version.Next(), Token));
+            await Assert.ThrowsAsync<KubernetesApiException>(
+                () => table.InsertRowAsync(TableEntries.Entry(), before.Version.Next(), Token));
         }
 
         Assert.Equal(1, Mine().Count(request => request.Method != "GET"));
@@ -235,7 +239,8 @@ public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFi
         Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
 
         var (_, text) = await cluster.SendAsync(
-            HttpMethod.Get, cluster.ClusterPath(ObjectNames.Cluster(_clusterId)), accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
+            HttpMethod.Get, cluster.ClusterPath(ObjectNames.Cluster(_clusterId)),
+            accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
 
         var answer = JsonNode.Parse(text)!;
         string[] columns = [.. answer["columnDefinitions"]!.AsArray().Select(column => (string)column!["name"]!)];
@@ -266,7 +271,8 @@ public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFi
         Assert.Equal(6, api.Failures!.Count());
         Assert.Equal(3, clustering.Failures!.Count());
         Assert.Equal(ValidateOptionsResult.Success, new KubernetesApiOptionsValidator().Validate(null, new KubernetesApiOptions()));
-        Assert.Equal(ValidateOptionsResult.Success, new KubernetesClusteringOptionsValidator().Validate(null, new KubernetesClusteringOptions()));
+        Assert.Equal(
+            ValidateOptionsResult.Success, new KubernetesClusteringOptionsValidator().Validate(null, new KubernetesClusteringOptions()));
     }
 
     private IEnumerable<ApiRequest> Mine() => cluster.Server.Requests.Snapshot().Select(item => item.Request);

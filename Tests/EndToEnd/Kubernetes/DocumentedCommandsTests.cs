@@ -19,14 +19,18 @@ public sealed partial class DocumentedCommandsTests(ApiCluster cluster) : IClass
         await Kubectl.SkipUnlessItKnowsComponentsAsync();
 
         // A cluster that has never seen the product.
-        await cluster.SendAsync(HttpMethod.Delete, "apis/apiextensions.k8s.io/v1/customresourcedefinitions/orleansclusters.orleans.wireguard");
-        var install = Assert.Single(await CommandsAsync("README.md", "On Kubernetes"), command => command.Contains(" apply ", StringComparison.Ordinal));
+        await cluster.SendAsync(
+            HttpMethod.Delete, "apis/apiextensions.k8s.io/v1/customresourcedefinitions/orleansclusters.orleans.wireguard");
+        var install = Assert.Single(
+            await CommandsAsync("README.md", "On Kubernetes"), command => command.Contains(" apply ", StringComparison.Ordinal));
         var first = await RunAsync(install);
         Assert.DoesNotContain("Warning", first, StringComparison.Ordinal);
-        Assert.Contains("validatingadmissionpolicy.admissionregistration.k8s.io/orleans-wireguard-own-node created", first, StringComparison.Ordinal);
+        Assert.Contains(
+            "validatingadmissionpolicy.admissionregistration.k8s.io/orleans-wireguard-own-node created", first, StringComparison.Ordinal);
 
         // Whoever applies again what is there shall see that nothing differs, or a real difference drowns.
-        Assert.All((await RunAsync(install)).Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.EndsWith(" unchanged", line, StringComparison.Ordinal));
+        Assert.All((await RunAsync(install))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.EndsWith(" unchanged", line, StringComparison.Ordinal));
 
         var uninstall = await CommandsAsync("deploy/README.md", "Uninstall");
         Assert.True(uninstall.Count >= 3, "the commands were not found");
@@ -35,7 +39,8 @@ public sealed partial class DocumentedCommandsTests(ApiCluster cluster) : IClass
             await RunAsync(command);
         }
 
-        foreach (var gone in (string[])["api/v1/namespaces/orleans-wireguard", "apis/rbac.authorization.k8s.io/v1/clusterroles/orleans-wireguard"])
+        foreach (var gone in (string[])[
+            "api/v1/namespaces/orleans-wireguard", "apis/rbac.authorization.k8s.io/v1/clusterroles/orleans-wireguard"])
         {
             Assert.Equal(HttpStatusCode.NotFound, (await cluster.SendAsync(HttpMethod.Get, gone)).Code);
         }
@@ -62,7 +67,8 @@ public sealed partial class DocumentedCommandsTests(ApiCluster cluster) : IClass
         [
             .. ShellBlock().Matches(text[begin..end]).SelectMany(block => block.Groups[1].Value.Split('\n'))
                 .Select(line => line.Split(" #")[0].Trim())
-                .Where(line => line.StartsWith("kubectl ", StringComparison.Ordinal) && !line.Contains("--kubeconfig", StringComparison.Ordinal))
+                .Where(line => line.StartsWith("kubectl ", StringComparison.Ordinal)
+                    && !line.Contains("--kubeconfig", StringComparison.Ordinal))
                 .Where(line => !line.Split(' ').Intersect(NeedKubelets).Any()),
         ];
     }

@@ -31,7 +31,8 @@ public sealed class ForgottenTableTests(KubernetesMesh kube, ITestOutputHelper o
         var began = Stopwatch.GetTimestamp();
         while (Nodes.Any(node => supervisor.Restarts(node) == 0) || !await EverybodyAgreesAsync())
         {
-            Assert.True(Stopwatch.GetElapsedTime(began) < Patience, $"The silos are no cluster again.\n{LogTail.Read(kube.Mesh.State.SiloLog(Nodes[0]))}");
+            Assert.True(Stopwatch.GetElapsedTime(
+                began) < Patience, $"The silos are no cluster again.\n{LogTail.Read(kube.Mesh.State.SiloLog(Nodes[0]))}");
             await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, Token);
         }
 

@@ -6,7 +6,9 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>What <c>make demo-kubernetes</c> is made of: the API server as a program, machines, and silos that follow node objects.</summary>
+/// <summary>
+/// What <c>make demo-kubernetes</c> is made of: the API server as a program, machines, and silos that follow node objects.
+/// </summary>
 [Trait("Kind", "EndToEnd")]
 [Collection(LocalMeshCollection.Name)]
 public sealed class KubernetesDemoTests
@@ -20,10 +22,13 @@ public sealed class KubernetesDemoTests
     {
         LocalMeshCollection.SkipUnlessPossible();
         var plan = new MeshPlan("owgd", 3, 107, 251);
-        await using var mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
+        await using var mesh = await MeshHarness.CreateAsync(
+            plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, Token);
         mesh.InstallBinary(LocalMeshCollection.Binary);
-        await using var cluster = await KubernetesMeshBuilder.CreateAsync(mesh, kubeConfig: null, TimeSpan.FromSeconds(10), TimeProvider.System, Token);
-        var keeper = new SiloKeeper(mesh, cluster.Objects, cluster.Configure, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
+        await using var cluster = await KubernetesMeshBuilder.CreateAsync(
+            mesh, kubeConfig: null, TimeSpan.FromSeconds(10), TimeProvider.System, Token);
+        var keeper = new SiloKeeper(
+            mesh, cluster.Objects, cluster.Configure, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
         var starter = new MeshStarter(mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage);
         var (first, second, third) = (plan.Nodes[0], plan.Nodes[1], plan.Nodes[2]);
 

@@ -22,7 +22,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
     private ApiCluster? _cluster;
 
     /// <summary>Namespaces and processes.</summary>
-    internal MeshHarness Mesh => _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
+    internal MeshHarness Mesh =>
+        _mesh ?? throw new InvalidOperationException("The machine cannot carry a mesh; the test should have been skipped.");
 
     /// <summary>The API server.</summary>
     internal ApiCluster Cluster => _cluster!;
@@ -37,7 +38,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
 
         // A plan of its own, so that it runs beside the other meshes of this machine.
         var (plan, token) = (new MeshPlan("owgk", 3, 106, 250), TestContext.Current.CancellationToken);
-        _mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
+        _mesh = await MeshHarness.CreateAsync(
+            plan, MeshState.For(plan), TimeProvider.System, TestContext.Current.SendDiagnosticMessage, token);
         _mesh.InstallBinary(LocalMeshCollection.Binary);
         _cluster = new ApiCluster { Address = plan.HostAddress };
         await _cluster.InitializeAsync();
@@ -71,12 +73,14 @@ public sealed class KubernetesMesh : IAsyncLifetime
     {
         LocalMeshCollection.SkipUnlessPossible();
         Assert.SkipWhen(
-            Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 }, "would make Node objects in a real cluster, which schedules pods on them");
+            Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 },
+            "would make Node objects in a real cluster, which schedules pods on them");
     }
 
     /// <summary>Waits for silos.</summary>
     internal Task WaitReadyAsync(IReadOnlyList<NodePlan> nodes) =>
-        new MeshStarter(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage).WaitReadyAsync(nodes, TestContext.Current.CancellationToken);
+        new MeshStarter(Mesh, TimeProvider.System, TestContext.Current.SendDiagnosticMessage)
+            .WaitReadyAsync(nodes, TestContext.Current.CancellationToken);
 
     /// <summary>Makes the node's object.</summary>
     internal Task CreateNodeAsync(NodePlan node) => CreateNodeAsync(node, node.Address.ToString(), node.PodCIDR.ToString());
@@ -98,7 +102,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
         ["spec"] = new JsonObject { ["podCIDR"] = node.PodCIDR.ToString(), ["podCIDRs"] = new JsonArray(node.PodCIDR.ToString()) },
         ["status"] = new JsonObject
         {
-            ["addresses"] = new JsonArray([.. addresses.Select(address => new JsonObject { ["type"] = "InternalIP", ["address"] = address })]),
+            ["addresses"] = new JsonArray(
+                [.. addresses.Select(address => new JsonObject { ["type"] = "InternalIP", ["address"] = address })]),
         },
     });
 
@@ -112,9 +117,12 @@ public sealed class KubernetesMesh : IAsyncLifetime
 
     /// <summary>For how many other nodes a node has a peer: on either device, because one that is idle has none.</summary>
     internal static async Task<int> PeersAsync(MeshHarness mesh, NodePlan node) =>
-        (await ShowAsync(mesh, node, "allowed-ips")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')[^1]).Distinct().Count();
+        (await ShowAsync(mesh, node, "allowed-ips")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split('\t')[^1]).Distinct().Count();
 
-    /// <summary>What <c>wg show</c> says of the peers of both devices of a node: lines of a device, a key and the value, such as the peer's prefix.</summary>
+    /// <summary>
+    /// What <c>wg show</c> says of the peers of both devices of a node: lines of a device, a key and the value, such as the peer's prefix.
+    /// </summary>
     internal static async Task<string> ShowAsync(MeshHarness mesh, NodePlan node, string what) =>
         (await mesh.RunAsync(node, TestContext.Current.CancellationToken, "wg", "show", "all", what)).EnsureSuccess().Output;
 
@@ -145,7 +153,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
         return configuration;
     }
 
-    private static IEnumerable<AccessRule> Rules(string kind, string? space) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
+    private static IEnumerable<AccessRule> Rules(string kind, string? space) =>
+        ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups")
         from resource in Manifests.Texts(rule, "resources")
         select new AccessRule(texts, resource, [.. Manifests.Texts(rule, "verbs")], space));

@@ -34,7 +34,8 @@ public sealed partial class KubernetesMeshTests
             var (pods, node) = (Nodes[0].PodCIDR.ToString(), Nodes[0].Address.ToString());
             (await Command.RunAsync("ip", ["address", "replace", Outside + "/32", "dev", kube.Mesh.Plan.Bridge], Token)).EnsureSuccess();
             (await Command.RunAsync("ip", ["route", "replace", pods, "via", node], Token)).EnsureSuccess();
-            (await kube.Mesh.RunAsync(Nodes[0], Token, "ip", "route", "replace", Outside, "via", kube.Mesh.Plan.HostAddress.ToString())).EnsureSuccess();
+            (await kube.Mesh.RunAsync(Nodes[0], Token, "ip", "route", "replace", Outside, "via", kube.Mesh.Plan.HostAddress.ToString()))
+                .EnsureSuccess();
             await UntilAsync(async () => (await kube.StatusAsync(Nodes[0])).Nodes.ContainsKey("wide"), "the object to be in the roster");
             await Task.Delay(Watched, TimeProvider.System, Token);
             var until = TimeProvider.System.GetUtcNow();
@@ -45,7 +46,8 @@ public sealed partial class KubernetesMeshTests
             Assert.Equal(0, reports.Sum(report => report.Lost));
 
             // And a pod reaches what is outside.
-            var outside = await Command.RunAsync("ip", ["netns", "exec", Nodes[0].PodNamespace, "ping", "-c", "5", "-i", "0.2", "-W", "1", Outside], Token);
+            var outside = await Command.RunAsync(
+                "ip", ["netns", "exec", Nodes[0].PodNamespace, "ping", "-c", "5", "-i", "0.2", "-W", "1", Outside], Token);
             Assert.Contains("5 received", outside.Output, StringComparison.Ordinal);
 
             var status = (await kube.Mesh.RunAsync(Nodes[0], Token, "owg", "status")).Output;
@@ -78,7 +80,8 @@ public sealed partial class KubernetesMeshTests
         var (first, last) = (Nodes[0], Nodes[2]);
         await kube.Mesh.KillSiloAsync(last, Token);
         await kube.Cluster.SendAsync(HttpMethod.Delete, $"api/v1/nodes/{last.Name}");
-        await kube.CreateNodeAsync(last, [last.Address.ToString(), .. Enumerable.Range(1, 10).Select(number => $"192.168.106.{150 + number}")]);
+        await kube.CreateNodeAsync(
+            last, [last.Address.ToString(), .. Enumerable.Range(1, 10).Select(number => $"192.168.106.{150 + number}")]);
         try
         {
             kube.Mesh.StartSilo(last);
@@ -107,7 +110,8 @@ public sealed partial class KubernetesMeshTests
         var former = (await File.ReadAllLinesAsync(kube.Mesh.State.SiloLog(last), Token)).Length;
         kube.Mesh.StartSilo(last);
         await UntilAsync(
-            async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains("has not announced its key yet: The roster lists no address", StringComparison.Ordinal),
+            async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains(
+                "has not announced its key yet: The roster lists no address", StringComparison.Ordinal),
             "readiness to say what stops the announcement");
         await Task.Delay(Watched, TimeProvider.System, Token);
         var lines = (await File.ReadAllLinesAsync(kube.Mesh.State.SiloLog(last), Token)).Skip(former).ToList();
@@ -124,14 +128,16 @@ public sealed partial class KubernetesMeshTests
     public async Task Silo_CiliumNodeServedWithoutOurObject_TakesNodes()
     {
         KubernetesMesh.SkipUnlessPossible();
-        await kube.Cluster.PostAsync("apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(NodeWatcherTests.CiliumNodeDefinition)!.AsObject());
+        await kube.Cluster.PostAsync(
+            "apis/apiextensions.k8s.io/v1/customresourcedefinitions", JsonNode.Parse(NodeWatcherTests.CiliumNodeDefinition)!.AsObject());
         try
         {
             await kube.Mesh.KillSiloAsync(Nodes[2], Token);
             kube.Mesh.StartSilo(Nodes[2]);
             await kube.WaitReadyAsync(Nodes);
             await UntilAsync(async () => await PeersAsync(Nodes[2]) == 2, "two peers");
-            Assert.Contains("Nodes come from Node objects", await File.ReadAllTextAsync(kube.Mesh.State.SiloLog(Nodes[2]), Token), StringComparison.Ordinal);
+            Assert.Contains("Nodes come from Node objects", await File.ReadAllTextAsync(
+                kube.Mesh.State.SiloLog(Nodes[2]), Token), StringComparison.Ordinal);
         }
         finally
         {

@@ -33,9 +33,11 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
         var calmUntil = TimeProvider.System.GetUtcNow();
         var rotations = (await RotationsAsync()).Sum(pair => pair.Value - calm[pair.Key]);
         var requests = kube.Cluster.Server.Requests.Snapshot().Select(item => item.Request).ToList();
-        var annotations = requests.Count(request => request.Method == "PATCH" && request.Path.Contains("/nodes/", StringComparison.Ordinal));
+        var annotations = requests.Count(
+            request => request.Method == "PATCH" && request.Path.Contains("/nodes/", StringComparison.Ordinal));
         var heartbeats = requests.Count(request => request.Path.Contains("/leases", StringComparison.Ordinal) && request.Method != "GET");
-        var membership = requests.Count(request => request.Path.Contains("/orleansclusters", StringComparison.Ordinal) && request.Method is "PUT" or "POST");
+        var membership = requests.Count(
+            request => request.Path.Contains("/orleansclusters", StringComparison.Ordinal) && request.Method is "PUT" or "POST");
         Say($"{rotations} rotations of 3 nodes: {annotations} annotation writes, {heartbeats} heartbeats, {membership} membership writes, {requests.Count} requests in all");
         Say($"1,000 nodes with one key in 120 s: {annotations / (double)rotations * 1000 / 120:F1} annotation writes/s and {1000 / 30.0:F1} heartbeats/s");
         Assert.True(rotations >= 6, $"only {rotations} rotations");
@@ -54,17 +56,21 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
 
         Say("readiness meanwhile: " + reasons[0].Reason);
         Assert.All(reasons, reason => Assert.Contains("nodes: ", reason.Reason, StringComparison.Ordinal));
-        Assert.All(Nodes, node => Assert.True(during[node.Name] - before[node.Name] >= 2, $"{node.Name} did not rotate: {before[node.Name]} -> {during[node.Name]}"));
+        Assert.All(Nodes, node => Assert.True(
+            during[node.Name] - before[node.Name] >= 2, $"{node.Name} did not rotate: {before[node.Name]} -> {during[node.Name]}"));
 
-        // Neither this process nor the devices are ahead of others on the machine, which may cost some packets: the outage must not add any.
+        // Neither this process nor the devices are ahead of others on the machine, which may cost some packets: the outage must not add
+        // any.
         var (calmLost, outageLost) = (Lost(probes, calmFrom, calmUntil), Lost(probes, from, until));
         Say($"lost while the API server was there: {calmLost.Lost} of {calmLost.Sent}; while it was away: {outageLost.Lost} of {outageLost.Sent}");
         Assert.True(outageLost.Lost <= Math.Max(2 * calmLost.Lost, outageLost.Sent / 20), "the outage cost packets");
 
         await kube.WaitReadyAsync(Nodes);
         await Task.Delay(TimeSpan.FromSeconds(60) - (TimeProvider.System.GetUtcNow() - back), TimeProvider.System, Token);
-        var rates = kube.Cluster.Server.Requests.Snapshot().GroupBy(item => (int)(item.At - back).TotalSeconds).ToDictionary(group => group.Key, group => group.Count());
-        Say("requests in each second of the first minute: " + string.Join(' ', Enumerable.Range(0, 60).Select(second => rates.GetValueOrDefault(second))));
+        var rates = kube.Cluster.Server.Requests.Snapshot().GroupBy(item => (int)(item.At - back).TotalSeconds)
+            .ToDictionary(group => group.Key, group => group.Count());
+        Say("requests in each second of the first minute: "
+            + string.Join(' ', Enumerable.Range(0, 60).Select(second => rates.GetValueOrDefault(second))));
         Assert.All(rates.Values, rate => Assert.InRange(rate, 0, 10 * Nodes.Count));
         Assert.Empty(await probes.WaitReachableAsync(TimeProvider.System.GetUtcNow(), Patience, Token));
     }
@@ -76,7 +82,8 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
         foreach (var node in Nodes)
         {
             await UntilAsync(
-                async () => await kube.AnnotationAsync(node) == await ActiveKeyAsync(node), $"the annotation of {node.Name} to be the key that carries its traffic");
+                async () => await kube.AnnotationAsync(node) == await ActiveKeyAsync(node),
+                $"the annotation of {node.Name} to be the key that carries its traffic");
         }
     }
 
@@ -89,7 +96,8 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
         await kube.Cluster.SendAsync(HttpMethod.Delete, $"api/v1/nodes/{last.Name}");
         await UntilAsync(async () => await PeersAsync(first) == 1, $"{first.Name} to remove the peer of {last.Name}");
         await UntilAsync(
-            async () => (await kube.StatusAsync(first)).Nodes[last.Name].Problem?.Contains("has no Node object", StringComparison.Ordinal) == true,
+            async () =>
+                (await kube.StatusAsync(first)).Nodes[last.Name].Problem?.Contains("has no Node object", StringComparison.Ordinal) == true,
             "status to say why");
         await kube.CreateNodeAsync(last);
         await UntilAsync(async () => await PeersAsync(first) == 2, $"{first.Name} to have a peer for {last.Name} again");
@@ -107,13 +115,15 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
         {
             kube.Mesh.StartSilo(node);
             await UntilAsync(
-                async () => (await kube.Mesh.AskReadyAsync(node, Token)).Reason.Contains("membership: ", StringComparison.Ordinal), "readiness to say that the membership is away");
+                async () => (await kube.Mesh.AskReadyAsync(node, Token)).Reason.Contains("membership: ", StringComparison.Ordinal),
+                "readiness to say that the membership is away");
             Say((await kube.Mesh.AskReadyAsync(node, Token)).Reason);
             Assert.Equal(2, await PeersAsync(node));
 
             await StopAsync(node, "that waits for the API server");
             kube.Mesh.StartSilo(node);
-            await UntilAsync(async () => (await kube.Mesh.AskReadyAsync(node, Token)).Reason.Contains("membership: ", StringComparison.Ordinal), "readiness again");
+            await UntilAsync(async () =>
+                (await kube.Mesh.AskReadyAsync(node, Token)).Reason.Contains("membership: ", StringComparison.Ordinal), "readiness again");
         }
         finally
         {
@@ -143,7 +153,8 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(Patience);
 
-        var result = await kube.Mesh.RunAsync(last, limit.Token, "env", $"NODE_NAME={first.Name}", $"HOST_IP={last.Address}", "owg", "run", "--config", file);
+        var result = await kube.Mesh.RunAsync(
+            last, limit.Token, "env", $"NODE_NAME={first.Name}", $"HOST_IP={last.Address}", "owg", "run", "--config", file);
 
         Assert.True(result.ExitCode == 2, $"exit code {result.ExitCode}\n{result.Error}\n{result.Output}");
         Assert.Contains($"'{first.Name}' is borne by another silo, which answers at {new IPEndPoint(first.Address, 11111)}", result.Error, StringComparison.Ordinal);
@@ -163,20 +174,25 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
         await kube.Mesh.RunAsync(last, Token, "ip", "address", "add", OtherAddress + "/24", "dev", "eth0");
 
         await RemakeAsync(null, null);
-        await UntilAsync(async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains("its Node object has no InternalIP", StringComparison.Ordinal), "readiness to name what the object lacks");
+        await UntilAsync(async () => (await kube.Mesh.AskReadyAsync(last, Token)).Reason.Contains(
+            "its Node object has no InternalIP", StringComparison.Ordinal), "readiness to name what the object lacks");
         var reason = (await kube.Mesh.AskReadyAsync(last, Token)).Reason;
         Say(reason);
         Assert.Contains("has no pod CIDR", reason, StringComparison.Ordinal);
 
         await RemakeAsync(OtherAddress, OtherPrefix);
-        await UntilAsync(async () => await ShowAsync(first, "allowed-ips") is var prefixes && prefixes.Contains(OtherPrefix, StringComparison.Ordinal)
-            && !prefixes.Contains(last.PodCIDR.ToString(), StringComparison.Ordinal), $"{first.Name} to route the new pod CIDR instead of the old one");
-        await UntilAsync(async () => (await ShowAsync(first, "endpoints")).Contains($"\t{OtherAddress}:", StringComparison.Ordinal), "the new address to be the endpoint");
+        await UntilAsync(
+            async () => await ShowAsync(first, "allowed-ips") is var prefixes && prefixes.Contains(OtherPrefix, StringComparison.Ordinal)
+            && !prefixes.Contains(last.PodCIDR.ToString(), StringComparison.Ordinal),
+                $"{first.Name} to route the new pod CIDR instead of the old one");
+        await UntilAsync(async () => (await ShowAsync(first, "endpoints"))
+            .Contains($"\t{OtherAddress}:", StringComparison.Ordinal), "the new address to be the endpoint");
 
         // What did not change stays.
         Assert.Contains(second.PodCIDR.ToString(), await ShowAsync(first, "allowed-ips"), StringComparison.Ordinal);
         await RemakeAsync(last.Address.ToString(), last.PodCIDR.ToString());
-        await UntilAsync(async () => (await ShowAsync(first, "allowed-ips")).Contains(last.PodCIDR.ToString(), StringComparison.Ordinal), "the old pod CIDR again");
+        await UntilAsync(async () => (await ShowAsync(first, "allowed-ips"))
+            .Contains(last.PodCIDR.ToString(), StringComparison.Ordinal), "the old pod CIDR again");
         await kube.Mesh.RunAsync(last, Token, "ip", "address", "delete", OtherAddress + "/24", "dev", "eth0");
         await kube.WaitReadyAsync(Nodes);
 
@@ -199,7 +215,8 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
             await UntilAsync(
                 async () => (await kube.Mesh.AskReadyAsync(Nodes[0], Token)).Reason.Contains("clock: this node's clock is 02:00:00 ahead of the API server's", StringComparison.Ordinal), "readiness to tell the time");
             await UntilAsync(
-                async () => (await File.ReadAllTextAsync(kube.Mesh.State.SiloLog(Nodes[0]), Token)).Contains("Wrong time: this node's clock is 02:00:00 ahead of", StringComparison.Ordinal), "the log to tell it too");
+                async () => (await File.ReadAllTextAsync(kube.Mesh.State.SiloLog(Nodes[0]), Token))
+                    .Contains("Wrong time: this node's clock is 02:00:00 ahead of", StringComparison.Ordinal), "the log to tell it too");
             Assert.Equal(2, await PeersAsync(Nodes[0]));
         }
         finally
@@ -254,14 +271,17 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
     private Task<string> ShowAsync(NodePlan node, string what) => KubernetesMesh.ShowAsync(kube.Mesh, node, what);
 
     private async Task<string> ActiveKeyAsync(NodePlan node) =>
-        (await kube.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.FindAsync(kube.Mesh, node, Token), "public-key")).EnsureSuccess().Output.Trim();
+        (await kube.Mesh.RunAsync(node, Token, "wg", "show", await ActiveDevice.FindAsync(kube.Mesh, node, Token), "public-key"))
+            .EnsureSuccess().Output.Trim();
 
     private async Task StopAsync(NodePlan node, string which)
     {
         var clock = Stopwatch.GetTimestamp();
         kube.Mesh.Silo(node)!.Signal(NativeMethods.SIGTERM);
-        Assert.True(await kube.Mesh.Silo(node)!.WaitForExitAsync(TimeSpan.FromSeconds(15), TimeProvider.System, Token), $"A silo {which} did not end.");
-        Say(string.Create(CultureInfo.InvariantCulture, $"a silo {which} ended {Stopwatch.GetElapsedTime(clock).TotalSeconds:F1} s after SIGTERM"));
+        Assert.True(await kube.Mesh.Silo(
+            node)!.WaitForExitAsync(TimeSpan.FromSeconds(15), TimeProvider.System, Token), $"A silo {which} did not end.");
+        Say(string.Create(
+            CultureInfo.InvariantCulture, $"a silo {which} ended {Stopwatch.GetElapsedTime(clock).TotalSeconds:F1} s after SIGTERM"));
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition, string what)

@@ -101,7 +101,8 @@ public sealed class MembershipTableConformanceTests(ApiCluster cluster) : IClass
         for (var count = 1; count < 10; count++)
         {
             var entry = TableEntries.Entry();
-            entry.SuspectTimes = [Tuple.Create(TableEntries.Address(), TableEntries.Now.AddSeconds(1)), Tuple.Create(TableEntries.Address(), TableEntries.Now.AddSeconds(2))];
+            entry.SuspectTimes = [Tuple.Create(TableEntries.Address(), TableEntries.Now.AddSeconds(1)), Tuple.Create(
+                TableEntries.Address(), TableEntries.Now.AddSeconds(2))];
             var version = data.Version.Next();
             Assert.True(await table.InsertRowAsync(entry, version, Token));
             data = await table.ReadAllAsync(Token);
@@ -219,14 +220,16 @@ public sealed class MembershipTableConformanceTests(ApiCluster cluster) : IClass
         var startedLater = Dead(limit.AddDays(1), limit.AddDays(-3));
         var aliveLater = Dead(limit.AddDays(-3), limit.AddDays(1));
         var suspectedLater = Dead(limit.AddDays(-3), limit.AddDays(-3));
-        suspectedLater.SuspectTimes = [Tuple.Create(TableEntries.Address(), limit.AddDays(-5)), Tuple.Create(TableEntries.Address(), limit.AddHours(1))];
+        suspectedLater.SuspectTimes =
+            [Tuple.Create(TableEntries.Address(), limit.AddDays(-5)), Tuple.Create(TableEntries.Address(), limit.AddHours(1))];
         var heartbeatLater = Dead(limit.AddDays(-3), limit.AddDays(-3));
         foreach (var entry in (MembershipEntry[])[atLimit, justBefore, startedLater, aliveLater, suspectedLater, heartbeatLater])
         {
             Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
         }
 
-        await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = heartbeatLater.SiloAddress, IAmAliveTime = limit.AddHours(1) }, Token);
+        await table.UpdateIAmAliveAsync(
+            new MembershipEntry { SiloAddress = heartbeatLater.SiloAddress, IAmAliveTime = limit.AddHours(1) }, Token);
 
         await cluster.CreateTable(_clusterId).CleanupDefunctSiloEntriesAsync(new DateTimeOffset(limit), Token);
 

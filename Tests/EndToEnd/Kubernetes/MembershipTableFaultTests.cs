@@ -23,7 +23,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     {
         var table = await cluster.CreateInitializedTableAsync(_clusterId);
         var version = (await table.ReadAllAsync(Token)).Version;
-        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Writes, Remaining = 3, Error = new ApiException(code, string.Empty, "fault") });
+        using var fault = cluster.Server.Faults.Add(
+            new ApiFault { When = Writes, Remaining = 3, Error = new ApiException(code, string.Empty, "fault") });
 
         Assert.True(await table.InsertRowAsync(TableEntries.Entry(), version.Next(), Token));
     }
@@ -34,7 +35,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         var time = new WaitableTimeProvider(TestMesh.Start);
         var table = cluster.CreateTable(_clusterId, time: time);
         await table.InitializeMembershipTableAsync(true, Token);
-        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Remaining = 1, Error = ApiException.TooManyRequests(1), RetryAfter = 1 });
+        using var fault = cluster.Server.Faults.Add(
+            new ApiFault { When = Reads, Remaining = 1, Error = ApiException.TooManyRequests(1), RetryAfter = 1 });
 
         var read = table.ReadAllAsync(Token);
 
@@ -54,7 +56,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     public async Task ReadAll_RetryAfterBeyondTheCap_FailsAtOnce()
     {
         var table = await cluster.CreateInitializedTableAsync(_clusterId);
-        using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Error = ApiException.TooManyRequests(3600), RetryAfter = 3600 });
+        using var fault = cluster.Server.Faults.Add(
+            new ApiFault { When = Reads, Error = ApiException.TooManyRequests(3600), RetryAfter = 3600 });
         var clock = Stopwatch.GetTimestamp();
 
         var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
@@ -97,17 +100,21 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         var table = await cluster.CreateInitializedTableAsync(_clusterId);
         var entry = TableEntries.Entry(SiloStatus.Active);
         Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
-        using var fault = cluster.Server.Faults.Add(new ApiFault { When = request => request.Method == "POST", Remaining = 1, LosesAnswer = true });
+        using var fault = cluster.Server.Faults.Add(
+            new ApiFault { When = request => request.Method == "POST", Remaining = 1, LosesAnswer = true });
 
-        await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = entry.SiloAddress, IAmAliveTime = TableEntries.Now.AddMinutes(1) }, Token);
+        await table.UpdateIAmAliveAsync(
+            new MembershipEntry { SiloAddress = entry.SiloAddress, IAmAliveTime = TableEntries.Now.AddMinutes(1) }, Token);
 
-        Assert.Equal(TableEntries.Now.AddMinutes(1), (await table.ReadAllAsync(Token)).Members[0].Item1.IAmAliveTime, TimeSpan.FromSeconds(2));
+        Assert.Equal(
+            TableEntries.Now.AddMinutes(1), (await table.ReadAllAsync(Token)).Members[0].Item1.IAmAliveTime, TimeSpan.FromSeconds(2));
     }
 
     [Fact]
     public async Task ReadAll_SlowServer_TimesOutAndIsUnavailable()
     {
-        var table = cluster.CreateTable(_clusterId, options => (options.RequestTimeout, options.MaxRetries) = (TimeSpan.FromMilliseconds(200), 1));
+        var table = cluster.CreateTable(
+            _clusterId, options => (options.RequestTimeout, options.MaxRetries) = (TimeSpan.FromMilliseconds(200), 1));
         using var fault = cluster.Server.Faults.Add(new ApiFault { When = Reads, Latency = TimeSpan.FromSeconds(5) });
 
         var error = await Assert.ThrowsAsync<KubernetesApiException>(() => table.ReadAllAsync(Token));
@@ -162,7 +169,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         await cluster.Server.ListenAsync(Token);
 
         Assert.Equal(ApiFailure.Unavailable, error.Failure);
-        Assert.Contains($"127.0.0.1:{cluster.Server.Address.Port} did not answer get orleansclusters", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"127.0.0.1:{cluster.Server.Address.Port} did not answer get orleansclusters", error.Message, StringComparison.Ordinal);
         Assert.Empty((await table.ReadAllAsync(Token)).Members);
     }
 
@@ -171,7 +179,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     {
         var health = new ClusteringHealth(TimeProvider.System);
         var table = cluster.CreateTable(
-            _clusterId, options => options.MaxRetries = 0, options => options.InitializationTimeout = TimeSpan.FromSeconds(30), health: health);
+            _clusterId, options =>
+                options.MaxRetries = 0, options => options.InitializationTimeout = TimeSpan.FromSeconds(30), health: health);
         await cluster.Server.StopListeningAsync();
         var initialization = table.InitializeMembershipTableAsync(true, Token);
         while (health.Problem is null)
@@ -193,9 +202,11 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         Assert.SkipWhen(cluster.IsReal, "would remove the definition under other tests of a shared cluster");
         await using var other = new ApiCluster();
         await other.InitializeAsync();
-        await other.SendAsync(HttpMethod.Delete, "apis/apiextensions.k8s.io/v1/customresourcedefinitions/orleansclusters.orleans.wireguard");
+        await other.SendAsync(
+            HttpMethod.Delete, "apis/apiextensions.k8s.io/v1/customresourcedefinitions/orleansclusters.orleans.wireguard");
 
-        var error = await Assert.ThrowsAsync<KubernetesApiException>(() => other.CreateTable(_clusterId).InitializeMembershipTableAsync(true, Token));
+        var error = await Assert.ThrowsAsync<KubernetesApiException>(
+            () => other.CreateTable(_clusterId).InitializeMembershipTableAsync(true, Token));
 
         Assert.Equal(ApiFailure.MissingDefinition, error.Failure);
         Assert.Contains("kubectl apply -f deploy/crds/orleansclusters.yaml", error.Message, StringComparison.Ordinal);
@@ -211,7 +222,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     public async Task AnyMethod_RbacVerbMissing_NamesVerbAndResource(string group, string resource, string verb)
     {
         var token = await cluster.CreateUserAsync(
-            Rule("orleans.wireguard", "orleansclusters", "get", "create", "update"), Rule("coordination.k8s.io", "leases", "list", "create", "patch"));
+            Rule("orleans.wireguard", "orleansclusters", "get", "create", "update"), Rule(
+                "coordination.k8s.io", "leases", "list", "create", "patch"));
         var table = cluster.CreateTable(_clusterId, tokenFile: cluster.WriteToken(token));
         var error = await Assert.ThrowsAsync<KubernetesApiException>(async () =>
         {
@@ -284,7 +296,10 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
         Assert.Null(api.ClockProblem);
     }
 
-    /// <summary>A silo whose clock is wrong writes heartbeats of another time. Nobody removes it or its lease for that, and Orleans reads what it wrote.</summary>
+    /// <summary>
+    /// A silo whose clock is wrong writes heartbeats of another time. Nobody removes it or its lease for that, and Orleans reads what it
+    /// wrote.
+    /// </summary>
     [Theory]
     [InlineData(-3)]
     [InlineData(3)]
@@ -302,7 +317,8 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
 
         var row = Assert.Single((await other.ReadAllAsync(Token)).Members).Item1;
         Assert.Equal(said.AddSeconds(30), row.IAmAliveTime);
-        Assert.True(await table.UpdateRowAsync(entry, (await table.ReadAllAsync(Token)).Members[0].Item2, (await table.ReadAllAsync(Token)).Version.Next(), Token));
+        Assert.True(await table.UpdateRowAsync(
+            entry, (await table.ReadAllAsync(Token)).Members[0].Item2, (await table.ReadAllAsync(Token)).Version.Next(), Token));
     }
 
     [Fact]

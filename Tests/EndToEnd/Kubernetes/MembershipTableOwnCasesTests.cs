@@ -24,7 +24,8 @@ public sealed class MembershipTableOwnCasesTests(ApiCluster cluster) : IClassFix
         var table = await cluster.CreateInitializedTableAsync(_clusterId);
         var entry = TableEntries.Entry(SiloStatus.Active, TableEntries.Address(IPAddress.Parse(ip)));
         Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Token)).Version.Next(), Token));
-        await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = entry.SiloAddress, IAmAliveTime = TableEntries.Now.AddMinutes(1) }, Token);
+        await table.UpdateIAmAliveAsync(
+            new MembershipEntry { SiloAddress = entry.SiloAddress, IAmAliveTime = TableEntries.Now.AddMinutes(1) }, Token);
 
         var data = await cluster.CreateTable(_clusterId).ReadRowAsync(entry.SiloAddress, Token);
 
@@ -122,7 +123,8 @@ public sealed class MembershipTableOwnCasesTests(ApiCluster cluster) : IClassFix
         data = await table.ReadAllAsync(Token);
         Assert.Equal(1000, data.Members.Count);
         Assert.Equal(SiloStatus.Dead, data.TryGet(row.SiloAddress)!.Item1.Status);
-        TestContext.Current.TestOutputHelper!.WriteLine($"1,000 rows: read {read.TotalMilliseconds:F1} ms, write {write.TotalMilliseconds:F1} ms");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"1,000 rows: read {read.TotalMilliseconds:F1} ms, write {write.TotalMilliseconds:F1} ms");
     }
 
     [Fact]
@@ -136,7 +138,8 @@ public sealed class MembershipTableOwnCasesTests(ApiCluster cluster) : IClassFix
         await Parallel.ForEachAsync(
             rows,
             new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Token },
-            async (row, token) => await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = row.Item1.SiloAddress, IAmAliveTime = time }, token));
+            async (row, token) => await table.UpdateIAmAliveAsync(
+                new MembershipEntry { SiloAddress = row.Item1.SiloAddress, IAmAliveTime = time }, token));
 
         var data = await cluster.CreateTable(_clusterId).ReadAllAsync(Token);
 
@@ -246,7 +249,8 @@ public sealed class MembershipTableOwnCasesTests(ApiCluster cluster) : IClassFix
         var table = await cluster.CreateInitializedTableAsync(_clusterId);
         var path = cluster.ClusterPath(ObjectNames.Cluster(_clusterId));
         await cluster.SendAsync(
-            HttpMethod.Patch, path, JsonNode.Parse("""{"metadata":{"labels":{"team":"net"},"annotations":{"note":"x"}}}"""), contentType: "application/merge-patch+json");
+            HttpMethod.Patch, path, JsonNode.Parse("""{"metadata":{"labels":{"team":"net"},"annotations":{"note":"x"}}}"""),
+            contentType: "application/merge-patch+json");
 
         Assert.True(await table.InsertRowAsync(TableEntries.Entry(), (await table.ReadAllAsync(Token)).Version.Next(), Token));
 

@@ -73,8 +73,10 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
         await cluster.Server.ListenAsync(Token);
         await Task.Delay(TimeSpan.FromSeconds(10), TimeProvider.System, Token);
 
-        var requests = cluster.Server.Requests.Snapshot().Select(item => item.Request).Where(request => request.Path.Contains("orleansclusters", StringComparison.Ordinal)).ToList();
-        TestContext.Current.TestOutputHelper!.WriteLine($"requests in 10 s: {string.Join(", ", requests.Select(request => request.IsWatch ? "watch" : "get"))}");
+        var requests = cluster.Server.Requests.Snapshot().Select(item => item.Request)
+            .Where(request => request.Path.Contains("orleansclusters", StringComparison.Ordinal)).ToList();
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"requests in 10 s: {string.Join(", ", requests.Select(request => request.IsWatch ? "watch" : "get"))}");
         Assert.InRange(requests.Count, 1, 2);
         await InsertAsync();
         Assert.Equal(2, await run.NextAsync());

@@ -137,7 +137,8 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         await CreateAsync("a", "10.1.0.0/24");
         await using var run = Start(NodeSource.Node);
         var publisher = new AnnotationPublisher(
-            cluster.CreateApi(), run.Watcher, Options.Create(new NodesOptions()), TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
+            cluster.CreateApi(), run.Watcher, Options.Create(new NodesOptions()),
+            TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var running = publisher.RunAsync($"{_prefix}-a", stop.Token);
         publisher.Publish(Key);
@@ -152,10 +153,12 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         foreach (var forged in (string[])["\"forged\"", "null"])
         {
             var clock = Stopwatch.GetTimestamp();
-            await PatchAsync("a", """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":VALUE}}}""".Replace("VALUE", forged, StringComparison.Ordinal));
+            await PatchAsync("a", """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":VALUE}}}""".Replace(
+                "VALUE", forged, StringComparison.Ordinal));
             await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey != Key.ToString());
             await run.UntilAsync(roster => Find(roster, "a")?.AnnotatedKey == Key.ToString());
-            TestContext.Current.TestOutputHelper!.WriteLine($"{forged}: right again after {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F0} ms");
+            TestContext.Current.TestOutputHelper!.WriteLine(
+                $"{forged}: right again after {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F0} ms");
             Assert.InRange(Stopwatch.GetElapsedTime(clock), TimeSpan.Zero, TimeSpan.FromSeconds(20));
         }
 
@@ -249,11 +252,13 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         await run.UntilAsync(roster => Is(roster, "10.1.0.0/24"));
 
         await other.SendAsync(
-            HttpMethod.Patch, "apis/cilium.io/v2/ciliumnodes/a", JsonNode.Parse("""{"spec":{"ipam":{"podCIDRs":["10.1.0.0/24","10.1.9.0/24"]}}}"""), contentType: "application/merge-patch+json");
+            HttpMethod.Patch, "apis/cilium.io/v2/ciliumnodes/a", JsonNode.Parse(
+                """{"spec":{"ipam":{"podCIDRs":["10.1.0.0/24","10.1.9.0/24"]}}}"""), contentType: "application/merge-patch+json");
         await run.UntilAsync(roster => Is(roster, "10.1.0.0/24", "10.1.9.0/24"));
 
         await other.SendAsync(
-            HttpMethod.Patch, "apis/cilium.io/v2/ciliumnodes/a", JsonNode.Parse("""{"spec":{"ipam":null}}"""), contentType: "application/merge-patch+json");
+            HttpMethod.Patch, "apis/cilium.io/v2/ciliumnodes/a",
+            JsonNode.Parse("""{"spec":{"ipam":null}}"""), contentType: "application/merge-patch+json");
         await run.UntilAsync(roster => roster.Nodes["a"].Problems.Contains("has no pod CIDR"));
 
         static bool Is(WatchedNodes roster, params string[] prefixes) =>
@@ -276,7 +281,8 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
     {
         ["metadata"] = new JsonObject { ["name"] = $"{_prefix}-{name}" },
         ["spec"] = new JsonObject { ["podCIDR"] = prefix, ["podCIDRs"] = new JsonArray(prefix) },
-        ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
+        ["status"] = new JsonObject { ["addresses"] = new JsonArray(
+            new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
     });
 
     private async Task PatchAsync(string name, string patch)
@@ -300,7 +306,8 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
     {
         var options = Options.Create(new NodesOptions { Source = source });
         return new(new NodeWatcher(
-            (on ?? cluster).CreateApi(tokenFile: tokenFile), options, Options.Create(new NodeOptions { Name = "a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
+            (on ?? cluster).CreateApi(tokenFile: tokenFile), options,
+            Options.Create(new NodeOptions { Name = "a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
     }
 
     private sealed class Run : IAsyncDisposable

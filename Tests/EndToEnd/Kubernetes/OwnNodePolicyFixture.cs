@@ -7,8 +7,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// A cluster with the policy of <c>deploy/components/own-node</c>, two nodes of each kind, and tokens of silos that may do anything with nodes as
-/// far as RBAC goes.
+/// A cluster with the policy of <c>deploy/components/own-node</c>, two nodes of each kind, and tokens of silos that may do anything with
+/// nodes as far as RBAC goes.
 /// </summary>
 public sealed class OwnNodePolicyFixture : IAsyncLifetime
 {
@@ -56,7 +56,8 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
             return;
         }
 
-        _ownsDefinition = (await Cluster.SendAsync(HttpMethod.Post, Definitions, JsonNode.Parse(CiliumNodeDefinition))).Code == HttpStatusCode.Created;
+        _ownsDefinition =
+            (await Cluster.SendAsync(HttpMethod.Post, Definitions, JsonNode.Parse(CiliumNodeDefinition))).Code == HttpStatusCode.Created;
         while ((await Cluster.SendAsync(HttpMethod.Get, "apis/cilium.io/v2/ciliumnodes")).Code == HttpStatusCode.NotFound)
         {
             await PauseAsync();
@@ -90,7 +91,8 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
         {
             await DeleteAsync($"{Policies}/{_name}");
             await DeleteAsync($"apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{_name}");
-            foreach (var path in ((string[])[OwnNode, OtherNode]).SelectMany(node => (string[])[$"api/v1/nodes/{node}", $"apis/cilium.io/v2/ciliumnodes/{node}"]))
+            foreach (var path in ((string[])[OwnNode, OtherNode])
+                .SelectMany(node => (string[])[$"api/v1/nodes/{node}", $"apis/cilium.io/v2/ciliumnodes/{node}"]))
             {
                 await PatchAsync(path, """{"metadata":{"finalizers":null}}""");
                 await DeleteAsync(path);
@@ -133,7 +135,8 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
     // A copy of its own name, so that a cluster where it is installed keeps its own.
     private async Task InstallAsync()
     {
-        var text = await File.ReadAllTextAsync(RepositoryFiles.Find("deploy/components/own-node/policy.yaml"), TestContext.Current.CancellationToken);
+        var text = await File.ReadAllTextAsync(
+            RepositoryFiles.Find("deploy/components/own-node/policy.yaml"), TestContext.Current.CancellationToken);
         foreach (var document in KubernetesYaml.LoadAllFromString(text))
         {
             var item = JsonNode.Parse(KubernetesJson.Serialize(document))!.AsObject();
@@ -143,7 +146,9 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
                 item["spec"]!["policyName"] = _name;
             }
 
-            await Cluster.PostAsync(document is V1ValidatingAdmissionPolicy ? Policies : "apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings", item);
+            await Cluster.PostAsync(document is V1ValidatingAdmissionPolicy
+                ? Policies
+                : "apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings", item);
         }
 
         // A real server follows its policies by a watch.
@@ -162,20 +167,25 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
         await CreateAsync($"{Rbac}/clusterroles", $"{_name}-{account}", new JsonObject
         {
             ["rules"] = new JsonArray(
-                new JsonObject { ["apiGroups"] = new JsonArray(""), ["resources"] = new JsonArray("nodes", "nodes/status"), ["verbs"] = verbs.DeepClone() },
-                new JsonObject { ["apiGroups"] = new JsonArray("cilium.io"), ["resources"] = new JsonArray("ciliumnodes", "ciliumnodes/status"), ["verbs"] = verbs }),
+                new JsonObject { ["apiGroups"] = new JsonArray(""), ["resources"] = new JsonArray("nodes", "nodes/status"),
+                ["verbs"] = verbs.DeepClone() },
+                new JsonObject { ["apiGroups"] = new JsonArray("cilium.io"), ["resources"] = new JsonArray(
+                    "ciliumnodes", "ciliumnodes/status"), ["verbs"] = verbs }),
         });
         await CreateAsync($"{Rbac}/clusterrolebindings", $"{_name}-{account}", new JsonObject
         {
-            ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "ClusterRole", ["name"] = $"{_name}-{account}" },
-            ["subjects"] = new JsonArray(new JsonObject { ["kind"] = "ServiceAccount", ["name"] = account, ["namespace"] = Cluster.Namespace }),
+            ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "ClusterRole",
+            ["name"] = $"{_name}-{account}" },
+            ["subjects"] = new JsonArray(
+                new JsonObject { ["kind"] = "ServiceAccount", ["name"] = account, ["namespace"] = Cluster.Namespace }),
         });
     }
 
     // With something of everything that a client could change. The owner is there, or a garbage collector would take the node away.
     private async Task CreateNodeAsync(string path, string name, string spec)
     {
-        var owner = JsonNode.Parse((await Cluster.SendAsync(HttpMethod.Get, $"api/v1/namespaces/{Cluster.Namespace}")).Text)!["metadata"]!["uid"]!;
+        var owner =
+            JsonNode.Parse((await Cluster.SendAsync(HttpMethod.Get, $"api/v1/namespaces/{Cluster.Namespace}")).Text)!["metadata"]!["uid"]!;
         await Cluster.PostAsync(path, new JsonObject
         {
             ["apiVersion"] = path.StartsWith("apis", StringComparison.Ordinal) ? "cilium.io/v2" : "v1",
@@ -186,7 +196,9 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
                 ["labels"] = new JsonObject { ["kept"] = "x" },
                 ["annotations"] = new JsonObject { ["kept"] = "x" },
                 ["finalizers"] = new JsonArray("example.com/kept"),
-                ["ownerReferences"] = new JsonArray(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["name"] = Cluster.Namespace, ["uid"] = owner.DeepClone() }),
+                ["ownerReferences"] = new JsonArray(
+                    new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace",
+                    ["name"] = Cluster.Namespace, ["uid"] = owner.DeepClone() }),
             },
             ["spec"] = JsonNode.Parse(spec),
         });
@@ -210,12 +222,14 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
         }
 
         var created = await CreateAsync(PodPath(), pod, new JsonObject { ["spec"] = spec });
-        return await TokenAsync(account, new JsonObject { ["kind"] = "Pod", ["apiVersion"] = "v1", ["name"] = pod, ["uid"] = created["metadata"]!["uid"]!.DeepClone() });
+        return await TokenAsync(account, new JsonObject { ["kind"] = "Pod", ["apiVersion"] = "v1", ["name"] = pod,
+            ["uid"] = created["metadata"]!["uid"]!.DeepClone() });
     }
 
     private async Task<string> TokenAsync(string account, JsonObject? boundTo)
     {
-        var request = new JsonObject { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest", ["spec"] = new JsonObject { ["boundObjectRef"] = boundTo } };
+        var request = new JsonObject { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest",
+            ["spec"] = new JsonObject { ["boundObjectRef"] = boundTo } };
         var answer = await Cluster.PostAsync($"api/v1/namespaces/{Cluster.Namespace}/serviceaccounts/{account}/token", request);
         return (string)answer["status"]!["token"]!;
     }

@@ -10,8 +10,8 @@ using Orleans.WireGuard.Silo.Nodes;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// What the policy of <c>deploy/components/own-node</c> lets a silo do to node objects, whatever it may by RBAC: on the test server its expressions are
-/// evaluated as they stand in the file, on a real one (<c>KUBECONFIG</c>) by the server.
+/// What the policy of <c>deploy/components/own-node</c> lets a silo do to node objects, whatever it may by RBAC: on the test server its
+/// expressions are evaluated as they stand in the file, on a real one (<c>KUBECONFIG</c>) by the server.
 /// </summary>
 public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixture<OwnNodePolicyFixture>
 {
@@ -27,7 +27,8 @@ public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixt
 
     public static MatrixTheoryData<string, string> MetadataFields() => new(
         ["nodes", "ciliumnodes"],
-        typeof(V1ObjectMeta).GetProperties().Select(property => property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name).OfType<string>());
+        typeof(V1ObjectMeta).GetProperties()
+            .Select(property => property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name).OfType<string>());
 
     public static MatrixTheoryData<string, string> Changes() => new(["nodes", "ciliumnodes"],
     [
@@ -58,9 +59,11 @@ public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixt
         foreach (var value in (string[])["\"first\"", "\"second\"", "null"])
         {
             var (code, text) = await policy.PatchAsync(
-                Own(kind), """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":VALUE}}}""".Replace("VALUE", value, StringComparison.Ordinal), policy.Silo);
+                Own(kind), """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":VALUE}}}""".Replace(
+                    "VALUE", value, StringComparison.Ordinal), policy.Silo);
             Assert.True(code == HttpStatusCode.OK, text);
-            Assert.Equal(value.Trim('"'), (string?)JsonNode.Parse(text)!["metadata"]!["annotations"]!["network.cilium.io/wg-pub-key"] ?? "null");
+            Assert.Equal(value.Trim('"'), (string?)JsonNode.Parse(text)!["metadata"]!["annotations"]!["network.cilium.io/wg-pub-key"]
+                ?? "null");
         }
     }
 
@@ -123,7 +126,8 @@ public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixt
         SkipIfImpossible();
         var api = policy.Cluster.CreateApi(tokenFile: policy.Cluster.WriteToken(policy.Silo));
         var refused = await Assert.ThrowsAsync<KubernetesApiException>(() => api.SendAsync(
-            AnnotationPublisher.Patch(ApiResource.Nodes, policy.OtherNode, "k"), ClusteringJson.Compact.Acknowledgement, TestContext.Current.CancellationToken));
+            AnnotationPublisher.Patch(ApiResource.Nodes, policy.OtherNode, "k"),
+            ClusteringJson.Compact.Acknowledgement, TestContext.Current.CancellationToken));
         Assert.Equal(ApiFailure.Forbidden, refused.Failure);
         Assert.DoesNotContain("RBAC", refused.Message, StringComparison.Ordinal);
         Assert.Contains("A silo writes its own node only.", refused.Message, StringComparison.Ordinal);
@@ -152,7 +156,8 @@ public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixt
         // A real server remembers for some seconds that a token was good.
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
         (HttpStatusCode Code, string Text) answer;
-        while ((answer = await policy.PatchAsync(Own(kind), Key, policy.Dead)).Code == HttpStatusCode.OK && !patience.IsCancellationRequested)
+        while ((answer = await policy.PatchAsync(Own(kind), Key, policy.Dead)).Code == HttpStatusCode.OK
+            && !patience.IsCancellationRequested)
         {
             await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System, TestContext.Current.CancellationToken);
         }
@@ -199,14 +204,16 @@ public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixt
     {
         "annotations" or "labels" => new JsonObject { ["other"] = "x" },
         "finalizers" => new JsonArray("example.com/other"),
-        "ownerReferences" => new JsonArray(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = "nobody", ["uid"] = "11111111-1111-1111-1111-111111111111" }),
+        "ownerReferences" => new JsonArray(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = "nobody",
+        ["uid"] = "11111111-1111-1111-1111-111111111111" }),
         "managedFields" => new JsonArray(new JsonObject()),
         "creationTimestamp" or "deletionTimestamp" => JsonValue.Create("2020-01-01T00:00:00Z"),
         "deletionGracePeriodSeconds" or "generation" => JsonValue.Create(99),
         _ => JsonValue.Create("99"),
     };
 
-    private static string Path(string kind, string? name) => (kind == "nodes" ? "api/v1/nodes" : "apis/cilium.io/v2/ciliumnodes") + (name is null ? "" : "/" + name);
+    private static string Path(string kind, string? name) =>
+        (kind == "nodes" ? "api/v1/nodes" : "apis/cilium.io/v2/ciliumnodes") + (name is null ? "" : "/" + name);
 
     private string Own(string kind) => Path(kind, policy.OwnNode);
 

@@ -27,7 +27,8 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
         await using var third = await StartAsync("node-3");
         await first.WaitForAsync("node-3", SiloStatus.Active);
         await second.WaitForAsync("node-3", SiloStatus.Active);
-        TestContext.Current.TestOutputHelper!.WriteLine($"third silo started and is seen: {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F0} ms");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"third silo started and is seen: {Stopwatch.GetElapsedTime(clock).TotalMilliseconds:F0} ms");
 
         clock = Stopwatch.GetTimestamp();
         third.Cut(cluster);
@@ -148,7 +149,8 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
         /// <summary>Cuts it off from the other silos and from the API server between two packets: for them it is a dead machine.</summary>
         public void Cut(ApiCluster cluster)
         {
-            _mute = cluster.Server.Faults.Add(new ApiFault { When = request => request.Token == token, Error = ApiException.Internal("cut") });
+            _mute = cluster.Server.Faults.Add(
+                new ApiFault { When = request => request.Token == token, Error = ApiException.Internal("cut") });
             network.Cut();
         }
 

@@ -12,7 +12,9 @@ using Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
-/// <summary>Whatever a server does to a list or a watch is told, shown and tried again, and both watches know the newest when it is over.</summary>
+/// <summary>
+/// Whatever a server does to a list or a watch is told, shown and tried again, and both watches know the newest when it is over.
+/// </summary>
 /// <remarks>Pauses are nothing here (a random number that is always 0), so that a kind of failure costs as long as its time-out.</remarks>
 public sealed class WatchFaultTests : IClassFixture<ApiCluster>
 {
@@ -55,7 +57,8 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     /// <summary>Everything that a fault can be, for lists and for watches.</summary>
     public static TheoryData<string> Kinds { get; } =
     [
-        "hangs before it answers", "hangs in the middle of an event", "hangs in silence", "resets the stream", "resets it in the middle of an event", "loses the answer",
+        "hangs before it answers", "hangs in the middle of an event", "hangs in silence",
+        "resets the stream", "resets it in the middle of an event", "loses the answer",
         .. new[] { 400, 401, 403, 404, 409, 410, 418, 422, 429, 500, 503 }.Select(code => $"status {code}"),
         .. Nonsense.Keys,
     ];
@@ -67,7 +70,8 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     public async Task Nodes_WatchFails_AreFollowedAgain(string kind)
     {
         await using var run = await StartNodesAsync();
-        await FailAsync(kind, request => request.IsWatch && IsNodes(request), () => run.Watcher.Problem, async () => await CreateAsync("b"));
+        await FailAsync(
+            kind, request => request.IsWatch && IsNodes(request), () => run.Watcher.Problem, async () => await CreateAsync("b"));
         await run.UntilAsync($"{_prefix}-b");
         await CleanAsync();
     }
@@ -77,10 +81,12 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     public async Task Nodes_ListFails_AreFollowedAgain(string kind)
     {
         await using var run = await StartNodesAsync();
-        using (_cluster.Server.Faults.Add(new ApiFault { When = request => request.IsWatch && IsNodes(request), Error = new ApiException(410, "Expired", "fault") }))
+        using (_cluster.Server.Faults.Add(
+            new ApiFault { When = request => request.IsWatch && IsNodes(request), Error = new ApiException(410, "Expired", "fault") }))
         {
             await FailAsync(
-                kind, request => !request.IsWatch && request.Method == "GET" && IsNodes(request), () => run.Watcher.Problem, async () => await CreateAsync("b"), recovers: false);
+                kind, request => !request.IsWatch && request.Method == "GET"
+                    && IsNodes(request), () => run.Watcher.Problem, async () => await CreateAsync("b"), recovers: false);
         }
 
         await run.UntilAsync($"{_prefix}-b");
@@ -93,7 +99,8 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     {
         await using var run = await StartMembershipAsync();
         await FailAsync(
-            kind, request => request.IsWatch && request.Path.Contains("orleansclusters", StringComparison.Ordinal), () => run.Health.Problem, () => InsertAsync(2));
+            kind, request => request.IsWatch
+                && request.Path.Contains("orleansclusters", StringComparison.Ordinal), () => run.Health.Problem, () => InsertAsync(2));
         Assert.Equal(2, await run.NextAsync());
     }
 
@@ -107,8 +114,10 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
         await using (await _cluster.Server.HangAsync())
         {
             // Longer than a connection may take to be made, several times.
-            await UntilAsync(() => nodes.Watcher.Problem?.Contains("did not answer", StringComparison.Ordinal) == true, "the nodes' problem");
-            await UntilAsync(() => membership.Health.Problem?.Contains("did not answer", StringComparison.Ordinal) == true, "the membership's problem");
+            await UntilAsync(
+                () => nodes.Watcher.Problem?.Contains("did not answer", StringComparison.Ordinal) == true, "the nodes' problem");
+            await UntilAsync(
+                () => membership.Health.Problem?.Contains("did not answer", StringComparison.Ordinal) == true, "the membership's problem");
             await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, Token);
         }
 
@@ -145,7 +154,8 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
                     throw (Exception)Activator.CreateInstance(failure)!;
                 }
 
-                return (await api.ListAsync(ApiResource.Nodes, string.Empty, NodesJson.Default.ResourceListNodeObject, token)).ResourceVersion;
+                return (await api.ListAsync(
+                    ApiResource.Nodes, string.Empty, NodesJson.Default.ResourceListNodeObject, token)).ResourceVersion;
             },
             Watch = query => new("watch", ApiResource.Nodes, null, null) { Query = query },
             Type = NodesJson.Default.WatchEventNodeObject,
@@ -198,13 +208,15 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
             "resets it in the middle of an event" => new() { When = when, Answer = Encoding.UTF8.GetBytes(Event), Resets = true },
             "loses the answer" => new() { When = when, LosesAnswer = true },
             _ when kind.StartsWith("status ", StringComparison.Ordinal) =>
-                new() { When = when, Error = new ApiException(int.Parse(kind[7..], System.Globalization.CultureInfo.InvariantCulture), "Fault", "fault") },
+                new() { When = when, Error = new ApiException(
+                    int.Parse(kind[7..], System.Globalization.CultureInfo.InvariantCulture), "Fault", "fault") },
             _ => new() { When = when, Answer = Encoding.Latin1.GetBytes(Nonsense[kind]) },
         };
     }
 
     // The fault meets at least three attempts, then the server is well again; meanwhile something happened that nobody could see.
-    private async Task FailAsync(string kind, Func<ApiRequest, bool> when, Func<string?> problem, Func<Task> meanwhile, bool recovers = true)
+    private async Task FailAsync(
+        string kind, Func<ApiRequest, bool> when, Func<string?> problem, Func<Task> meanwhile, bool recovers = true)
     {
         var hits = 0;
         using (_cluster.Server.Faults.Add(Fault(kind, request => when(request) && Interlocked.Increment(ref hits) > 0)))
@@ -235,7 +247,8 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     {
         await CreateAsync("a");
         var api = _cluster.CreateApi(Impatient, random: new NoRandom());
-        var run = new NodesRun(new NodeWatcher(api, Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(new NodeOptions { Name = $"{_prefix}-a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
+        var run = new NodesRun(new NodeWatcher(api, Options.Create(new NodesOptions { Source = NodeSource.Node }), Options.Create(
+            new NodeOptions { Name = $"{_prefix}-a" }), TimeProvider.System, ApiCluster.Logger<NodeWatcher>()));
         await run.UntilAsync($"{_prefix}-a");
         return run;
     }
@@ -253,10 +266,12 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
     private async Task InsertAsync(int version)
     {
         var table = _cluster.CreateTable(_clusterId);
-        Assert.True(await table.InsertRowAsync(TableEntries.Entry(), (await table.ReadAllAsync(Token)).Version.Next(), Token), $"version {version}");
+        Assert.True(await table.InsertRowAsync(TableEntries.Entry(), (await table.ReadAllAsync(Token)).Version.Next(), Token),
+            $"version {version}");
     }
 
-    private async Task CreateAsync(string name) => await _cluster.PostAsync("api/v1/nodes", new JsonObject { ["metadata"] = new JsonObject { ["name"] = $"{_prefix}-{name}" } });
+    private async Task CreateAsync(string name) =>
+        await _cluster.PostAsync("api/v1/nodes", new JsonObject { ["metadata"] = new JsonObject { ["name"] = $"{_prefix}-{name}" } });
 
     private async Task CleanAsync(params string[] names)
     {

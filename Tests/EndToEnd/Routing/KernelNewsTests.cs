@@ -30,7 +30,8 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
         using var space = await NamespaceThread.CreateAsync("pods", Token);
         await space.RunAsync(async () =>
         {
-            using var monitor = new NetlinkLinkMonitor(() => mesh.Watch.Filter, mesh.Agent.RequestLook, NullLogger<NetlinkLinkMonitor>.Instance);
+            using var monitor = new NetlinkLinkMonitor(
+                () => mesh.Watch.Filter, mesh.Agent.RequestLook, NullLogger<NetlinkLinkMonitor>.Instance);
             using var listener = new Listener();
             monitor.Start();
             var links = new NetlinkLinkClient(TimeProvider.System);
@@ -67,7 +68,9 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             var watch = new KernelWatch(SlotDevices.Names);
             var (heard, judged) = (new ConcurrentQueue<KernelNews>(), 0);
             using var monitor = new NetlinkLinkMonitor(
-                () => Interlocked.Increment(ref judged) == 1 ? throw new InvalidOperationException("fault") : watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
+                () => Interlocked.Increment(ref judged) == 1
+                    ? throw new InvalidOperationException("fault")
+                    : watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
             monitor.Start();
             await links.CreateLinkAsync("cilium_wg0", "veth", Token);
             await UntilAsync(() => heard.Contains(KernelNews.Lost));
@@ -117,11 +120,14 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             await Hears(KernelNews.Devices, "device's MTU", () => links.SetMtuAsync("cilium_wg0", 1300, Token));
             await Hears(KernelNews.Devices, "device renamed", () => IpAsync("link set cilium_wg0 name other0"));
             await Hears(KernelNews.Devices, "device named back", () => IpAsync("link set other0 name cilium_wg0"));
-            await Hears(KernelNews.Routes, "our route", () => links.ReplaceRouteAsync(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
-            await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRouteAsync(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
+            await Hears(
+                KernelNews.Routes, "our route", () => links.ReplaceRouteAsync(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
+            await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRouteAsync(
+                Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
             await Hears(KernelNews.Routes, "our rule", () => links.AddRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
             await Hears(KernelNews.Routes, "our rule deleted", () => links.DeleteRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
-            await Hears(KernelNews.Devices, "device's source check", () => File.WriteAllTextAsync("/proc/sys/net/ipv4/conf/cilium_wg0/rp_filter", "1", Token));
+            await Hears(KernelNews.Devices, "device's source check", () => File.WriteAllTextAsync(
+                "/proc/sys/net/ipv4/conf/cilium_wg0/rp_filter", "1", Token));
             await Hears(KernelNews.None, "a pod's route", () => IpAsync("route add 10.244.1.7/32 dev under0"));
             await Hears(KernelNews.None, "a pod's rule", () => IpAsync("rule add from 10.244.1.7 lookup 300"));
 
@@ -136,17 +142,20 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             await Hears(KernelNews.Underlay, "underlay's MTU", () => links.SetMtuAsync("under0", 1400, Token));
             Assert.True(await paths.HaveChangedAsync(Token));
             await Hears(KernelNews.Underlay, "a route to a peer", () => IpAsync("route add 192.168.0.2/32 dev under0 mtu 1350"));
-            await Hears(KernelNews.Underlay, "a route to a peer changed", () => IpAsync("route replace 192.168.0.2/32 dev under0 mtu 1340"));
+            await Hears(
+                KernelNews.Underlay, "a route to a peer changed", () => IpAsync("route replace 192.168.0.2/32 dev under0 mtu 1340"));
             await Hears(KernelNews.Underlay, "a route to a peer deleted", () => IpAsync("route delete 192.168.0.2/32"));
             await Hears(KernelNews.Underlay, "an IPv6 default route", () => IpAsync("-6 route add default dev under0"));
-            await Hears(KernelNews.Underlay, "an address gone", () => links.DeleteAddressAsync("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token));
+            await Hears(KernelNews.Underlay, "an address gone", () => links.DeleteAddressAsync(
+                "under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token));
             await Hears(KernelNews.Underlay, "underlay down", () => IpAsync("link set under0 down"));
 
             var before = await links.TryGetLinkAsync("cilium_wg0", Token);
             using var elsewhere = await NamespaceThread.CreateAsync("elsewhere", Token);
             await Hears(KernelNews.Devices, "device leaves", () => IpAsync($"link set cilium_wg0 netns {elsewhere.ThreadId}"));
             Assert.Null(await links.TryGetLinkAsync("cilium_wg0", Token));
-            await Hears(KernelNews.Devices, "device comes", () => elsewhere.RunAsync(() => IpAsync($"link set cilium_wg0 netns {space.ThreadId}")));
+            await Hears(
+                KernelNews.Devices, "device comes", () => elsewhere.RunAsync(() => IpAsync($"link set cilium_wg0 netns {space.ThreadId}")));
             Assert.NotNull(await links.TryGetLinkAsync("cilium_wg0", Token));
             Assert.NotNull(before);
             await Hears(KernelNews.Devices, "device deleted", () => links.DeleteLinkAsync("cilium_wg0", "veth", Token));

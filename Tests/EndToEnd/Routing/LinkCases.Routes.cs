@@ -109,7 +109,8 @@ internal static partial class LinkCases
         await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("fd00:244:9::1"), 64), token);
         foreach (var (cluster, own, pod, neighbour) in new[]
         {
-            ("10.244.0.0/16", "10.244.9.0/24", "10.244.9.1", "10.244.9.7"), ("fd00:244::/32", "fd00:244:9::/64", "fd00:244:9::1", "fd00:244:9::7"),
+            ("10.244.0.0/16", "10.244.9.0/24", "10.244.9.1", "10.244.9.7"),
+            ("fd00:244::/32", "fd00:244:9::/64", "fd00:244:9::1", "fd00:244:9::7"),
         })
         {
             var refusal = Route.Unreachable(IPPrefix.Parse(cluster));
@@ -230,8 +231,10 @@ internal static partial class LinkCases
             await main.AddRuleAsync(own, token);
             var past = new Way("under0", 254, WayFate.Leaves);
             Expect.Equal([past, past], await links.FindWaysAsync(questions, token));
-            Expect.True((await links.GetAllRulesAsync(own.IsIPv6, token)).Any(rule => rule is { Priority: 105, Table: 254 } && rule.Source == own), "the rule is read");
-            Expect.Equal([Way.Unknown], await links.FindWaysAsync([questions[0] with { From = origin with { LinkName = "gone0" } }], token));
+            Expect.True((await links.GetAllRulesAsync(own.IsIPv6, token))
+                .Any(rule => rule is { Priority: 105, Table: 254 } && rule.Source == own), "the rule is read");
+            Expect.Equal(
+                [Way.Unknown], await links.FindWaysAsync([questions[0] with { From = origin with { LinkName = "gone0" } }], token));
 
             // A pod's own route tells more than the prefix.
             await main.ReplaceRouteAsync(new Route(IPPrefix.Host(PodAddress.Remote(own)), "pod0"), token);

@@ -84,7 +84,8 @@ internal static partial class LinkCases
 
         var taken = await Expect.FailsAsync(() => links.CreateLinkAsync("owg0", Kind, token), EEXIST);
         Expect.Equal(
-            "create veth link owg0: the name is taken by a link of kind 'veth': use another name, or delete that link (errno 17)", taken.Message);
+            "create veth link owg0: the name is taken by a link of kind 'veth': use another name, or delete that link (errno 17)",
+            taken.Message);
         var unknown = await Expect.FailsAsync(() => links.CreateLinkAsync("owg1", "nosuchkind", token), EOPNOTSUPP);
         Expect.True(unknown.Message.Contains("modprobe nosuchkind", StringComparison.Ordinal), unknown.Message);
         var missing = await Expect.FailsAsync(() => links.SetUpAsync("owg9", token), ENODEV);

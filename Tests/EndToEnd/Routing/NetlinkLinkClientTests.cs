@@ -44,7 +44,8 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
 
             await links.AddAddressAsync("pod0", new LinkAddress(IPAddress.Parse("10.244.0.1"), 24), Token);
             await links.AddRuleAsync(IPPrefix.Parse("10.244.0.0/24"), Token);
-            List<IPPrefix> remote = [.. Enumerable.Range(0, nodes).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i >> 8}.{i & 255}.0/24")))];
+            List<IPPrefix> remote =
+                [.. Enumerable.Range(0, nodes).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i >> 8}.{i & 255}.0/24")))];
             foreach (var prefix in remote)
             {
                 await links.ReplaceRouteAsync(new Route(prefix, "cilium_wg0"), Token);
@@ -86,7 +87,8 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
             Assert.Equal("10.244.2.0/24", route.GetProperty("dst").GetString());
             Assert.Equal("owg0", route.GetProperty("dev").GetString());
             var rule = Assert.Single(
-                Parse(await IpAsync("-j -N rule show")), rule => rule.GetProperty("priority").GetInt32() == (int)RouteTable.Default.RulePriority);
+                Parse(await IpAsync("-j -N rule show")), rule => rule.GetProperty("priority")
+                    .GetInt32() == (int)RouteTable.Default.RulePriority);
             Assert.Equal("10.244.1.0", rule.GetProperty("src").GetString());
             Assert.Equal("201", rule.GetProperty("table").GetString());
 
@@ -184,7 +186,8 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
             await links.SetUpAsync("owg0", Token);
             await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("10.0.0.1"), 24), Token);
             await links.AddRuleAsync(IPPrefix.Parse("10.0.0.0/24"), Token);
-            var prefixes = Enumerable.Range(1, Nodes).Select(node => new IPPrefix(new IPAddress([10, (byte)(node >> 8), (byte)node, 0]), 24)).ToList();
+            var prefixes = Enumerable.Range(1, Nodes)
+                .Select(node => new IPPrefix(new IPAddress([10, (byte)(node >> 8), (byte)node, 0]), 24)).ToList();
             foreach (var prefix in prefixes)
             {
                 await links.ReplaceRouteAsync(Route.Unreachable(prefix), Token);

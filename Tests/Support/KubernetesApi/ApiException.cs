@@ -55,7 +55,8 @@ internal sealed class ApiException(int code, string reason, string message, Json
 
     public static ApiException Invalid(ResourceType type, string name, IReadOnlyList<FieldError> errors)
     {
-        var details = new JsonObject { ["name"] = name, ["group"] = type.Group, ["kind"] = type.Kind, ["causes"] = new JsonArray([.. errors.Select(Cause)]) };
+        var details = new JsonObject { ["name"] = name, ["group"] = type.Group,
+            ["kind"] = type.Kind, ["causes"] = new JsonArray([.. errors.Select(Cause)]) };
         var text = errors.Count == 1 ? errors[0].ToString() : $"[{string.Join(", ", errors)}]";
         return new(422, "Invalid", $"{type.GroupKind} \"{name}\" is invalid: {text}", details);
 
@@ -95,11 +96,14 @@ internal sealed class ApiException(int code, string reason, string message, Json
         $"Too large resource version: {requested}, current: {current}",
         new JsonObject
         {
-            ["causes"] = new JsonArray(new JsonObject { ["reason"] = "ResourceVersionTooLarge", ["message"] = "Too large resource version" }),
+            ["causes"] = new JsonArray(
+                new JsonObject { ["reason"] = "ResourceVersionTooLarge", ["message"] = "Too large resource version" }),
             ["retryAfterSeconds"] = 1,
         });
 
-    /// <summary>What etcd's own limit (1.5 MiB) looks like: an error that kube-apiserver does not know, hence 500 without a reason.</summary>
+    /// <summary>
+    /// What etcd's own limit (1.5 MiB) looks like: an error that kube-apiserver does not know, hence 500 without a reason.
+    /// </summary>
     public static ApiException EtcdTooLarge() => new(500, string.Empty, "etcdserver: request is too large");
 
     public static ApiException BodyTooLarge(long limit) =>
@@ -112,13 +116,15 @@ internal sealed class ApiException(int code, string reason, string message, Json
         new JsonObject { ["retryAfterSeconds"] = retryAfterSeconds });
 
     public static ApiException Internal(string what) =>
-        new(500, "InternalError", $"Internal error occurred: {what}", new JsonObject { ["causes"] = new JsonArray(new JsonObject { ["message"] = what }) });
+        new(500, "InternalError", $"Internal error occurred: {what}", new JsonObject { ["causes"] = new JsonArray(
+            new JsonObject { ["message"] = what }) });
 
     public static ApiException MethodNotAllowed() =>
         new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", new JsonObject());
 
     public static ApiException UnsupportedMediaType(string contentType, string accepted) => new(
-        415, "UnsupportedMediaType", $"the body of the request was in an unknown format ({contentType}) - accepted media types include: {accepted}");
+        415, "UnsupportedMediaType",
+        $"the body of the request was in an unknown format ({contentType}) - accepted media types include: {accepted}");
 
     /// <summary>A ValidatingAdmissionPolicy said no. 422 unless it names another reason.</summary>
     public static ApiException Denied(ResourceType type, string name, string policy, string binding, string? reason, string message)

@@ -8,7 +8,9 @@ internal sealed class ApiFaults : IDisposable
     private readonly List<ApiFault> _faults = [];
     private CancellationTokenSource _watches = new();
 
-    /// <summary>How far the Date of answers is from the time; beyond a moment it is the clients' clocks that are wrong, for all they can tell.</summary>
+    /// <summary>
+    /// How far the Date of answers is from the time; beyond a moment it is the clients' clocks that are wrong, for all they can tell.
+    /// </summary>
     public TimeSpan ClockOffset { get; set; }
 
     /// <summary>Cancelled when watches are dropped.</summary>

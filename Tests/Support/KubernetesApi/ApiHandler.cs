@@ -16,7 +16,8 @@ internal sealed class ApiHandler(
     public const long MaxBodyBytes = 3 * 1024 * 1024;
 
     // Go escapes neither quotation marks as \u0022 nor non-ASCII text.
-    private static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly ConcurrentDictionary<string, (List<JsonObject> Items, long Revision)> _pages = new();
 
@@ -61,10 +62,12 @@ internal sealed class ApiHandler(
 
         var target = RequestTarget.Parse(path);
         var type = target is null ? null : registry.Find(target.Group, target.Version, target.Plural);
-        if (type is null || (target!.Subresource is not (null or "status") && !(target.Subresource == "token" && type == ServiceAccounts.Accounts)) || (target.Subresource == "status" && !type.HasStatus))
+        if (type is null || (target!.Subresource is not (null or "status")
+            && !(target.Subresource == "token" && type == ServiceAccounts.Accounts)) || (target.Subresource == "status" && !type.HasStatus))
         {
             // The groups that are compiled in answer with a Status; what only definitions could serve gets the text that net/http writes.
-            if (target is not null && registry.Types.Any(known => !known.IsCustom && (known.Group, known.Version) == (target.Group, target.Version)))
+            if (target is not null
+                && registry.Types.Any(known => !known.IsCustom && (known.Group, known.Version) == (target.Group, target.Version)))
             {
                 throw ApiException.NoSuchResource();
             }
@@ -121,17 +124,20 @@ internal sealed class ApiHandler(
                 await WriteAsync(context, 201, Representation.Of(context, type, created));
                 return;
             case "update":
-                var (updated, isNew) = registry.Update(type, target.Namespace, target.Name!, await ReadAsync(context), status, dryRun, user);
+                var (updated, isNew) = registry.Update(
+                    type, target.Namespace, target.Name!, await ReadAsync(context), status, dryRun, user);
                 await WriteAsync(context, isNew ? 201 : 200, Representation.Of(context, type, updated));
                 return;
             case "patch":
                 var contentType = context.Request.ContentType?.Split(';')[0] ?? string.Empty;
                 if (contentType != "application/merge-patch+json")
                 {
-                    throw ApiException.UnsupportedMediaType(contentType, "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+                    throw ApiException.UnsupportedMediaType(
+                        contentType, "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
                 }
 
-                var patched = registry.Patch(type, target.Namespace, target.Name!, await ReadAsync(context, contentType), status, dryRun, user);
+                var patched = registry.Patch(
+                    type, target.Namespace, target.Name!, await ReadAsync(context, contentType), status, dryRun, user);
                 await WriteAsync(context, 200, Representation.Of(context, type, patched));
                 return;
             default:
@@ -150,7 +156,8 @@ internal sealed class ApiHandler(
             return new ApiUser("system:anonymous", []);
         }
 
-        return header.StartsWith("Bearer ", StringComparison.Ordinal) && users.TryGetValue(header[7..], out var user) && !user.IsExpired && user.IsAlive()
+        return header.StartsWith("Bearer ", StringComparison.Ordinal)
+            && users.TryGetValue(header[7..], out var user) && !user.IsExpired && user.IsAlive()
             ? user
             : throw ApiException.Unauthorized();
     }
@@ -205,7 +212,8 @@ internal sealed class ApiHandler(
         var end = limit > 0 ? Math.Min(items.Count, start + limit) : items.Count;
         if (end < items.Count)
         {
-            var id = string.Create(CultureInfo.InvariantCulture, $"{type.Resource}/{space}/{revision}/{query["labelSelector"]}/{query["fieldSelector"]}");
+            var id = string.Create(
+                CultureInfo.InvariantCulture, $"{type.Resource}/{space}/{revision}/{query["labelSelector"]}/{query["fieldSelector"]}");
             _pages[id] = (items, revision);
             var next = new JsonObject { ["v"] = "meta.k8s.io/v1", ["rv"] = revision, ["start"] = end, ["id"] = id };
             metadata["continue"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(next.ToJsonString()));
@@ -254,10 +262,12 @@ internal sealed class ApiHandler(
             ServiceAccounts.Bind(users[token], registry, target.Namespace!, reference);
         }
 
-        return new() { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest", ["status"] = new JsonObject { ["token"] = token } };
+        return new() { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest",
+            ["status"] = new JsonObject { ["token"] = token } };
     }
 
-    // Of the formats of a body this server knows JSON only. A client that prefers protobuf has to be told that, and not that its JSON is broken.
+    // Of the formats of a body this server knows JSON only. A client that prefers protobuf has to be told that, and not that its JSON is
+    // broken.
     private static async Task<JsonObject> ReadAsync(HttpContext context, string? patch = null, bool mayBeEmpty = false)
     {
         var contentType = context.Request.ContentType?.Split(';')[0] ?? string.Empty;
@@ -296,5 +306,6 @@ internal sealed class ApiHandler(
 
     private static long Parse(string version) => long.TryParse(version, CultureInfo.InvariantCulture, out var parsed)
         ? parsed
-        : throw ApiException.BadRequest($"resourceVersion: Invalid value: \"{version}\": strconv.ParseUint: parsing \"{version}\": invalid syntax");
+        : throw ApiException.BadRequest(
+            $"resourceVersion: Invalid value: \"{version}\": strconv.ParseUint: parsing \"{version}\": invalid syntax");
 }

@@ -46,12 +46,15 @@ internal static class BuiltInTypes
         };
 
     /// <summary>What a token can be bound to; nobody runs them.</summary>
-    public static ResourceType Pods { get; } = new(string.Empty, "v1", "pods", "Pod", true) { Singular = "pod", ShortNames = ["po"], HasStatus = true };
+    public static ResourceType Pods { get; } =
+        new(string.Empty, "v1", "pods", "Pod", true) { Singular = "pod", ShortNames = ["po"], HasStatus = true };
 
-    public static ResourceType ConfigMaps { get; } = new(string.Empty, "v1", "configmaps", "ConfigMap", true) { Singular = "configmap", ShortNames = ["cm"] };
+    public static ResourceType ConfigMaps { get; } =
+        new(string.Empty, "v1", "configmaps", "ConfigMap", true) { Singular = "configmap", ShortNames = ["cm"] };
 
     public static ResourceType DaemonSets { get; } =
-        new("apps", "v1", "daemonsets", "DaemonSet", true) { Singular = "daemonset", ShortNames = ["ds"], HasStatus = true, HasGeneration = true };
+        new("apps", "v1", "daemonsets", "DaemonSet", true) { Singular = "daemonset", ShortNames = [
+            "ds"], HasStatus = true, HasGeneration = true };
 
     public static ResourceType Policies { get; } =
         new("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", false)
@@ -92,7 +95,8 @@ internal static class BuiltInTypes
     // pkg/apis/core/v1/conversion.go: a client that knows the single field only must be able to write it.
     private static void ConvertNode(JsonObject node)
     {
-        if (node["spec"] is JsonObject spec && (string?)spec["podCIDR"] is { Length: > 0 } single && PodCIDRs(node).FirstOrDefault() != single)
+        if (node["spec"] is JsonObject spec && (string?)spec["podCIDR"] is { Length: > 0 } single
+            && PodCIDRs(node).FirstOrDefault() != single)
         {
             spec["podCIDRs"] = new JsonArray(single);
         }
@@ -103,7 +107,8 @@ internal static class BuiltInTypes
         var list = PodCIDRs(node);
         if (list.Count > 2 || (list.Count == 2 && list[0].Contains(':') == list[1].Contains(':')))
         {
-            yield return FieldError.Invalid("spec.podCIDRs", $"[{string.Join(", ", list)}]", "may specify no more than one CIDR for each IP family");
+            yield return FieldError.Invalid(
+                "spec.podCIDRs", $"[{string.Join(", ", list)}]", "may specify no more than one CIDR for each IP family");
         }
     }
 
@@ -111,11 +116,13 @@ internal static class BuiltInTypes
     {
         if (PodCIDRs(before) is { Count: > 0 } was && !was.SequenceEqual(PodCIDRs(after)))
         {
-            yield return new FieldError("spec.podCIDRs", "FieldValueForbidden", "Forbidden: node updates may not change podCIDR except from \"\" to valid");
+            yield return new FieldError(
+                "spec.podCIDRs", "FieldValueForbidden", "Forbidden: node updates may not change podCIDR except from \"\" to valid");
         }
     }
 
-    private static List<string> PodCIDRs(JsonObject node) => [.. (node["spec"]?["podCIDRs"] as JsonArray ?? []).Select(prefix => (string)prefix!)];
+    private static List<string> PodCIDRs(JsonObject node) =>
+        [.. (node["spec"]?["podCIDRs"] as JsonArray ?? []).Select(prefix => (string)prefix!)];
 
     private static IEnumerable<FieldError> ValidateLease(JsonObject lease)
     {

@@ -4,7 +4,9 @@ using System.Text.Json.Nodes;
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 /// <summary>Checks CustomResourceDefinitions (apiextensions.k8s.io/v1) and turns them into the types they define.</summary>
-/// <remarks>The checks are those of apiextensions-apiserver that a hand-written definition runs into: names, versions, structural schema.</remarks>
+/// <remarks>
+/// The checks are those of apiextensions-apiserver that a hand-written definition runs into: names, versions, structural schema.
+/// </remarks>
 internal static class CustomResourceDefinitions
 {
     public static IEnumerable<FieldError> Validate(JsonObject definition)
@@ -72,7 +74,8 @@ internal static class CustomResourceDefinitions
                 continue;
             }
 
-            yield return new((string)spec["group"]!, (string)version["name"]!, (string)names["plural"]!, (string)names["kind"]!, (string)spec["scope"]! == "Namespaced")
+            yield return new((string)spec["group"]!, (string)version["name"]!, (string)names["plural"]!,
+                (string)names["kind"]!, (string)spec["scope"]! == "Namespaced")
             {
                 Schema = version["schema"]!["openAPIV3Schema"]!.AsObject(),
                 HasStatus = version["subresources"]?["status"] is not null,

@@ -37,13 +37,15 @@ internal static partial class Metadata
         {
             if (!QualifiedName().IsMatch(key))
             {
-                yield return FieldError.Invalid("metadata.labels", $"\"{key}\"", "name part must consist of alphanumeric characters, '-', '_' or '.'");
+                yield return FieldError.Invalid(
+                    "metadata.labels", $"\"{key}\"", "name part must consist of alphanumeric characters, '-', '_' or '.'");
             }
 
             if ((string?)value is not { Length: <= 63 } text || !LabelValue().IsMatch(text))
             {
                 yield return FieldError.Invalid(
-                    "metadata.labels", value?.ToJsonString() ?? "null", "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and at most 63 of them");
+                    "metadata.labels", value?.ToJsonString() ?? "null",
+                    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and at most 63 of them");
             }
         }
 
@@ -51,7 +53,8 @@ internal static partial class Metadata
         {
             if (!QualifiedName().IsMatch(key))
             {
-                yield return FieldError.Invalid("metadata.annotations", $"\"{key}\"", "name part must consist of alphanumeric characters, '-', '_' or '.'");
+                yield return FieldError.Invalid(
+                    "metadata.annotations", $"\"{key}\"", "name part must consist of alphanumeric characters, '-', '_' or '.'");
             }
         }
 

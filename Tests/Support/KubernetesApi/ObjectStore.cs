@@ -98,7 +98,8 @@ internal sealed class ObjectStore
         {
             return revision < WatchableFrom
                 ? (null, Revision, _changed.Task)
-                : ([.. _history.Where(item => item.Revision > revision && item.Type == (type.Group, type.Plural))], Revision, _changed.Task);
+                : ([.. _history.Where(item => item.Revision > revision
+                    && item.Type == (type.Group, type.Plural))], Revision, _changed.Task);
         }
     }
 
@@ -112,7 +113,10 @@ internal sealed class ObjectStore
         }
     }
 
-    /// <summary>What a restart of kube-apiserver does: objects stay as they are in etcd, with their versions, and its cache of events begins at the current one.</summary>
+    /// <summary>
+    /// What a restart of kube-apiserver does: objects stay as they are in etcd, with their versions, and its cache of events begins at the
+    /// current one.
+    /// </summary>
     public void Restart()
     {
         lock (_gate)
@@ -122,7 +126,9 @@ internal sealed class ObjectStore
         }
     }
 
-    /// <summary>Lets reads with <c>resourceVersion=0</c> see the state of now until <see cref="ThawCache"/>, as a lagging watch cache would.</summary>
+    /// <summary>
+    /// Lets reads with <c>resourceVersion=0</c> see the state of now until <see cref="ThawCache"/>, as a lagging watch cache would.
+    /// </summary>
     public void FreezeCache()
     {
         lock (_gate)

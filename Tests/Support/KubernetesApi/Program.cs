@@ -20,7 +20,8 @@ for (var index = 0; index < args.Length; index += 2)
     options[args[index]] = args[index + 1];
 }
 
-if (!options.TryGetValue("--kubeconfig", out var file) || !IPEndPoint.TryParse(options.GetValueOrDefault("--listen", "127.0.0.1"), out var endpoint))
+if (!options.TryGetValue("--kubeconfig", out var file)
+    || !IPEndPoint.TryParse(options.GetValueOrDefault("--listen", "127.0.0.1"), out var endpoint))
 {
     Console.Error.WriteLine(Usage);
     return 2;
@@ -38,7 +39,8 @@ try
     await using var server = await TestApiServer.StartAsync(
         TimeProvider.System, cancellation.Token, options.GetValueOrDefault("--forward-to"), endpoint.Address, endpoint.Port, Log);
     KubeConfigFile.Write(file, server);
-    Console.Out.WriteLine($"{server.Address} with the kubeconfig {file}{(server.IsProxy ? $", in front of the cluster of {options["--forward-to"]}" : "")}");
+    Console.Out.WriteLine(
+        $"{server.Address} with the kubeconfig {file}{(server.IsProxy ? $", in front of the cluster of {options["--forward-to"]}" : "")}");
     await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellation.Token);
 }
 catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

@@ -36,7 +36,8 @@ internal sealed class RealApiForwarder : IDisposable
         {
             await TryForwardAsync(context);
         }
-        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted && e is not OperationCanceledException)
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested
+            && !context.Response.HasStarted && e is not OperationCanceledException)
         {
             // The text names the cause, so that the test that fails says where to look.
             await ApiHandler.WriteAsync(context, 502, ApiException.Internal(e.ToString()).ToStatus());
@@ -47,7 +48,8 @@ internal sealed class RealApiForwarder : IDisposable
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, FaultMiddleware.WatchToken(context));
         using var request = new HttpRequestMessage(
-            new HttpMethod(context.Request.Method), new Uri(_admin.BaseUri, context.Request.Path.Value!.TrimStart('/') + context.Request.QueryString));
+            new HttpMethod(context.Request.Method), new Uri(
+                _admin.BaseUri, context.Request.Path.Value!.TrimStart('/') + context.Request.QueryString));
         foreach (var header in PassedOn)
         {
             request.Headers.TryAddWithoutValidation(header, context.Request.Headers[header].ToArray());

@@ -60,7 +60,8 @@ internal sealed class Registry(TimeProvider time)
         return type == BuiltInTypes.Definitions ? Establish(created) : created;
     }
 
-    public (JsonObject Item, bool Created) Update(ResourceType type, string? space, string name, JsonObject item, bool status, bool dryRun, ApiUser? user = null)
+    public (JsonObject Item, bool Created) Update(
+        ResourceType type, string? space, string name, JsonObject item, bool status, bool dryRun, ApiUser? user = null)
     {
         if (Metadata.Name(item) is { Length: > 0 } inBody && inBody != name)
         {
@@ -73,11 +74,13 @@ internal sealed class Registry(TimeProvider time)
         }
 
         Prepare(type, space, item);
-        var updated = Store.Write(type, space, name, current => Merge(type, name, current, item, status, dryRun, unconditional: type.AllowsUnconditionalUpdate, user));
+        var updated = Store.Write(type, space, name, current => Merge(
+            type, name, current, item, status, dryRun, unconditional: type.AllowsUnconditionalUpdate, user));
         return (updated, false);
     }
 
-    public JsonObject Patch(ResourceType type, string? space, string name, JsonObject patch, bool status, bool dryRun, ApiUser? user = null) =>
+    public JsonObject Patch(
+        ResourceType type, string? space, string name, JsonObject patch, bool status, bool dryRun, ApiUser? user = null) =>
         Store.Write(type, space, name, current =>
         {
             if (current is null)
@@ -88,7 +91,8 @@ internal sealed class Registry(TimeProvider time)
             var item = (JsonObject)MergePatch(current.DeepClone(), patch)!;
             if (Metadata.Name(item) != name)
             {
-                throw ApiException.BadRequest($"the name of the object ({Metadata.Name(item)}) does not match the name on the URL ({name})");
+                throw ApiException.BadRequest(
+                    $"the name of the object ({Metadata.Name(item)}) does not match the name on the URL ({name})");
             }
 
             Prepare(type, space, item);
@@ -114,7 +118,8 @@ internal sealed class Registry(TimeProvider time)
             var uid = (string)current["metadata"]!["uid"]!;
             if ((string?)options?["preconditions"]?["uid"] is { } wantedUid && wantedUid != uid)
             {
-                throw ApiException.Conflict(type, name, $"Precondition failed: UID in precondition: {wantedUid}, UID in object meta: {uid}");
+                throw ApiException.Conflict(
+                    type, name, $"Precondition failed: UID in precondition: {wantedUid}, UID in object meta: {uid}");
             }
 
             if ((string?)options?["preconditions"]?["resourceVersion"] is { } wanted && wanted != Metadata.Version(current))
@@ -178,7 +183,8 @@ internal sealed class Registry(TimeProvider time)
         return result;
     }
 
-    private JsonObject Merge(ResourceType type, string name, JsonObject? current, JsonObject item, bool status, bool dryRun, bool unconditional, ApiUser? user)
+    private JsonObject Merge(
+        ResourceType type, string name, JsonObject? current, JsonObject item, bool status, bool dryRun, bool unconditional, ApiUser? user)
     {
         if (current is null)
         {
@@ -195,7 +201,8 @@ internal sealed class Registry(TimeProvider time)
         var version = Metadata.Version(item);
         if (version.Length == 0 && !unconditional)
         {
-            throw ApiException.Invalid(type, name, [FieldError.Invalid("metadata.resourceVersion", "0x0", "must be specified for an update")]);
+            throw ApiException.Invalid(
+                type, name, [FieldError.Invalid("metadata.resourceVersion", "0x0", "must be specified for an update")]);
         }
 
         if (version.Length > 0 && version != Metadata.Version(current))
@@ -226,7 +233,8 @@ internal sealed class Registry(TimeProvider time)
             meta.Remove("annotations");
         }
 
-        foreach (var field in (string[])["uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"])
+        foreach (var field in (string[])[
+            "uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"])
         {
             meta.Remove(field);
             if (was[field] is { } value)
@@ -346,10 +354,13 @@ internal sealed class Registry(TimeProvider time)
             next["status"] = new JsonObject
             {
                 ["conditions"] = new JsonArray(
-                    new JsonObject { ["type"] = "NamesAccepted", ["status"] = "True", ["reason"] = "NoConflicts", ["message"] = "no conflicts found" },
-                    new JsonObject { ["type"] = "Established", ["status"] = "True", ["reason"] = "InitialNamesAccepted", ["message"] = "the initial names have been accepted" }),
+                    new JsonObject { ["type"] = "NamesAccepted", ["status"] = "True",
+                    ["reason"] = "NoConflicts", ["message"] = "no conflicts found" },
+                    new JsonObject { ["type"] = "Established", ["status"] = "True",
+                    ["reason"] = "InitialNamesAccepted", ["message"] = "the initial names have been accepted" }),
                 ["acceptedNames"] = next["spec"]!["names"]!.DeepClone(),
-                ["storedVersions"] = new JsonArray([.. next["spec"]!["versions"]!.AsArray().Where(version => (bool)version!["storage"]!).Select(version => version!["name"]!.DeepClone())]),
+                ["storedVersions"] = new JsonArray([.. next["spec"]!["versions"]!.AsArray()
+                    .Where(version => (bool)version!["storage"]!).Select(version => version!["name"]!.DeepClone())]),
             };
             return next;
         });

@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Http;
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 /// <summary>The three forms of an object: itself, its metadata only, or rows of a table (what <c>kubectl get</c> prints).</summary>
-/// <remarks>https://kubernetes.io/docs/reference/using-api/api-concepts/ (alternate representations, receiving resources as Tables).</remarks>
+/// <remarks>
+/// https://kubernetes.io/docs/reference/using-api/api-concepts/ (alternate representations, receiving resources as Tables).
+/// </remarks>
 internal static class Representation
 {
     public static JsonNode Of(HttpContext context, ResourceType type, JsonObject item) => Form(context) switch
@@ -57,7 +59,8 @@ internal static class Representation
 
     private static JsonObject Table(ResourceType type, List<JsonObject> items, JsonObject metadata, bool withColumns)
     {
-        List<JsonObject> columns = [new() { ["name"] = "Name", ["type"] = "string", ["format"] = "name", ["description"] = string.Empty, ["priority"] = 0 }];
+        List<JsonObject> columns =
+            [new() { ["name"] = "Name", ["type"] = "string", ["format"] = "name", ["description"] = string.Empty, ["priority"] = 0 }];
         foreach (var column in type.PrinterColumns)
         {
             var copy = (JsonObject)column.DeepClone();
@@ -76,7 +79,8 @@ internal static class Representation
             ["columnDefinitions"] = withColumns ? new JsonArray([.. columns]) : [],
             ["rows"] = new JsonArray([.. items.Select(item => new JsonObject
             {
-                ["cells"] = new JsonArray([JsonValue.Create(Metadata.Name(item)), .. type.PrinterColumns.Select(column => Cell(item, column))]),
+                ["cells"] = new JsonArray(
+                    [JsonValue.Create(Metadata.Name(item)), .. type.PrinterColumns.Select(column => Cell(item, column))]),
                 ["object"] = Partial(item),
             })]),
         };
@@ -138,7 +142,8 @@ internal static class Representation
         {
             ["kind"] = partial ? "PartialObjectMetadata" : type.Kind,
             ["apiVersion"] = partial ? "meta.k8s.io/v1" : type.ApiVersion,
-            ["metadata"] = new JsonObject { ["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture), ["creationTimestamp"] = null },
+            ["metadata"] = new JsonObject { ["resourceVersion"] = revision.ToString(
+                CultureInfo.InvariantCulture), ["creationTimestamp"] = null },
         },
     }.ToJsonString();
 }

@@ -165,7 +165,8 @@ internal static class Schema
 
         if (schema["enum"] is JsonArray allowed && !allowed.Any(item => JsonNode.DeepEquals(item, value)))
         {
-            yield return FieldError.NotSupported(path, value.ToJsonString(), string.Join(", ", allowed.Select(item => item?.ToJsonString())));
+            yield return FieldError.NotSupported(
+                path, value.ToJsonString(), string.Join(", ", allowed.Select(item => item?.ToJsonString())));
         }
     }
 

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
-/// <summary>The part of label and field selectors that clients of ours use: equality, sets and existence; metadata.name and metadata.namespace.</summary>
+/// <summary>
+/// The part of label and field selectors that clients of ours use: equality, sets and existence; metadata.name and metadata.namespace.
+/// </summary>
 internal sealed class Selector
 {
     private readonly List<Func<JsonObject, bool>> _terms = [];

@@ -2,16 +2,21 @@ using System.Text.Json.Nodes;
 
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
-/// <summary>Service accounts, roles and bindings, as far as a test needs them to get a token with few rights as on a real cluster.</summary>
+/// <summary>
+/// Service accounts, roles and bindings, as far as a test needs them to get a token with few rights as on a real cluster.
+/// </summary>
 internal static class ServiceAccounts
 {
-    public static ResourceType Accounts { get; } = new(string.Empty, "v1", "serviceaccounts", "ServiceAccount", true) { Singular = "serviceaccount", ShortNames = ["sa"] };
+    public static ResourceType Accounts { get; } =
+        new(string.Empty, "v1", "serviceaccounts", "ServiceAccount", true) { Singular = "serviceaccount", ShortNames = ["sa"] };
 
     public static ResourceType Roles { get; } = new("rbac.authorization.k8s.io", "v1", "roles", "Role", true) { Singular = "role" };
 
-    public static ResourceType RoleBindings { get; } = new("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true) { Singular = "rolebinding" };
+    public static ResourceType RoleBindings { get; } =
+        new("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true) { Singular = "rolebinding" };
 
-    public static ResourceType ClusterRoles { get; } = new("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false) { Singular = "clusterrole" };
+    public static ResourceType ClusterRoles { get; } =
+        new("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false) { Singular = "clusterrole" };
 
     public static ResourceType ClusterRoleBindings { get; } =
         new("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false) { Singular = "clusterrolebinding" };
@@ -22,7 +27,8 @@ internal static class ServiceAccounts
         registry.Get(Accounts, space, account);
         return
         [
-            .. Bound(RoleBindings, space).SelectMany(binding => Rules((string?)binding["roleRef"]!["kind"] == "ClusterRole" ? ClusterRoles : Roles, binding, space)),
+            .. Bound(RoleBindings, space)
+                .SelectMany(binding => Rules((string?)binding["roleRef"]!["kind"] == "ClusterRole" ? ClusterRoles : Roles, binding, space)),
             .. Bound(ClusterRoleBindings, null).SelectMany(binding => Rules(ClusterRoles, binding, null)),
         ];
 
@@ -31,7 +37,8 @@ internal static class ServiceAccounts
                 (string?)subject!["name"] == account && ((string?)subject["namespace"] ?? scope) == space));
 
         IEnumerable<AccessRule> Rules(ResourceType roles, JsonObject binding, string? scope) =>
-            registry.Get(roles, roles.Namespaced ? scope : null, (string)binding["roleRef"]!["name"]!)["rules"]!.AsArray().SelectMany(rule => Cross(rule!, scope));
+            registry.Get(roles, roles.Namespaced ? scope : null, (string)binding["roleRef"]!["name"]!)["rules"]!.AsArray()
+                .SelectMany(rule => Cross(rule!, scope));
     }
 
     /// <summary>Binds a token to a pod: it names the pod and its node, and lives as long as just that pod.</summary>

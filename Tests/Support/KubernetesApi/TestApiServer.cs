@@ -15,10 +15,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
-/// <summary>The part of kube-apiserver that the silo uses, on loopback over HTTPS with bearer tokens, with switches for every fault.</summary>
+/// <summary>
+/// The part of kube-apiserver that the silo uses, on loopback over HTTPS with bearer tokens, with switches for every fault.
+/// </summary>
 /// <remarks>
 /// Where this server and a real one differ, this server is wrong: the same tests run against both. What it leaves out: protobuf,
-/// server-side apply, JSON patch, admission (but for the policies of <see cref="Registry.Admit"/>), quota, deletion of what an owner reference points to (the garbage collector).
+/// server-side apply, JSON patch, admission (but for the policies of <see cref="Registry.Admit"/>), quota, deletion of what an owner
+/// reference points to (the garbage collector).
 /// </remarks>
 internal sealed class TestApiServer : IAsyncDisposable
 {
@@ -44,7 +47,8 @@ internal sealed class TestApiServer : IAsyncDisposable
         _middleware = new(Faults, Requests, time);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
         _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken);
-        Registry.Create(BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
+        Registry.Create(
+            BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
     }
 
     public Registry Registry { get; }
@@ -77,7 +81,8 @@ internal sealed class TestApiServer : IAsyncDisposable
     /// <param name="port">TCP port; 0 for any that is free.</param>
     /// <param name="accessLog">Gets a line when a request comes and one when it is answered.</param>
     public static async Task<TestApiServer> StartAsync(
-        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig = null, IPAddress? address = null, int port = 0, Action<string>? accessLog = null)
+        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig =
+            null, IPAddress? address = null, int port = 0, Action<string>? accessLog = null)
     {
         var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback, port) { AccessLog = accessLog };
         await server.ListenAsync(cancellationToken);
@@ -92,7 +97,9 @@ internal sealed class TestApiServer : IAsyncDisposable
         return token;
     }
 
-    /// <summary>Another authority from now on, as when a cluster's is rotated; takes effect with the next <see cref="ListenAsync"/>.</summary>
+    /// <summary>
+    /// Another authority from now on, as when a cluster's is rotated; takes effect with the next <see cref="ListenAsync"/>.
+    /// </summary>
     public void ReplaceAuthority()
     {
         _certificate.Dispose();
@@ -114,8 +121,8 @@ internal sealed class TestApiServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// The server hangs until the result is disposed of, and then is another one: the system takes connections for it, and nobody answers them. A process
-    /// that hangs (SIGSTOP) goes on with the connections it had.
+    /// The server hangs until the result is disposed of, and then is another one: the system takes connections for it, and nobody answers
+    /// them. A process that hangs (SIGSTOP) goes on with the connections it had.
     /// </summary>
     public async Task<IAsyncDisposable> HangAsync()
     {
@@ -161,7 +168,8 @@ internal sealed class TestApiServer : IAsyncDisposable
         finally
         {
             AccessLog?.Invoke(string.Create(
-                CultureInfo.InvariantCulture, $"{request} answered {context.Response.StatusCode} after {_time.GetElapsedTime(started).TotalMilliseconds:0} ms"));
+                CultureInfo.InvariantCulture,
+                $"{request} answered {context.Response.StatusCode} after {_time.GetElapsedTime(started).TotalMilliseconds:0} ms"));
         }
     }
 

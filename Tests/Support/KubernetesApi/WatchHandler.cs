@@ -12,7 +12,9 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
     /// <summary>Pause between bookmarks; about a minute on a real server.</summary>
     public TimeSpan BookmarkPeriod { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Answer 410 with that HTTP status (as servers without a watch cache do) and not inside a stream that began with 200.</summary>
+    /// <summary>
+    /// Answer 410 with that HTTP status (as servers without a watch cache do) and not inside a stream that began with 200.
+    /// </summary>
     public bool GoneAsStatus { get; set; }
 
     public async Task HandleAsync(HttpContext context, ResourceType type, string? space)
@@ -61,7 +63,8 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
     }
 
     private async Task RunAsync(
-        HttpContext context, ResourceType type, string? space, Selector selector, long revision, bool bookmarks, CancellationToken cancellationToken)
+        HttpContext context, ResourceType type, string? space, Selector selector,
+        long revision, bool bookmarks, CancellationToken cancellationToken)
     {
         var partial = Representation.Form(context).StartsWith("PartialObjectMetadata", StringComparison.Ordinal);
         if (revision == 0)
@@ -126,7 +129,8 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
         };
     }
 
-    private static Task SendAsync(HttpContext context, ResourceType type, string kind, JsonObject item, bool partial, CancellationToken cancellationToken)
+    private static Task SendAsync(
+        HttpContext context, ResourceType type, string kind, JsonObject item, bool partial, CancellationToken cancellationToken)
     {
         var shown = partial ? Representation.Of(context, type, item) : item.DeepClone();
         return SendLineAsync(context, new JsonObject { ["type"] = kind, ["object"] = shown }.ToJsonString(), cancellationToken);

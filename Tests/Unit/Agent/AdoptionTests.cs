@@ -9,7 +9,9 @@ using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>A silo that finds a device: its own is adopted, another's is left alone; and what others do while it runs is repaired and counted.</summary>
+/// <summary>
+/// A silo that finds a device: its own is adopted, another's is left alone; and what others do while it runs is repaired and counted.
+/// </summary>
 public sealed class AdoptionTests
 {
     private const string Name = "cilium_wg0";
@@ -43,8 +45,10 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.Change(Name, device => device with { ListenPort = 51820, Peers = [Stranger] }, theirs);
         var before = mesh.Device;
-        Assert.Contains("configured by somebody else", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("Three ways out", (await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("configured by somebody else", (await Assert.ThrowsAsync<LinuxException>(() =>
+            mesh.Pass.RunAsync(true, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("Three ways out", (await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token))).Message, StringComparison.Ordinal);
         Assert.Equal((before, 0), (mesh.Device, mesh.Writes));
     }
 
@@ -87,7 +91,8 @@ public sealed class AdoptionTests
         using var key = await former.Agent.ReadKeyPairAsync(Slot.Zero, Token);
         mesh.Devices.Change(Name, _ => former.Device, key);
         await mesh.Pass.RunAsync(true, Token);
-        _ = mesh.Ring.Replace(new SlotKey(Slot.Zero, (await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token))!, new Epoch(1), mesh.Time.GetUtcNow()));
+        _ = mesh.Ring.Replace(
+            new SlotKey(Slot.Zero, (await mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token))!, new Epoch(1), mesh.Time.GetUtcNow()));
         mesh.Announce(2);
         await mesh.Pass.RunAsync(true, Token);
         mesh.Store.MarkSynced();
@@ -124,7 +129,8 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         await mesh.Pass.RunAsync(true, Token);
         var (device, link) = (mesh.Device, (await mesh.Links.TryGetLinkAsync(Name, Token))!);
-        var (routes, rules, check) = (await mesh.Links.GetRoutesAsync(Token), await mesh.Links.GetRulesAsync(Token), await mesh.Links.GetSourceCheckAsync(Name, Token));
+        var (routes, rules, check) = (await mesh.Links.GetRoutesAsync(
+            Token), await mesh.Links.GetRulesAsync(Token), await mesh.Links.GetSourceCheckAsync(Name, Token));
 
         await TamperAsync(mesh, kind);
         await mesh.Pass.RunAsync(true, Token);
@@ -136,7 +142,8 @@ public sealed class AdoptionTests
         Assert.Equal(link with { Index = 0 }, (await mesh.Links.TryGetLinkAsync(Name, Token))! with { Index = 0 });
         Assert.Equal(
             (routes, rules, check),
-            (await mesh.Links.GetRoutesAsync(Token), await mesh.Links.GetRulesAsync(Token), await mesh.Links.GetSourceCheckAsync(Name, Token)));
+            (await mesh.Links.GetRoutesAsync(Token), await mesh.Links.GetRulesAsync(Token), await mesh.Links.GetSourceCheckAsync(
+                Name, Token)));
     }
 
     [Fact]
@@ -244,7 +251,8 @@ public sealed class AdoptionTests
         await using var mesh = new AgentHarness(2).Settled(2);
         var isTaken = true;
         mesh.Links.OnCall = (call, _) => isTaken && call.Operation == nameof(ILinkClient.SetUpAsync)
-            ? throw new LinuxException($"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
+            ? throw new LinuxException(
+                $"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
             : Task.CompletedTask;
         var delay = await mesh.StartAsync();
         Assert.Contains("UDP port of the device is taken", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
@@ -290,7 +298,8 @@ public sealed class AdoptionTests
     private static readonly DevicePeer Stranger = new(
         TestMesh.Key(99), IPEndPoint.Parse("203.0.113.9:51820"), [IPPrefix.Parse("10.99.0.0/16")], TimeSpan.Zero, null, 0, 0);
 
-    private static DevicePeer Peer(int node) => new(TestMesh.Key(node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, null, 0, 0);
+    private static DevicePeer Peer(int node) =>
+        new(TestMesh.Key(node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, null, 0, 0);
 
     private static async Task TamperAsync(AgentHarness mesh, DriftKind kind)
     {

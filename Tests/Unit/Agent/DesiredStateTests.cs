@@ -53,9 +53,11 @@ public sealed class DesiredStateTests
     {
         var both = TestMesh.Announce(2) with
         {
-            Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), default, 51871), new SlotAnnouncement(Slot.One, TestMesh.Key(22), default, 51872)],
+            Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), default, 51871), new SlotAnnouncement(
+                Slot.One, TestMesh.Key(22), default, 51872)],
         };
-        var desired = DesiredState.BuildDevice(View(null, false, both, TestMesh.Announce(3)), Slot.One, "cilium_wg1", 51872, null, NoStarts);
+        var desired = DesiredState.BuildDevice(
+            View(null, false, both, TestMesh.Announce(3)), Slot.One, "cilium_wg1", 51872, null, NoStarts);
         var peer = Assert.Single(desired.Peers);
         Assert.Equal((TestMesh.Key(22), 51872), (peer.PublicKey, peer.Endpoints[0].Port));
     }
@@ -64,7 +66,8 @@ public sealed class DesiredStateTests
     public void BuildDevice_StartHandshake_TurnsKeepaliveOnForThatPeer()
     {
         var view = View(TestMesh.Roster(1, 2, 3), true, TestMesh.Announce(2), TestMesh.Announce(3));
-        var desired = DesiredState.BuildDevice(view, Slot.Zero, "cilium_wg0", TestMesh.ListenPort, null, new HashSet<PublicKey> { TestMesh.Key(3) });
+        var desired = DesiredState.BuildDevice(
+            view, Slot.Zero, "cilium_wg0", TestMesh.ListenPort, null, new HashSet<PublicKey> { TestMesh.Key(3) });
         Assert.Equal([TimeSpan.Zero, HandshakeStarter.StartInterval], desired.Peers.Select(peer => peer.PersistentKeepaliveInterval));
     }
 
@@ -81,11 +84,14 @@ public sealed class DesiredStateTests
 
     [Fact]
     public void BuildDevice_BeforeSyncAnyObserved_RemovesNothing() =>
-        Gen.Select(Gen.Bool, Gen.Bool, Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5]).Sample((hasRoster, isSynced, held, announced) =>
+        Gen.Select(Gen.Bool, Gen.Bool, Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5])
+            .Sample((hasRoster, isSynced, held, announced) =>
         {
-            var view = View(hasRoster ? TestMesh.Roster(1, 2) : null, isSynced && !hasRoster, [.. announced.Distinct().Select(node => TestMesh.Announce(node))]);
+            var view = View(hasRoster ? TestMesh.Roster(1, 2) : null, isSynced && !hasRoster, [
+                .. announced.Distinct().Select(node => TestMesh.Announce(node))]);
             var observed = Observed([.. held.Distinct().Order().Select(Peer)]);
-            Assert.DoesNotContain(DevicePatchBuilder.Build(Build(view, observed), observed).Peers, change => change.Change == PeerChange.Remove);
+            Assert.DoesNotContain(
+                DevicePatchBuilder.Build(Build(view, observed), observed).Peers, change => change.Change == PeerChange.Remove);
         });
 
     // That node's silo is down; its tunnels are not.
@@ -102,7 +108,8 @@ public sealed class DesiredStateTests
     {
         var observed = Observed(Peer(2), Peer(3));
         Assert.Equal([TestMesh.Key(2)], Keys(Build(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2)), observed)));
-        Assert.Equal([TestMesh.Key(2)], Keys(Build(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2), TestMesh.Announce(3)), observed)));
+        Assert.Equal(
+            [TestMesh.Key(2)], Keys(Build(View(TestMesh.Roster(1, 2), true, TestMesh.Announce(2), TestMesh.Announce(3)), observed)));
     }
 
     [Fact]
@@ -166,7 +173,8 @@ public sealed class DesiredStateTests
     [Fact]
     public void BuildRoutes_PathThroughTheOtherSlot_TakesThePlaceOfTheOldRoute() => Assert.Equal(
         [new Route(TestMesh.PodCIDR(2), "cilium_wg1")],
-        Routes(View(null, false, TestMesh.Announce(2)), new() { [TestMesh.Name(2)] = "cilium_wg1" }, [new Route(TestMesh.PodCIDR(2), "cilium_wg0")]));
+        Routes(View(null, false, TestMesh.Announce(2)), new() { [TestMesh.Name(2)] = "cilium_wg1" }, [
+            new Route(TestMesh.PodCIDR(2), "cilium_wg0")]));
 
     // After a restart nobody has announced anything yet, and the traffic goes on where it went.
     [Fact]

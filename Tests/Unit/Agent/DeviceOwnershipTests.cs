@@ -58,7 +58,8 @@ public sealed class DeviceOwnershipTests
 
     [Fact]
     public void Judge_OurRouteLeadsElsewhere_ProvesNothing() => Assert.Equal(
-        DeviceOwner.SomebodyElse, Judge(Device([Peer(9)]), routes: [new Route(TestMesh.PodCIDR(9), "eth0"), Route.Unreachable(TestMesh.PodCIDR(9))]));
+        DeviceOwner.SomebodyElse, Judge(
+            Device([Peer(9)]), routes: [new Route(TestMesh.PodCIDR(9), "eth0"), Route.Unreachable(TestMesh.PodCIDR(9))]));
 
     // Of two devices one carries nothing, and without the roster only the other one's routes tell whose its peers are.
     [Fact]
@@ -92,8 +93,10 @@ public sealed class DeviceOwnershipTests
     [Fact]
     public void Describe_Stranger_NamesWhatWasSeenAndThreeWaysOut()
     {
-        var text = DeviceOwnership.Describe(Device([Stranger("10.9.0.0/16")]) with { FirewallMark = 0xe00 }, TestMesh.Roster(1, 2), NoAnnouncements, []);
-        foreach (var part in (string[])[Name, TestMesh.Key(1).ToShortString(), TestMesh.Key(99).ToShortString(), "10.9.0.0/16", "0xe00", "wg-quick", "ip link delete", "Device:TakeOver"])
+        var text = DeviceOwnership.Describe(
+            Device([Stranger("10.9.0.0/16")]) with { FirewallMark = 0xe00 }, TestMesh.Roster(1, 2), NoAnnouncements, []);
+        foreach (var part in (string[])[Name, TestMesh.Key(1).ToShortString(), TestMesh.Key(99)
+            .ToShortString(), "10.9.0.0/16", "0xe00", "wg-quick", "ip link delete", "Device:TakeOver"])
         {
             Assert.Contains(part, text, StringComparison.Ordinal);
         }
@@ -104,11 +107,13 @@ public sealed class DeviceOwnershipTests
     private static DeviceOwner Judge(Device device, EquatableArray<Route> routes = default, bool isRosterKnown = true) =>
         DeviceOwnership.Judge(device, TestMesh.Name(1), isRosterKnown ? TestMesh.Roster(1, 2, 3) : null, NoAnnouncements, routes);
 
-    private static Dictionary<string, PeerAnnouncement> Announcements(PeerAnnouncement announcement) => new() { [announcement.NodeName] = announcement };
+    private static Dictionary<string, PeerAnnouncement> Announcements(PeerAnnouncement announcement) =>
+        new() { [announcement.NodeName] = announcement };
 
     private static Device Device(EquatableArray<DevicePeer> peers) => new(Name, TestMesh.Key(1), TestMesh.ListenPort, 0, peers);
 
-    private static DevicePeer Peer(int node) => new(TestMesh.Key(node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, null, 0, 0);
+    private static DevicePeer Peer(int node) =>
+        new(TestMesh.Key(node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, null, 0, 0);
 
     private static DevicePeer Stranger(string allowedIPs) =>
         new(TestMesh.Key(99), TestMesh.Endpoint(99), [IPPrefix.Parse(allowedIPs)], TimeSpan.Zero, null, 0, 0);

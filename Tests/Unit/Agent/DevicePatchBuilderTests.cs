@@ -17,7 +17,8 @@ public sealed class DevicePatchBuilderTests
     // Changes during which sessions last: the key stays, or nobody had shaken hands with it.
     private static Gen<(Device Observed, DesiredDevice Desired)> Lasting => Both.Select(both =>
         both.Item2.KeyPair is { } pair && pair.PublicKey != both.Item1.PublicKey
-            ? (both.Item1 with { Peers = both.Item1.Peers.Select(peer => peer with { LastHandshakeTime = null }).ToEquatableArray() }, both.Item2)
+            ? (both.Item1 with { Peers = both.Item1.Peers.Select(peer => peer with { LastHandshakeTime = null })
+                .ToEquatableArray() }, both.Item2)
             : (both.Item1, both.Item2));
 
     private static readonly KeyPair[] Pairs = [KeyPair.Create(), KeyPair.Create()];
@@ -100,7 +101,8 @@ public sealed class DevicePatchBuilderTests
     public void Build_AppliedPeerByPeer_NeverLeavesAPrefixWithoutAPeer() => Lasting.Sample(both =>
     {
         var (observed, desired) = both;
-        var lasting = observed.Peers.SelectMany(peer => peer.AllowedIPs).Intersect(desired.Peers.SelectMany(peer => peer.AllowedIPs)).ToList();
+        var lasting = observed.Peers.SelectMany(peer => peer.AllowedIPs)
+            .Intersect(desired.Peers.SelectMany(peer => peer.AllowedIPs)).ToList();
         var device = observed;
         foreach (var change in DevicePatchBuilder.Build(desired, observed).Peers)
         {
@@ -120,12 +122,14 @@ public sealed class DevicePatchBuilderTests
 
     // One entry, so that no order of entries can make something else of a peer that begins afresh.
     [Fact]
-    public void Build_PeerThatBeginsAfresh_IsOneEntry() => Gen.Select(Both, Gen.Int[0, Keys - 1].Select(TestMesh.Key)).Sample((both, reset) =>
+    public void Build_PeerThatBeginsAfresh_IsOneEntry() =>
+        Gen.Select(Both, Gen.Int[0, Keys - 1].Select(TestMesh.Key)).Sample((both, reset) =>
     {
         var (observed, desired) = both;
         desired = desired with { Resets = new HashSet<PublicKey> { reset } };
         var isThere = observed.Peers.Any(peer => peer.PublicKey == reset) && desired.Peers.Any(peer => peer.PublicKey == reset);
-        var changes = DevicePatchBuilder.Build(desired, observed).Peers.Where(change => change.PublicKey == reset).Select(change => change.Change);
+        var changes = DevicePatchBuilder.Build(desired, observed).Peers.Where(change => change.PublicKey == reset)
+            .Select(change => change.Change);
         if (isThere)
         {
             Assert.Equal([PeerChange.Reset], changes);
@@ -178,11 +182,13 @@ public sealed class DevicePatchBuilderTests
 
     // A packet that comes between a write and its read back moves the endpoint, and is no fault of the write.
     [Fact]
-    public void Build_OfWhatWasWritten_IsEmptyWhereverThePeersRoam() => Gen.Select(Both, DeviceGen.Endpoint.Array[Keys]).Sample((both, endpoints) =>
+    public void Build_OfWhatWasWritten_IsEmptyWhereverThePeersRoam() =>
+        Gen.Select(Both, DeviceGen.Endpoint.Array[Keys]).Sample((both, endpoints) =>
     {
         var (observed, desired) = both;
         var after = FakeWireGuardClient.Apply(observed, DevicePatchBuilder.Build(desired, observed));
-        var roamed = after with { Peers = [.. after.Peers.Select((peer, index) => peer with { Endpoint = endpoints[index], ReceiveBytes = peer.ReceiveBytes + 32 })] };
+        var roamed = after with { Peers = [.. after.Peers.Select((peer, index) =>
+            peer with { Endpoint = endpoints[index], ReceiveBytes = peer.ReceiveBytes + 32 })] };
         Assert.True(DevicePatchBuilder.Build(desired.Settled(), roamed).IsEmpty);
     });
 
@@ -207,8 +213,10 @@ public sealed class DevicePatchBuilderTests
     private static Device Observe(IPEndPoint? endpoint) => new(
         "cilium_wg0", null, TestMesh.ListenPort, 0, [new DevicePeer(TestMesh.Key(1), endpoint, [], TimeSpan.Zero, null, 0, 0)]);
 
-    private static IPEndPoint Endpoint(int key, int candidate) => new(new IPAddress([192, 168, (byte)key, (byte)candidate]), TestMesh.ListenPort);
+    private static IPEndPoint Endpoint(int key, int candidate) =>
+        new(new IPAddress([192, 168, (byte)key, (byte)candidate]), TestMesh.ListenPort);
 
     private static EquatableArray<IPPrefix> Owned(int[] owners, int key) =>
-        owners.Select((owner, prefix) => (owner, prefix)).Where(x => x.owner == key).Select(x => TestMesh.PodCIDR(x.prefix)).ToEquatableArray();
+        owners.Select((owner, prefix) => (owner, prefix)).Where(x => x.owner == key)
+            .Select(x => TestMesh.PodCIDR(x.prefix)).ToEquatableArray();
 }

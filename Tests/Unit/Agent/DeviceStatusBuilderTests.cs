@@ -35,12 +35,14 @@ public sealed class DeviceStatusBuilderTests
                 1420,
                 [
                     new PeerStatus(null, TestMesh.Key(9), null, [], null, 0, 0, PeerState.Unknown),
-                    new PeerStatus("node-2", TestMesh.Key(2), TestMesh.Endpoint(2), [TestMesh.PodCIDR(2)], TestMesh.Start, 20, 21, PeerState.Up),
+                    new PeerStatus(
+                        "node-2", TestMesh.Key(2), TestMesh.Endpoint(2), [TestMesh.PodCIDR(2)], TestMesh.Start, 20, 21, PeerState.Up),
                     new PeerStatus("node-3", TestMesh.Key(3), null, [], null, 0, 0, PeerState.Unknown),
                 ]),
             status);
         Assert.All(
-            DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.SteadyAt(0) + PeerStateCalculator.DownAfter).Peers,
+            DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.SteadyAt(0)
+                + PeerStateCalculator.DownAfter).Peers,
             peer => Assert.Equal(PeerState.Down, peer.State));
     }
 

@@ -31,7 +31,8 @@ public sealed class DriftDetectorTests
 
     // What the detector does not call drift, the patch has nothing to repair on, and the other way round.
     [Fact]
-    public void OfDevice_AnyTwoDevices_IsEmptyExactlyWhenThePatchIs() => Gen.Select(Expected, Expected, Gen.Bool).Sample((expected, other, isSame) =>
+    public void OfDevice_AnyTwoDevices_IsEmptyExactlyWhenThePatchIs() =>
+        Gen.Select(Expected, Expected, Gen.Bool).Sample((expected, other, isSame) =>
     {
         var observed = isSame ? expected.Device : other.Device with { PublicKey = expected.Device.PublicKey };
         var desired = new DesiredDevice(
@@ -89,19 +90,23 @@ public sealed class DriftDetectorTests
             DriftKind.AllowedIPsChanged => peer with { AllowedIPs = [.. peer.AllowedIPs, IPPrefix.Parse("203.0.113.9/32")] },
             _ => peer with { PersistentKeepaliveInterval = peer.PersistentKeepaliveInterval + TimeSpan.FromSeconds(1) },
         };
-        var announced = expected with { Endpoints = new Dictionary<PublicKey, EquatableArray<IPEndPoint>> { [peer.PublicKey] = [TestMesh.Endpoint(2)] } };
+        var announced = expected with { Endpoints = new Dictionary<PublicKey, EquatableArray<IPEndPoint>> { [peer.PublicKey] = [
+            TestMesh.Endpoint(2)] } };
         var before = announced with { Device = With(expected.Device, peer with { Endpoint = TestMesh.Endpoint(2) }) };
-        var after = With(expected.Device, changed with { Endpoint = kind == DriftKind.EndpointChanged ? changed.Endpoint : TestMesh.Endpoint(2) });
+        var after = With(
+            expected.Device, changed with { Endpoint = kind == DriftKind.EndpointChanged ? changed.Endpoint : TestMesh.Endpoint(2) });
         Assert.Equal([new Drift(kind, peer.PublicKey.ToShortString())], DriftDetector.OfDevice(before, after));
     });
 
     // WireGuard's own doing: it follows an authentic packet to wherever that came from, announced or not, and counts it.
     [Fact]
-    public void OfDevice_PeerWasHeardFromElsewhere_IsEmpty() => Gen.Select(WithPeers, DeviceGen.Endpoint, Gen.Bool).Sample((expected, elsewhere, isHandshake) =>
+    public void OfDevice_PeerWasHeardFromElsewhere_IsEmpty() =>
+        Gen.Select(WithPeers, DeviceGen.Endpoint, Gen.Bool).Sample((expected, elsewhere, isHandshake) =>
     {
         var peer = expected.Device.Peers[0] with { Endpoint = TestMesh.Endpoint(2), ReceiveBytes = 7 };
         var roamed = isHandshake
-            ? peer with { Endpoint = elsewhere, LastHandshakeTime = TestMesh.Start + TimeSpan.FromSeconds(1), ReceiveBytes = peer.ReceiveBytes + 92 }
+            ? peer with { Endpoint = elsewhere, LastHandshakeTime = TestMesh.Start
+                + TimeSpan.FromSeconds(1), ReceiveBytes = peer.ReceiveBytes + 92 }
             : peer with { Endpoint = elsewhere, ReceiveBytes = peer.ReceiveBytes + 32 };
         var announced = new Dictionary<PublicKey, EquatableArray<IPEndPoint>> { [peer.PublicKey] = [TestMesh.Endpoint(2)] };
         Assert.Empty(DriftDetector.OfDevice(
@@ -124,12 +129,14 @@ public sealed class DriftDetectorTests
     [InlineData(3, 1300, false, DriftKind.LinkDown, DriftKind.MtuChanged)]
     [InlineData(4, 1300, false, DriftKind.LinkDeleted)]
     public void OfLink_Changes_AreTold(int index, int mtu, bool isUp, params DriftKind[] kinds) => Assert.Equal(
-        kinds, DriftDetector.OfLink(new Link("cilium_wg0", 3, 1420, true), new Link("cilium_wg0", index, mtu, isUp)).Select(drift => drift.Kind));
+        kinds, DriftDetector.OfLink(new Link("cilium_wg0", 3, 1420, true), new Link("cilium_wg0", index, mtu, isUp))
+            .Select(drift => drift.Kind));
 
     [Fact]
     public void OfRoutes_DeletedAndAdded_AreTold()
     {
-        var (first, second, third) = (new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3)), new Route(TestMesh.PodCIDR(4), "eth0"));
+        var (first, second, third) =
+            (new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3)), new Route(TestMesh.PodCIDR(4), "eth0"));
         Assert.Empty(DriftDetector.OfRoutes([first, second], [second, first], Nothing));
         Assert.Equal(
             [new Drift(DriftKind.RouteDeleted, "10.0.2.0/24"), new Drift(DriftKind.RouteAdded, "10.0.4.0/24")],
@@ -140,7 +147,8 @@ public sealed class DriftDetectorTests
     [Fact]
     public void OfRoutes_LinkLost_CountsOnlyWhatDidNotHangOnIt() => Assert.Equal(
         [new Drift(DriftKind.RouteDeleted, "10.0.3.0/24")],
-        DriftDetector.OfRoutes([new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3))], [], new HashSet<string> { "cilium_wg0" }));
+        DriftDetector.OfRoutes([new Route(TestMesh.PodCIDR(2), "cilium_wg0"), Route.Unreachable(TestMesh.PodCIDR(3))], [],
+        new HashSet<string> { "cilium_wg0" }));
 
     [Fact]
     public void OfRules_DeletedAndAdded_AreTold() => Assert.Equal(

@@ -51,7 +51,8 @@ public sealed class EndpointRuleTests
 
     // No war: what was set is kept by the next pass, whatever the peer's state is by then, until it stays without an answer.
     [Fact]
-    public void Choose_WhatWasChosen_IsKept() => Gen.Select(Candidates, Current, State, State, Gen.Bool).Sample((candidates, current, before, after, isUnanswered) =>
+    public void Choose_WhatWasChosen_IsKept() =>
+        Gen.Select(Candidates, Current, State, State, Gen.Bool).Sample((candidates, current, before, after, isUnanswered) =>
     {
         var chosen = EndpointRule.Choose(candidates, current, before, isWithdrawn: false, isUnanswered, former: null);
         Assert.Equal(
@@ -61,7 +62,8 @@ public sealed class EndpointRuleTests
 
     // Every address has its turn, and comes again: the one that answered nobody yesterday may answer today.
     [Fact]
-    public void Choose_NobodyAnswers_TriesAllInTurn() => Gen.Select(Candidates.Where(candidates => candidates.Count > 0), Current, State).Sample((candidates, current, state) =>
+    public void Choose_NobodyAnswers_TriesAllInTurn() =>
+        Gen.Select(Candidates.Where(candidates => candidates.Count > 0), Current, State).Sample((candidates, current, state) =>
     {
         var tried = new List<IPEndPoint>();
         for (var attempt = 0; attempt < 2 * candidates.Count; attempt++)

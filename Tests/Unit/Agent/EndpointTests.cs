@@ -8,7 +8,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>Passes beside peers that are elsewhere than they announced, or nowhere: no war about endpoints, the next address, and a word about it.</summary>
+/// <summary>
+/// Passes beside peers that are elsewhere than they announced, or nowhere: no war about endpoints, the next address, and a word about it.
+/// </summary>
 public sealed class EndpointTests
 {
     private const string Name = "cilium_wg0";
@@ -27,7 +29,8 @@ public sealed class EndpointTests
         ShakeHands(mesh, 2);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.Calls.Count > 1 && mesh.Devices.Calls[^2].Operation == nameof(IWireGuardClient.ConfigureAsync))
+            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.Calls.Count > 1
+                && mesh.Devices.Calls[^2].Operation == nameof(IWireGuardClient.ConfigureAsync))
             {
                 Receive(mesh, 2, Elsewhere);
             }
@@ -42,7 +45,8 @@ public sealed class EndpointTests
 
         Assert.Equal(Elsewhere, Peer(mesh, 2).Endpoint);
         Assert.Empty(mesh.Pass.Drifts);
-        Assert.DoesNotContain(mesh.Devices.Patches.SelectMany(patch => patch.Peers), change => change.PublicKey == TestMesh.Key(2) && change.Change == PeerChange.Update);
+        Assert.DoesNotContain(mesh.Devices.Patches.SelectMany(patch => patch.Peers), change => change.PublicKey == TestMesh.Key(2)
+            && change.Change == PeerChange.Update);
     }
 
     [Fact]
@@ -160,7 +164,8 @@ public sealed class EndpointTests
 
         var silent = Assert.Single(result.SilentPeers);
         Assert.Equal(("node-2", TestMesh.Start), (silent.NodeName, silent.Since));
-        Assert.Equal([TestMesh.Endpoint(2), new IPEndPoint(Second, TestMesh.ListenPort)], silent.Endpoints.OrderByDescending(endpoint => endpoint.ToString()[..3] == "192"));
+        Assert.Equal([TestMesh.Endpoint(2), new IPEndPoint(Second, TestMesh.ListenPort)], silent.Endpoints.OrderByDescending(
+            endpoint => endpoint.ToString()[..3] == "192"));
         Assert.Equal(
             "no tunnel works to node-2 since 00:00:00 UTC (tried 192.168.0.2:51871, 198.51.100.2:51871), although the silos answer",
             Grains.SilentPeer.Describe(result.SilentPeers));
@@ -187,7 +192,8 @@ public sealed class EndpointTests
         Assert.Equal([TestMesh.Address(2), Second], silent.Endpoints.Select(endpoint => endpoint.Address));
     }
 
-    // What does not even leave this node is not counted as sent. A session that was not renewed although the next key waits for a handshake is none.
+    // What does not even leave this node is not counted as sent. A session that was not renewed although the next key waits for a handshake
+    // is none.
     [Fact]
     public async Task Run_NothingLeavesThisNode_IsNamedWhenTheNextKeyWaits()
     {
@@ -263,7 +269,8 @@ public sealed class EndpointTests
     private static DevicePeer Peer(AgentHarness mesh, int node) => mesh.Device.Peers.Single(peer => peer.PublicKey == TestMesh.Key(node));
 
     private static void ShakeHands(AgentHarness mesh, int node) => mesh.Devices.ChangePeer(
-        Name, TestMesh.Key(node), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow(), ReceiveBytes = peer.ReceiveBytes + 92, TransmitBytes = peer.TransmitBytes + 148 });
+        Name, TestMesh.Key(node), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow(), ReceiveBytes = peer.ReceiveBytes
+            + 92, TransmitBytes = peer.TransmitBytes + 148 });
 
     private static void Receive(AgentHarness mesh, int node, IPEndPoint? from) => mesh.Devices.ChangePeer(
         Name, TestMesh.Key(node), peer => peer with { Endpoint = from, ReceiveBytes = peer.ReceiveBytes + 32 });

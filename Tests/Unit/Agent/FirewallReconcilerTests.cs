@@ -17,7 +17,8 @@ public sealed class FirewallReconcilerTests
     private readonly FirewallReconciler _reconciler;
 
     public FirewallReconcilerTests() =>
-        _reconciler = new FirewallReconciler(_firewall, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)), NullLogger<FirewallReconciler>.Instance);
+        _reconciler = new FirewallReconciler(
+            _firewall, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)), NullLogger<FirewallReconciler>.Instance);
 
     [Fact]
     public async Task Reconcile_NodesComeAndGo_SendsOnlyTheDifference()

@@ -6,11 +6,14 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>Of a node that has left, nothing is remembered: names come and go with autoscaling, and what was known of one is shown, and counted, for ever.</summary>
+/// <summary>
+/// Of a node that has left, nothing is remembered: names come and go with autoscaling, and what was known of one is shown, and counted, for
+/// ever.
+/// </summary>
 public sealed class ForgottenNodeTests
 {
-    // Every field that remembers nodes, their keys, silos or addresses from one moment to the next, and who sees to it that it forgets them. The test below
-    // fails if one is missing here.
+    // Every field that remembers nodes, their keys, silos or addresses from one moment to the next, and who sees to it that it forgets
+    // them. The test below fails if one is missing here.
     private static readonly Dictionary<string, string> Owners = new()
     {
         ["AnnotationDifferences._since"] = "AnnotationFollower, with the nodes' objects",
@@ -59,7 +62,8 @@ public sealed class ForgottenNodeTests
         ["WireGuardMessageReader+Peer.AllowedIPs"] = "lives for one reading",
     };
 
-    private static readonly Type[] Names = [typeof(string), typeof(PublicKey), typeof(SiloAddress), typeof(System.Net.IPAddress), typeof(IPPrefix), typeof(HandshakePair)];
+    private static readonly Type[] Names =
+        [typeof(string), typeof(PublicKey), typeof(SiloAddress), typeof(System.Net.IPAddress), typeof(IPPrefix), typeof(HandshakePair)];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -67,8 +71,10 @@ public sealed class ForgottenNodeTests
     public void Fields_ThatRememberNodes_HaveAnOwnerThatForgets()
     {
         var found = Product.Types.Where(Remembers)
-            .SelectMany(type => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
-                .Where(field => IsKeyedByANode(field.FieldType) && !IsOfAValue(type, field)).Select(field => $"{Name(type)}.{Property(field)}"))
+            .SelectMany(
+                type => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+                .Where(field => IsKeyedByANode(field.FieldType) && !IsOfAValue(type, field))
+                .Select(field => $"{Name(type)}.{Property(field)}"))
             .ToHashSet(StringComparer.Ordinal);
         var (unknown, gone) = (string.Join(", ", found.Except(Owners.Keys)), string.Join(", ", Owners.Keys.Except(found)));
         Assert.True(unknown.Length + gone.Length == 0, $"nobody is said to forget {unknown}; there is no {gone}");
@@ -85,7 +91,8 @@ public sealed class ForgottenNodeTests
         mesh.Publish(revision: 1, 2, 3);
         _ = await mesh.Pass.RunAsync(true, Token);
         var name = SlotDevices.Name(Slot.Zero);
-        mesh.Devices.ChangePeer(name, TestMesh.Key(3), peer => peer with { ReceiveBytes = 1_000, LastHandshakeTime = mesh.Time.GetUtcNow() });
+        mesh.Devices.ChangePeer(
+            name, TestMesh.Key(3), peer => peer with { ReceiveBytes = 1_000, LastHandshakeTime = mesh.Time.GetUtcNow() });
         mesh.Links.SetReceivedPackets(name, 5);
         var known = await mesh.Pass.RunAsync(true, Token);
         Assert.Contains(known.Receptions, reception => reception.NodeName == TestMesh.Name(3));
@@ -129,7 +136,8 @@ public sealed class ForgottenNodeTests
         ledger.Begin(announcement, TestMesh.Start);
         foreach (var node in new[] { 2, 3 })
         {
-            ledger.Record(announcement.Sequence, FakeMembership.Silo(node), TestMesh.Name(node), AnnouncementOutcome.Applied, null, TimeSpan.Zero);
+            ledger.Record(
+                announcement.Sequence, FakeMembership.Silo(node), TestMesh.Name(node), AnnouncementOutcome.Applied, null, TimeSpan.Zero);
         }
 
         ledger.ForgetExcept(new HashSet<SiloAddress> { FakeMembership.Silo(2) });
@@ -158,20 +166,26 @@ public sealed class ForgottenNodeTests
 
     private static bool IsKeyedByANode(Type type)
     {
-        var element = type.GetInterfaces().Append(type).FirstOrDefault(face => face.IsGenericType && face.GetGenericTypeDefinition() == typeof(IEnumerable<>))?.GetGenericArguments()[0];
+        var element = type.GetInterfaces().Append(type).FirstOrDefault(face => face.IsGenericType
+            && face.GetGenericTypeDefinition() == typeof(IEnumerable<>))?.GetGenericArguments()[0];
         if (type == typeof(string) || element is null || type.Name.StartsWith("EquatableArray", StringComparison.Ordinal) || type.IsArray)
         {
             return false;
         }
 
-        var key = element.IsGenericType && element.GetGenericTypeDefinition() == typeof(KeyValuePair<,>) ? element.GetGenericArguments()[0] : element;
-        return Names.Contains(key) || (typeof(System.Runtime.CompilerServices.ITuple).IsAssignableFrom(key) && key.GetGenericArguments().Any(Names.Contains));
+        var key = element.IsGenericType && element.GetGenericTypeDefinition() == typeof(KeyValuePair<,>)
+            ? element.GetGenericArguments()[0]
+            : element;
+        return Names.Contains(key)
+            || (typeof(System.Runtime.CompilerServices.ITuple).IsAssignableFrom(key) && key.GetGenericArguments().Any(Names.Contains));
     }
 
     // What is read from the API.
-    private static bool IsOfAValue(Type type, FieldInfo field) => !type.IsNestedPrivate && type.GetProperty(Property(field))?.SetMethod?.IsPublic == true;
+    private static bool IsOfAValue(Type type, FieldInfo field) =>
+        !type.IsNestedPrivate && type.GetProperty(Property(field))?.SetMethod?.IsPublic == true;
 
     private static string Name(Type type) => type.DeclaringType is { } outer ? $"{Name(outer)}+{type.Name}" : type.Name;
 
-    private static string Property(FieldInfo field) => field.Name.StartsWith('<') ? field.Name[1..field.Name.IndexOf('>', StringComparison.Ordinal)] : field.Name;
+    private static string Property(FieldInfo field) =>
+        field.Name.StartsWith('<') ? field.Name[1..field.Name.IndexOf('>', StringComparison.Ordinal)] : field.Name;
 }

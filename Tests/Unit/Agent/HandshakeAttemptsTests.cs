@@ -4,7 +4,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>A handshake that does not come is tried again with patience, and by the side that starts unless that one sees no reason to.</summary>
+/// <summary>
+/// A handshake that does not come is tried again with patience, and by the side that starts unless that one sees no reason to.
+/// </summary>
 public sealed class HandshakeAttemptsTests
 {
     private static readonly HandshakePair Pair = new(Slot.Zero, TestMesh.Key(1), TestMesh.Key(2));
@@ -14,7 +16,8 @@ public sealed class HandshakeAttemptsTests
     [Fact]
     public void Start_HandshakeDoesNotCome_ResetsMoreAndMoreSeldom()
     {
-        Assert.Equal([6, 18, 42, 90, 150, 210], Enumerable.Range(0, 211).Where(second => _attempts.Start(Pair, HandshakeSession.None, At(second))));
+        Assert.Equal(
+            [6, 18, 42, 90, 150, 210], Enumerable.Range(0, 211).Where(second => _attempts.Start(Pair, HandshakeSession.None, At(second))));
         Assert.Equal(6, _attempts.Retries);
     }
 

@@ -33,7 +33,8 @@ public sealed class HandshakeStarterTests
 
     // Sequences are equal often here; then the keys decide, and two nodes never have the same.
     [Fact]
-    public void ShouldStart_AnyPair_IsOneSideOnly() => Gen.Select(MeshGen.Announcement, MeshGen.Announcement).Sample((left, right) => Assert.Equal(
+    public void ShouldStart_AnyPair_IsOneSideOnly() =>
+        Gen.Select(MeshGen.Announcement, MeshGen.Announcement).Sample((left, right) => Assert.Equal(
         left.Sequence != right.Sequence || left.Find(Slot.Zero)!.PublicKey != right.Find(Slot.Zero)!.PublicKey,
         HandshakeStarter.ShouldStart(Slot.Zero, left, right, true) != HandshakeStarter.ShouldStart(Slot.Zero, right, left, true)));
 }
@@ -104,10 +105,12 @@ public sealed class KeyPairClockTests
 
     private static DateTimeOffset Clock(int seconds) => TestMesh.Start.AddSeconds(seconds);
 
-    private static Device NewDevice(PublicKey? local, params DevicePeer[] peers) => new("cilium_wg0", local, TestMesh.ListenPort, 0, [.. peers]);
+    private static Device NewDevice(PublicKey? local, params DevicePeer[] peers) =>
+        new("cilium_wg0", local, TestMesh.ListenPort, 0, [.. peers]);
 
     private static DevicePeer Peer(int node, int? handshake = null) =>
         new(TestMesh.Key(node), null, [], TimeSpan.Zero, handshake is { } seconds ? Clock(seconds) : null, 0, 0);
 
-    private void Observe(PublicKey? local, int seconds, params DevicePeer[] peers) => _clock.Observe(Slot.Zero, NewDevice(local, peers), At(seconds), Clock(seconds));
+    private void Observe(PublicKey? local, int seconds, params DevicePeer[] peers) =>
+        _clock.Observe(Slot.Zero, NewDevice(local, peers), At(seconds), Clock(seconds));
 }

@@ -5,7 +5,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>After <c>Rotation:Slots</c> went from 2 to 1 the second device goes on until nothing depends on it, and then goes with its key.</summary>
+/// <summary>
+/// After <c>Rotation:Slots</c> went from 2 to 1 the second device goes on until nothing depends on it, and then goes with its key.
+/// </summary>
 public sealed class LeftoverDeviceTests : IAsyncDisposable
 {
     private const string Name = "cilium_wg1";
@@ -136,5 +138,6 @@ public sealed class LeftoverDeviceTests : IAsyncDisposable
     private static DevicePeer Peer(int node) =>
         new(TestMesh.Key(100 + node), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TimeSpan.Zero, TestMesh.Start, 1, 1);
 
-    private IEnumerable<string> RouteDevices() => _mesh.Links.Routes.Where(route => !route.IsUnreachable).OrderBy(route => route.Destination).Select(route => route.DeviceName);
+    private IEnumerable<string> RouteDevices() =>
+        _mesh.Links.Routes.Where(route => !route.IsUnreachable).OrderBy(route => route.Destination).Select(route => route.DeviceName);
 }

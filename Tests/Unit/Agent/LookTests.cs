@@ -5,7 +5,9 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>What the agent does with news of the kernel: it looks whether anything is not as it was left, in time, and not too often.</summary>
+/// <summary>
+/// What the agent does with news of the kernel: it looks whether anything is not as it was left, in time, and not too often.
+/// </summary>
 public sealed class LookTests
 {
     private const string Name = "cilium_wg0";
@@ -15,22 +17,28 @@ public sealed class LookTests
     /// <summary>What somebody else can do to a node, and what the kernel says then.</summary>
     public static TheoryData<string> Changes => [.. Tampering.Keys];
 
-    private static Dictionary<string, (KernelNews News, Func<AgentHarness, Task> Change, Func<AgentHarness, bool> IsRepaired)> Tampering { get; } = new()
+    private static Dictionary<string, Tamper> Tampering { get; } = new()
     {
-        ["link down"] = (KernelNews.Devices, mesh => DoAsync(() => mesh.Links.SetDown(Name)), mesh => Link(mesh).IsUp && mesh.Links.Routes.Any(IsTunnel)),
-        ["link deleted"] = (KernelNews.Devices, mesh => DoAsync(() => mesh.Devices.Remove(Name)), mesh => mesh.Devices.Peek(Name) is { Peers.Count: 1 }),
-        ["MTU changed"] = (KernelNews.Devices, mesh => mesh.Links.SetMtuAsync(Name, 1300, Token), mesh => Link(mesh).Mtu == 1440),
-        ["source check strict"] = (
+        ["link down"] = new(KernelNews.Devices, mesh => DoAsync(() => mesh.Links.SetDown(Name)),
+            mesh => Link(mesh).IsUp && mesh.Links.Routes.Any(IsTunnel)),
+        ["link deleted"] = new(KernelNews.Devices, mesh =>
+            DoAsync(() => mesh.Devices.Remove(Name)), mesh => mesh.Devices.Peek(Name) is { Peers.Count: 1 }),
+        ["MTU changed"] = new(KernelNews.Devices, mesh => mesh.Links.SetMtuAsync(Name, 1300, Token), mesh => Link(mesh).Mtu == 1440),
+        ["source check strict"] = new(
             KernelNews.Devices, mesh => DoAsync(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: false, HasAddress: true))), IsLoose),
-        ["address deleted"] = (
+        ["address deleted"] = new(
             KernelNews.Devices,
             mesh => DoAsync(() => mesh.Links.SetSourceCheck(Name, new(IsLoose: true, HasAddress: false))),
             mesh => IsLoose(mesh) && mesh.Links.Routes.Any(IsTunnel)),
-        ["route deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRouteAsync(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
-        ["rule deleted"] = (KernelNews.Routes, mesh => mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
-        ["underlay narrower"] = (KernelNews.Underlay, mesh => DoAsync(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
-        ["firewall deleted"] = (KernelNews.Firewall, mesh => mesh.Firewall.DeleteAsync(Token), mesh => mesh.Firewall.TryGetAsync(Token).Result is { IsIntact: true, Prefixes.Remote.Count: 1 }),
-        ["anything"] = (KernelNews.Lost, mesh => mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
+        ["route deleted"] = new(KernelNews.Routes, mesh =>
+            mesh.Links.DeleteRouteAsync(new Route(TestMesh.PodCIDR(2), Name), Token), mesh => mesh.Links.Routes.Any(IsTunnel)),
+        ["rule deleted"] = new(KernelNews.Routes, mesh =>
+            mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
+        ["underlay narrower"] = new(KernelNews.Underlay, mesh => DoAsync(() => mesh.Links.PathMtu = 1400), mesh => Link(mesh).Mtu == 1340),
+        ["firewall deleted"] = new(KernelNews.Firewall, mesh => mesh.Firewall.DeleteAsync(Token), mesh =>
+            mesh.Firewall.TryGetAsync(Token).Result is { IsIntact: true, Prefixes.Remote.Count: 1 }),
+        ["anything"] = new(KernelNews.Lost, mesh =>
+            mesh.Links.DeleteRuleAsync(TestMesh.PodCIDR(1), Token), mesh => mesh.Links.Rules.Count == 1),
     };
 
     [Theory]
@@ -88,7 +96,8 @@ public sealed class LookTests
         var (devices, routes) = (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
         mesh.Agent.RequestLook(KernelNews.Lost);
         await mesh.NextWaitAsync();
-        Assert.Equal((devices + 1, routes + 1, 2L), (mesh.Devices.Calls.Count, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)), mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Equal((devices + 1, routes + 1, 2L), (mesh.Devices.Calls.Count, mesh.Links.CountOf(
+            nameof(ILinkClient.GetRoutesAsync)), mesh.Agent.Snapshot.CompletedPasses));
     }
 
     [Fact]
@@ -200,10 +209,12 @@ public sealed class LookTests
         Assert.Equal(expected, LookPace.After(TimeSpan.FromMilliseconds(milliseconds)).TotalMilliseconds);
 
     private static byte[] RouteTo2 =>
-        [36, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 32, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0, 8, 0, 1, 0, .. TestMesh.Address(2).GetAddressBytes()];
+        [36, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 32, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0, 8, 0, 1, 0, .. TestMesh.Address(2)
+            .GetAddressBytes()];
 
     private static byte[] UnderlayLink =>
-        [32, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. BitConverter.GetBytes(FakeLinkClient.UnderlayIndex), 0, 0, 0, 0, 0, 0, 0, 0];
+        [32, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. BitConverter.GetBytes(
+            FakeLinkClient.UnderlayIndex), 0, 0, 0, 0, 0, 0, 0, 0];
 
     private static AgentHarness Strict()
     {
@@ -225,4 +236,6 @@ public sealed class LookTests
         action();
         return Task.CompletedTask;
     }
+
+    private sealed record Tamper(KernelNews News, Func<AgentHarness, Task> Change, Func<AgentHarness, bool> IsRepaired);
 }

@@ -44,7 +44,8 @@ public sealed class MeshAgentTests
         var (writes, reads) = (mesh.Writes, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)));
         mesh.Time.Advance(Resync);
         Assert.Equal(Resync, await mesh.NextWaitAsync());
-        Assert.Equal((writes, reads + 1, 2L), (mesh.Writes, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)), mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Equal((writes, reads
+            + 1, 2L), (mesh.Writes, mesh.Links.CountOf(nameof(ILinkClient.GetRoutesAsync)), mesh.Agent.Snapshot.CompletedPasses));
     }
 
     // By hand, by NTP, by a machine that wakes up. Before the first resync, between two of them, and again.
@@ -172,13 +173,15 @@ public sealed class MeshAgentTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.OnCall = (_, _) => throw new LinuxException("get cilium_wg0", 5, "told to fail");
         var delay = await mesh.StartAsync();
-        for (var began = mesh.Time.GetTimestamp(); mesh.Time.GetElapsedTime(began) < TimeSpan.FromSeconds(100); delay = await mesh.NextWaitAsync())
+        for (var began =
+            mesh.Time.GetTimestamp(); mesh.Time.GetElapsedTime(began) < TimeSpan.FromSeconds(100); delay = await mesh.NextWaitAsync())
         {
             mesh.Time.Advance(delay);
         }
 
         Assert.InRange(mesh.Agent.Snapshot.CompletedPasses, 20, 30);
-        Assert.Equal(2, mesh.Logs.Lines.Count(line => line.StartsWith("Warning: Reconcile failed: get cilium_wg0: told to fail", StringComparison.Ordinal)));
+        Assert.Equal(2, mesh.Logs.Lines.Count(
+            line => line.StartsWith("Warning: Reconcile failed: get cilium_wg0: told to fail", StringComparison.Ordinal)));
         Assert.Single(mesh.Logs.Exceptions);
         mesh.Devices.OnCall = null;
         mesh.Time.Advance(delay);
@@ -266,7 +269,8 @@ public sealed class MeshAgentTests
         await mesh.Agent.StopAsync(mesh.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first.WaitAsync(mesh.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second.WaitAsync(mesh.Token));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Agent.ReconcileAsync(CancellationToken.None).WaitAsync(mesh.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => mesh.Agent.ReconcileAsync(CancellationToken.None).WaitAsync(mesh.Token));
         Assert.False(mesh.Token.IsCancellationRequested, "The agent ended the waits, not the test.");
     }
 

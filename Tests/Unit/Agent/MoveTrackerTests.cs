@@ -65,7 +65,8 @@ public sealed class MoveTrackerTests
     });
 
     private static Dictionary<string, PathStatus> Paths(params (int Node, int Slot)[] paths) => paths.ToDictionary(
-        path => TestMesh.Name(path.Node), path => new PathStatus(TestMesh.Name(path.Node), new Slot((byte)path.Slot), TestMesh.Key(path.Node), IsProven: true));
+        path => TestMesh.Name(path.Node), path => new PathStatus(
+            TestMesh.Name(path.Node), new Slot((byte)path.Slot), TestMesh.Key(path.Node), IsProven: true));
 
     private void Note(int seconds, params (int Node, int Slot)[] paths) => _tracker.Note(Nowhere, Paths(paths), TestMesh.SteadyAt(seconds));
 }

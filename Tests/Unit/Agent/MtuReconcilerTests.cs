@@ -69,7 +69,8 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
     [Fact]
     public async Task Reconcile_PeerOfTwoFamilies_FitsBoth()
     {
-        _link = await _mtu.ReconcileAsync(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
+        _link = await _mtu.ReconcileAsync(
+            Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
 
         Assert.Equal(1420, _link.Mtu);
     }
@@ -79,7 +80,8 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
     {
         _links.SetPathMtu(IPAddress.Parse("fd00::2"), null);
 
-        _link = await _mtu.ReconcileAsync(Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
+        _link = await _mtu.ReconcileAsync(
+            Device("10.0.2.0/24", TestMesh.Address(2), IPAddress.Parse("fd00::2")), _link, isResync: true, Token);
 
         Assert.Equal(1440, _link.Mtu);
     }
@@ -88,7 +90,8 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
 
     bool ILogger.IsEnabled(LogLevel logLevel) => true;
 
-    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    void ILogger.Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (logLevel == LogLevel.Warning)
         {
@@ -110,6 +113,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
     private static DesiredDevice Device(string podCIDR, params IPAddress[] addresses)
     {
         var endpoints = addresses.Select(address => new IPEndPoint(address, 51871)).ToEquatableArray();
-        return new DesiredDevice("cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), endpoints, [IPPrefix.Parse(podCIDR)], TimeSpan.Zero)]);
+        return new DesiredDevice(
+            "cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), endpoints, [IPPrefix.Parse(podCIDR)], TimeSpan.Zero)]);
     }
 }

@@ -48,7 +48,8 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2).Settled(2);
         await mesh.Pass.RunAsync(true, Token);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices).RunAsync(TestMesh.Name(1), null, report, Token);
+        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices)
+            .RunAsync(TestMesh.Name(1), null, report, Token);
         Assert.Equal(["device", "route", "rule"], report.Removed.Select(item => item.Kind).Where(kind => kind != "witness"));
         Assert.Equal((0, 0), (mesh.Links.Routes.Count, mesh.Links.Rules.Count));
     }
@@ -81,7 +82,8 @@ public sealed class NodeCleanupTests
         Assert.Contains(new CleanupItem("device", Name), (await CleanAsync(mesh, withRoster: false)).Removed);
     }
 
-    // As when the API server is away: the idle device's peers are told by the routes through the other one, also if the run was interrupted.
+    // As when the API server is away: the idle device's peers are told by the routes through the other one, also if the run was
+    // interrupted.
     [Fact]
     public async Task Run_TwoDevicesAndRosterUnknown_RemovesTheIdleOneFirst()
     {
@@ -101,7 +103,8 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2);
         mesh.Links.AddLink(Name);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, _ => null).RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token);
+        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, _ => null)
+            .RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token);
         Assert.Contains("link of kind", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
         Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
     }

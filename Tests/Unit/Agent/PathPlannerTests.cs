@@ -141,9 +141,11 @@ public sealed class PathPlannerTests : IDisposable
 
     private static SteadyTime SteadyAt(int seconds) => TestMesh.SteadyAt(seconds);
 
-    private static PeerAnnouncement Announce(int node, long revision, params PublicKey[] keys) => TestMesh.Announce(node, revision: revision) with
+    private static PeerAnnouncement Announce(int node, long revision, params PublicKey[] keys) =>
+        TestMesh.Announce(node, revision: revision) with
     {
-        Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort)).ToEquatableArray(),
+        Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort))
+            .ToEquatableArray(),
     };
 
     private static Device NewDevice(KeyPair keyPair, PublicKey peer, DateTimeOffset? handshake) =>

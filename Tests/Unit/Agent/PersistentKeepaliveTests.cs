@@ -34,7 +34,10 @@ public sealed class PersistentKeepaliveTests
     public void Apply_OfNode_TakesThePlaceOfTheGeneralOne()
     {
         var own = TimeSpan.FromSeconds(40);
-        Assert.Equal(own, Apply(Off, Off, isSettled: true, options: new DeviceOptions { PersistentKeepalive = On, PersistentKeepaliveOf = { ["node-2"] = own } }));
+        Assert.Equal(
+            own, Apply(
+                Off, Off, isSettled: true,
+                options: new DeviceOptions { PersistentKeepalive = On, PersistentKeepaliveOf = { ["node-2"] = own } }));
         Assert.Equal(Off, Apply(Off, Off, isSettled: true, options: new DeviceOptions()));
     }
 
@@ -50,8 +53,10 @@ public sealed class PersistentKeepaliveTests
         TimeSpan desired, TimeSpan current, bool isSettled, KeyPair? keyPair = null, DeviceOptions? options = null, bool hasSilo = true)
     {
         var device = new DesiredDevice("cilium_wg0", keyPair, 51871, [new DesiredPeer(TestMesh.Key(2), [], [], desired)]);
-        var observed = new Device("cilium_wg0", TestMesh.Key(1), 51871, 0, [new DevicePeer(TestMesh.Key(2), null, [], current, null, 0, 0)]);
-        return PersistentKeepalive.Apply(device, observed, _ => PersistentKeepalive.Configured(options ?? new DeviceOptions { PersistentKeepalive = On }, "node-2", hasSilo), _ => isSettled)
+        var observed = new Device(
+            "cilium_wg0", TestMesh.Key(1), 51871, 0, [new DevicePeer(TestMesh.Key(2), null, [], current, null, 0, 0)]);
+        return PersistentKeepalive.Apply(device, observed, _ =>
+            PersistentKeepalive.Configured(options ?? new DeviceOptions { PersistentKeepalive = On }, "node-2", hasSilo), _ => isSettled)
             .Peers[0].PersistentKeepaliveInterval;
     }
 }

@@ -93,7 +93,8 @@ public sealed class ReconcilePassTests
         restarted.MakeKey();
         await restarted.Pass.RunAsync(true, Token);
         Assert.Equal(device.Peers, restarted.Device.Peers);
-        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], (await restarted.Links.GetRoutesAsync(Token)).Select(route => route.Destination));
+        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], (await restarted.Links.GetRoutesAsync(Token))
+            .Select(route => route.Destination));
 
         // Node 2 is in the roster and its silo is down; node 3 is gone.
         restarted.Store.MarkSynced();
@@ -142,7 +143,8 @@ public sealed class ReconcilePassTests
         await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(device, mesh.Device);
         Assert.Equal(routes, await mesh.Links.GetRoutesAsync(Token));
-        Assert.Equal((1440, true), ((await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu, (await mesh.Links.TryGetLinkAsync(Name, Token))!.IsUp));
+        Assert.Equal(
+            (1440, true), ((await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu, (await mesh.Links.TryGetLinkAsync(Name, Token))!.IsUp));
     }
 
     [Fact]
@@ -151,7 +153,8 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         await mesh.Pass.RunAsync(true, Token);
         var device = mesh.Device;
-        mesh.Devices.Change(Name, current => current with { ListenPort = 1, Peers = [current.Peers[1] with { AllowedIPs = [TestMesh.PodCIDR(9)] }] });
+        mesh.Devices.Change(
+            Name, current => current with { ListenPort = 1, Peers = [current.Peers[1] with { AllowedIPs = [TestMesh.PodCIDR(9)] }] });
         await mesh.Pass.RunAsync(false, Token);
         Assert.Equal(device with { Peers = [device.Peers[0], device.Peers[1]] }, mesh.Device);
     }
@@ -190,7 +193,9 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         var isFailing = true;
-        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == operation ? throw new LinuxException(operation, 5, "told to fail") : Task.CompletedTask;
+        mesh.Links.OnCall = (call, _) => isFailing && call.Operation == operation
+            ? throw new LinuxException(operation, 5, "told to fail")
+            : Task.CompletedTask;
         await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token));
         isFailing = false;
         await mesh.Pass.RunAsync(true, Token);
@@ -205,7 +210,8 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2).Settled(2);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)) > 0)
+            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync)
+                && mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)) > 0)
             {
                 mesh.Devices.Change(Name, device => device with { Peers = [] });
             }
@@ -213,7 +219,8 @@ public sealed class ReconcilePassTests
             return Task.CompletedTask;
         };
         Assert.Contains(
-            "does somebody else configure it?", (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token))).Message, StringComparison.Ordinal);
+            "does somebody else configure it?",
+            (await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -279,10 +286,12 @@ public sealed class ReconcilePassTests
         mesh.Publish(1, 2);
         mesh.Devices.OnCall = (call, _) =>
         {
-            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync) && mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)) == 1)
+            if (call.Operation == nameof(IWireGuardClient.TryGetDeviceAsync)
+                && mesh.Devices.CountOf(nameof(IWireGuardClient.ConfigureAsync)) == 1)
             {
                 mesh.Time.Advance(TimeSpan.FromMilliseconds(1));
-                mesh.Devices.ChangePeer(Name, TestMesh.Key(2), peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? mesh.Time.GetUtcNow() });
+                mesh.Devices.ChangePeer(
+                    Name, TestMesh.Key(2), peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? mesh.Time.GetUtcNow() });
                 mesh.Time.Advance(TimeSpan.FromMilliseconds(1));
             }
 

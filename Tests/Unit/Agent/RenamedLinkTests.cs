@@ -30,7 +30,8 @@ public sealed class RenamedLinkTests
         Assert.Equal((key, index), (mesh.Device.PublicKey, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Index));
         Assert.Null(await mesh.Links.TryGetLinkAsync(Other, Token));
         Assert.Equal(1, mesh.Devices.CountOf(nameof(IWireGuardClient.CreateDeviceAsync)));
-        Assert.Equal((DriftKind.LinkRenamed, 1, Other), (Assert.Single(mesh.Pass.Drifts).Kind, mesh.Pass.Drifts[0].Count, mesh.Pass.Drifts[0].LastSubject));
+        Assert.Equal((DriftKind.LinkRenamed, 1, Other), (Assert.Single(
+            mesh.Pass.Drifts).Kind, mesh.Pass.Drifts[0].Count, mesh.Pass.Drifts[0].LastSubject));
     }
 
     // A new process knows no number.

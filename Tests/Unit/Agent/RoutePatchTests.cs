@@ -17,7 +17,8 @@ public sealed class RoutePatchTests
         .Select((flag, node) => (flag, node)).Where(x => x.flag).Select(x => TestMesh.PodCIDR(x.node)).ToEquatableArray());
 
     [Fact]
-    public void Build_Applied_GivesWhatIsDesired() => Gen.Select(Routes, Routes, Rules, Rules).Sample((desired, observed, desiredRules, rules) =>
+    public void Build_Applied_GivesWhatIsDesired() =>
+        Gen.Select(Routes, Routes, Rules, Rules).Sample((desired, observed, desiredRules, rules) =>
     {
         var patch = RoutePatch.Build(desired, observed, desiredRules, rules);
         var table = observed.ToDictionary(route => route.Destination);
@@ -44,7 +45,8 @@ public sealed class RoutePatchTests
     [Fact]
     public void Build_AnotherDevice_TurnsTheRouteInOneStep()
     {
-        var patch = RoutePatch.Build([new Route(TestMesh.PodCIDR(2), "cilium_wg1")], [new Route(TestMesh.PodCIDR(2), "cilium_wg0")], null, []);
+        var patch = RoutePatch.Build(
+            [new Route(TestMesh.PodCIDR(2), "cilium_wg1")], [new Route(TestMesh.PodCIDR(2), "cilium_wg0")], null, []);
         Assert.Equal(new RoutePatch([new Route(TestMesh.PodCIDR(2), "cilium_wg1")], [], [], []), patch);
     }
 }

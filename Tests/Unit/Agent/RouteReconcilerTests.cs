@@ -102,12 +102,14 @@ public sealed class RouteReconcilerTests
                 Route.Unreachable(TestMesh.PodCIDR(2)),
             ],
             _links.Routes);
-        Assert.True(Operations(nameof(ILinkClient.ReplaceRouteAsync)).First() is Route { IsThrow: true }, "The exception has to be there before the refusal.");
+        Assert.True(Operations(nameof(ILinkClient.ReplaceRouteAsync))
+            .First() is Route { IsThrow: true }, "The exception has to be there before the refusal.");
 
         _options.ClusterCIDRs.Clear();
         await PassAsync([1, 2], [2]);
         Assert.DoesNotContain(_links.Routes, route => route.IsThrow || route.Destination.Length == 8);
-        Assert.True(Operations(nameof(ILinkClient.DeleteRouteAsync)).Last() is Route { IsThrow: true }, "The exception has to go behind the refusal.");
+        Assert.True(Operations(nameof(ILinkClient.DeleteRouteAsync))
+            .Last() is Route { IsThrow: true }, "The exception has to go behind the refusal.");
     }
 
     [Fact]
@@ -169,8 +171,8 @@ public sealed class RouteReconcilerTests
         Assert.Equal((1, 0, 0), (_links.ForeignRoutes.Count, _links.Routes.Count, _links.Rules.Count));
     }
 
-    // A silo that starts with other numbers: at every step a packet meets a tunnel, in the former table or in the present one, and in the end nothing
-    // of the former is left.
+    // A silo that starts with other numbers: at every step a packet meets a tunnel, in the former table or in the present one, and in the
+    // end nothing of the former is left.
     [Theory]
     [InlineData(1000u, 201u)]
     [InlineData(201u, 90u)]
@@ -186,7 +188,8 @@ public sealed class RouteReconcilerTests
             if (call.Operation != nameof(ILinkClient.FindWaysAsync))
             {
                 steps++;
-                var question = new WayQuestion(new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1))), PodAddress.Remote(TestMesh.PodCIDR(2)));
+                var question = new WayQuestion(
+                    new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1))), PodAddress.Remote(TestMesh.PodCIDR(2)));
                 Assert.Equal(Device, Assert.Single(await _links.FindWaysAsync([question], Token)).LinkName);
             }
         };
@@ -202,8 +205,8 @@ public sealed class RouteReconcilerTests
         Assert.Empty(_links.Rules);
     }
 
-    // Invariant I7: whatever comes and goes, and wherever a pass fails, at every step a packet of a pod of ours for a pod of a node that was
-    // and stays in the roster meets a tunnel or a refusal, from the moment when our rule is there.
+    // Invariant I7: whatever comes and goes, and wherever a pass fails, at every step a packet of a pod of ours for a pod of a node that
+    // was and stays in the roster meets a tunnel or a refusal, from the moment when our rule is there.
     [Fact]
     public void Pass_AnyChange_LeavesNoMomentInClear() => Gen.Select(
         Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5], Gen.Bool, Gen.Int[0, 12]).Array[1, 6].Sample(steps =>

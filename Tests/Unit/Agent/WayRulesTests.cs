@@ -6,7 +6,10 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>Whether packets of our pods really take the ways that our routes mean, by the agent against a system that has other rules and routes too.</summary>
+/// <summary>
+/// Whether packets of our pods really take the ways that our routes mean, by the agent against a system that has other rules and routes
+/// too.
+/// </summary>
 public sealed class WayRulesTests
 {
     private const string Name = "cilium_wg0";
@@ -57,7 +60,8 @@ public sealed class WayRulesTests
         mesh.Store.ForgetAbsent(TestMesh.Roster(1, 2));
         mesh.Links.OtherRules.Add(BeforeOurs);
         mesh.Links.MainRoutes[TestMesh.PodCIDR(3)] = "eth0";
-        Assert.Contains("10.0.3.0/24 (node-3) leave through eth0 although there is no tunnel", (await mesh.Pass.RunAsync(true, Token)).Problem, StringComparison.Ordinal);
+        Assert.Contains("10.0.3.0/24 (node-3) leave through eth0 although there is no tunnel", (await mesh.Pass.RunAsync(
+            true, Token)).Problem, StringComparison.Ordinal);
         mesh.Encryption.CurrentValue.Mode = EncryptionMode.Permissive;
         Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
     }
@@ -70,7 +74,8 @@ public sealed class WayRulesTests
         mesh.Links.OtherRules.Add(new RuleEntry(IsIPv6: false, 90, Main, FR_ACT_TO_TBL) { Destination = IPPrefix.Parse("10.0.0.0/16") });
         mesh.Links.MainRoutes[IPPrefix.Parse("10.0.0.0/16")] = "";
         var problem = (await mesh.Pass.RunAsync(true, Token)).Problem;
-        Assert.Contains("are refused although there is a tunnel: rule '90: from all to 10.0.0.0/16 lookup main'", problem, StringComparison.Ordinal);
+        Assert.Contains(
+            "are refused although there is a tunnel: rule '90: from all to 10.0.0.0/16 lookup main'", problem, StringComparison.Ordinal);
     }
 
     // A node without pods, or a system that does not believe the source, is no reason for an alarm.
@@ -102,7 +107,8 @@ public sealed class WayRulesTests
     // Whatever rules and routes others add: a problem is said exactly if a packet takes a way that is none of ours.
     [Fact]
     public Task Inspect_AnyRulesAndRoutes_SaysWhatPacketsDo() => Gen.Select(
-        Gen.Select(Gen.UInt[1, 400], Gen.Int[0, 4], Gen.Bool).Array[0, 4], Gen.Select(Gen.Int[0, 5], Gen.Int[8, 32]).Array[0, 4]).SampleAsync(async (rules, routes) =>
+        Gen.Select(Gen.UInt[1, 400], Gen.Int[0, 4], Gen.Bool).Array[0, 4], Gen.Select(Gen.Int[0, 5], Gen.Int[8, 32]).Array[0, 4])
+            .SampleAsync(async (rules, routes) =>
     {
         await using var mesh = Strict(2, 3);
         foreach (var (priority, source, isSuppressed) in rules)
@@ -121,7 +127,8 @@ public sealed class WayRulesTests
 
         var problem = (await mesh.Pass.RunAsync(true, Token)).Problem;
         var from = new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1)));
-        var ways = await mesh.Links.FindWaysAsync([.. new[] { 2, 3 }.Select(node => new WayQuestion(from, PodAddress.Remote(TestMesh.PodCIDR(node))))], Token);
+        var ways = await mesh.Links.FindWaysAsync(
+            [.. new[] { 2, 3 }.Select(node => new WayQuestion(from, PodAddress.Remote(TestMesh.PodCIDR(node))))], Token);
         Assert.Equal(ways.Any(way => way.LinkName != Name), problem is not null);
         foreach (var (node, way) in new[] { 2, 3 }.Zip(ways).Where(pair => pair.Second.LinkName != Name))
         {

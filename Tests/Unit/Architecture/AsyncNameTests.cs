@@ -6,14 +6,18 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Architecture;
 
-/// <summary>A method of ours that returns a task ends in Async, except those of grain interfaces and those whose name others have chosen.</summary>
+/// <summary>
+/// A method of ours that returns a task ends in Async, except those of grain interfaces and those whose name others have chosen.
+/// </summary>
 public sealed class AsyncNameTests
 {
-    private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic
+        | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     [Fact]
     public void Methods_ThatReturnATask_EndInAsync() => Assert.Equal(
-        "", string.Join('\n', Product.Types.Concat(typeof(LogTail).Assembly.GetTypes()).SelectMany(Misnamed).Order(StringComparer.Ordinal)));
+        "", string.Join(
+            '\n', Product.Types.Concat(typeof(LogTail).Assembly.GetTypes()).SelectMany(Misnamed).Order(StringComparer.Ordinal)));
 
     [Fact]
     public void Misnamed_Golden_AreOursAlone()
@@ -22,23 +26,29 @@ public sealed class AsyncNameTests
         Assert.Empty(Misnamed(typeof(INodeGrain)).Concat(Misnamed(typeof(NodeGrain))));
     }
 
-    private static IEnumerable<string> Misnamed(Type type) => IsGenerated(type) || typeof(Delegate).IsAssignableFrom(type) || (IsGrain(type) && type.IsInterface)
+    private static IEnumerable<string> Misnamed(Type type) =>
+        IsGenerated(type) || typeof(Delegate).IsAssignableFrom(type) || (IsGrain(type) && type.IsInterface)
         ? []
         : type.GetMethods(All).Where(method => ReturnsTask(method) && !method.Name.EndsWith("Async", StringComparison.Ordinal))
-            .Where(method => method.Name.All(char.IsLetterOrDigit) && !IsNamedByOthers(method)).Select(method => $"{type.Name}.{method.Name}");
+            .Where(method => method.Name.All(char.IsLetterOrDigit) && !IsNamedByOthers(method))
+            .Select(method => $"{type.Name}.{method.Name}");
 
-    private static bool ReturnsTask(MethodInfo method) => typeof(Task).IsAssignableFrom(method.ReturnType) || method.ReturnType == typeof(ValueTask)
-        || (method.ReturnType.IsGenericType && method.ReturnType.GetGenericTypeDefinition() is var generic && (generic == typeof(ValueTask<>) || generic == typeof(IAsyncEnumerable<>)));
+    private static bool ReturnsTask(MethodInfo method) =>
+        typeof(Task).IsAssignableFrom(method.ReturnType) || method.ReturnType == typeof(ValueTask)
+        || (method.ReturnType.IsGenericType && method.ReturnType.GetGenericTypeDefinition() is var generic
+            && (generic == typeof(ValueTask<>) || generic == typeof(IAsyncEnumerable<>)));
 
     private static bool IsNamedByOthers(MethodInfo method) => !IsOurs(method.GetBaseDefinition().DeclaringType!)
         || (method.DeclaringType is { IsInterface: false } type && type.GetInterfaces().Where(known => !IsOurs(known) || IsGrain(known))
             .Any(known => type.GetInterfaceMap(known).TargetMethods.Contains(method)));
 
-    private static bool IsOurs(Type type) => Product.Assemblies.Contains(type.Assembly) || type.Assembly == typeof(AsyncNameTests).Assembly || type.Assembly == typeof(LogTail).Assembly;
+    private static bool IsOurs(Type type) => Product.Assemblies.Contains(type.Assembly)
+        || type.Assembly == typeof(AsyncNameTests).Assembly || type.Assembly == typeof(LogTail).Assembly;
 
     private static bool IsGrain(Type type) => typeof(IAddressable).IsAssignableFrom(type);
 
-    private static bool IsGenerated(Type type) => type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false) || type.Namespace?.StartsWith("OrleansCodeGen", StringComparison.Ordinal) == true;
+    private static bool IsGenerated(Type type) => type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false)
+        || type.Namespace?.StartsWith("OrleansCodeGen", StringComparison.Ordinal) == true;
 
     private sealed class Sample : IAsyncDisposable
     {

@@ -5,8 +5,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Architecture;
 
 /// <summary>
-/// Durations are told by the clock that nobody sets (<see cref="SteadyTime"/>). Who subtracts or compares times of the wall clock stands here with the reason,
-/// because each is a place where a clock that is set does harm.
+/// Durations are told by the clock that nobody sets (<see cref="SteadyTime"/>). Who subtracts or compares times of the wall clock stands
+/// here with the reason, because each is a place where a clock that is set does harm.
 /// </summary>
 public sealed class ClockTests
 {
@@ -14,7 +14,8 @@ public sealed class ClockTests
 
     private static readonly string[] Operators =
     [
-        "op_Subtraction", "op_LessThan", "op_LessThanOrEqual", "op_GreaterThan", "op_GreaterThanOrEqual", nameof(DateTime.CompareTo), nameof(DateTime.Compare),
+        "op_Subtraction", "op_LessThan", "op_LessThanOrEqual", "op_GreaterThan",
+        "op_GreaterThanOrEqual", nameof(DateTime.CompareTo), nameof(DateTime.Compare),
         nameof(DateTime.Subtract),
     ];
 
@@ -32,7 +33,8 @@ public sealed class ClockTests
     public void GrainsAndAgent_WallClock_IsNotWhatDurationsAreToldBy() => Assert.Equal(
         Allowed.Keys.Order(StringComparer.Ordinal),
         Product.Grains.GetTypes().Concat(Product.Supervision.GetTypes())
-            .Concat(Product.Silo.GetTypes().Where(type => type.Namespace is "Orleans.WireGuard.Silo.Agent" or "Orleans.WireGuard.Silo.Nodes"))
+            .Concat(Product.Silo.GetTypes()
+            .Where(type => type.Namespace is "Orleans.WireGuard.Silo.Agent" or "Orleans.WireGuard.Silo.Nodes"))
             .Where(MeasuresByTheWallClock).Select(Name).Distinct().Order(StringComparer.Ordinal));
 
     [Fact]
@@ -45,7 +47,8 @@ public sealed class ClockTests
     }
 
     private static bool MeasuresByTheWallClock(Type type) => TypeReferences.Calls(type).Any(call =>
-        Times.Contains(call.Called.DeclaringType) && Operators.Contains(call.Called.Name) && call.Called.GetParameters().All(parameter => Times.Contains(parameter.ParameterType)));
+        Times.Contains(call.Called.DeclaringType) && Operators.Contains(call.Called.Name)
+            && call.Called.GetParameters().All(parameter => Times.Contains(parameter.ParameterType)));
 
     // A lambda's or a state machine's is that of the class around it. Records compare their members, and generated serializers copy them.
     private static string Name(Type type) => type.DeclaringType is { } outer ? Name(outer) : type.Name;

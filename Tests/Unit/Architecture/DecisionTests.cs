@@ -13,7 +13,8 @@ public sealed class DecisionTests
     private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static;
 
     private static readonly ILookup<string, Type> Types =
-        Product.Types.Concat(typeof(WitnessBench).Assembly.GetTypes()).Concat(typeof(DecisionTests).Assembly.GetTypes()).ToLookup(type => type.Name.Split('`')[0]);
+        Product.Types.Concat(typeof(WitnessBench).Assembly.GetTypes())
+            .Concat(typeof(DecisionTests).Assembly.GetTypes()).ToLookup(type => type.Name.Split('`')[0]);
 
     private static IReadOnlyList<DecisionEntry> Entries => DecisionLog.Parse(File.ReadAllText(RepositoryFiles.Find(DecisionLog.FileName)));
 

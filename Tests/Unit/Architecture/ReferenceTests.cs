@@ -22,7 +22,8 @@ public sealed class ReferenceTests
 
     [Fact]
     public void ProjectFile_Silo_ReferencesGrainsAndTheTwoClients() =>
-        Assert.Equal(["Grains", "Kubernetes", "Linux"], References("Silo").Where(reference => !reference.Contains('.') && reference != "Polly"));
+        Assert.Equal(
+            ["Grains", "Kubernetes", "Linux"], References("Silo").Where(reference => !reference.Contains('.') && reference != "Polly"));
 
     // A package may bring others along. What an assembly really uses is in its metadata.
     [Fact]
@@ -33,14 +34,17 @@ public sealed class ReferenceTests
         Assert.Empty(Foreign(Product.Keys, "System.", "NSec.Cryptography", "Orleans.WireGuard.Values"));
         Assert.Empty(Foreign(Product.Supervision, "System.", "Microsoft.Extensions."));
         Assert.Empty(Foreign(
-            Product.Linux, "System.", "Microsoft.Win32.Primitives", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core", "Orleans.WireGuard.Keys", "Orleans.WireGuard.Values"));
+            Product.Linux, "System.", "Microsoft.Win32.Primitives", "Microsoft.Extensions.Logging.Abstractions",
+            "Polly.Core", "Orleans.WireGuard.Keys", "Orleans.WireGuard.Values"));
 
         // Values and attributes of the serializer, the interfaces of grains, and nothing that runs.
         Assert.Empty(Foreign(
             Product.Interfaces,
-            "System.", "Orleans.Core.Abstractions", "Orleans.Core", "Orleans.Serialization", "Microsoft.Extensions.DependencyInjection", "Orleans.WireGuard.Values"));
+            "System.", "Orleans.Core.Abstractions", "Orleans.Core", "Orleans.Serialization",
+            "Microsoft.Extensions.DependencyInjection", "Orleans.WireGuard.Values"));
         Assert.Empty(Foreign(Product.Grains, "System.", "Orleans.", "Polly.Core", "Microsoft.Extensions."));
-        Assert.DoesNotContain(Foreign(Product.Cluster), name => name is "Orleans.WireGuard.Grains" or "Orleans.WireGuard.Interfaces" or "Orleans.WireGuard.Linux");
+        Assert.DoesNotContain(Foreign(Product.Cluster), name => name is "Orleans.WireGuard.Grains"
+            or "Orleans.WireGuard.Interfaces" or "Orleans.WireGuard.Linux");
         Assert.DoesNotContain("KubernetesClient", Foreign(Product.Silo));
     }
 
@@ -67,13 +71,16 @@ public sealed class ReferenceTests
     public void CircleSteps_TwoFoldersOrThree_AreFound()
     {
         string[] two = ["Samples.A -> Samples.B: One knows Two", "Samples.B -> Samples.A: Two knows One"];
-        string[] three = ["Samples.C -> Samples.D: Three knows Four", "Samples.D -> Samples.E: Four knows Five", "Samples.E -> Samples.C: Five knows Three"];
+        string[] three = [
+            "Samples.C -> Samples.D: Three knows Four", "Samples.D -> Samples.E: Four knows Five",
+            "Samples.E -> Samples.C: Five knows Three"];
         Assert.Equal([.. two, .. three], new FolderGraph(Samples("A", "B", "C", "D", "E")).CircleSteps());
         Assert.Equal(two, new FolderGraph(Samples("A", "B", "C", "D")).CircleSteps());
         Assert.Empty(new FolderGraph(Samples("A", "C", "D")).CircleSteps());
 
         static IEnumerable<Type> Samples(params string[] names) =>
-            typeof(ReferenceTests).Assembly.GetTypes().Where(type => names.Contains(type.Namespace?.Replace("Samples.", "", StringComparison.Ordinal)));
+            typeof(ReferenceTests).Assembly.GetTypes()
+                .Where(type => names.Contains(type.Namespace?.Replace("Samples.", "", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -93,9 +100,12 @@ public sealed class ReferenceTests
     private static IEnumerable<string> References(string project)
     {
         var file = XDocument.Load(Assert.Single(Directory.GetFiles(Path.Combine(TestData.Root, project), "*.csproj")));
-        return file.Descendants().Where(element => element.Name.LocalName is "PackageReference" or "ProjectReference" or "FrameworkReference" or "Reference")
+        return file.Descendants()
+            .Where(element => element.Name.LocalName is "PackageReference" or "ProjectReference" or "FrameworkReference" or "Reference")
             .Select(element => element.Attribute("Include")!.Value)
-            .Select(name => name.EndsWith(".csproj", StringComparison.Ordinal) ? Path.GetFileNameWithoutExtension(name).Split('.')[^1] : name);
+            .Select(name => name.EndsWith(".csproj", StringComparison.Ordinal)
+                ? Path.GetFileNameWithoutExtension(name).Split('.')[^1]
+                : name);
     }
 
     private static IEnumerable<string> Foreign(Assembly assembly, params string[] allowed) => assembly.GetReferencedAssemblies()

@@ -38,7 +38,8 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
         socket.Listen(0);
         using Socket first = Tcp(), second = Tcp();
         await first.ConnectAsync(socket.LocalEndPoint!, Token);
-        _ = second.ConnectAsync(socket.LocalEndPoint!, Token).AsTask().ContinueWith(task => task.Exception, Token, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = second.ConnectAsync(socket.LocalEndPoint!, Token).AsTask()
+            .ContinueWith(task => task.Exception, Token, TaskContinuationOptions.None, TaskScheduler.Default);
         await AssertToldAsync("Nothing came back from", socket);
     }
 
@@ -52,7 +53,8 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
         var running = OwgCommand.RunAsync(["status", "--gateway", socket.LocalEndPoint!.ToString()!]);
         using var probe = await socket.AcceptAsync(Token);
         using var client = await socket.AcceptAsync(Token);
-        await MeshCluster.EventuallyAsync(() => console.Error.Contains("has not answered yet", StringComparison.Ordinal), "the silence to be told");
+        await MeshCluster.EventuallyAsync(
+            () => console.Error.Contains("has not answered yet", StringComparison.Ordinal), "the silence to be told");
         Assert.False(running.IsCompleted);
 
         client.Close();
@@ -86,7 +88,8 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
 
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.SetMinimumLevel(LogLevel.None);
-        builder.UseOrleans(silo => silo.UseLocalhostClustering(siloPort, gatewayPort, serviceId: WireGuardSiloExtensions.ServiceId, clusterId: "theirs").UseGatewayFarewell()
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(
+            siloPort, gatewayPort, serviceId: WireGuardSiloExtensions.ServiceId, clusterId: "theirs").UseGatewayFarewell()
             .Configure<ClusterMembershipOptions>(membership => membership.ProbeTimeout = TimeSpan.FromMinutes(1)));
         using var host = builder.Build();
         await host.StartAsync(Token);

@@ -22,7 +22,8 @@ public sealed class MeshJsonTests
     }
 
     [Fact]
-    public void Serialize_Snapshot_IsTheGoldenFile() => TestData.AssertGolden(GoldenFile, JsonSerializer.Serialize(Golden, MeshJson.Options) + "\n");
+    public void Serialize_Snapshot_IsTheGoldenFile() =>
+        TestData.AssertGolden(GoldenFile, JsonSerializer.Serialize(Golden, MeshJson.Options) + "\n");
 
     [Fact]
     public void Deserialize_GoldenFile_IsTheSnapshot() =>
@@ -48,5 +49,6 @@ public sealed class MeshJsonTests
     public void Deserialize_BadMember_IsAJsonException(string json) =>
         Assert.ThrowsAny<JsonException>(() => JsonSerializer.Deserialize<RotationReceipt>(json, MeshJson.Options));
 
-    private static T? RoundTrip<T>(T value) => JsonSerializer.Deserialize<T>(JsonSerializer.Serialize(value, MeshJson.Options), MeshJson.Options);
+    private static T? RoundTrip<T>(T value) =>
+        JsonSerializer.Deserialize<T>(JsonSerializer.Serialize(value, MeshJson.Options), MeshJson.Options);
 }

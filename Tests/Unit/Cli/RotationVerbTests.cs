@@ -11,7 +11,8 @@ public sealed class RotationVerbTests
     [InlineData("10m", 600)]
     [InlineData("2h", 7200)]
     [InlineData("24h", 86400)]
-    public void ParseFor_Duration_IsTaken(string text, int seconds) => Assert.Equal(TimeSpan.FromSeconds(seconds), FreezeCommand.Parse(text, out _));
+    public void ParseFor_Duration_IsTaken(string text, int seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), FreezeCommand.Parse(text, out _));
 
     [Theory]
     [InlineData("")]
@@ -42,15 +43,18 @@ public sealed class RotationVerbTests
 
     [Fact]
     public void DescribeInPlace_Receipt_SaysThatItMayCostPackets() => Assert.Contains(
-        "may have been lost", RotateCommand.DescribeInPlace(new("node-1", null, TestMesh.Key(1), new(new Epoch(1), 0))), StringComparison.Ordinal);
+        "may have been lost", RotateCommand.DescribeInPlace(new("node-1", null, TestMesh.Key(1), new(new Epoch(1), 0))),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Row_Node_HasSlotPhaseAndPeersMoved()
     {
-        var node = Node(1, rotation: new() { ActiveSlot = Slot.Zero, CutOverPeers = 1, Peers = 2, LastDuration = TimeSpan.FromSeconds(1.5) });
+        var node = Node(
+            1, rotation: new() { ActiveSlot = Slot.Zero, CutOverPeers = 1, Peers = 2, LastDuration = TimeSpan.FromSeconds(1.5) });
         var rows = RotationText.Rows(Mesh(node, Gone(2)) with
         {
-            Agreements = [new KeyAgreement("node-1", "node-2", Slot.Zero, AgreementState.Unknown, null, null, null), new KeyAgreement("node-1", "node-3", Slot.Zero, AgreementState.Agrees, null, null, null)],
+            Agreements = [new KeyAgreement("node-1", "node-2", Slot.Zero, AgreementState.Unknown, null, null, null), new KeyAgreement(
+                "node-1", "node-3", Slot.Zero, AgreementState.Agrees, null, null, null)],
         }).ToList();
         Assert.Equal(["0", "Carrying", "1/2", "1.5 s"], rows[0].Skip(4).Take(4));
         Assert.Equal(["1/2", "0/0"], rows.Select(row => row[10]));
@@ -77,7 +81,9 @@ public sealed class RotationVerbTests
                 new ClockSkew("node-3", TimeSpan.FromSeconds(-16), TestMesh.Start),
             ],
         })));
-        string[] expected = ["FROZEN until 2026-01-01 00:05:00Z", "kept the key", "waits for node-2: packets", "3 times", "4 times", "does UDP 51871 pass", "node-3 is 16 s behind", "which is 31 s ahead"];
+        string[] expected = [
+            "FROZEN until 2026-01-01 00:05:00Z", "kept the key", "waits for node-2: packets", "3 times",
+            "4 times", "does UDP 51871 pass", "node-3 is 16 s behind", "which is 31 s ahead"];
         Assert.All(expected, text => Assert.Contains(text, notes, StringComparison.Ordinal));
 
         // An eighth of two minutes exactly is not beyond it.
@@ -133,9 +139,11 @@ public sealed class RotationVerbTests
     [Fact]
     public void Line_Event_IsOneLineOfJson()
     {
-        var line = MeshJson.Line(new WatchEvent(TestMesh.Start, WatchEventKind.ReKeyed, "node-1") { Slot = Slot.One, Epoch = new Epoch(3), Key = TestMesh.Key(1) });
+        var line = MeshJson.Line(new WatchEvent(
+            TestMesh.Start, WatchEventKind.ReKeyed, "node-1") { Slot = Slot.One, Epoch = new Epoch(3), Key = TestMesh.Key(1) });
         Assert.DoesNotContain('\n', line);
-        Assert.Contains("\"event\":\"ReKeyed\",\"nodeName\":\"node-1\",\"peer\":null,\"slot\":1,\"epoch\":3", line, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"event\":\"ReKeyed\",\"nodeName\":\"node-1\",\"peer\":null,\"slot\":1,\"epoch\":3", line, StringComparison.Ordinal);
     }
 
     private static (WatchEventKind, string, PublicKey?)[] Brief(MeshSnapshot before, MeshSnapshot after) =>

@@ -23,7 +23,8 @@ public sealed class StatusCommandTests
     [Fact]
     public void Readme_Example_HasTheColumnsOfTheTable()
     {
-        var lines = File.ReadLines(RepositoryFiles.Find("README.md")).SkipWhile(line => !line.StartsWith("  NODE ", StringComparison.Ordinal))
+        var lines = File.ReadLines(RepositoryFiles.Find("README.md"))
+            .SkipWhile(line => !line.StartsWith("  NODE ", StringComparison.Ordinal))
             .TakeWhile(line => line != "```").Where(line => line[0] == ' ').Select(Cells).ToList();
         Assert.Equal(RotationText.Columns, lines[0]);
         Assert.Equal(4, lines.Count);

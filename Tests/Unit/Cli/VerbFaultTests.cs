@@ -15,10 +15,12 @@ public sealed class VerbFaultTests : IDisposable
 
     /// <summary>Verbs that have a configuration, by what may be wrong with it.</summary>
     public static TheoryData<string, string> Unreadable =>
-        [.. from verb in Verbs from fault in (string[])["missing", "folder", "text", "empty", "nowhere"] select (string.Join(' ', verb), fault)];
+        [.. from verb in Verbs from fault in (string[])[
+            "missing", "folder", "text", "empty", "nowhere"] select (string.Join(' ', verb), fault)];
 
     /// <summary>Verbs that look at values. A cleanup goes on with defaults, and would clean this machine.</summary>
-    public static TheoryData<string> Connecting => [.. Verbs.Where(verb => verb[0] is not ("run" or "cleanup")).Select(verb => string.Join(' ', verb))];
+    public static TheoryData<string> Connecting =>
+        [.. Verbs.Where(verb => verb[0] is not ("run" or "cleanup")).Select(verb => string.Join(' ', verb))];
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -31,11 +33,13 @@ public sealed class VerbFaultTests : IDisposable
     [InlineData("run")]
     [MemberData(nameof(Connecting))]
     public async Task Verb_ValueOfAnotherType_IsASentence(string verb) => AssertSentence(
-        ExitCode.Misconfigured, await RunAsync(verb, "--config", Write("""{ "Clustering": { "GatewayPort": "many" }, "Node": { "Name": "node-1" } }""")), "GatewayPort");
+        ExitCode.Misconfigured, await RunAsync(
+            verb, "--config", Write("""{ "Clustering": { "GatewayPort": "many" }, "Node": { "Name": "node-1" } }""")), "GatewayPort");
 
     [Theory]
     [MemberData(nameof(Connecting))]
-    public async Task Verb_GatewayThatIsNone_IsASentence(string verb) => AssertSentence(ExitCode.Misconfigured, await RunAsync(verb, "--gateway", "here"), "'here'");
+    public async Task Verb_GatewayThatIsNone_IsASentence(string verb) =>
+        AssertSentence(ExitCode.Misconfigured, await RunAsync(verb, "--gateway", "here"), "'here'");
 
     [Theory]
     [MemberData(nameof(Connecting))]
@@ -46,7 +50,8 @@ public sealed class VerbFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task Run_WrongOption_IsTheCommandLine() => Assert.Equal(ExitCode.Misconfigured, (await RunAsync("status", "--colour", "blue")).Code);
+    public async Task Run_WrongOption_IsTheCommandLine() =>
+        Assert.Equal(ExitCode.Misconfigured, (await RunAsync("status", "--colour", "blue")).Code);
 
     // What nobody has thought of.
     [Theory]

@@ -36,7 +36,8 @@ public sealed class ApiTargetRulesTests
         {
             var result = Validate(options => options.Address = address);
             Assert.Equal(isFine, result.Succeeded);
-            Assert.True(isFine || result.FailureMessage!.Contains("expected https://HOST:PORT, or http on loopback", StringComparison.Ordinal), result.FailureMessage);
+            Assert.True(isFine || result.FailureMessage!.Contains(
+                "expected https://HOST:PORT, or http on loopback", StringComparison.Ordinal), result.FailureMessage);
         }
     }
 
@@ -63,7 +64,8 @@ public sealed class ApiTargetRulesTests
     {
         var inPod = Validate(Set, Pod);
         Assert.Equal(isFine, inPod.Succeeded);
-        Assert.True(isFine || inPod.Failures!.Single().StartsWith($"Kubernetes:{setting} is \"{value}\"", StringComparison.Ordinal), inPod.FailureMessage);
+        Assert.True(isFine
+            || inPod.Failures!.Single().StartsWith($"Kubernetes:{setting} is \"{value}\"", StringComparison.Ordinal), inPod.FailureMessage);
         Assert.True(isFine || inPod.FailureMessage!.Contains("remove the setting", StringComparison.Ordinal), inPod.FailureMessage);
 
         // A pod whose address is not known has no own one.
@@ -82,7 +84,8 @@ public sealed class ApiTargetRulesTests
     public void Validate_InPodWithAllOfSomebodyElse_TellsAll()
     {
         var result = Validate(
-            options => (options.Address, options.TokenFile, options.CertificateAuthorityFile, options.KubeConfigPath) = (new Uri("https://192.0.2.1"), "t", "c", null), Pod);
+            options => (options.Address, options.TokenFile, options.CertificateAuthorityFile, options.KubeConfigPath) =
+                (new Uri("https://192.0.2.1"), "t", "c", null), Pod);
         Assert.Equal(3, result.Failures?.Count());
         Assert.Contains("KUBERNETES_SERVICE_HOST", result.FailureMessage, StringComparison.Ordinal);
     }
@@ -90,7 +93,8 @@ public sealed class ApiTargetRulesTests
     [Fact]
     public void Validate_OutsideOfPods_TakesWhatIsSet()
     {
-        Assert.True(Validate(options => (options.Address, options.TokenFile, options.CertificateAuthorityFile) = (new Uri("https://192.0.2.1"), "t", "c")).Succeeded);
+        Assert.True(Validate(options =>
+            (options.Address, options.TokenFile, options.CertificateAuthorityFile) = (new Uri("https://192.0.2.1"), "t", "c")).Succeeded);
         Assert.True(Validate(options => options.KubeConfigPath = "config").Succeeded);
     }
 
@@ -101,7 +105,9 @@ public sealed class ApiTargetRulesTests
     [InlineData("", "", true, null)]
     public void Find_Pod_KnowsItsServer(string host, string port, bool hasToken, string? server)
     {
-        var pod = PodIdentity.Find(name => name == PodIdentity.HostVariable ? host : name == PodIdentity.PortVariable ? port : null, file => hasToken && file == PodIdentity.TokenFile);
+        var pod = PodIdentity.Find(name => name == PodIdentity.HostVariable ? host : name == PodIdentity.PortVariable
+            ? port
+            : null, file => hasToken && file == PodIdentity.TokenFile);
         Assert.NotNull(pod);
         Assert.Equal(server, pod.Server?.AbsoluteUri);
     }

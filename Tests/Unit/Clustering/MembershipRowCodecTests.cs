@@ -55,7 +55,8 @@ public sealed class MembershipRowCodecTests
         var time = Gen.Long[0, DateTime.MaxValue.Ticks].Select(ticks => new DateTime(ticks, DateTimeKind.Utc));
         var address = Gen.Select(Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[16]), Gen.Int[0, 65535], Gen.Int[0, int.MaxValue],
             (ip, port, generation) => SiloAddress.New(new IPAddress(ip), port, generation));
-        var entry = Gen.Select(address, Gen.Enum<SiloStatus>(), Gen.Select(text, text, text), Gen.Int, Gen.Select(time, time), Gen.Select(address, time).List[0, 4],
+        var entry = Gen.Select(address, Gen.Enum<SiloStatus>(), Gen.Select(
+            text, text, text), Gen.Int, Gen.Select(time, time), Gen.Select(address, time).List[0, 4],
             (silo, status, texts, number, times, votes) => new MembershipEntry
             {
                 SiloAddress = silo,

@@ -25,7 +25,8 @@ public sealed partial class ObjectNamesTests
 
     [Fact]
     public void Lease_AnyIdAndAddress_IsAnObjectName() => Gen.Select(
-        Gen.String[1, 300], Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[16]), Gen.Int[0, 65535], Gen.Int[0, int.MaxValue]).Sample((id, ip, port, generation) =>
+        Gen.String[1, 300], Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[16]), Gen.Int[0, 65535], Gen.Int[0, int.MaxValue])
+            .Sample((id, ip, port, generation) =>
     {
         var name = ObjectNames.Lease(id, SiloAddress.New(new IPAddress(ip), port, generation));
         Assert.Matches(Subdomain(), name);

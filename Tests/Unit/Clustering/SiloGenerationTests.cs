@@ -10,7 +10,8 @@ public sealed class SiloGenerationTests
     private static readonly IPEndPoint Own = new(IPAddress.Parse("10.0.0.1"), 11111);
 
     private static readonly Gen<SiloAddress> Silos = Gen.Select(
-        Gen.OneOf(Gen.Const(Own), Gen.Const(new IPEndPoint(Own.Address, 11112)), Gen.Const(new IPEndPoint(IPAddress.Parse("10.0.0.2"), 11111))),
+        Gen.OneOf(
+            Gen.Const(Own), Gen.Const(new IPEndPoint(Own.Address, 11112)), Gen.Const(new IPEndPoint(IPAddress.Parse("10.0.0.2"), 11111))),
         Gen.Int[1, int.MaxValue - 1],
         SiloAddress.New);
 
@@ -25,7 +26,8 @@ public sealed class SiloGenerationTests
         Assert.DoesNotContain(chosen, silos);
 
         // A clock that is right decides, as it always did.
-        Assert.True(chosen.Generation == byClock || byClock < 1 || silos.Any(silo => silo.Endpoint.Equals(Own) && silo.Generation >= byClock));
+        Assert.True(
+            chosen.Generation == byClock || byClock < 1 || silos.Any(silo => silo.Endpoint.Equals(Own) && silo.Generation >= byClock));
     });
 
     // 1970, two years before Orleans' time begins, a clock that was set back by an hour and by 90 s, and one that is right.

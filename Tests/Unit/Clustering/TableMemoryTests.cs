@@ -25,7 +25,8 @@ public sealed class TableMemoryTests
         foreach (var answer in answers)
         {
             bad = answer == Answer.Fine ? 0 : bad + 1;
-            Assert.Equal(bad switch { 0 => TableVerdict.Fine, 1 => TableVerdict.Suspect, _ => TableVerdict.Forgotten }, Tell(memory, answer, now, now + 1));
+            Assert.Equal(bad switch { 0 => TableVerdict.Fine, 1 => TableVerdict.Suspect, _ => TableVerdict.Forgotten }, Tell(
+                memory, answer, now, now + 1));
             now += 1 + Patience;
         }
     });
@@ -64,5 +65,7 @@ public sealed class TableMemoryTests
     }
 
     private static TableVerdict Tell(TableMemory memory, Answer answer, long began, long now) =>
-        answer == Answer.Gone ? memory.OnGone(began, now) : memory.OnRead(answer == Answer.Older ? 6 : 7, answer != Answer.NoRow, began, now);
+        answer == Answer.Gone
+            ? memory.OnGone(began, now)
+            : memory.OnRead(answer == Answer.Older ? 6 : 7, answer != Answer.NoRow, began, now);
 }

@@ -14,11 +14,13 @@ public sealed class AnnouncementIndexTests : IDisposable
 
     // So few nodes, keys and prefixes that conflicts are common.
     private static readonly Gen<Offer> Offers = Gen.Select(
-        Gen.Int[1, Nodes], Gen.Int[1, 2 * Nodes].Array[1, Slot.Count].Where(keys => keys.Distinct().Count() == keys.Length), MeshGen.CloseByPrefix.Array[0, 2], Gen.Int[0, 9],
+        Gen.Int[1, Nodes], Gen.Int[1, 2 * Nodes].Array[1, Slot.Count]
+            .Where(keys => keys.Distinct().Count() == keys.Length), MeshGen.CloseByPrefix.Array[0, 2], Gen.Int[0, 9],
         (node, keys, prefixes, chance) => new Offer(node, keys, prefixes, IsForgotten: chance == 0));
 
     private static readonly Gen<NodeRoster> Rosters = MeshGen.CloseByPrefix.Array[0, 2].Array[Nodes].Select(cidrs => RosterShares.Divide(
-        NodeRoster.Of(cidrs.Select((prefixes, index) => TestMesh.RosterNode(index + 1) with { PodCIDRs = [.. prefixes.Order()] })), _ => NodePresence.Absent));
+        NodeRoster.Of(cidrs.Select((prefixes, index) => TestMesh.RosterNode(index + 1) with { PodCIDRs = [.. prefixes.Order()] })), _ =>
+            NodePresence.Absent));
 
     private readonly Identity _identity = new();
 
@@ -42,19 +44,23 @@ public sealed class AnnouncementIndexTests : IDisposable
         }, iter: 300);
 
     [Fact]
-    public void FindOverlap_AnyPrefixes_FindsWhatAComparisonWithAllFinds() => Gen.Select(Entry.Array[0, 8], Entry.Array[0, 3], Entry).Sample((kept, removed, asked) =>
+    public void FindOverlap_AnyPrefixes_FindsWhatAComparisonWithAllFinds() =>
+        Gen.Select(Entry.Array[0, 8], Entry.Array[0, 3], Entry).Sample((kept, removed, asked) =>
     {
         var index = PrefixIndex.Of(kept.Concat(removed));
         index = removed.Aggregate(index, (rest, entry) => rest.Remove(entry.NodeName, [entry.Prefix]));
-        var overlaps = kept.Except(removed).Where(entry => entry.NodeName != asked.NodeName && entry.Prefix.Overlaps(asked.Prefix)).ToList();
+        var overlaps = kept.Except(removed)
+            .Where(entry => entry.NodeName != asked.NodeName && entry.Prefix.Overlaps(asked.Prefix)).ToList();
         var found = index.FindOverlap(asked.Prefix, asked.NodeName);
         Assert.Equal(overlaps.Count > 0, found is not null);
         Assert.True(found is null || overlaps.Contains(found.Value));
     });
 
-    private static Gen<(IPPrefix Prefix, string NodeName)> Entry => Gen.Select(MeshGen.CloseByPrefix, Gen.Int[1, 3], (prefix, node) => (prefix, TestMesh.Name(node)));
+    private static Gen<(IPPrefix Prefix, string NodeName)> Entry =>
+        Gen.Select(MeshGen.CloseByPrefix, Gen.Int[1, 3], (prefix, node) => (prefix, TestMesh.Name(node)));
 
-    // Which of several conflicts is told is up to the rules, but one of keys comes before one of prefixes. With a roster it alone says whose an address is.
+    // Which of several conflicts is told is up to the rules, but one of keys comes before one of prefixes. With a roster it alone says
+    // whose an address is.
     private static List<(AnnouncementOutcome Outcome, string Detail)> FindConflicts(
         PeerAnnouncement announcement, ImmutableDictionary<string, PeerAnnouncement> held, NodeRoster? roster)
     {
@@ -84,14 +90,17 @@ public sealed class AnnouncementIndexTests : IDisposable
             where own is { } known && !known.Any(cidr => cidr.Contains(prefix))
             where !cidrs.Any(conflict => conflict.Item2.StartsWith($"{prefix} ", StringComparison.Ordinal))
             select (AnnouncementOutcome.NotInRoster, $"{prefix} is no part of the pod CIDRs that '{announcement.NodeName}' has: {Tell(own!.Value)}");
-        return new[] { keys, prefixes, cidrs.Concat(unexplained) }.Select(Enumerable.ToList).FirstOrDefault(conflicts => conflicts.Count > 0) ?? [];
+        return new[] { keys, prefixes, cidrs.Concat(unexplained) }.Select(Enumerable.ToList)
+            .FirstOrDefault(conflicts => conflicts.Count > 0) ?? [];
     }
 
-    private static string Tell(EquatableArray<IPPrefix> cidrs) => cidrs.Count == 0 ? "none" : string.Join(", ", cidrs.Take(4)) + (cidrs.Count > 4 ? " and more" : "");
+    private static string Tell(EquatableArray<IPPrefix> cidrs) =>
+        cidrs.Count == 0 ? "none" : string.Join(", ", cidrs.Take(4)) + (cidrs.Count > 4 ? " and more" : "");
 
     private PeerAnnouncement Sign(Offer offer, int revision) => _identity.Sign(TestMesh.Announce(offer.Node, revision: revision) with
     {
-        Slots = [.. offer.Keys.Select((key, slot) => new SlotAnnouncement(new Slot((byte)slot), TestMesh.Key(key), new Epoch(1), TestMesh.ListenPort))],
+        Slots = [.. offer.Keys.Select(
+            (key, slot) => new SlotAnnouncement(new Slot((byte)slot), TestMesh.Key(key), new Epoch(1), TestMesh.ListenPort))],
         AllowedIPs = [.. offer.Prefixes],
     });
 

@@ -35,7 +35,8 @@ public sealed class AnnouncementRulesTests : IDisposable
     }
 
     [Fact]
-    public void Judge_TheOneThatIsHeld_IsApplied() => Assert.Equal((AnnouncementOutcome.Applied, ""), Judge(_held.Announcements[TestMesh.Name(1)]));
+    public void Judge_TheOneThatIsHeld_IsApplied() =>
+        Assert.Equal((AnnouncementOutcome.Applied, ""), Judge(_held.Announcements[TestMesh.Name(1)]));
 
     [Theory]
     [InlineData(5)]
@@ -44,7 +45,8 @@ public sealed class AnnouncementRulesTests : IDisposable
         AssertRefused(AnnouncementOutcome.StaleSequence, "not above 1.5", Signed(TestMesh.Announce(1, TestMesh.Key(99), revision)));
 
     [Fact]
-    public void Judge_ZeroKey_IsRefused() => AssertRefused(AnnouncementOutcome.ZeroKey, "slot 0", Signed(TestMesh.Announce(3, default(PublicKey))));
+    public void Judge_ZeroKey_IsRefused() =>
+        AssertRefused(AnnouncementOutcome.ZeroKey, "slot 0", Signed(TestMesh.Announce(3, default(PublicKey))));
 
     [Fact]
     public void Judge_NameOutsideTheRoster_IsUnknown()
@@ -58,7 +60,8 @@ public sealed class AnnouncementRulesTests : IDisposable
 
     [Fact]
     public void Judge_ChangedAfterSigning_IsRefused() =>
-        AssertRefused(AnnouncementOutcome.BadSignature, "signature", Signed(TestMesh.Announce(3)) with { IssuedAt = TestMesh.Start.AddTicks(1) });
+        AssertRefused(
+            AnnouncementOutcome.BadSignature, "signature", Signed(TestMesh.Announce(3)) with { IssuedAt = TestMesh.Start.AddTicks(1) });
 
     [Fact]
     public void Judge_KeyOfAnotherNode_IsRefused()
@@ -98,7 +101,8 @@ public sealed class AnnouncementRulesTests : IDisposable
     [InlineData("10.0.0.0/30")]
     [InlineData("fd00::/64")]
     public void Judge_PrefixThatTheRosterDoesNotGiveToIt_IsNotInRoster(string prefix) => AssertRefused(
-        AnnouncementOutcome.NotInRoster, prefix, Signed(TestMesh.Announce(3) with { AllowedIPs = [TestMesh.PodCIDR(3), IPPrefix.Parse(prefix)] }));
+        AnnouncementOutcome.NotInRoster, prefix, Signed(
+            TestMesh.Announce(3) with { AllowedIPs = [TestMesh.PodCIDR(3), IPPrefix.Parse(prefix)] }));
 
     [Fact]
     public void Judge_EndpointThatIsNoAddressOfItsNode_IsNotInRoster()
@@ -117,14 +121,16 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_PodCIDRThatTheRosterGivesToItNow_IsHeldAlthoughAnotherOneAnnouncedIt()
     {
         var moved = new RosterIndex(NodeRoster.Of(
-            [TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { PodCIDRs = [] }, TestMesh.RosterNode(3) with { PodCIDRs = [TestMesh.PodCIDR(2)] }]));
+            [TestMesh.RosterNode(
+                1), TestMesh.RosterNode(2) with { PodCIDRs = [] }, TestMesh.RosterNode(3) with { PodCIDRs = [TestMesh.PodCIDR(2)] }]));
         var heir = Signed(TestMesh.Announce(3) with { AllowedIPs = [TestMesh.PodCIDR(2)] });
         Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(heir, _held, moved, Now).Outcome);
         Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, AnnouncementRules.Judge(heir, _held, null, Now).Outcome);
     }
 
     [Fact]
-    public void Judge_ItsOwnFormerKeyAndPrefix_IsHeld() => Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(1, revision: 6))).Outcome);
+    public void Judge_ItsOwnFormerKeyAndPrefix_IsHeld() =>
+        Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(1, revision: 6))).Outcome);
 
     [Fact]
     public void Judge_ManyEndpointsAndPrefixes_AreHeldUpToTheLimit()
@@ -142,7 +148,8 @@ public sealed class AnnouncementRulesTests : IDisposable
         };
         Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(Signed(many), _held, roster, Now).Outcome);
         AssertRefused(AnnouncementOutcome.Malformed, "came 9", Signed(many with { Endpoints = [.. many.Endpoints, TestMesh.Address(9)] }));
-        AssertRefused(AnnouncementOutcome.Malformed, "came 257", Signed(many with { AllowedIPs = [.. many.AllowedIPs, TestMesh.PodCIDR(999)] }));
+        AssertRefused(
+            AnnouncementOutcome.Malformed, "came 257", Signed(many with { AllowedIPs = [.. many.AllowedIPs, TestMesh.PodCIDR(999)] }));
     }
 
     [Fact]
@@ -153,8 +160,10 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_BadName_IsMalformed()
     {
         // Kubernetes has no such nodes, and a terminal would obey some of them.
-        string?[] names = [null, "", new string('a', 254), "node-\ud800", "nöde", "\u001b[2Jnode", "node\n", "node\u202e", "Node", "node 3", "-node", "node..3"];
-        Assert.All(names, name => AssertRefused(AnnouncementOutcome.Malformed, "node name", TestMesh.Announce(3) with { NodeName = name! }));
+        string?[] names = [null, "", new string(
+            'a', 254), "node-\ud800", "nöde", "\u001b[2Jnode", "node\n", "node\u202e", "Node", "node 3", "-node", "node..3"];
+        Assert.All(
+            names, name => AssertRefused(AnnouncementOutcome.Malformed, "node name", TestMesh.Announce(3) with { NodeName = name! }));
     }
 
     [Theory]
@@ -202,13 +211,16 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_KeyOfAnEpochThatNobodyCanHaveReached_IsMalformed()
     {
         var latest = Epoch.At(Now, TimeSpan.FromSeconds(1));
-        Assert.Equal(AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { ServesEpoch = latest }] })).Outcome);
+        Assert.Equal(AnnouncementOutcome.Held, Judge(
+            Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { ServesEpoch = latest }] })).Outcome);
         AssertRefused(
-            AnnouncementOutcome.Malformed, "no clock", Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { ServesEpoch = new Epoch(latest.Value + 1) }] }));
+            AnnouncementOutcome.Malformed, "no clock", Signed(
+                TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { ServesEpoch = new Epoch(latest.Value + 1) }] }));
         AssertRefused(
             AnnouncementOutcome.Malformed,
             "no clock",
-            Signed(TestMesh.Announce(3) with { Slots = [NewSlot(0, 3) with { KeyEpoch = new Epoch(long.MaxValue), ServesEpoch = new Epoch(long.MaxValue) }] }));
+            Signed(TestMesh.Announce(
+                3) with { Slots = [NewSlot(0, 3) with { KeyEpoch = new Epoch(long.MaxValue), ServesEpoch = new Epoch(long.MaxValue) }] }));
     }
 
     [Fact]
@@ -232,7 +244,8 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_BadEndpoints_IsMalformed()
     {
         EquatableArray<IPAddress>[] lists = [[], [null!], [IPAddress.Parse("fe80::1%1")]];
-        Assert.All(lists, endpoints => AssertRefused(AnnouncementOutcome.Malformed, "endpoint", TestMesh.Announce(3) with { Endpoints = endpoints }));
+        Assert.All(lists, endpoints => AssertRefused(
+            AnnouncementOutcome.Malformed, "endpoint", TestMesh.Announce(3) with { Endpoints = endpoints }));
     }
 
     // A serializer sets fields, not what a constructor has checked. With host bits no prefix seems to overlap; the device drops them.
@@ -246,7 +259,8 @@ public sealed class AnnouncementRulesTests : IDisposable
             WithField(TestMesh.PodCIDR(2), "<Length>k__BackingField", 33),
             WithField(TestMesh.PodCIDR(2), "<Length>k__BackingField", -1),
         ];
-        Assert.All(prefixes, prefix => AssertRefused(AnnouncementOutcome.Malformed, "allowed IP", TestMesh.Announce(3) with { AllowedIPs = [prefix] }));
+        Assert.All(prefixes, prefix => AssertRefused(
+            AnnouncementOutcome.Malformed, "allowed IP", TestMesh.Announce(3) with { AllowedIPs = [prefix] }));
 
         var slot = NewSlot(0, 30) with { Slot = WithField(Slot.Zero, "_index", (byte)2) };
         AssertRefused(AnnouncementOutcome.Malformed, "slot", TestMesh.Announce(3) with { Slots = [slot] });
@@ -288,11 +302,13 @@ public sealed class AnnouncementRulesTests : IDisposable
         return (T)boxed;
     }
 
-    private static SlotAnnouncement NewSlot(byte slot, int key) => new(new Slot(slot), TestMesh.Key(key), new Epoch(1), TestMesh.ListenPort);
+    private static SlotAnnouncement NewSlot(byte slot, int key) =>
+        new(new Slot(slot), TestMesh.Key(key), new Epoch(1), TestMesh.ListenPort);
 
     private PeerAnnouncement Signed(PeerAnnouncement announcement) => _identity.Sign(announcement);
 
-    private (AnnouncementOutcome Outcome, string Detail) Judge(PeerAnnouncement announcement) => AnnouncementRules.Judge(announcement, _held, Roster, Now);
+    private (AnnouncementOutcome Outcome, string Detail) Judge(PeerAnnouncement announcement) =>
+        AnnouncementRules.Judge(announcement, _held, Roster, Now);
 
     private void AssertRefused(AnnouncementOutcome outcome, string detail, PeerAnnouncement announcement)
     {

@@ -29,7 +29,8 @@ public sealed class AnnouncementStoreTests : IDisposable
 
     public void Dispose() => _identity.Dispose();
 
-    // Once a second the highest sequence that is taken, for ten minutes. The node hears of it and announces above it, and is heard each time.
+    // Once a second the highest sequence that is taken, for ten minutes. The node hears of it and announces above it, and is heard each
+    // time.
     [Fact]
     public void Offer_ForgerSendsTheHighestEverySecond_LocksNobodyOut()
     {
@@ -100,7 +101,8 @@ public sealed class AnnouncementStoreTests : IDisposable
             (Announce(1, TestMesh.Key(11), 4), AnnouncementOutcome.StaleSequence),
             (Announce(1, default(PublicKey), 6), AnnouncementOutcome.ZeroKey),
             (Announce(1, TestMesh.Key(2), 6), AnnouncementOutcome.KeyOfAnotherNode),
-            (_identity.Sign(TestMesh.Announce(1, revision: 6) with { AllowedIPs = [TestMesh.PodCIDR(2)] }), AnnouncementOutcome.OverlappingAllowedIPs),
+            (_identity.Sign(
+                TestMesh.Announce(1, revision: 6) with { AllowedIPs = [TestMesh.PodCIDR(2)] }), AnnouncementOutcome.OverlappingAllowedIPs),
             (TestMesh.Announce(1, revision: 6), AnnouncementOutcome.BadSignature),
             (Announce(4), AnnouncementOutcome.UnknownNode),
             (TestMesh.Announce(1, revision: 6) with { Endpoints = [] }, AnnouncementOutcome.Malformed),
@@ -148,5 +150,6 @@ public sealed class AnnouncementStoreTests : IDisposable
         Assert.True(_store.IsSynced);
     }
 
-    private PeerAnnouncement Announce(int node, PublicKey? key = null, long revision = 0) => TestMesh.Announce(_identity, node, key, revision);
+    private PeerAnnouncement Announce(int node, PublicKey? key = null, long revision = 0) =>
+        TestMesh.Announce(_identity, node, key, revision);
 }

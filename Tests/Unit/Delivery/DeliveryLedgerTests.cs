@@ -17,7 +17,8 @@ public sealed class DeliveryLedgerTests
 
     [Fact]
     public void ToStatus_NothingPublished_ListsTheMembers() => Assert.Equal(
-        new DeliveryStatus(null, null, [new ReceiverStatus("node-2", null, null, 0, null), new ReceiverStatus("node-3", null, null, 0, null)]),
+        new DeliveryStatus(
+            null, null, [new ReceiverStatus("node-2", null, null, 0, null), new ReceiverStatus("node-3", null, null, 0, null)]),
         _ledger.ToStatus([(Third, "node-3"), (Second, "node-2")]));
 
     [Fact]
@@ -81,7 +82,8 @@ public sealed class DeliveryLedgerTests
         Assert.Empty(_ledger.AppliedNodes([Silo(2, 2), Third]));
     }
 
-    // Who holds it chooses a slot by it, whether the device has been written or not; who refused it, or did not answer, goes by the one before.
+    // Who holds it chooses a slot by it, whether the device has been written or not; who refused it, or did not answer, goes by the one
+    // before.
     [Fact]
     public void HeldNodes_HeldOrApplied_AreAmongThem()
     {
@@ -181,7 +183,8 @@ public sealed class DeliveryLedgerTests
     private void Record(SiloAddress silo, string name, AnnouncementOutcome? outcome, string? problem, int afterMilliseconds) =>
         _ledger.Record(Announcement.Sequence, silo, name, outcome, problem, TimeSpan.FromMilliseconds(afterMilliseconds));
 
-    private sealed class CountingList(IReadOnlyList<(SiloAddress Silo, string NodeName)> items) : IReadOnlyList<(SiloAddress Silo, string NodeName)>
+    private sealed class CountingList(IReadOnlyList<(SiloAddress Silo, string NodeName)> items)
+        : IReadOnlyList<(SiloAddress Silo, string NodeName)>
     {
         public int Reads { get; private set; }
 

@@ -7,8 +7,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
 
 /// <summary>
-/// Two objects claim the same addresses: who is there with them keeps them, on every node, whatever the other one's age, and comes to announce itself
-/// later, or restarts.
+/// Two objects claim the same addresses: who is there with them keeps them, on every node, whatever the other one's age, and comes to
+/// announce itself later, or restarts.
 /// </summary>
 public sealed class DisputedRosterTests : IDisposable
 {
@@ -48,14 +48,16 @@ public sealed class DisputedRosterTests : IDisposable
             Take(store, TestMesh.Announce(node, revision: 1));
         }
 
-        Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, store.Offer(_identity.Sign(TestMesh.Announce(9) with { AllowedIPs = [Wide] })).Outcome);
+        Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, store.Offer(
+            _identity.Sign(TestMesh.Announce(9) with { AllowedIPs = [Wide] })).Outcome);
         var rest = store.Roster!.Find("node-9")!.PodCIDRs;
         Take(store, TestMesh.Announce(9) with { AllowedIPs = rest });
         Assert.Equal(rest, store.Roster.Find("node-9")!.PodCIDRs);
         Assert.All((int[])[1, 2, 3], node => Assert.Equal([TestMesh.PodCIDR(node)], store.Roster.Find(TestMesh.Name(node))!.PodCIDRs));
     }
 
-    // A silo that restarts holds nothing. It must neither lose what is its own nor refuse what the others have had all along, in whichever order it hears.
+    // A silo that restarts holds nothing. It must neither lose what is its own nor refuse what the others have had all along, in whichever
+    // order it hears.
     [Theory]
     [InlineData(2, 9)]
     [InlineData(9, 2)]
@@ -82,7 +84,8 @@ public sealed class DisputedRosterTests : IDisposable
     {
         var twin = TestMesh.RosterNode(2) with { PodCIDRs = [TestMesh.PodCIDR(1)], CreatedAt = TestMesh.Start.AddSeconds(1) };
         var roster = NodeRoster.Of([TestMesh.RosterNode(1) with { CreatedAt = TestMesh.Start }, twin]);
-        var (older, newer) = (_identity.Sign(TestMesh.Announce(1)), _identity.Sign(TestMesh.Announce(2) with { AllowedIPs = [TestMesh.PodCIDR(1)] }));
+        var (older, newer) =
+            (_identity.Sign(TestMesh.Announce(1)), _identity.Sign(TestMesh.Announce(2) with { AllowedIPs = [TestMesh.PodCIDR(1)] }));
         var (onOlder, onNewer) = (Store(roster, out _, 1, 2), Store(roster, out _, 2, 1));
         onOlder.MarkSynced();
         onNewer.MarkSynced();

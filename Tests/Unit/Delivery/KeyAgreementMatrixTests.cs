@@ -72,7 +72,8 @@ public sealed class KeyAgreementMatrixTests
     public void Build_NoSlotInCommon_IsUnknown()
     {
         var other = WithSlotOne(Node(2), 102);
-        other = other with { Status = other.Status! with { Devices = [other.Status.Devices[0] with { PublicKey = null }, other.Status.Devices[1]] } };
+        other = other with { Status = other.Status! with { Devices = [
+            other.Status.Devices[0] with { PublicKey = null }, other.Status.Devices[1]] } };
         Assert.All(KeyAgreementMatrix.Build([Node(1), other]), cell => Assert.Equal(AgreementState.Unknown, cell.State));
         Assert.Equal(4, KeyAgreementMatrix.Build([Node(1), other]).Count);
     }
@@ -97,7 +98,8 @@ public sealed class KeyAgreementMatrixTests
     public void Build_Work_IsInProportionToItsOutput(int count)
     {
         var names = new CountingComparer();
-        var nodes = Enumerable.Range(1, count).Select(node => Node(node, [.. Enumerable.Range(1, count).Where(other => other != node)])).ToList();
+        var nodes = Enumerable.Range(1, count)
+            .Select(node => Node(node, [.. Enumerable.Range(1, count).Where(other => other != node)])).ToList();
         var cells = KeyAgreementMatrix.Build(nodes, names);
         Assert.Equal(count * (count - 1), cells.Count);
         Assert.All(cells, cell => Assert.Equal(AgreementState.Agrees, cell.State));
@@ -111,7 +113,8 @@ public sealed class KeyAgreementMatrixTests
 
     private static MeshNode WithSlotOne(MeshNode node, int? key, params PeerStatus[] peers)
     {
-        var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", key is { } number ? TestMesh.Key(number) : null, 51872, 1420, [.. peers]);
+        var device = new DeviceStatus(
+            Slot.One, "cilium_wg1", "fake", key is { } number ? TestMesh.Key(number) : null, 51872, 1420, [.. peers]);
         return node with { Status = node.Status! with { Devices = [.. node.Status.Devices, device] } };
     }
 

@@ -48,7 +48,9 @@ public sealed class NodeKeeperStarterTests
     }
 
     private Task StartAsync(int refusals) => Make().BeginAsync(
-        () => ++_calls > refusals ? Task.CompletedTask : throw (Exception)RuntimeHelpers.GetUninitializedObject(typeof(OrleansMessageRejectionException)), Token);
+        () => ++_calls > refusals
+            ? Task.CompletedTask
+            : throw (Exception)RuntimeHelpers.GetUninitializedObject(typeof(OrleansMessageRejectionException)), Token);
 
     private NodeKeeperStarter Make() => new(null!, new FakeMembership(1), _time, NullLogger<NodeKeeperStarter>.Instance);
 

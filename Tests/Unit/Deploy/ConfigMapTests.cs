@@ -17,13 +17,15 @@ public sealed class ConfigMapTests
 {
     /// <summary>Every options class of ours by its section; found, not listed, so that a new one cannot be forgotten.</summary>
     private static readonly Dictionary<string, Type> Options = Product.Types
-        .Where(type => type.GetField("SectionName") is { IsLiteral: true }).ToDictionary(type => (string)type.GetField("SectionName")!.GetRawConstantValue()!);
+        .Where(type => type.GetField("SectionName") is { IsLiteral: true })
+        .ToDictionary(type => (string)type.GetField("SectionName")!.GetRawConstantValue()!);
 
     [Fact]
     public void Keys_AreTheOptions()
     {
         Assert.True(Options.Count >= 10, "the options classes were not found");
-        Assert.Equal(Expected().Order(StringComparer.Ordinal), Keys(Manifests.Configuration).Where(key => !key.StartsWith("Logging:", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(Expected().Order(StringComparer.Ordinal), Keys(Manifests.Configuration)
+            .Where(key => !key.StartsWith("Logging:", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
     // A section that the silo does not know is refused at the start, so an options class that is not on its list cannot be set at all.
@@ -84,7 +86,8 @@ public sealed class ConfigMapTests
         var api = Microsoft.Extensions.Options.Options.Create(new KubernetesApiOptions { Address = new Uri("https://10.0.0.1") });
         Assert.True(new NodesOptionsValidator(node, api).Validate(null, Get<NodesOptions>(configuration)).Succeeded);
         Assert.Contains("HOST_IP", Assert.Single(new NodesOptionsValidator(
-            Microsoft.Extensions.Options.Options.Create(new NodeOptions { Name = "node-1" }), api).Validate(null, Get<NodesOptions>(configuration)).Failures!), StringComparison.Ordinal);
+            Microsoft.Extensions.Options.Options.Create(new NodeOptions { Name = "node-1" }), api)
+                .Validate(null, Get<NodesOptions>(configuration)).Failures!), StringComparison.Ordinal);
     }
 
     private static IConfigurationRoot Bind(string json) =>

@@ -8,7 +8,8 @@ namespace Orleans.WireGuard.Tests.Unit.Deploy;
 /// <summary>The table of membership cases names every test, and no test that is not there.</summary>
 public sealed partial class ConformanceTableTests
 {
-    private static readonly Type[] Classes = [typeof(MembershipTableConformanceTests), typeof(CommunityProviderDefectsTests), typeof(MembershipTableOwnCasesTests)];
+    private static readonly Type[] Classes =
+        [typeof(MembershipTableConformanceTests), typeof(CommunityProviderDefectsTests), typeof(MembershipTableOwnCasesTests)];
 
     [Fact]
     public void Table_Tests_AreThoseThatExist()
@@ -19,8 +20,10 @@ public sealed partial class ConformanceTableTests
         Assert.Equal(Tests().Order(StringComparer.Ordinal), named.Distinct().Order(StringComparer.Ordinal));
     }
 
-    private static IEnumerable<string> Tests() => Classes.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
-        .Where(method => method.GetCustomAttributes<FactAttribute>().Any() && method.Name != nameof(CommunityProviderDefectsTests.Options_OutOfRange_AreAllReported))
+    private static IEnumerable<string> Tests() =>
+        Classes.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
+        .Where(method => method.GetCustomAttributes<FactAttribute>().Any()
+            && method.Name != nameof(CommunityProviderDefectsTests.Options_OutOfRange_AreAllReported))
         .Select(method => method.Name);
 
     [GeneratedRegex("`([A-Z]\\w+_\\w+)`")]

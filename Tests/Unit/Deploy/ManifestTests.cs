@@ -13,7 +13,8 @@ public sealed class ManifestTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Overlays() =>
-        [.. Directory.GetDirectories(Path.Combine(TestData.Root, "deploy", "overlays")).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+        [.. Directory.GetDirectories(Path.Combine(TestData.Root, "deploy", "overlays"))
+            .Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void Files_All_HaveKindAndVersion()
@@ -33,13 +34,18 @@ public sealed class ManifestTests
         Assert.Equal(
             ["coordination.k8s.io leases: list create patch delete", "orleans.wireguard orleansclusters: get create update watch"],
             Rules("Role").Order(StringComparer.Ordinal));
-        Assert.Equal([" nodes: list watch patch", "cilium.io ciliumnodes: list watch patch"], Rules("ClusterRole").Order(StringComparer.Ordinal));
-        var named = ((ApiResource[])[ApiResource.OrleansClusters, ApiResource.Leases, ApiResource.Nodes, ApiResource.CiliumNodes]).Select(resource => resource.Plural);
-        Assert.Equal(named.Order(StringComparer.Ordinal), Rules("Role").Concat(Rules("ClusterRole")).Select(rule => rule.Split(' ')[1].TrimEnd(':')).Order(StringComparer.Ordinal));
-        foreach (var (readme, rules) in (IEnumerable<(string, IEnumerable<string>)>)[("Silo/Kubernetes/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole"))])
+        Assert.Equal(
+            [" nodes: list watch patch", "cilium.io ciliumnodes: list watch patch"], Rules("ClusterRole").Order(StringComparer.Ordinal));
+        var named = ((ApiResource[])[ApiResource.OrleansClusters, ApiResource.Leases, ApiResource.Nodes, ApiResource.CiliumNodes])
+            .Select(resource => resource.Plural);
+        Assert.Equal(named.Order(StringComparer.Ordinal), Rules("Role").Concat(Rules("ClusterRole"))
+            .Select(rule => rule.Split(' ')[1].TrimEnd(':')).Order(StringComparer.Ordinal));
+        foreach (var (readme, rules) in (IEnumerable<(string, IEnumerable<string>)>)[
+            ("Silo/Kubernetes/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole"))])
         {
             var text = File.ReadAllText(Path.Combine(TestData.Root, readme));
-            Assert.All(rules, rule => Assert.Contains($"`{rule.Split(' ')[1].TrimEnd(':')}` | {string.Join(", ", rule.Split(' ')[2..])} |", text, StringComparison.Ordinal));
+            Assert.All(rules, rule => Assert.Contains(
+                $"`{rule.Split(' ')[1].TrimEnd(':')}` | {string.Join(", ", rule.Split(' ')[2..])} |", text, StringComparison.Ordinal));
         }
     }
 
@@ -56,7 +62,8 @@ public sealed class ManifestTests
         Assert.Equal(["ALL"], Manifests.Texts(context["capabilities"], "drop"));
         Assert.Equal(["NET_ADMIN"], Manifests.Texts(context["capabilities"], "add"));
         var grace = int.Parse(Manifests.Text(pod, "terminationGracePeriodSeconds"), CultureInfo.InvariantCulture);
-        Assert.True(TimeSpan.FromSeconds(grace) > SiloDefaults.ShutdownTimeout + TimeSpan.FromSeconds(1), "the kubelet would kill a silo that says goodbye");
+        Assert.True(TimeSpan.FromSeconds(grace) > SiloDefaults.ShutdownTimeout
+            + TimeSpan.FromSeconds(1), "the kubelet would kill a silo that says goodbye");
     }
 
     [Theory]
@@ -98,12 +105,15 @@ public sealed class ManifestTests
         var folder = Path.Combine(TestData.Root, "deploy", "cleanup");
         var set = Assert.Single(Manifests.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "daemonset.yaml"), Token)));
         var pod = Manifests.At(set, "spec", "template", "spec");
-        Assert.Equal(Manifests.Text(Manifests.At(Manifests.Base("DaemonSet"), "spec", "template", "spec"), "serviceAccountName"), Manifests.Text(pod, "serviceAccountName"));
-        foreach (var (part, arguments) in (IEnumerable<(string, string[])>)[("initContainers", ["cleanup"]), ("containers", ["cleanup", "--stay"])])
+        Assert.Equal(Manifests.Text(Manifests.At(
+            Manifests.Base("DaemonSet"), "spec", "template", "spec"), "serviceAccountName"), Manifests.Text(pod, "serviceAccountName"));
+        foreach (var (part, arguments) in (IEnumerable<(string, string[])>)[("initContainers", ["cleanup"]), ("containers", [
+            "cleanup", "--stay"])])
         {
             var container = Assert.Single((YamlSequenceNode)pod[part]);
             Assert.Equal(arguments, Manifests.Texts(container, "args"));
-            Assert.Equal(["OWG_CONFIG", NodeOptions.NameVariable, "DOTNET_EnableDiagnostics"], ((YamlSequenceNode)container["env"]).Select(item => Manifests.Text(item, "name")));
+            Assert.Equal(["OWG_CONFIG", NodeOptions.NameVariable, "DOTNET_EnableDiagnostics"], ((YamlSequenceNode)container["env"])
+                .Select(item => Manifests.Text(item, "name")));
             Assert.Equal(Manifests.Container["securityContext"], container["securityContext"]);
         }
 
@@ -113,5 +123,6 @@ public sealed class ManifestTests
     }
 
     private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
-        from texts in Manifests.Texts(rule, "apiGroups") from resource in Manifests.Texts(rule, "resources") select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
+        from texts in Manifests.Texts(rule, "apiGroups") from resource in Manifests.Texts(
+            rule, "resources") select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
 }

@@ -9,7 +9,8 @@ internal static class Manifests
 {
     /// <summary>Every YAML file of <c>deploy/</c>.</summary>
     public static IReadOnlyList<string> Files { get; } =
-        [.. Directory.EnumerateFiles(Path.Combine(TestData.Root, "deploy"), "*.yaml", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(Path.Combine(TestData.Root, "deploy"), "*.yaml", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)];
 
     /// <summary>The base, by kind and name.</summary>
     public static YamlMappingNode Base(string kind, string name = "orleans-wireguard") => Directory
@@ -24,7 +25,8 @@ internal static class Manifests
         ConfigurationText, documentOptions: new() { CommentHandling = System.Text.Json.JsonCommentHandling.Skip })!.AsObject();
 
     /// <summary>The container of the DaemonSet.</summary>
-    public static YamlMappingNode Container => (YamlMappingNode)((YamlSequenceNode)At(Base("DaemonSet"), "spec", "template", "spec", "containers"))[0];
+    public static YamlMappingNode Container =>
+        (YamlMappingNode)((YamlSequenceNode)At(Base("DaemonSet"), "spec", "template", "spec", "containers"))[0];
 
     /// <summary>All documents of a file.</summary>
     public static IEnumerable<YamlMappingNode> Parse(string text)
@@ -41,5 +43,6 @@ internal static class Manifests
     public static string Text(YamlNode node, params IEnumerable<string> path) => ((YamlScalarNode)At(node, path)).Value!;
 
     /// <summary>The texts of a list.</summary>
-    public static IEnumerable<string> Texts(YamlNode node, string key) => ((YamlSequenceNode)node[key]).Select(item => ((YamlScalarNode)item).Value!);
+    public static IEnumerable<string> Texts(YamlNode node, string key) =>
+        ((YamlSequenceNode)node[key]).Select(item => ((YamlScalarNode)item).Value!);
 }

@@ -7,20 +7,24 @@ using YamlDotNet.RepresentationModel;
 
 namespace Orleans.WireGuard.Tests.Unit.Deploy;
 
-/// <summary>What of the policy of <c>deploy/components/own-node</c> can be told without a server; its cases are in the end-to-end tests.</summary>
+/// <summary>
+/// What of the policy of <c>deploy/components/own-node</c> can be told without a server; its cases are in the end-to-end tests.
+/// </summary>
 public sealed class OwnNodePolicyManifestTests
 {
     private static readonly YamlNode Spec = Manifests.At(
         Manifests.Parse(File.ReadAllText(RepositoryFiles.Find("deploy/components/own-node/policy.yaml"))).First(), "spec");
 
     public static TheoryData<string> MetadataFields() =>
-        [.. typeof(V1ObjectMeta).GetProperties().Select(property => property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name).OfType<string>()];
+        [.. typeof(V1ObjectMeta).GetProperties()
+            .Select(property => property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name).OfType<string>()];
 
     [Theory]
     [MemberData(nameof(MetadataFields))]
     public void Validations_EveryFieldOfMetadata_IsComparedUnlessItIsTheServers(string field)
     {
-        var isCompared = Items("validations").Any(rule => Manifests.Text(rule, "expression").Contains($"object.metadata.{field} == oldObject.metadata.{field}", StringComparison.Ordinal));
+        var isCompared = Items("validations").Any(rule => Manifests.Text(rule, "expression")
+            .Contains($"object.metadata.{field} == oldObject.metadata.{field}", StringComparison.Ordinal));
         Assert.Equal(field is not ("annotations" or "resourceVersion" or "generation" or "managedFields"), isCompared);
     }
 
@@ -28,7 +32,8 @@ public sealed class OwnNodePolicyManifestTests
     public void Rules_All_SayForbiddenAndWhatTheServerWouldAdd()
     {
         Assert.All(Items("validations"), rule => Assert.Equal("Forbidden", Manifests.Text(rule, "reason")));
-        Assert.All((YamlSequenceNode)Manifests.At(Spec, "matchConstraints", "resourceRules"), rule => Assert.Equal("*", Manifests.Text(rule, "scope")));
+        Assert.All((YamlSequenceNode)Manifests.At(Spec, "matchConstraints", "resourceRules"), rule => Assert.Equal(
+            "*", Manifests.Text(rule, "scope")));
         Assert.Equal("Fail", Manifests.Text(Spec, "failurePolicy"));
     }
 
@@ -46,7 +51,8 @@ public sealed class OwnNodePolicyManifestTests
         {
             ["request"] = new Dictionary<string, object?> { ["userInfo"] = new Dictionary<string, object?> { ["username"] = user } },
         };
-        Assert.Equal(expected, Items("matchConditions").All(condition => new CelEnvironment(null, "").Compile(Manifests.Text(condition, "expression"))(variables) is true));
+        Assert.Equal(expected, Items("matchConditions")
+            .All(condition => new CelEnvironment(null, "").Compile(Manifests.Text(condition, "expression"))(variables) is true));
         Assert.Equal("orleans-wireguard", Manifests.Text(Manifests.Base("ServiceAccount"), "metadata", "name"));
     }
 

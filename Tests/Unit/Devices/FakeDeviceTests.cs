@@ -15,6 +15,7 @@ public sealed class FakeDeviceTests
     {
         var links = new FakeLinkClient();
         using var client = new FakeWireGuardClient(links);
-        await DeviceCaseContext.RunInMemoryAsync(DeviceCases.All.Single(c => c.Name == name), client, links, TestContext.Current.CancellationToken);
+        await DeviceCaseContext.RunInMemoryAsync(
+            DeviceCases.All.Single(c => c.Name == name), client, links, TestContext.Current.CancellationToken);
     }
 }

@@ -7,7 +7,8 @@ public sealed class KernelReportTests
     [Fact]
     public void Parse_ConsoleOfAWholeRun_YieldsEveryCase()
     {
-        var report = KernelReport.Parse("BOOT|6.1.0\r\nnoise | of | the kernel\r\nCASE|a|PASS|12|\r\nCASE|b|FAIL|3|expected 1 / at X\r\nDONE|\r\n");
+        var report = KernelReport.Parse(
+            "BOOT|6.1.0\r\nnoise | of | the kernel\r\nCASE|a|PASS|12|\r\nCASE|b|FAIL|3|expected 1 / at X\r\nDONE|\r\n");
 
         Assert.Null(report.SkipReason);
         Assert.True(report.IsComplete);

@@ -6,8 +6,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Devices;
 
 /// <summary>
-/// A patch means the same to every transport and to the fake that the other tests trust: its entries take effect one after another, in its order. What a
-/// kernel and a wireguard-go make of it is in the table of device cases, which the fake runs too.
+/// A patch means the same to every transport and to the fake that the other tests trust: its entries take effect one after another, in its
+/// order. What a kernel and a wireguard-go make of it is in the table of device cases, which the fake runs too.
 /// </summary>
 public sealed class TransportAgreementTests
 {

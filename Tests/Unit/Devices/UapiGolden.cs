@@ -2,7 +2,9 @@ using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Tests.Unit.Devices;
 
-/// <summary>Texts of the shape that https://www.wireguard.com/xplatform/ shows, with keys made for these tests by <c>wg genkey</c>.</summary>
+/// <summary>
+/// Texts of the shape that https://www.wireguard.com/xplatform/ shows, with keys made for these tests by <c>wg genkey</c>.
+/// </summary>
 internal static class UapiGolden
 {
     public const string PrivateKey = "b0f38fe5eaa7586f9f3b7ecbc8eb21703a0802e8d79a98ac0e641accb5705057";

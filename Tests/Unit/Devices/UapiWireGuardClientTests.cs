@@ -224,7 +224,8 @@ public sealed class UapiWireGuardClientTests
     [Fact]
     public async Task CreateDevice_NoSuchCommand_SaysWhatToInstall()
     {
-        var client = Client(new UserspaceDeviceOptions { Command = ["no-such-wireguard-go"], SocketDirectory = "/nowhere", TunPath = "/dev/null" });
+        var client = Client(
+            new UserspaceDeviceOptions { Command = ["no-such-wireguard-go"], SocketDirectory = "/nowhere", TunPath = "/dev/null" });
 
         var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
 

@@ -38,7 +38,8 @@ public sealed class BlindSpotsTests
         Assert.Empty(_spots.Current);
         Pass(packets: 100, size, seen: false, (LinkCounting)kind);
         Assert.Equal(
-            new BlindSpot("link", (LinkCounting)kind == LinkCounting.Device, SentBytes: 100 * size, SeenBytes: 0), Assert.Single(_spots.Current));
+            new BlindSpot("link", (LinkCounting)kind == LinkCounting.Device, SentBytes: 100 * size, SeenBytes: 0), Assert.Single(
+                _spots.Current));
     }
 
     // Pings among what the silos tell each other.
@@ -146,7 +147,8 @@ public sealed class BlindSpotsTests
         {
             _sent = (_sent.Packets + 200, _sent.Bytes + 200_000);
             _time.Advance(TimeSpan.FromSeconds(1));
-            _spots.Note("link", LinkCounting.Exact, new LinkTraffic(0, _sent.Packets, _sent.Bytes), new LinkCount(Index, (ulong)_seen.Packets, (ulong)_seen.Bytes), SteadyTime.Now(_time));
+            _spots.Note("link", LinkCounting.Exact, new LinkTraffic(
+                0, _sent.Packets, _sent.Bytes), new LinkCount(Index, (ulong)_seen.Packets, (ulong)_seen.Bytes), SteadyTime.Now(_time));
         }
 
         Assert.Empty(_spots.Current);
@@ -194,7 +196,8 @@ public sealed class BlindSpotsTests
     // Whatever a link makes of what netfilter saw: cuts it into segments, pads it, encrypts it, adds keepalives.
     [Fact]
     public void Note_EverythingIsSeen_IsNeverABlindSpot() =>
-        Gen.Select(Gen.Int[60, 65_000], Gen.Int[536, 1500], Gen.Int[0, 156], Gen.Int[1, 5000], Gen.Int[0, 2], Gen.Int[0, 5000]).Sample((size, segment, overhead, count, which, alive) =>
+        Gen.Select(Gen.Int[60, 65_000], Gen.Int[536, 1500], Gen.Int[0, 156], Gen.Int[1, 5000], Gen.Int[0, 2], Gen.Int[0, 5000])
+            .Sample((size, segment, overhead, count, which, alive) =>
         {
             var (spots, kind) = (new BlindSpots(), (LinkCounting)which);
             long segments = (size + segment - 1) / segment;
@@ -202,11 +205,14 @@ public sealed class BlindSpotsTests
             // A link adds headers to each segment but the first; a small packet is padded, and has a checksum at its end.
             var (packets, bytes) = kind == LinkCounting.Exact
                 ? (segments * count, (size + ((segments - 1) * Math.Min(overhead, segment / 5)) + 8L) * count)
-                : ((segments * count) + alive, (size + (segments * overhead)) * count) is var (all, sum) ? (all, sum + (alive * 148L)) : default;
+                : ((segments * count) + alive, (size + (segments * overhead)) * count) is var (all, sum)
+                    ? (all, sum + (alive * 148L))
+                    : default;
             for (var i = 0; i < 4; i++)
             {
                 var now = default(SteadyTime) + (BlindSpots.Window * i);
-                spots.Note("link", kind, new LinkTraffic(0, packets * i, bytes * i), new LinkCount(Index, (ulong)((long)count * i), (ulong)((long)size * count * i)), now);
+                spots.Note("link", kind, new LinkTraffic(
+                    0, packets * i, bytes * i), new LinkCount(Index, (ulong)((long)count * i), (ulong)((long)size * count * i)), now);
             }
 
             return spots.Current.Count == 0;
@@ -226,6 +232,7 @@ public sealed class BlindSpotsTests
     {
         _sent = (_sent.Packets + packets, _sent.Bytes + bytes);
         _time.Advance(BlindSpots.Window);
-        _spots.Note("link", kind, new LinkTraffic(0, _sent.Packets, _sent.Bytes), new LinkCount(Index, (ulong)_seen.Packets, (ulong)_seen.Bytes), SteadyTime.Now(_time));
+        _spots.Note("link", kind, new LinkTraffic(
+            0, _sent.Packets, _sent.Bytes), new LinkCount(Index, (ulong)_seen.Packets, (ulong)_seen.Bytes), SteadyTime.Now(_time));
     }
 }

@@ -34,7 +34,8 @@ public sealed class FindingCatalogueTests
         var rows = FindingCatalogue.Codes.Order().Select(code =>
         {
             var finding = FindingCatalogue.Make(code, "…", Now);
-            var (what, remedy) = (FindingText.Describe(finding).Replace("?", "…", StringComparison.Ordinal), FindingText.Remedy(finding).Replace("?", "…", StringComparison.Ordinal));
+            var (what, remedy) = (FindingText.Describe(finding)
+                .Replace("?", "…", StringComparison.Ordinal), FindingText.Remedy(finding).Replace("?", "…", StringComparison.Ordinal));
             return $"| {FindingText.CodeOf(code)} `{code}` | {finding.Severity}{(FindingCatalogue.CutsPods(code) ? ", withholds strict" : FindingCatalogue.HidesPods(code) ? ", strict is not ready" : "")} | {what} | {remedy} |\n";
         });
         TestData.AssertSection("Silo/Findings/README.md", Begin, End, "\n| Code | How bad | What is wrong | What to do |\n|---|---|---|---|\n" + string.Concat(rows) + "\n");
@@ -71,7 +72,8 @@ public sealed class FindingCatalogueTests
     [Fact]
     public void Settle_WorstFirst()
     {
-        var findings = FindingCatalogue.Codes.Where(code => code is not FindingCode.PacketsInClear).Select(code => FindingCatalogue.Make(code, "", Now));
+        var findings = FindingCatalogue.Codes.Where(code => code is not FindingCode.PacketsInClear)
+            .Select(code => FindingCatalogue.Make(code, "", Now));
         var settled = FindingCatalogue.Settle(findings, []);
         Assert.Equal(settled.Select(finding => finding.Severity).OrderDescending(), settled.Select(finding => finding.Severity));
     }

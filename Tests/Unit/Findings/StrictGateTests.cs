@@ -9,7 +9,8 @@ public sealed class StrictGateTests
     // What fails closed must not be talked open: no finding, whatever it is, takes strict mode away once it was there.
     [Theory]
     [MemberData(nameof(Codes))]
-    public void IsWithheld_OnceInForce_Never(FindingCode code) => Assert.False(StrictGate.IsWithheld(wasInForce: true, [Make(code)], new HashSet<FindingCode>()));
+    public void IsWithheld_OnceInForce_Never(FindingCode code) =>
+        Assert.False(StrictGate.IsWithheld(wasInForce: true, [Make(code)], new HashSet<FindingCode>()));
 
     [Theory]
     [MemberData(nameof(Codes))]

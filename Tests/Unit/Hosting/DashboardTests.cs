@@ -22,6 +22,8 @@ public sealed class DashboardTests
     }
 
     private static bool IsOfTheDashboard(ServiceDescriptor service) =>
-        (Type?[])[service.ServiceType, .. service.ServiceType.GenericTypeArguments, service.IsKeyedService ? null : service.ImplementationType] is var types
+        (Type?[])[service.ServiceType, .. service.ServiceType.GenericTypeArguments, service.IsKeyedService
+            ? null
+            : service.ImplementationType] is var types
         && types.Any(type => type?.Namespace?.StartsWith("Orleans.Dashboard", StringComparison.Ordinal) == true);
 }

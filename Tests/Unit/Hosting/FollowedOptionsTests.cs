@@ -15,7 +15,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
 
-/// <summary>A real file is edited while a silo's services have it: what is wrong is said once and changes nothing, what is right is followed.</summary>
+/// <summary>
+/// A real file is edited while a silo's services have it: what is wrong is said once and changes nothing, what is right is followed.
+/// </summary>
 public sealed class FollowedOptionsTests : IAsyncLifetime
 {
     private const string Ignored = "are ignored, the former ones stay in force";
@@ -35,7 +37,8 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
 
         // The machine of a test is no node.
         var links = new FakeLinkClient();
-        builder.Services.AddSingleton<IWireGuardClient>(new FakeWireGuardClient(links)).AddSingleton<ILinkClient>(links).AddSingleton<IFirewall>(new FakeFirewall())
+        builder.Services.AddSingleton<IWireGuardClient>(new FakeWireGuardClient(links))
+            .AddSingleton<ILinkClient>(links).AddSingleton<IFirewall>(new FakeFirewall())
             .AddSingleton<IWitness>(new FakeWitness()).AddSingleton<INetworkDump>(new FakeNetworkDump());
         builder.AddWireGuard();
         _host = builder.Build();
@@ -96,7 +99,8 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
         Assert.Contains("Lenient", warning, StringComparison.Ordinal);
     }
 
-    // The ways in which people and kubelets replace a file. The last one is that of a ConfigMap's volume, in which the file itself never changes.
+    // The ways in which people and kubelets replace a file. The last one is that of a ConfigMap's volume, in which the file itself never
+    // changes.
     [Theory]
     [InlineData("rename")]
     [InlineData("in place")]
@@ -161,7 +165,8 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
     [Fact]
     public void Look_SomebodyCannotUseIt_IsSaidAndTheRestFollowed()
     {
-        using var subscription = _host.Services.GetRequiredService<IConfiguration>().GetReloadToken().RegisterChangeCallback(_ => throw new NotImplementedException("not yet"), null);
+        using var subscription = _host.Services.GetRequiredService<IConfiguration>().GetReloadToken()
+            .RegisterChangeCallback(_ => throw new NotImplementedException("not yet"), null);
         Write(Configuration(Nodes("node-1", "node-2", "node-3"), "Strict"));
         Look(times: 3);
         Assert.Equal(3, Roster.Current!.Nodes.Count);
@@ -172,7 +177,8 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
     public void Look_NothingChanged_TellsNobody()
     {
         var told = 0;
-        using var subscription = _host.Services.GetRequiredService<IConfiguration>().GetReloadToken().RegisterChangeCallback(_ => told++, null);
+        using var subscription = _host.Services.GetRequiredService<IConfiguration>()
+            .GetReloadToken().RegisterChangeCallback(_ => told++, null);
         Write(_content);
         Look(times: 3);
         Assert.Equal(0, told);
@@ -186,7 +192,8 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
             .Concat(Directory.EnumerateFiles(Path.Combine(TestData.Root, "Grains"), "*.cs", SearchOption.AllDirectories)).ToList();
         Assert.NotEmpty(files);
         Assert.DoesNotContain(files, file => File.ReadAllText(file) is var text
-            && (text.Contains("reloadOnChange: true", StringComparison.Ordinal) || text.Contains("FileSystemWatcher", StringComparison.Ordinal)));
+            && (text.Contains("reloadOnChange: true", StringComparison.Ordinal)
+                || text.Contains("FileSystemWatcher", StringComparison.Ordinal)));
     }
 
     private void Look(int times)

@@ -14,7 +14,8 @@ namespace Orleans.WireGuard.Tests.Unit.Hosting;
 public sealed class OptionsValidatorTests
 {
     private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(10);
-    private static readonly IOptions<SiloMessagingOptions> Messaging = Options.Create(new SiloMessagingOptions { ResponseTimeout = ResponseTimeout });
+    private static readonly IOptions<SiloMessagingOptions> Messaging = Options.Create(
+        new SiloMessagingOptions { ResponseTimeout = ResponseTimeout });
 
     [Fact]
     public void Validate_Defaults_Succeed()
@@ -49,10 +50,13 @@ public sealed class OptionsValidatorTests
     [Fact]
     public void Validate_Delivery_HoldsItsRanges()
     {
-        CheckRange("Delivery:AttemptTimeout", Milliseconds(10), ResponseTimeout - OneTick, OneTick, value => Delivery(options => options.AttemptTimeout = value));
+        CheckRange("Delivery:AttemptTimeout", Milliseconds(10), ResponseTimeout - OneTick, OneTick, value => Delivery(
+            options => options.AttemptTimeout = value));
         CheckRange("Delivery:MaxAttempts", 1, 20, 1, value => Delivery(options => options.MaxAttempts = value));
-        CheckRange("Delivery:LaggardInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(options => options.LaggardInterval = value));
-        CheckRange("Delivery:AntiEntropyInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(options => options.AntiEntropyInterval = value));
+        CheckRange("Delivery:LaggardInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(
+            options => options.LaggardInterval = value));
+        CheckRange("Delivery:AntiEntropyInterval", Milliseconds(100), Minutes(1), OneTick, value => Delivery(
+            options => options.AntiEntropyInterval = value));
         CheckRange("Delivery:AntiEntropyFanOut", 1, 16, 1, value => Delivery(options => options.AntiEntropyFanOut = value));
     }
 
@@ -66,12 +70,16 @@ public sealed class OptionsValidatorTests
             OneTick,
             value => Rotation(options => options.Period = value));
         CheckRange("Rotation:Slots", 1, 2, 1, value => Rotation(options => options.Slots = value));
-        CheckRange("Rotation:GracePeriod", TimeSpan.Zero, TimeSpan.FromHours(1), OneTick, value => Rotation(options => options.GracePeriod = value));
-        CheckRange("Rotation:MaxKeyAge", Minutes(6), TimeSpan.FromDays(7), OneTick, value => Rotation(options => options.MaxKeyAge = value));
-        CheckRange("Rotation:MaxKeyAge", Minutes(4), TimeSpan.FromDays(7), OneTick, value => Rotation(options => (options.Slots, options.MaxKeyAge) = (1, value)));
+        CheckRange("Rotation:GracePeriod", TimeSpan.Zero, TimeSpan.FromHours(1), OneTick, value => Rotation(
+            options => options.GracePeriod = value));
+        CheckRange(
+            "Rotation:MaxKeyAge", Minutes(6), TimeSpan.FromDays(7), OneTick, value => Rotation(options => options.MaxKeyAge = value));
+        CheckRange("Rotation:MaxKeyAge", Minutes(4), TimeSpan.FromDays(7), OneTick, value => Rotation(
+            options => (options.Slots, options.MaxKeyAge) = (1, value)));
         CheckBounds("Rotation:MaxLaggingFraction", 0, 1, -0.01, 1.01, value => Rotation(options => options.MaxLaggingFraction = value));
         AssertFails("NaN", Rotation(options => options.MaxLaggingFraction = double.NaN));
-        CheckRange("Rotation:ApplyTimeout", Milliseconds(100), ResponseTimeout - OneTick, OneTick, value => Rotation(options => options.ApplyTimeout = value));
+        CheckRange("Rotation:ApplyTimeout", Milliseconds(100), ResponseTimeout - OneTick, OneTick, value => Rotation(
+            options => options.ApplyTimeout = value));
     }
 
     [Fact]
@@ -94,14 +102,16 @@ public sealed class OptionsValidatorTests
     // Orleans would give up the call first, with an exception that says nothing of the setting.
     [Fact]
     public void Validate_LongerThanOrleansWaits_SaysHowLongThatIs() =>
-        AssertFails("less than 00:00:10, when Orleans itself gives up a call", Delivery(options => options.AttemptTimeout = TimeSpan.FromSeconds(15)));
+        AssertFails("less than 00:00:10, when Orleans itself gives up a call", Delivery(
+            options => options.AttemptTimeout = TimeSpan.FromSeconds(15)));
 
     [Fact]
     public void Validate_Device_HoldsItsRanges()
     {
         // Slot 1 listens on the port above.
         CheckRange("Device:ListenPort", 1, 65534, 1, value => Device(options => options.ListenPort = value));
-        CheckRange("Device:ResyncInterval", TimeSpan.FromSeconds(1), Minutes(10), OneTick, value => Device(options => options.ResyncInterval = value));
+        CheckRange("Device:ResyncInterval", TimeSpan.FromSeconds(1), Minutes(10), OneTick, value => Device(
+            options => options.ResyncInterval = value));
         CheckRange("Device:Mtu", 576, 65455, 1, value => Device(options => options.Mtu = value));
         Assert.True(Device(options => options.Mtu = 0).Succeeded);
         AssertFails("Device:UserspaceCommand", Device(options => options.UserspaceCommand = ""));
@@ -117,13 +127,15 @@ public sealed class OptionsValidatorTests
         AssertFails("'localhost'", Clustering(options => options.GatewayAddress = "localhost"));
         AssertFails("Development, Redis", Clustering(options => options.Provider = (ClusteringProvider)7));
         AssertFails("Clustering:Redis", Clustering(options => options.Provider = ClusteringProvider.Redis));
-        Assert.True(Clustering(options => (options.Provider, options.Redis) = (ClusteringProvider.Redis, "192.168.100.254:6379")).Succeeded);
+        Assert.True(
+            Clustering(options => (options.Provider, options.Redis) = (ClusteringProvider.Redis, "192.168.100.254:6379")).Succeeded);
     }
 
     // A retry without a pause is an attack on a server that is in trouble already.
     [Fact]
     public void Validate_KubernetesApi_WantsAPauseBeforeARetry() =>
-        CheckRange("RetryDelay", Milliseconds(10), new KubernetesApiOptions().MaxRetryDelay, OneTick, value => Api(options => options.RetryDelay = value));
+        CheckRange("RetryDelay", Milliseconds(10), new KubernetesApiOptions().MaxRetryDelay, OneTick, value => Api(
+            options => options.RetryDelay = value));
 
     [Fact]
     public void Validate_Web_HoldsItsRules()
@@ -148,7 +160,8 @@ public sealed class OptionsValidatorTests
     {
         var result = Delivery(options => (options.MaxAttempts, options.AntiEntropyFanOut, options.AttemptTimeout) = (0, 17, TimeSpan.Zero));
         Assert.Equal(3, result.Failures?.Count());
-        Assert.Equal(4, Clustering(options => (options.ClusterId, options.GatewayAddress, options.SiloPort, options.GatewayPort) = ("", "", 0, 0))
+        Assert.Equal(
+            4, Clustering(options => (options.ClusterId, options.GatewayAddress, options.SiloPort, options.GatewayPort) = ("", "", 0, 0))
             .Failures?.Count());
     }
 
@@ -158,19 +171,26 @@ public sealed class OptionsValidatorTests
 
     private static TimeSpan Minutes(int value) => TimeSpan.FromMinutes(value);
 
-    private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) => new DeliveryOptionsValidator(Messaging).Validate(null, Changed(change));
+    private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) =>
+        new DeliveryOptionsValidator(Messaging).Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Rotation(Action<RotationOptions> change) => new RotationOptionsValidator(Messaging).Validate(null, Changed(change));
+    private static ValidateOptionsResult Rotation(Action<RotationOptions> change) =>
+        new RotationOptionsValidator(Messaging).Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Encryption(Action<EncryptionOptions> change) => new EncryptionOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Encryption(Action<EncryptionOptions> change) =>
+        new EncryptionOptionsValidator().Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Routing(Action<RoutingOptions> change) => new RoutingOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Routing(Action<RoutingOptions> change) =>
+        new RoutingOptionsValidator().Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Device(Action<DeviceOptions> change) => new DeviceOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Device(Action<DeviceOptions> change) =>
+        new DeviceOptionsValidator().Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Api(Action<KubernetesApiOptions> change) => new KubernetesApiOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Api(Action<KubernetesApiOptions> change) =>
+        new KubernetesApiOptionsValidator().Validate(null, Changed(change));
 
-    private static ValidateOptionsResult Clustering(Action<ClusteringOptions> change) => new ClusteringOptionsValidator().Validate(null, Changed(change));
+    private static ValidateOptionsResult Clustering(Action<ClusteringOptions> change) =>
+        new ClusteringOptionsValidator().Validate(null, Changed(change));
 
     private static ValidateOptionsResult Web(Action<WebOptions> change) =>
         new WebOptionsValidator(Options.Create(new ClusteringOptions())).Validate(null, Changed(change));
@@ -186,7 +206,8 @@ public sealed class OptionsValidatorTests
     private static void CheckRange(string setting, int min, int max, int step, Func<int, ValidateOptionsResult> validate) =>
         CheckBounds(setting, min, max, min - step, max + step, validate);
 
-    private static void CheckRange(string setting, TimeSpan min, TimeSpan max, TimeSpan step, Func<TimeSpan, ValidateOptionsResult> validate) =>
+    private static void CheckRange(
+        string setting, TimeSpan min, TimeSpan max, TimeSpan step, Func<TimeSpan, ValidateOptionsResult> validate) =>
         CheckBounds(setting, min, max, min - step, max + step, validate);
 
     private static void CheckBounds<T>(string setting, T min, T max, T below, T above, Func<T, ValidateOptionsResult> validate)

@@ -93,7 +93,8 @@ public sealed class PrintableTests
         Write(Formatter(isJson: false), "two\nlines", new TimeoutException("late")));
 
     [Fact]
-    public void Log_ManyMegabytes_IsCut() => Assert.InRange(Write(Formatter(isJson: false), new string('a', 1 << 22), null).Length, 1, 5_000);
+    public void Log_ManyMegabytes_IsCut() =>
+        Assert.InRange(Write(Formatter(isJson: false), new string('a', 1 << 22), null).Length, 1, 5_000);
 
     // One place prints; whatever else did would forget it one day.
     [Fact]
@@ -107,7 +108,8 @@ public sealed class PrintableTests
 
         // The watch only says why it does not use it.
         Assert.Equal(["Terminal.cs", "WatchCommand.cs"], writers.Order(StringComparer.Ordinal));
-        Assert.DoesNotContain("Console.Out.Write", File.ReadAllText(Path.Combine(TestData.Root, "Silo", "Cli", "WatchCommand.cs")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "Console.Out.Write", File.ReadAllText(Path.Combine(TestData.Root, "Silo", "Cli", "WatchCommand.cs")), StringComparison.Ordinal);
     }
 
     private static MeshSnapshot Snapshot(string text)
@@ -119,7 +121,8 @@ public sealed class PrintableTests
             Drifts = [new DriftCount(DriftKind.EndpointChanged, 1, text, TestMesh.Start)],
             Problem = text,
             DroppedPackets = 1,
-            Rotation = new() { Problem = text, Lagging = [new LaggingNode(text, text)], ClockSkews = [new ClockSkew(text, TimeSpan.FromMinutes(5), TestMesh.Start)] },
+            Rotation = new() { Problem = text, Lagging = [
+                new LaggingNode(text, text)], ClockSkews = [new ClockSkew(text, TimeSpan.FromMinutes(5), TestMesh.Start)] },
         };
         return new(
             TestMesh.Start,
@@ -138,17 +141,20 @@ public sealed class PrintableTests
     {
         var services = new ServiceCollection().AddSingleton<TimeProvider>(new FakeTimeProvider(TestMesh.Start));
         services.AddLogging(logging => LineConsoleFormatter.AddTo(logging, isJson));
-        return services.BuildServiceProvider().GetServices<ConsoleFormatter>().Single(formatter => formatter.Name == (isJson ? ConsoleFormatterNames.Json : LineConsoleFormatter.FormatterName));
+        return services.BuildServiceProvider().GetServices<ConsoleFormatter>()
+            .Single(formatter => formatter.Name == (isJson ? ConsoleFormatterNames.Json : LineConsoleFormatter.FormatterName));
     }
 
     private static string Write(ConsoleFormatter formatter, string message, Exception? exception)
     {
         using var writer = new StringWriter(CultureInfo.InvariantCulture);
-        formatter.Write(new LogEntry<string>(LogLevel.Warning, "Category", new EventId(7), message, exception, (state, _) => state), null, writer);
+        formatter.Write(
+            new LogEntry<string>(LogLevel.Warning, "Category", new EventId(7), message, exception, (state, _) => state), null, writer);
         return writer.ToString();
     }
 
-    private static bool IsWellFormed(string text) => text.EnumerateRunes().All(rune => rune != Rune.ReplacementChar || text.Contains('\ufffd'))
+    private static bool IsWellFormed(string text) =>
+        text.EnumerateRunes().All(rune => rune != Rune.ReplacementChar || text.Contains('\ufffd'))
         && !text.Any(c => char.IsSurrogate(c));
 
     // Judged by itself: what the code under test calls harmless is not asked.

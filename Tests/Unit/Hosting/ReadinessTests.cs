@@ -28,7 +28,8 @@ public sealed class ReadinessTests
     public async Task NodesCheck_OurObjectClaimsWhatOthersHave_IsNotReadyAndNamesBoth()
     {
         var (status, text) = await AskAsync(
-            TestMesh.RosterNode(1) with { PodCIDRs = Wide.PodCIDRs, Kind = "Node", CreatedAt = TestMesh.Start }, TestMesh.RosterNode(2) with { Kind = "Node", CreatedAt = DateTimeOffset.UnixEpoch });
+            TestMesh.RosterNode(1) with { PodCIDRs = Wide.PodCIDRs, Kind = "Node", CreatedAt = TestMesh.Start },
+            TestMesh.RosterNode(2) with { Kind = "Node", CreatedAt = DateTimeOffset.UnixEpoch });
         Assert.Equal(HealthStatus.Unhealthy, status);
         Assert.Equal("nodes: 10.0.0.0/16 of Node 'node-1' overlaps 10.0.2.0/24 of Node 'node-2', which keeps it\n", text);
     }
@@ -37,14 +38,16 @@ public sealed class ReadinessTests
     public async Task NodesCheck_MoreAddressesThanFit_IsReadyAndSaysHowManyAreLeftOut()
     {
         var (status, text) = await AskAsync(
-            TestMesh.RosterNode(1) with { Kind = "CiliumNode", Addresses = [.. Enumerable.Range(1, 9).Select(number => new IPAddress([10, 9, 0, (byte)number]))] });
+            TestMesh.RosterNode(1) with { Kind = "CiliumNode", Addresses = [.. Enumerable.Range(1, 9)
+                .Select(number => new IPAddress([10, 9, 0, (byte)number]))] });
         Assert.Equal(HealthStatus.Degraded, status);
         Assert.Contains("ready\nnodes: CiliumNode 'node-1' has 9 addresses;", text, StringComparison.Ordinal);
         Assert.EndsWith("1 left out: 10.9.0.9\n", text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task NodesCheck_AllIsWell_IsReady() => Assert.Equal((HealthStatus.Healthy, "ready\n"), await AskAsync(TestMesh.RosterNode(1), TestMesh.RosterNode(2)));
+    public async Task NodesCheck_AllIsWell_IsReady() =>
+        Assert.Equal((HealthStatus.Healthy, "ready\n"), await AskAsync(TestMesh.RosterNode(1), TestMesh.RosterNode(2)));
 
     // Whoever has an absurd clock and nobody to ask is told to be no good, by the name of the fault. Of others' clocks it is only told.
     [Fact]
@@ -75,7 +78,8 @@ public sealed class ReadinessTests
         var membership = new FakeMembership(1, 2);
         var store = TestMesh.Store(roster, membership, new FakeTimeProvider(TestMesh.Start));
         store.MarkSynced();
-        return await AskAsync(new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));
+        return await AskAsync(
+            new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));
     }
 
     private static async Task<(HealthStatus Status, string Text)> AskAsync(IHealthCheck check)

@@ -3,13 +3,16 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Interfaces;
 
-/// <summary>Sequences never go back (invariant I6), whatever the clock does, whatever the period is and however often the silo restarts.</summary>
+/// <summary>
+/// Sequences never go back (invariant I6), whatever the clock does, whatever the period is and however often the silo restarts.
+/// </summary>
 public sealed class AnnouncementSequenceTests
 {
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch + TimeSpan.FromMilliseconds(7234.9);
 
     // A clock that goes back as often as forward, by a tick or by years.
-    private static readonly Gen<DateTimeOffset[]> Steps = Gen.OneOf(MeshGen.Time, Gen.Long[0, 50_000].Select(ticks => Now.AddTicks(ticks))).Array[1, 20];
+    private static readonly Gen<DateTimeOffset[]> Steps =
+        Gen.OneOf(MeshGen.Time, Gen.Long[0, 50_000].Select(ticks => Now.AddTicks(ticks))).Array[1, 20];
 
     [Fact]
     public void Next_NothingHeld_IsTheSecondAndItsMilliseconds() =>
@@ -71,7 +74,8 @@ public sealed class AnnouncementSequenceTests
     {
         var expected = left.Epoch != right.Epoch ? left.Epoch.Value.CompareTo(right.Epoch.Value) : left.Revision.CompareTo(right.Revision);
         Assert.Equal(expected, left.CompareTo(right));
-        Assert.Equal((expected > 0, expected >= 0, expected < 0, expected <= 0), (left > right, left >= right, left < right, left <= right));
+        Assert.Equal(
+            (expected > 0, expected >= 0, expected < 0, expected <= 0), (left > right, left >= right, left < right, left <= right));
     });
 
     [Fact]

@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Tests.Unit.Interfaces;
 public sealed class EquatableArrayTests
 {
     [Fact]
-    public void Equals_AnyTwo_ComparesTheElements() => Gen.Select(Gen.Int[0, 1].Array[0, 3], Gen.Int[0, 1].Array[0, 3]).Sample((left, right) =>
+    public void Equals_AnyTwo_ComparesTheElements() =>
+        Gen.Select(Gen.Int[0, 1].Array[0, 3], Gen.Int[0, 1].Array[0, 3]).Sample((left, right) =>
     {
         EquatableArray<int> a = [.. left];
         EquatableArray<int> b = [.. right];

@@ -67,7 +67,8 @@ public sealed class IPPrefixTests
     {
         Assert.False(IPPrefix.TryParse(text, out _));
         Assert.Contains(
-            "expected an address and a length", Assert.Throws<FormatException>(() => IPPrefix.Parse(text)).Message, StringComparison.Ordinal);
+            "expected an address and a length",
+            Assert.Throws<FormatException>(() => IPPrefix.Parse(text)).Message, StringComparison.Ordinal);
     }
 
     // The framework reads these as 8.0.0.0, 10.0.0.0 and ::1; whoever wrote them meant something else, or reads them in another way.
@@ -161,7 +162,8 @@ public sealed class IPPrefixTests
     [Fact]
     public void CompareTo_Golden_IsFamilyThenAddressThenLength()
     {
-        string[] sorted = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.1.0/24", "255.0.0.0/8", "::/0", "::1/128", "fd00::/8", "fd00::/64"];
+        string[] sorted =
+            ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.1.0/24", "255.0.0.0/8", "::/0", "::1/128", "fd00::/8", "fd00::/64"];
         Assert.Equal(sorted, sorted.Reverse().Select(IPPrefix.Parse).Order().Select(prefix => prefix.ToString()));
     }
 

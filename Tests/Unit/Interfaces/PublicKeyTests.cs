@@ -44,7 +44,8 @@ public sealed class PublicKeyTests
     public void Parse_NoKey_SaysWhatWasExpected(string text)
     {
         Assert.False(PublicKey.TryParse(text, out _));
-        Assert.Contains("expected the base64 of 32 bytes", Assert.Throws<FormatException>(() => PublicKey.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected the base64 of 32 bytes", Assert.Throws<FormatException>(() =>
+            PublicKey.Parse(text)).Message, StringComparison.Ordinal);
     }
 
     // The last character before '=' carries two bits that belong to no byte. wg(8) refuses them too, so that a key has one name only.
@@ -74,7 +75,8 @@ public sealed class PublicKeyTests
     [InlineData(31)]
     [InlineData(33)]
     public void Constructor_WrongLength_IsRefused(int length) =>
-        Assert.Contains($"not {length}", Assert.Throws<ArgumentException>(() => new PublicKey(new byte[length])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"not {length}", Assert.Throws<ArgumentException>(() => new PublicKey(new byte[length])).Message, StringComparison.Ordinal);
 
     [Fact]
     public void CopyTo_ShortDestination_IsRefused() =>
@@ -83,13 +85,15 @@ public sealed class PublicKeyTests
     // Keys that differ in their beginning only are needed as well: 32 random bytes are decided by the first one nearly always.
     [Fact]
     public void CompareTo_AnyTwo_IsTheOrderOfTheirBytes() =>
-        Gen.Select(Gen.Byte[0, 1].Array[PublicKey.Size], Gen.Byte.Array[PublicKey.Size], Gen.Int[0, PublicKey.Size]).Sample((zeros, bytes, common) =>
+        Gen.Select(Gen.Byte[0, 1].Array[PublicKey.Size], Gen.Byte.Array[PublicKey.Size], Gen.Int[0, PublicKey.Size])
+            .Sample((zeros, bytes, common) =>
         {
             var left = new PublicKey(bytes);
             var right = new PublicKey([.. bytes.AsSpan(0, common), .. zeros.AsSpan(common)]);
             var expected = Math.Sign(left.ToArray().AsSpan().SequenceCompareTo(right.ToArray()));
             Assert.Equal(expected, Math.Sign(left.CompareTo(right)));
             Assert.Equal(expected == 0, left == right);
-            Assert.Equal((expected > 0, expected >= 0, expected < 0, expected <= 0), (left > right, left >= right, left < right, left <= right));
+            Assert.Equal(
+                (expected > 0, expected >= 0, expected < 0, expected <= 0), (left > right, left >= right, left < right, left <= right));
         });
 }

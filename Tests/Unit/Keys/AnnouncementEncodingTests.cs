@@ -16,7 +16,8 @@ public sealed class AnnouncementEncodingTests
         Slots =
         [
             new SlotAnnouncement(Slot.Zero, new PublicKey([.. Enumerable.Repeat((byte)0x22, PublicKey.Size)]), new Epoch(2), 51871),
-            new SlotAnnouncement(Slot.One, new PublicKey([.. Enumerable.Repeat((byte)0x33, PublicKey.Size)]), new Epoch(3), 51872) { ServesEpoch = new Epoch(5) },
+            new SlotAnnouncement(Slot.One, new PublicKey(
+                [.. Enumerable.Repeat((byte)0x33, PublicKey.Size)]), new Epoch(3), 51872) { ServesEpoch = new Epoch(5) },
         ],
         Endpoints = [IPAddress.Parse("192.168.100.1"), IPAddress.Parse("fd00::1")],
         AllowedIPs = [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:1::/64")],
@@ -44,23 +45,27 @@ public sealed class AnnouncementEncodingTests
 
     [Fact]
     public void Encode_NotFrozen_EndsWithZero() => Assert.EndsWith(
-        "08de48c8b4f80000" + "0000000000000000", Convert.ToHexStringLower(AnnouncementEncoding.Encode(Golden with { FrozenUntil = null })), StringComparison.Ordinal);
+        "08de48c8b4f80000" + "0000000000000000",
+        Convert.ToHexStringLower(AnnouncementEncoding.Encode(Golden with { FrozenUntil = null })), StringComparison.Ordinal);
 
     [Fact]
     public void Encode_AnotherSignature_IsTheSame() =>
         Assert.Equal(AnnouncementEncoding.Encode(Golden), AnnouncementEncoding.Encode(Golden with { Signature = [9] }));
 
     [Fact]
-    public void Encode_TwoAnnouncements_ShareBytesOnlyIfEqual() => Gen.Select(MeshGen.Announcement, MeshGen.Announcement).Sample((left, right) =>
+    public void Encode_TwoAnnouncements_ShareBytesOnlyIfEqual() =>
+        Gen.Select(MeshGen.Announcement, MeshGen.Announcement).Sample((left, right) =>
         Assert.Equal(left == right, AnnouncementEncoding.Encode(left).AsSpan().SequenceEqual(AnnouncementEncoding.Encode(right))));
 
     // Two random announcements differ in everything; these differ in one member, and often in how a list is cut only.
     [Fact]
     public void Encode_OneMemberTakenFromAnother_SharesBytesOnlyIfEqual() =>
-        Gen.Select(MeshGen.Announcement, MeshGen.Announcement, Gen.Int[0, AnnouncementMembers.Count - 1]).Sample((announcement, other, member) =>
+        Gen.Select(MeshGen.Announcement, MeshGen.Announcement, Gen.Int[0, AnnouncementMembers.Count - 1])
+            .Sample((announcement, other, member) =>
         {
             var changed = AnnouncementMembers.Take(member, announcement, other);
-            Assert.Equal(announcement == changed, AnnouncementEncoding.Encode(announcement).AsSpan().SequenceEqual(AnnouncementEncoding.Encode(changed)));
+            Assert.Equal(announcement == changed, AnnouncementEncoding.Encode(announcement)
+                .AsSpan().SequenceEqual(AnnouncementEncoding.Encode(changed)));
         });
 
     // UTF-8 has no bytes for half a surrogate pair, and an encoder that is lenient writes the same replacement for each of them.

@@ -20,7 +20,8 @@ public sealed class IdentityTests
 
     [Fact]
     public void Verify_AnyMemberChanged_IsFalse() =>
-        Gen.Select(MeshGen.Announcement, MeshGen.Announcement, Gen.Int[0, AnnouncementMembers.Count - 1]).Sample((announcement, other, member) =>
+        Gen.Select(MeshGen.Announcement, MeshGen.Announcement, Gen.Int[0, AnnouncementMembers.Count - 1])
+            .Sample((announcement, other, member) =>
         {
             using var identity = new Identity();
             var signed = identity.Sign(announcement);
@@ -68,6 +69,7 @@ public sealed class IdentityTests
         using var identity = new Identity();
         var signed = TestMesh.Announce(identity, 1);
         Assert.False(AnnouncementSignature.Verify(signed with { Identity = default }));
-        Assert.False(AnnouncementSignature.Verify(signed with { Identity = new PublicKey([.. Enumerable.Repeat((byte)0xFF, PublicKey.Size)]) }));
+        Assert.False(
+            AnnouncementSignature.Verify(signed with { Identity = new PublicKey([.. Enumerable.Repeat((byte)0xFF, PublicKey.Size)]) }));
     }
 }

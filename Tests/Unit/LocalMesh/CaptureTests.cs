@@ -34,7 +34,8 @@ public sealed class CaptureTests
     [InlineData(Tcp, 51871, 51871)]
     [InlineData(Tcp, 40000, 30000)]
     public void Classify_OtherPortsBetweenNodes_IsForeign(byte protocol, ushort source, ushort destination) =>
-        Assert.Equal(FrameKind.Foreign, _classifier.Classify(Ethernet(IPv4(Node1, Node2, protocol, Ports(source, destination, HandshakeInitiation)))));
+        Assert.Equal(FrameKind.Foreign, _classifier.Classify(
+            Ethernet(IPv4(Node1, Node2, protocol, Ports(source, destination, HandshakeInitiation)))));
 
     [Fact]
     public void Classify_OtherMessageOnTheWireGuardPort_IsForeign() =>
@@ -50,7 +51,8 @@ public sealed class CaptureTests
     [InlineData(Node1, "192.0.2.1", 40000, 443, FrameKind.Foreign)]
     [InlineData("192.0.2.1", Node1, 443, 40000, FrameKind.Foreign)]
     public void Classify_Tcp_IsPermittedByEndsAndPorts(string from, string to, int source, int destination, object expected) =>
-        Assert.Equal((FrameKind)expected, _classifier.Classify(Ethernet(IPv4(from, to, Tcp, Ports((ushort)source, (ushort)destination, [])))));
+        Assert.Equal(
+            (FrameKind)expected, _classifier.Classify(Ethernet(IPv4(from, to, Tcp, Ports((ushort)source, (ushort)destination, [])))));
 
     [Theory]
     [InlineData(Pod1, Pod2)]
@@ -66,7 +68,8 @@ public sealed class CaptureTests
 
         Assert.Equal(FrameKind.PodInClear, _classifier.Classify(Ethernet(IPv4(Node1, Node2, 4, inner))));
         Assert.Equal(FrameKind.PodInClear, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(4789, 4789, [1, 2, 3, .. inner])))));
-        Assert.Equal(FrameKind.PodInClear, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(51871, 51871, [4, 0, 0, 0, .. inner])))));
+        Assert.Equal(
+            FrameKind.PodInClear, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(51871, 51871, [4, 0, 0, 0, .. inner])))));
         Assert.Equal(FrameKind.PodInClear, _classifier.Classify(Ethernet([0, 1, .. inner], 0x86DD)));
     }
 
@@ -96,7 +99,8 @@ public sealed class CaptureTests
         var wireGuard = IPv4(Node2, Node1, Udp, Ports(51871, 51871, HandshakeInitiation));
         var dns = IPv4(Node2, Node1, Udp, Ports(40000, 53, HandshakeInitiation));
 
-        Assert.Equal(FrameKind.PortClosed, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Icmp, [3, 3, 0, 0, 0, 0, 0, 0, .. wireGuard]))));
+        Assert.Equal(
+            FrameKind.PortClosed, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Icmp, [3, 3, 0, 0, 0, 0, 0, 0, .. wireGuard]))));
         Assert.Equal(FrameKind.Foreign, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Icmp, [3, 3, 0, 0, 0, 0, 0, 0, .. dns]))));
         Assert.Equal(FrameKind.Foreign, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Icmp, [8, 0, 0, 0, 0, 0, 0, 0, .. wireGuard]))));
     }

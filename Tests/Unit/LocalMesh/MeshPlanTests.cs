@@ -87,7 +87,8 @@ public sealed class MeshPlanTests
     [InlineData("owg-node-1x", false)]
     [InlineData("my-owg-node-1", false)]
     [InlineData("owg-nodes", false)]
-    public void OwnsNamespace_Name_IsOursOnlyWithOurPattern(string name, bool expected) => Assert.Equal(expected, MeshPlan.Demo(2).OwnsNamespace(name));
+    public void OwnsNamespace_Name_IsOursOnlyWithOurPattern(string name, bool expected) =>
+        Assert.Equal(expected, MeshPlan.Demo(2).OwnsNamespace(name));
 
     [Theory]
     [InlineData("owg-underlay", true)]
@@ -95,7 +96,8 @@ public sealed class MeshPlanTests
     [InlineData("owg-net", false)]
     [InlineData("eth0", false)]
     [InlineData("owgt-n1", false)]
-    public void OwnsLink_Name_IsOursOnlyWithOurPattern(string name, bool expected) => Assert.Equal(expected, MeshPlan.Demo(2).OwnsLink(name));
+    public void OwnsLink_Name_IsOursOnlyWithOurPattern(string name, bool expected) =>
+        Assert.Equal(expected, MeshPlan.Demo(2).OwnsLink(name));
 
     [Fact]
     public void TopologyCommands_WithoutControlRun_RouteNoOtherPods()
@@ -123,7 +125,10 @@ public sealed class MeshPlanTests
 
         Assert.Equal(
             """
-            {"Node":{"Name":"node-2"},"Nodes":{"Source":"Static","Static":[{"Name":"node-1","Addresses":["192.168.100.1"],"PodCIDRs":["10.244.1.0/24"]},{"Name":"node-2","Addresses":["192.168.100.2"],"PodCIDRs":["10.244.2.0/24"]}]},"Clustering":{"Provider":"Redis","Redis":"192.168.100.254:6379","ClusterId":"local","SiloPort":11111,"GatewayPort":30000},"Device":{"StartUserspace":true},"Rotation":{"Period":"00:00:05"},"Dashboard":{"Enabled":false,"Counters":true},"Web":{"Address":"127.0.0.1","Port":8080}}
+            {"Node":{"Name":"node-2"},"Nodes":{"Source":"Static","Static":[{"Name":"node-1","Addresses":["192.168.100.1"],"PodCIDRs":["10.244.1.0/24"]},{"Name":"node-2","Addresses":["192.168.100.2"],"PodCIDRs":["10.244.2.0/24"]}]},
+            """ +
+            """
+            "Clustering":{"Provider":"Redis","Redis":"192.168.100.254:6379","ClusterId":"local","SiloPort":11111,"GatewayPort":30000},"Device":{"StartUserspace":true},"Rotation":{"Period":"00:00:05"},"Dashboard":{"Enabled":false,"Counters":true},"Web":{"Address":"127.0.0.1","Port":8080}}
             """,
             SiloConfiguration.Create(plan, plan.Nodes[1], TimeSpan.FromSeconds(5)).ToJsonString());
     }

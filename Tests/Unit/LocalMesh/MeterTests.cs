@@ -57,7 +57,8 @@ public sealed class MeterTests
     }
 
     [Fact]
-    public void LatencyHistogram_Quantiles_AreThoseOfTheSortedValuesToOnePercent() => Gen.Long[0, TimeSpan.TicksPerMinute].Array[1, 300].Sample(values =>
+    public void LatencyHistogram_Quantiles_AreThoseOfTheSortedValuesToOnePercent() =>
+        Gen.Long[0, TimeSpan.TicksPerMinute].Array[1, 300].Sample(values =>
     {
         var histogram = new LatencyHistogram();
         foreach (var value in values)
@@ -201,7 +202,8 @@ public sealed class MeterTests
     [Fact]
     public void MeterReport_LossOfOneNode_IsToldFromThatOfOthers()
     {
-        var report = new MeterReport(TimeSpan.FromSeconds(1), 0, [new(new("a", "b"), 10, 9), new(new("b", "c"), 10, 7), new(new("c", "a"), 10, 10)]);
+        var report = new MeterReport(
+            TimeSpan.FromSeconds(1), 0, [new(new("a", "b"), 10, 9), new(new("b", "c"), 10, 7), new(new("c", "a"), 10, 10)]);
 
         Assert.Equal((30L, 4L), (report.Sent, report.Lost));
         Assert.Equal((1L, 3L), (report.LostWith("a"), report.LostWithout("a")));

@@ -75,7 +75,8 @@ public sealed class ProbeTests
             ledger.Reply(Pair, ledger.Send(Pair, Start.AddSeconds(i)));
         }
 
-        Assert.Equal(new PingReport(4, 0, TimeSpan.FromSeconds(1)), ledger.Report(Pair, Start.AddSeconds(69_996), Start.AddSeconds(70_000)));
+        Assert.Equal(
+            new PingReport(4, 0, TimeSpan.FromSeconds(1)), ledger.Report(Pair, Start.AddSeconds(69_996), Start.AddSeconds(70_000)));
 
         ledger.Reply(Pair, 12345);
         Assert.Equal(4, ledger.Report(Pair, Start, Start.AddDays(1)).Sent);
@@ -156,7 +157,8 @@ public sealed class ProbeTests
         (string?, string?)[] keys = [("A", "B"), ("A", null), ("A", "C"), (null, "C"), ("D", "C")];
         for (var i = 0; i < keys.Length; i++)
         {
-            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>> { ["node-1"] = [new(keys[i].Item1, 51871, []), new(keys[i].Item2, 51872, [])] }));
+            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>> { ["node-1"] = [
+                new(keys[i].Item1, 51871, []), new(keys[i].Item2, 51872, [])] }));
         }
 
         Assert.Equal(["A", "B", "C", "D"], history.Of("node-1").Select(use => use.PublicKey));

@@ -85,7 +85,8 @@ public sealed class ProofEvaluationTests
     public void KeysRotate_TooFew_Fails() => Assert.False(ProofEvaluation.KeysRotate(Keys(10, 5), Two, Period, Minute).Passed);
 
     [Fact]
-    public void KeysRotate_KeyKeptForAnotherTurn_Fails() => Assert.False(ProofEvaluation.KeysRotate(Keys(11, 20), Two, Period, Minute).Passed);
+    public void KeysRotate_KeyKeptForAnotherTurn_Fails() =>
+        Assert.False(ProofEvaluation.KeysRotate(Keys(11, 20), Two, Period, Minute).Passed);
 
     [Fact]
     public void KeysRotate_KeyThatComesBack_Fails()
@@ -120,7 +121,8 @@ public sealed class ProofEvaluationTests
 
     [Fact]
     public void OthersUntouched_OnlyTheVictimSuffers_Passes() =>
-        Assert.True(ProofEvaluation.OthersUntouched("node-3", Losses(victim: 7, others: 0), Devices(), Devices(received: 50), Three).Passed);
+        Assert.True(
+            ProofEvaluation.OthersUntouched("node-3", Losses(victim: 7, others: 0), Devices(), Devices(received: 50), Three).Passed);
 
     [Fact]
     public void OthersUntouched_LossOrTouchedPeer_Fails()
@@ -158,7 +160,10 @@ public sealed class ProofEvaluationTests
     }
 
     private static byte[] WireGuard =>
-        [.. new byte[12], 8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 192, 168, 100, 1, 192, 168, 100, 2, 0xCA, 0x9F, 0xCA, 0x9F, 0, 12, 0, 0, 4, 0, 0, 0];
+    [
+        .. new byte[12], 8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 192, 168, 100, 1, 192, 168, 100, 2,
+        0xCA, 0x9F, 0xCA, 0x9F, 0, 12, 0, 0, 4, 0, 0, 0,
+    ];
 
     private static byte[] Leak =>
         [.. new byte[12], 8, 0, 0x45, 0, 0, 24, 0, 0, 0, 0, 64, 1, 0, 0, 10, 244, 1, 10, 10, 244, 2, 10, 8, 0, 0, 0];
@@ -191,8 +196,10 @@ public sealed class ProofEvaluationTests
 
     private static DeviceSample Devices(string key = "key", long received = 10, string own = "own") => new(Start, Three.Nodes.ToDictionary(
         n => n.Name,
-        n => (IReadOnlyList<DeviceDump>)[new DeviceDump(own, MeshPlan.WireGuardPort, [.. Three.Nodes.Where(o => o != n).Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])]));
+        n => (IReadOnlyList<DeviceDump>)[new DeviceDump(own, MeshPlan.WireGuardPort, [.. Three.Nodes.Where(o => o != n)
+            .Select(o => new PeerDump(key + o.Name, "e", [o.PodCIDR.ToString()], Start, received, 10))])]));
 
     private static MeshStatus Status(int agreements, int agreeing, string? problem) => new(
-        Two.Nodes.ToDictionary(n => n.Name, n => new NodeView(n.Name, 1, 2, new Dictionary<string, DateTimeOffset>(), problem)), agreements, agreeing);
+        Two.Nodes.ToDictionary(n => n.Name, n => new NodeView(n.Name, 1, 2, new Dictionary<string, DateTimeOffset>(), problem)),
+        agreements, agreeing);
 }

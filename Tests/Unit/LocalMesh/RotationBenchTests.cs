@@ -46,7 +46,8 @@ public sealed class RotationBenchTests
     [Fact]
     public void TcpThroughput_Parse_ReadsWhatTheReceiverSaw()
     {
-        Assert.Equal(1234.5, TcpThroughput.Parse("""{"end":{"sum_sent":{"bits_per_second":2e9},"sum_received":{"bits_per_second":1234500000.0}}}"""));
+        Assert.Equal(1234.5, TcpThroughput.Parse(
+            """{"end":{"sum_sent":{"bits_per_second":2e9},"sum_received":{"bits_per_second":1234500000.0}}}"""));
         Assert.Throws<FormatException>(() => TcpThroughput.Parse("""{"error":"unable to connect"}"""));
         Assert.Throws<FormatException>(() => TcpThroughput.Parse("iperf3: error"));
     }
@@ -55,7 +56,8 @@ public sealed class RotationBenchTests
     public void RotationWatch_Parse_LeavesOutDevicesWithoutAKey() =>
         Assert.Equal(["aaa=", "bbb="], RotationWatch.Parse("cilium_wg0\taaa=\ncilium_wg1\t(none)\ncilium_wg2\tbbb=\n"));
 
-    private static string[] Columns(string line) => line.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    private static string[] Columns(string line) =>
+        line.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static RotationRunResult Run(char letter, IEnumerable<MeterReport> packets, IEnumerable<double> throughputs, long rotations)
     {

@@ -26,7 +26,8 @@ public sealed class SecretTests
 
     [Theory]
     [MemberData(nameof(Texts))]
-    public void Search_AnyForm_IsFound(string text) => Assert.NotEmpty(_scanner.Search(Encoding.ASCII.GetBytes("before " + text + " after")));
+    public void Search_AnyForm_IsFound(string text) =>
+        Assert.NotEmpty(_scanner.Search(Encoding.ASCII.GetBytes("before " + text + " after")));
 
     [Fact]
     public void Search_RawBytes_AreFoundAlsoUnclamped()

@@ -15,7 +15,8 @@ public sealed class SetupTests
     [InlineData("120", 120)]
     [InlineData("00:00:10", 10)]
     [InlineData(" 7s ", 7)]
-    public void PeriodParser_Forms_AreUnderstood(string text, int seconds) => Assert.Equal(TimeSpan.FromSeconds(seconds), PeriodParser.Parse(text));
+    public void PeriodParser_Forms_AreUnderstood(string text, int seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), PeriodParser.Parse(text));
 
     [Theory]
     [InlineData("")]

@@ -4,7 +4,10 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Nodes;
 
-/// <summary>When an annotation that shows another key than the announced one is a problem: after half a minute, whatever keys follow and whatever the clock does.</summary>
+/// <summary>
+/// When an annotation that shows another key than the announced one is a problem: after half a minute, whatever keys follow and whatever
+/// the clock does.
+/// </summary>
 public sealed class AnnotationDifferencesTests
 {
     private readonly SettableTime _time = new();
@@ -48,7 +51,8 @@ public sealed class AnnotationDifferencesTests
     [Fact]
     public void Note_MissingAnnotationObjectOrAnnouncement_BeginsAnew()
     {
-        foreach (var (node, announced) in (IEnumerable<(NodeRecord?, PeerAnnouncement?)>)[(null, Announce(1)), (Node(null), Announce(1)), (Node(Key(0)), null), (Node(Key(1)), Announce(1))])
+        foreach (var (node, announced) in (IEnumerable<(NodeRecord?, PeerAnnouncement?)>)[
+            (null, Announce(1)), (Node(null), Announce(1)), (Node(Key(0)), null), (Node(Key(1)), Announce(1))])
         {
             Assert.Equal(TimeSpan.Zero, _differences.Note("a", Node(Key(0)), Announce(1)));
             _time.Elapsed += TimeSpan.FromMinutes(1);
@@ -62,7 +66,8 @@ public sealed class AnnotationDifferencesTests
     private string? Problem(PublicKey annotated, PublicKey active)
     {
         var (node, announced) = (Node(annotated), TestMesh.Announce(1, active) with { IssuedAt = _time.GetUtcNow() });
-        return KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([node], "Node"), "a", announced, _differences.Note("a", node, announced));
+        return KubernetesRosterSource.FindProblem(
+            WatchedNodes.Unknown.Replace([node], "Node"), "a", announced, _differences.Note("a", node, announced));
     }
 
     private static PublicKey Key(int epoch) => TestMesh.Key(1 + epoch);

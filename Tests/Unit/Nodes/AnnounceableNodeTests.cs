@@ -27,9 +27,11 @@ public sealed class AnnounceableNodeTests : IDisposable
             var announceable = AnnounceableNode.Of(node);
             if (announceable.Endpoints.Count > 0)
             {
-                var announcement = _identity.Sign(TestMesh.Announce(3) with { Endpoints = announceable.Endpoints, AllowedIPs = announceable.AllowedIPs });
+                var announcement = _identity.Sign(
+                    TestMesh.Announce(3) with { Endpoints = announceable.Endpoints, AllowedIPs = announceable.AllowedIPs });
                 var roster = new RosterIndex(NodeRoster.Of([node]));
-                Assert.Equal((AnnouncementOutcome.Held, ""), AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
+                Assert.Equal(
+                    (AnnouncementOutcome.Held, ""), AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
             }
             else
             {
@@ -44,7 +46,8 @@ public sealed class AnnounceableNodeTests : IDisposable
         },
         iter: 200);
 
-    // Each row is a limit of AnnouncementRules.FindMalformation that what is listed can go beyond; the others are of values that the node makes itself.
+    // Each row is a limit of AnnouncementRules.FindMalformation that what is listed can go beyond; the others are of values that the node
+    // makes itself.
     [Theory]
     [InlineData(9, 0, 8, 0)]
     [InlineData(9, 1, 7, 1)]
@@ -59,7 +62,8 @@ public sealed class AnnounceableNodeTests : IDisposable
         var announceable = AnnounceableNode.Of(TestMesh.RosterNode(3) with { Addresses = [.. four, .. six], Kind = "Node" });
         Assert.Equal([.. four.Take(announcedFours), .. six.Take(announcedSixes)], announceable.Endpoints);
         var left = fours + sixes - announcedFours - announcedSixes;
-        Assert.Equal(left > 0, announceable.Note?.Contains($"Node 'node-3' has {fours + sixes} addresses;", StringComparison.Ordinal) ?? false);
+        Assert.Equal(
+            left > 0, announceable.Note?.Contains($"Node 'node-3' has {fours + sixes} addresses;", StringComparison.Ordinal) ?? false);
         Assert.Equal(left > 0, announceable.Note?.Contains($" {left} left out: ", StringComparison.Ordinal) ?? false);
     }
 
@@ -75,7 +79,8 @@ public sealed class AnnounceableNodeTests : IDisposable
     [Fact]
     public void Of_MorePodCIDRsThanFit_AreTheWidest()
     {
-        var cidrs = Enumerable.Range(0, 300).Select(number => IPPrefix.Parse($"10.{number / 256}.{number % 256}.0/{(number < 100 ? 25 : 24)}")).ToList();
+        var cidrs = Enumerable.Range(0, 300)
+            .Select(number => IPPrefix.Parse($"10.{number / 256}.{number % 256}.0/{(number < 100 ? 25 : 24)}")).ToList();
         var announceable = AnnounceableNode.Of(TestMesh.RosterNode(3) with { PodCIDRs = [.. cidrs] });
         Assert.Equal(cidrs.Where(cidr => cidr.Length == 24).Concat(cidrs.Take(56)).Order(), announceable.AllowedIPs);
         Assert.Contains("300 pod CIDRs; the widest 256 are announced", announceable.Problem, StringComparison.Ordinal);

@@ -32,16 +32,20 @@ public sealed class KubernetesRosterSourceTests
     {
         Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([], "CiliumNode"), "a"));
         Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("b")], "Node"), "a"));
-        Assert.Equal("has no CiliumNode object", KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([], "CiliumNode"), "a", null, TimeSpan.Zero));
+        Assert.Equal("has no CiliumNode object", KubernetesRosterSource.FindProblem(
+            WatchedNodes.Unknown.Replace([], "CiliumNode"), "a", null, TimeSpan.Zero));
     }
 
     [Fact]
     public void HasSameNodes_AnnotationOrObjectChanged_IsTheSameRoster()
     {
         var roster = KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a")], "Node"), "a")!;
-        Assert.True(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = "k", Uid = "2" }], "Node"), "a")));
-        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { Addresses = [IPAddress.Loopback] }], "Node"), "a")));
-        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a"), Node("b")], "Node"), "a")));
+        Assert.True(roster.HasSameNodes(
+            KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = "k", Uid = "2" }], "Node"), "a")));
+        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(
+            WatchedNodes.Unknown.Replace([Node("a") with { Addresses = [IPAddress.Loopback] }], "Node"), "a")));
+        Assert.False(
+            roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a"), Node("b")], "Node"), "a")));
         Assert.False(roster.HasSameNodes(null));
     }
 
@@ -58,7 +62,8 @@ public sealed class KubernetesRosterSourceTests
             Problem("forged", TimeSpan.FromSeconds(31)));
 
         string? Problem(string? annotated, TimeSpan misleading) =>
-            KubernetesRosterSource.FindProblem(WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }], "Node"), "a", announced, misleading);
+            KubernetesRosterSource.FindProblem(
+                WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }], "Node"), "a", announced, misleading);
     }
 
     // A key that is kept serves the later epoch and carries the traffic; the one made last waits for its turn.
@@ -77,7 +82,8 @@ public sealed class KubernetesRosterSourceTests
         Assert.Contains($"not the announced {TestMesh.Key(1).ToShortString()}", Problem(TestMesh.Key(2)), StringComparison.Ordinal);
 
         string? Problem(PublicKey annotated) => KubernetesRosterSource.FindProblem(
-            WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated.ToString() }], "Node"), "a", announced, TimeSpan.FromHours(1));
+            WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated.ToString() }], "Node"),
+            "a", announced, TimeSpan.FromHours(1));
     }
 
     [Theory]
@@ -105,7 +111,8 @@ public sealed class KubernetesRosterSourceTests
         Assert.True(ApiConnection.IsKnown(new KubernetesApiOptions { KubeConfigPath = "config" }));
     }
 
-    private static NodeRecord Node(string name) => new(name, "1", [IPAddress.Parse("10.0.0.4")], [IPPrefix.Parse("10.244.1.0/24")], null, []);
+    private static NodeRecord Node(string name) =>
+        new(name, "1", [IPAddress.Parse("10.0.0.4")], [IPPrefix.Parse("10.244.1.0/24")], null, []);
 
     private static NodeRecord Bare(string name) => Node(name) with { PodCIDRs = [], Problems = ["has no pod CIDR"] };
 }

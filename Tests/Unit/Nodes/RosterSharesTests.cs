@@ -10,16 +10,19 @@ namespace Orleans.WireGuard.Tests.Unit.Nodes;
 /// <summary>Every address has one owner, whoever claims it, and one object that is wrong costs no node that is right.</summary>
 public sealed class RosterSharesTests
 {
-    // So close to each other that equal, nested and overlapping claims are common; of four seconds or of no known time; with and without a silo; with
-    // more or less of it announced.
+    // So close to each other that equal, nested and overlapping claims are common; of four seconds or of no known time; with and without a
+    // silo; with more or less of it announced.
     private static readonly Gen<Claimant[]> Rosters = Gen.Select(
-        MeshGen.CloseByPrefix.Array[0, 2], Gen.Byte[0, 7].Array[0, 2], Gen.Int[0, 3], Gen.Select(MeshGen.CloseByPrefix.Array[0, 2], Gen.Bool, Gen.Bool)).Array[1, 5]
+        MeshGen.CloseByPrefix.Array[0, 2], Gen.Byte[0, 7].Array[0, 2], Gen.Int[0, 3],
+        Gen.Select(MeshGen.CloseByPrefix.Array[0, 2], Gen.Bool, Gen.Bool)).Array[1, 5]
         .Select(nodes => nodes.Select((node, index) =>
         {
             var (cidrs, lasts, second, (announced, isActive, isReachable)) = node;
             EquatableArray<IPAddress> addresses = [.. lasts.Distinct().Select(last => new IPAddress([10, 0, 0, last]))];
             var presence = new NodePresence(
-                [new AnnouncedClaims(ClaimRank.Held, [.. announced], isReachable ? addresses : [])], isActive ? ClaimRank.Active : ClaimRank.Absent);
+                [new AnnouncedClaims(ClaimRank.Held, [.. announced], isReachable ? addresses : [])], isActive
+                    ? ClaimRank.Active
+                    : ClaimRank.Absent);
             return new Claimant(
                 new RosterNode(TestMesh.Name(index), addresses, [.. cidrs.Distinct().Order()])
                 {
@@ -45,18 +48,22 @@ public sealed class RosterSharesTests
             foreach (var address in Addresses)
             {
                 var owner = divided.Nodes.Values.SingleOrDefault(node => node.PodCIDRs.Any(cidr => cidr.Contains(address)))?.NodeName;
-                var claims = nodes.SelectMany(each => each.Node.PodCIDRs.Where(cidr => cidr.Contains(address)).Select(cidr => (each, cidr, isPod: true))
-                    .Concat(each.Node.Addresses.Select(IPPrefix.Host).Where(own => own == address).Select(own => (each, cidr: own, isPod: false))));
+                var claims = nodes.SelectMany(
+                    each => each.Node.PodCIDRs.Where(cidr => cidr.Contains(address)).Select(cidr => (each, cidr, isPod: true))
+                    .Concat(each.Node.Addresses.Select(IPPrefix.Host)
+                    .Where(own => own == address).Select(own => (each, cidr: own, isPod: false))));
                 var ranked = claims.OrderByDescending(claim => Rank(claim.each, address, claim.isPod))
                     .ThenBy(claim => claim.each.Node.CreatedAt ?? DateTimeOffset.MaxValue).ThenByDescending(claim => claim.cidr.Length)
-                    .ThenBy(claim => claim.each.Node.NodeName, StringComparer.Ordinal).Select(claim => (claim.each.Node.NodeName, claim.isPod)).ToList();
+                    .ThenBy(claim => claim.each.Node.NodeName, StringComparer.Ordinal)
+                    .Select(claim => (claim.each.Node.NodeName, claim.isPod)).ToList();
 
                 // Where a node's own address comes first it is nobody else's pod; inside its own pod CIDR it takes nothing away.
                 var pod = ranked.FirstOrDefault(claim => claim.isPod).NodeName;
                 Assert.Equal(ranked.TakeWhile(claim => !claim.isPod).All(claim => claim.NodeName == pod) ? pod : null, owner);
             }
 
-            static ClaimRank Rank(Claimant claimant, IPPrefix address, bool isPod) => claimant.Presence.Announced.FirstOrDefault(announced => isPod
+            static ClaimRank Rank(Claimant claimant, IPPrefix address, bool isPod) =>
+                claimant.Presence.Announced.FirstOrDefault(announced => isPod
                 ? announced.AllowedIPs.Any(prefix => prefix.Contains(address))
                 : announced.Endpoints.Any(endpoint => IPPrefix.Host(endpoint) == address))?.Rank ?? claimant.Presence.Otherwise;
         },
@@ -89,7 +96,8 @@ public sealed class RosterSharesTests
             var divided = Divide(nodes);
             foreach (var self in divided.Nodes.Values)
             {
-                var view = new MeshView(self.NodeName, [], new Dictionary<string, PeerAnnouncement>(), divided, IsSynced: true, IsSettled: true);
+                var view = new MeshView(
+                    self.NodeName, [], new Dictionary<string, PeerAnnouncement>(), divided, IsSynced: true, IsSettled: true);
                 var dropped = DesiredState.BuildDroppedSources(view)!.Value;
                 var refusals = DesiredState.BuildRefusals(view, new EncryptionOptions { ClusterCIDRs = { "10.0.0.0/8" } })!.Value;
                 foreach (var address in Addresses)
@@ -100,7 +108,8 @@ public sealed class RosterSharesTests
                     var isDropped = dropped.Any(source => source.Contains(address));
 
                     // Of two routes to the same destination the refusal has the larger metric, so it lies below.
-                    var way = refusals.Where(route => route.Destination.Contains(address)).MaxBy(route => (route.Destination.Length, !route.IsUnreachable));
+                    var way = refusals.Where(route => route.Destination.Contains(address))
+                        .MaxBy(route => (route.Destination.Length, !route.IsUnreachable));
                     Assert.True(!isSpared || !isDropped, $"{self.NodeName} drops {address}");
                     Assert.True(!isSpared || way is null || way.IsThrow, $"{self.NodeName} refuses {address}");
                     Assert.True(!isRemote || isDropped, $"{self.NodeName} lets in {address}");
@@ -122,7 +131,8 @@ public sealed class RosterSharesTests
     [InlineData(-1, "192.168.0.0/16")]
     public void Divide_ObjectWithoutAMachine_TakesNothingFromNodesThatAreThere(int seconds, string cidr)
     {
-        RosterNode[] nodes = [.. TestMesh.Roster(1, 2, 3).Nodes.Values.Select(node => node with { CreatedAt = TestMesh.Start, Kind = "Node" })];
+        RosterNode[] nodes =
+            [.. TestMesh.Roster(1, 2, 3).Nodes.Values.Select(node => node with { CreatedAt = TestMesh.Start, Kind = "Node" })];
         var wide = new RosterNode("wide", [], [IPPrefix.Parse(cidr)]) { CreatedAt = TestMesh.Start.AddSeconds(seconds), Kind = "Node" };
         var divided = RosterShares.Divide(NodeRoster.Of([.. nodes, wide]), Present);
         Assert.All(nodes, node => Assert.Equal(node.PodCIDRs, divided.Find(node.NodeName)!.PodCIDRs));

@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Tests.Unit.Nodes;
 /// <summary>A roster as an operator writes it, and what is said about the mistakes: what was expected, what came, what to do.</summary>
 public sealed class StaticRosterTests
 {
-    private const string First = """{ "Name": "node-1", "Addresses": ["192.168.100.1", "fd00::1"], "PodCIDRs": ["fd00:1::/64", "10.244.1.0/24"] }""";
+    private const string First =
+        """{ "Name": "node-1", "Addresses": ["192.168.100.1", "fd00::1"], "PodCIDRs": ["fd00:1::/64", "10.244.1.0/24"] }""";
     private const string Second = """{ "Name": "node-2", "Addresses": ["192.168.100.2"], "PodCIDRs": ["10.244.2.0/24"] }""";
 
     [Fact]
@@ -29,7 +30,9 @@ public sealed class StaticRosterTests
     [InlineData("""{ "Name": "Node_1", "Addresses": ["10.0.0.1"] }""", "Nodes:Static:0:Name 'Node_1' is not a node name; expected 1 to 253 lower-case letters")]
     [InlineData("""{ "Addresses": ["10.0.0.1"] }""", "Nodes:Static:0:Name '' is not a node name")]
     [InlineData("""{ "Name": null, "Addresses": ["10.0.0.1"] }""", "Nodes:Static:0:Name '' is not a node name")]
-    [InlineData("""{ "Name": "node-9", "Addresses": ["10.0.0.1"], "PodCIDRs": ["0.0.0.0/0"] }""", "PodCIDRs: 0.0.0.0/0 is too wide for the pods of one node")]
+    [InlineData(
+        """{ "Name": "node-9", "Addresses": ["10.0.0.1"], "PodCIDRs": ["0.0.0.0/0"] }""",
+        "PodCIDRs: 0.0.0.0/0 is too wide for the pods of one node")]
     [InlineData("""{ "Name": "node-9" }""", "Nodes:Static:0:Addresses has 0 entries; give 1 to 8 IP addresses")]
     [InlineData("""{ "Name": "node-9", "Addresses": ["node-9.example"] }""", "Nodes:Static:0:Addresses: 'node-9.example' is not an IP address; give one such as")]
     [InlineData("""{ "Name": "node-9", "Addresses": ["10.0.0.1/24"] }""", "'10.0.0.1/24' is not an IP address")]
@@ -51,13 +54,15 @@ public sealed class StaticRosterTests
         "Nodes:Static:0:PodCIDRs: '' is not a CIDR", """{ "Name": "node-9", "Addresses": ["10.0.0.1"], "PodCIDRs": [null] }""");
 
     [Fact]
-    public void TryParse_NoNodes_SaysWhatToDo() => AssertSaid("Nodes:Static is empty; list every node of the mesh with its Name, Addresses and PodCIDRs.");
+    public void TryParse_NoNodes_SaysWhatToDo() =>
+        AssertSaid("Nodes:Static is empty; list every node of the mesh with its Name, Addresses and PodCIDRs.");
 
     [Fact]
     public void TryParse_UnknownLocalName_ListsTheKnown()
     {
         Assert.Null(StaticRoster.TryParse(Options(First, Second), "node-3", out var failures));
-        Assert.Equal(["Node:Name 'node-3' is not in Nodes:Static, which lists node-1, node-2; correct the name or add the node."], failures);
+        Assert.Equal(
+            ["Node:Name 'node-3' is not in Nodes:Static, which lists node-1, node-2; correct the name or add the node."], failures);
     }
 
     [Fact]

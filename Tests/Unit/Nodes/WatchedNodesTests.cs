@@ -85,12 +85,14 @@ public sealed class WatchedNodesTests
     {
         var node = Read("""{"metadata":{"name":"a"},"spec":{"podCIDRs":["0.0.0.0/0","::/0","fc00::/7","10.244.1.0/24"]}}""");
         Assert.Equal([IPPrefix.Parse("10.244.1.0/24")], node.PodCIDRs);
-        Assert.Equal(3, node.Problems.Count(problem => problem.StartsWith("has a pod CIDR that is too wide for the pods of one node", StringComparison.Ordinal)));
+        Assert.Equal(3, node.Problems.Count(
+            problem => problem.StartsWith("has a pod CIDR that is too wide for the pods of one node", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void Read_CreationTimestamp_IsWhenItWasMade() => Assert.Equal(
-        new DateTimeOffset(2026, 1, 1, 0, 0, 7, TimeSpan.Zero), Read("""{"metadata":{"name":"a","creationTimestamp":"2026-01-01T00:00:07Z"}}""").CreatedAt);
+        new DateTimeOffset(2026, 1, 1, 0, 0, 7, TimeSpan.Zero),
+        Read("""{"metadata":{"name":"a","creationTimestamp":"2026-01-01T00:00:07Z"}}""").CreatedAt);
 
     [Fact]
     public void Without_OlderObjectOfTheSameName_KeepsTheNewOne()
@@ -110,7 +112,9 @@ public sealed class WatchedNodesTests
         Assert.Equal(Key.ToString(), AnnotationPublisher.Decide(Node("a", "1") with { AnnotatedKey = "forged" }, Key));
     }
 
-    private static NodeRecord Read(string json) => NodeReader.Read(JsonSerializer.Deserialize(json, NodesJson.Default.NodeObject)!, ApiResource.Nodes);
+    private static NodeRecord Read(string json) =>
+        NodeReader.Read(JsonSerializer.Deserialize(json, NodesJson.Default.NodeObject)!, ApiResource.Nodes);
 
-    private static NodeRecord Node(string name, string uid) => new(name, uid, [IPAddress.Loopback], [IPPrefix.Parse("10.0.0.0/24")], null, []);
+    private static NodeRecord Node(string name, string uid) =>
+        new(name, uid, [IPAddress.Loopback], [IPPrefix.Parse("10.0.0.0/24")], null, []);
 }

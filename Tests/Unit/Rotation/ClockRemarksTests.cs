@@ -58,7 +58,8 @@ public sealed class ClockRemarksTests
         const string Note = "announcements of 'node-2' are refused, the last one is of 2026-01-01 03:00:00Z, "
             + "and the clock of this node says 2026-01-01 00:00:00Z; one of these two times is wrong";
         Assert.Equal(Note + ", and nobody of the mesh could be asked for the time", clock.FindNote(store.LastAhead));
-        Assert.EndsWith("the clock of its node is ahead, or that of this node behind", store.Refusals.Single().LastDetail, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "the clock of its node is ahead, or that of this node behind", store.Refusals.Single().LastDetail, StringComparison.Ordinal);
         Assert.True(clock.Note("node-3", TestMesh.Start, SteadyTime.Now(time)));
         Assert.Equal(Note, clock.FindNote(store.LastAhead));
 

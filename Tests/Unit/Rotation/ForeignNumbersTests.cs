@@ -7,24 +7,27 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Rotation;
 
 /// <summary>
-/// Every time and every number that comes from elsewhere is bounded where it is taken: whatever it is, the node can announce and rotate afterwards, and is
-/// frozen for no longer than an operator may freeze it.
+/// Every time and every number that comes from elsewhere is bounded where it is taken: whatever it is, the node can announce and rotate
+/// afterwards, and is frozen for no longer than an operator may freeze it.
 /// </summary>
 public sealed class ForeignNumbersTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan MaxFreeze = TimeSpan.FromDays(1);
 
-    private static readonly long[] Numbers = [long.MinValue, -1, 0, 1, AnnouncementSequence.MaxRevision, AnnouncementSequence.MaxRevision + 1, long.MaxValue];
+    private static readonly long[] Numbers =
+        [long.MinValue, -1, 0, 1, AnnouncementSequence.MaxRevision, AnnouncementSequence.MaxRevision + 1, long.MaxValue];
 
     private static readonly DateTimeOffset[] Times =
     [
-        DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch.AddTicks(-1), DateTimeOffset.UnixEpoch, TestMesh.Start, TestMesh.Start.AddDays(1), TestMesh.Start.AddYears(9),
+        DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch.AddTicks(-1), DateTimeOffset.UnixEpoch,
+        TestMesh.Start, TestMesh.Start.AddDays(1), TestMesh.Start.AddYears(9),
         DateTimeOffset.MaxValue,
     ];
 
     private static readonly TimeSpan[] Durations =
-        [TimeSpan.MinValue, TimeSpan.FromTicks(-1), TimeSpan.Zero, TimeSpan.FromTicks(1), MaxFreeze, MaxFreeze + TimeSpan.FromTicks(1), TimeSpan.MaxValue];
+        [TimeSpan.MinValue, TimeSpan.FromTicks(-1), TimeSpan.Zero, TimeSpan.FromTicks(1), MaxFreeze, MaxFreeze
+            + TimeSpan.FromTicks(1), TimeSpan.MaxValue];
 
     // Whatever a call or an answer can carry, and what becomes of it. The test below fails if one is missing here.
     private static readonly Dictionary<string, string> Bounds = new()
@@ -51,7 +54,8 @@ public sealed class ForeignNumbersTests : IDisposable
     public void Contracts_EveryNumberAndTime_HasABound()
     {
         var found = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var method in new[] { typeof(INodeGrain), typeof(INodeKeeper), typeof(IPeerGrain), typeof(IPeerService), typeof(IMeshGrain) }.SelectMany(type => type.GetMethods()))
+        Type[] contracts = [typeof(INodeGrain), typeof(INodeKeeper), typeof(IPeerGrain), typeof(IPeerService), typeof(IMeshGrain)];
+        foreach (var method in contracts.SelectMany(type => type.GetMethods()))
         {
             foreach (var parameter in method.GetParameters())
             {
@@ -89,13 +93,15 @@ public sealed class ForeignNumbersTests : IDisposable
                     from serves in Numbers
                     select genuine with
                     {
-                        Slots = genuine.Slots.Select(slot => slot with { KeyEpoch = new Epoch(made), ServesEpoch = new Epoch(serves) }).ToEquatableArray(),
+                        Slots = genuine.Slots.Select(slot => slot with { KeyEpoch = new Epoch(made), ServesEpoch = new Epoch(serves) })
+                            .ToEquatableArray(),
                     })
             .Concat([genuine with { Slots = [null!] }, genuine with { Slots = [] }, genuine with { NodeName = TestMesh.Name(2) }]);
         foreach (var announcement in forged)
         {
             // Above what it has announced, where that is not the number in question.
-            var next = announcement.Sequence == genuine.Sequence ? announcement with { Sequence = AnnouncementSequence.Next(_node.Published[^1].Sequence, _node.Clock.MeshTime) } : announcement;
+            var next = announcement.Sequence == genuine.Sequence ? announcement with { Sequence = AnnouncementSequence.Next(
+                _node.Published[^1].Sequence, _node.Clock.MeshTime) } : announcement;
             await TakenAsync(() => _node.Grain.MeetFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next)));
             await AssertGoesOnAsync($"MeetFormerSelf {next}");
         }
@@ -127,7 +133,8 @@ public sealed class ForeignNumbersTests : IDisposable
                 _node.Time.Advance(_node.Rotation.Period);
                 await _node.TurnAsync();
                 Assert.True(_node.Clock.MeshTime >= DateTimeOffset.UnixEpoch, $"{_node.Clock.MeshTime} after {time}");
-                Assert.True(_node.NextTurn > TimeSpan.Zero && _node.NextTurn <= _node.Rotation.Period + TimeSpan.FromSeconds(1), $"{_node.NextTurn} after {time}");
+                Assert.True(_node.NextTurn > TimeSpan.Zero
+                    && _node.NextTurn <= _node.Rotation.Period + TimeSpan.FromSeconds(1), $"{_node.NextTurn} after {time}");
                 _node.Snapshot = new AgentSnapshot([], null, 1);
                 await AssertGoesOnAsync($"GetPath {time} {slot.Index}");
             }
@@ -156,7 +163,8 @@ public sealed class ForeignNumbersTests : IDisposable
                                                               from revision in Numbers
                                                               select new AnnouncementSequence(new Epoch(epoch), revision)).Concat(
         [
-            AnnouncementSequence.At(_node.Clock.Horizon), AnnouncementSequence.At(_node.Clock.Horizon.AddMilliseconds(1)), AnnouncementSequence.At(TestMesh.Start.AddDays(1)),
+            AnnouncementSequence.At(_node.Clock.Horizon), AnnouncementSequence.At(_node.Clock.Horizon.AddMilliseconds(1)),
+            AnnouncementSequence.At(TestMesh.Start.AddDays(1)),
             AnnouncementSequence.At(TestMesh.Start) with { Revision = AnnouncementSequence.MaxRevision },
         ]);
 
@@ -172,10 +180,12 @@ public sealed class ForeignNumbersTests : IDisposable
         var last = _node.Published[^1];
         Assert.Contains(key, last.Slots.Select(slot => slot.PublicKey));
         Assert.Equal((AnnouncementOutcome.Held, ""), AnnouncementRules.JudgeAlone(last, _node.Clock.Horizon));
-        Assert.True(last.Sequence > _node.Published[^2].Sequence || !AnnouncementRules.IsPossible(_node.Published[^2].Sequence, _node.Clock.Horizon), after);
+        Assert.True(last.Sequence > _node.Published[^2].Sequence
+            || !AnnouncementRules.IsPossible(_node.Published[^2].Sequence, _node.Clock.Horizon), after);
         Assert.True(!(last.FrozenUntil > _node.Clock.MeshTime + MaxFreeze), $"{after}: frozen until {last.FrozenUntil}");
         var status = await _node.Grain.GetStatus(Token);
-        Assert.True(!(status.Rotation.FrozenUntil > _node.Clock.MeshTime + MaxFreeze), $"{after}: frozen until {status.Rotation.FrozenUntil}");
+        Assert.True(
+            !(status.Rotation.FrozenUntil > _node.Clock.MeshTime + MaxFreeze), $"{after}: frozen until {status.Rotation.FrozenUntil}");
         Assert.InRange(status.NextRotationAt - status.TakenAt, -_node.Rotation.Period, _node.Rotation.Period * 2);
     }
 
@@ -209,7 +219,8 @@ public sealed class ForeignNumbersTests : IDisposable
                 Collect(argument, name, found);
             }
         }
-        else if ((type.IsPrimitive && type != typeof(bool)) || type.IsEnum || type == typeof(TimeSpan) || type == typeof(DateTimeOffset) || type == typeof(decimal))
+        else if ((type.IsPrimitive && type != typeof(bool)) || type.IsEnum
+            || type == typeof(TimeSpan) || type == typeof(DateTimeOffset) || type == typeof(decimal))
         {
             _ = found.Add(name);
         }
@@ -219,7 +230,8 @@ public sealed class ForeignNumbersTests : IDisposable
         }
         else if (type.Namespace?.StartsWith("Orleans.WireGuard", StringComparison.Ordinal) == true)
         {
-            foreach (var property in type.GetProperties().Where(property => property.GetMethod is { IsStatic: false } && Backs(type, property)))
+            foreach (var property in type.GetProperties()
+                .Where(property => property.GetMethod is { IsStatic: false } && Backs(type, property)))
             {
                 Collect(property.PropertyType, $"{type.Name}.{property.Name}", found);
             }

@@ -16,18 +16,21 @@ public sealed class KeyEpochsTests : IDisposable
     public void Correct_FormerSiloSaysItIsOlder_IsAsOldAsThat()
     {
         var corrected = Correct(Key(12, 12), Former(8, 10), null);
-        Assert.Equal((new Epoch(8), new Epoch(10), Schedule.RotationAt(new Epoch(8))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
+        Assert.Equal((new Epoch(
+            8), new Epoch(10), Schedule.RotationAt(new Epoch(8))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
     }
 
     [Fact]
-    public void Correct_FormerSiloHadAClockThatWasAhead_StaysAsItIs() => Assert.Equal(Key(12, 12), Correct(Key(12, 12), Former(14, 14), null));
+    public void Correct_FormerSiloHadAClockThatWasAhead_StaysAsItIs() =>
+        Assert.Equal(Key(12, 12), Correct(Key(12, 12), Former(14, 14), null));
 
     // A former silo with a better clock kept it, and peers have moved by what that announced.
     [Fact]
     public void Correct_FormerSiloKeptItForTheNextEpoch_ServesAsLong()
     {
         var corrected = Correct(Key(11, 11), Former(9, 13), null);
-        Assert.Equal((new Epoch(9), new Epoch(13), Schedule.RotationAt(new Epoch(9))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
+        Assert.Equal((new Epoch(
+            9), new Epoch(13), Schedule.RotationAt(new Epoch(9))), (corrected.Epoch, corrected.ServesEpoch, corrected.CreatedAt));
     }
 
     [Fact]
@@ -49,7 +52,8 @@ public sealed class KeyEpochsTests : IDisposable
 
     // The next epoch's key is what 'owg rotate --all' makes.
     [Fact]
-    public void WithoutFuture_NextEpoch_StaysAsItIs() => Assert.Equal(Key(12, 12), KeyEpochs.WithoutFuture(Key(12, 12), new Epoch(11), Schedule));
+    public void WithoutFuture_NextEpoch_StaysAsItIs() =>
+        Assert.Equal(Key(12, 12), KeyEpochs.WithoutFuture(Key(12, 12), new Epoch(11), Schedule));
 
     [Theory]
     [InlineData(10, 10)]
@@ -68,7 +72,8 @@ public sealed class KeyEpochsTests : IDisposable
 
     // Neither is it due again, nor does it take back what peers have chosen their slots by.
     [Fact]
-    public void OfReplacement_AnyKey_IsNotDueAndServesNoLess() => Gen.Select(Gen.Long[0, 20], Gen.Long[0, 20], Gen.Long[0, 20], Gen.Int[0, 1], Gen.Int[1, 2]).Sample(
+    public void OfReplacement_AnyKey_IsNotDueAndServesNoLess() =>
+        Gen.Select(Gen.Long[0, 20], Gen.Long[0, 20], Gen.Long[0, 20], Gen.Int[0, 1], Gen.Int[1, 2]).Sample(
         (made, serves, now, index, slots) =>
         {
             var schedule = new RotationSchedule("node-1", TimeSpan.FromSeconds(120), slots);
@@ -77,7 +82,8 @@ public sealed class KeyEpochsTests : IDisposable
             var epoch = KeyEpochs.OfReplacement(old, due, schedule);
             var key = new SlotKey(slot, _keyPair, epoch, TestMesh.Start);
             Assert.True(schedule.SlotOf(due) != slot || key.ServesEpoch >= due, $"{epoch} is replaced at once by {due}");
-            Assert.True(key.ServesEpoch >= old.ServesEpoch || old.ServesEpoch.Value > due.Value + 1, $"{epoch} serves less than {old.ServesEpoch}");
+            Assert.True(
+                key.ServesEpoch >= old.ServesEpoch || old.ServesEpoch.Value > due.Value + 1, $"{epoch} serves less than {old.ServesEpoch}");
             Assert.Equal(key, KeyEpochs.WithoutFuture(key, due, schedule));
         });
 
@@ -86,10 +92,12 @@ public sealed class KeyEpochsTests : IDisposable
     private static SlotKey Correct(SlotKey key, PeerAnnouncement? former, PeerAnnouncement? own) =>
         KeyEpochs.Correct(key, former, own, Schedule, Now, TestMesh.SteadyAt(10));
 
-    private SlotKey Key(long made, long serves) => new(Slot.Zero, _keyPair, new Epoch(made), TestMesh.Start) { ServesEpoch = new Epoch(serves) };
+    private SlotKey Key(long made, long serves) =>
+        new(Slot.Zero, _keyPair, new Epoch(made), TestMesh.Start) { ServesEpoch = new Epoch(serves) };
 
     private PeerAnnouncement Former(long made, long serves) => TestMesh.Announce(1) with
     {
-        Slots = [new SlotAnnouncement(Slot.Zero, _keyPair.PublicKey, new Epoch(made), TestMesh.ListenPort) { ServesEpoch = new Epoch(serves) }],
+        Slots = [
+            new SlotAnnouncement(Slot.Zero, _keyPair.PublicKey, new Epoch(made), TestMesh.ListenPort) { ServesEpoch = new Epoch(serves) }],
     };
 }

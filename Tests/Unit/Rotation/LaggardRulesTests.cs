@@ -10,7 +10,8 @@ public sealed class LaggardRulesTests
 
     // It has moved to slot 1 in both directions.
     private static readonly PeerFacts Moved =
-        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(Slot.One, TestMesh.Key(11)), IsPathKnown: true, Slot.One, null, MayMoveHere: false);
+        new("node-2", IsLive: true, HasHandshake: true, HasAnswered: true, Through(
+            Slot.One, TestMesh.Key(11)), IsPathKnown: true, Slot.One, null, MayMoveHere: false);
 
     [Fact]
     public void Find_PeerThatMoved_IsNone() => Assert.Null(Reason(Moved));
@@ -62,7 +63,8 @@ public sealed class LaggardRulesTests
     [Fact]
     public void Find_DataThatStillComesIn_IsNamed()
     {
-        Assert.StartsWith("packets of it", Reason(Moved with { LastDataAt = TestMesh.SteadyAt(0) + TimeSpan.FromTicks(1) }), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "packets of it", Reason(Moved with { LastDataAt = TestMesh.SteadyAt(0) + TimeSpan.FromTicks(1) }), StringComparison.Ordinal);
         Assert.Null(Reason(Moved with { LastDataAt = TestMesh.SteadyAt(0) }));
     }
 
@@ -98,7 +100,8 @@ public sealed class LaggardRulesTests
         var lagging = Moved with { OwnSlot = Slot.Zero };
         Assert.Equal(
             ["node-2", "node-3"],
-            LaggardRules.Find(Slot.Zero, Key, false, [lagging with { NodeName = "node-3" }, lagging], TestMesh.SteadyAt(0)).Select(node => node.NodeName));
+            LaggardRules.Find(Slot.Zero, Key, false, [lagging with { NodeName = "node-3" }, lagging], TestMesh.SteadyAt(0))
+                .Select(node => node.NodeName));
     }
 
     private static PathStatus Through(Slot slot, PublicKey key) => new("node-1", slot, key, IsProven: true);

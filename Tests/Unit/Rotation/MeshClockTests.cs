@@ -37,8 +37,8 @@ public sealed class MeshClockTests
     [Fact]
     public void Correction_TwoNodes_IsZero() => Assert.Equal(TimeSpan.Zero, Correction(600));
 
-    // A clock that was never set, one that lost its battery, one that was set at random: it counts nowhere, so the others agree as they would without it, and
-    // its own node goes by their time, whatever it says itself. Of one other too, because that one can be right.
+    // A clock that was never set, one that lost its battery, one that was set at random: it counts nowhere, so the others agree as they
+    // would without it, and its own node goes by their time, whatever it says itself. Of one other too, because that one can be right.
     [Fact]
     public void Find_ClockThatCannotBeRight_ShiftsNobody() =>
         Gen.Select(Gen.Int[-100_000, 100_000].Array[1, 6], Absurd).Sample((seconds, absurd) =>
@@ -124,7 +124,8 @@ public sealed class MeshClockTests
     [Fact]
     public void Note_ReadingOfNoClock_IsNotTaken()
     {
-        DateTimeOffset[] readings = [DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch.AddTicks(-1), DateTimeOffset.MaxValue, new(9000, 1, 1, 0, 0, 1, TimeSpan.Zero)];
+        DateTimeOffset[] readings = [DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch.AddTicks(-1), DateTimeOffset.MaxValue, new(
+            9000, 1, 1, 0, 0, 1, TimeSpan.Zero)];
         foreach (var reading in readings)
         {
             Assert.False(_clock.Note("node-2", reading, SteadyTime.Now(_time)));

@@ -10,7 +10,8 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 /// <param name="Terminals">Those in which nothing can happen any more.</param>
 /// <param name="Violation">What was broken, with the shortest way there, a step a line; <see langword="null"/> if nothing.</param>
 /// <param name="Elapsed">How long it took.</param>
-internal sealed record ModelReport(IReadOnlySet<UInt128> States, long Transitions, IReadOnlySet<UInt128> Terminals, string? Violation, TimeSpan Elapsed)
+internal sealed record ModelReport(
+    IReadOnlySet<UInt128> States, long Transitions, IReadOnlySet<UInt128> Terminals, string? Violation, TimeSpan Elapsed)
 {
     /// <summary>For people.</summary>
     public override string ToString() => string.Create(
@@ -18,7 +19,9 @@ internal sealed record ModelReport(IReadOnlySet<UInt128> States, long Transition
         $"{States.Count:N0} states, {Transitions:N0} transitions, {Terminals.Count:N0} terminal states, {Elapsed.TotalSeconds:0.0} s; {ModelInvariants.Names}");
 }
 
-/// <summary>Visits every state that a <see cref="RotationModel"/> can reach, nearest first, so that the way to a violation is the shortest.</summary>
+/// <summary>
+/// Visits every state that a <see cref="RotationModel"/> can reach, nearest first, so that the way to a violation is the shortest.
+/// </summary>
 internal sealed class ModelChecker(ModelOptions options, int nodes)
 {
     private readonly RotationModel _model = new(options);

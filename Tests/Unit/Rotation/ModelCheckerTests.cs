@@ -24,7 +24,8 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     [InlineData(3, 2, 1, true, false, true)]
     [InlineData(3, 4, 0, false, false, true)]
     [InlineData(4, 2, 0, false, false, true)]
-    public void Check_AllInterleavingsOfLargerMeshes_KeepTheInvariants(int nodes, byte epochs, int deaths, bool restarts, bool slowAcks, bool retires) =>
+    public void Check_AllInterleavingsOfLargerMeshes_KeepTheInvariants(
+        int nodes, byte epochs, int deaths, bool restarts, bool slowAcks, bool retires) =>
         Check(nodes, Options(epochs) with { Reduced = true, Deaths = deaths, Restarts = restarts, SlowAcks = slowAcks, Retires = retires });
 
     // What this cannot show of larger meshes, the comments of ModelReduction argue.

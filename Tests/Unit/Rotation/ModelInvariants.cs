@@ -22,11 +22,15 @@ internal static class ModelInvariants
         return null;
     }
 
-    /// <summary>What is wrong with a state in which nothing can happen any more: everybody has to be on the slot of the last epoch.</summary>
+    /// <summary>
+    /// What is wrong with a state in which nothing can happen any more: everybody has to be on the slot of the last epoch.
+    /// </summary>
     public static string? FindUnfinished(ModelState state, byte lastEpoch) => RotationModel.Pairs(state)
         .Where(pair => state.Life(pair.Node) == Life.Alive && state.Life(pair.Other) == Life.Alive)
-        .Where(pair => state.Route(pair.Node, pair.Other) != lastEpoch % Slot.Count || !state.IsProven(pair.Node, pair.Other, lastEpoch % Slot.Count))
-        .Select(pair => $"liveness: nothing can happen, and {TestMesh.Name(pair.Node + 1)} is not on the last slot to {TestMesh.Name(pair.Other + 1)}")
+        .Where(pair => state.Route(pair.Node, pair.Other) != lastEpoch % Slot.Count
+            || !state.IsProven(pair.Node, pair.Other, lastEpoch % Slot.Count))
+        .Select(pair =>
+            $"liveness: nothing can happen, and {TestMesh.Name(pair.Node + 1)} is not on the last slot to {TestMesh.Name(pair.Other + 1)}")
         .FirstOrDefault();
 
     private static string? FindViolation(RotationModel model, ModelState state, int node, int other)
@@ -64,8 +68,10 @@ internal static class ModelInvariants
             return null;
         }
 
-        return state.Key(other, route) != held.Key(route) || state.Key(node, route) == 0 ? $"I3: the key of slot {route} was replaced or destroyed while it was used"
-            : state.Held(other, node).Key(route) != state.Key(node, route) || !state.IsProven(node, other, route) || !state.IsProven(other, node, route)
+        return state.Key(other, route) != held.Key(route) || state.Key(node, route) == 0
+            ? $"I3: the key of slot {route} was replaced or destroyed while it was used"
+            : state.Held(other, node).Key(route) != state.Key(node, route)
+                || !state.IsProven(node, other, route) || !state.IsProven(other, node, route)
                 ? $"no packet lost: what is sent through slot {route} has no session at the other end"
             : null;
     }

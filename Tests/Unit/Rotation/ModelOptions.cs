@@ -27,7 +27,9 @@ internal sealed record ModelOptions(byte LastEpoch)
     /// <summary>Whether an acknowledgement travels for itself, instead of with the delivery.</summary>
     public bool SlowAcks { get; init; }
 
-    /// <summary>Whether keys are destroyed when nobody uses them any more. Every time is announced, which multiplies the interleavings.</summary>
+    /// <summary>
+    /// Whether keys are destroyed when nobody uses them any more. Every time is announced, which multiplies the interleavings.
+    /// </summary>
     public bool Retires { get; init; } = true;
 
     /// <summary>Whether states that make no difference count as one (<see cref="ModelReduction"/>).</summary>

@@ -15,8 +15,8 @@ internal enum Older : byte
 
 /// <summary>Takes states for one if no rule and no invariant tells them apart, so that fewer are left to visit.</summary>
 /// <remarks>
-/// What is forgotten is either never read again, or read as "anything that it could be", so that the reduced model can do whatever the full one can,
-/// and perhaps more: what never happens here never happens there. A test compares the two on small meshes, state by state.
+/// What is forgotten is either never read again, or read as "anything that it could be", so that the reduced model can do whatever the full
+/// one can, and perhaps more: what never happens here never happens there. A test compares the two on small meshes, state by state.
 /// </remarks>
 internal sealed class ModelReduction
 {
@@ -71,8 +71,8 @@ internal sealed class ModelReduction
         return next;
     }
 
-    // A key is only ever compared with keys of the same node and slot: it is the present one, an earlier one, or none. The epochs for which two keys
-    // were made are only compared with one another, and a key that is yet to be made is for a later one.
+    // A key is only ever compared with keys of the same node and slot: it is the present one, an earlier one, or none. The epochs for which
+    // two keys were made are only compared with one another, and a key that is yet to be made is for a later one.
     //
     // Nobody sees a clock before the node replaces a key or restarts, so it is left open until then how far it has come: not less far than
     // its keys say. The milliseconds of an announcement, for which the ticks stand, and its epoch only tell newer from older (ForgetHeld).
@@ -86,7 +86,8 @@ internal sealed class ModelReduction
         for (var slot = 0; slot < Slot.Count; slot++)
         {
             next.Key(node, slot) = (byte)(state.Key(node, slot) == 0 ? 0 : slot + 1);
-            next.Made(node, slot) = (byte)(state.Key(node, slot) == 0 ? 0 : state.Key(node, 1 - slot) != 0 && state.Made(node, slot) > state.Made(node, 1 - slot) ? 2 : 1);
+            next.Made(node, slot) = (byte)(state.Key(node, slot) == 0 ? 0 : state.Key(node, 1 - slot) != 0
+                && state.Made(node, slot) > state.Made(node, 1 - slot) ? 2 : 1);
         }
 
         var latest = Math.Max(state.Serves(node, 0), state.Serves(node, 1));

@@ -13,7 +13,9 @@ internal enum Life : byte
     Absent,
 }
 
-/// <summary>An announcement as far as the rules look at it: the sequence, and of each slot the number of the key and the epoch it serves.</summary>
+/// <summary>
+/// An announcement as far as the rules look at it: the sequence, and of each slot the number of the key and the epoch it serves.
+/// </summary>
 internal readonly record struct Announced(byte Epoch, byte Revision, byte Key0, byte Serves0, byte Key1, byte Serves1)
 {
     /// <summary>The number of a slot's key; 0 if none is announced.</summary>
@@ -26,7 +28,9 @@ internal readonly record struct Announced(byte Epoch, byte Revision, byte Key0, 
     public bool Exists => Epoch != 0;
 }
 
-/// <summary>Everything that the nodes of a mesh, their devices and the messages on the way are, in bytes, so that states compare by content.</summary>
+/// <summary>
+/// Everything that the nodes of a mesh, their devices and the messages on the way are, in bytes, so that states compare by content.
+/// </summary>
 internal sealed class ModelState
 {
     /// <summary>No route.</summary>

@@ -19,7 +19,8 @@ public sealed class NodeGrainTests : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    // The key of the other slot was just kept for another epoch, and nobody knows: by what is announced, traffic belongs on the slot that drains.
+    // The key of the other slot was just kept for another epoch, and nobody knows: by what is announced, traffic belongs on the slot that
+    // drains.
     [Fact]
     public async Task Turn_AnnouncementIsDue_RetiresNoKeyBeforeItIsAnnounced()
     {
@@ -31,14 +32,16 @@ public sealed class NodeGrainTests : IDisposable
 
         await _node.TurnAsync();
         Assert.Equal(draining, _node.Ring.Find(draining.Slot));
-        Assert.Equal([kept.Slot, draining.Slot], _node.Published.Single().Slots.Select(slot => slot.Slot).OrderByDescending(slot => slot == due.Slot));
+        Assert.Equal([kept.Slot, draining.Slot], _node.Published.Single().Slots.Select(slot => slot.Slot)
+            .OrderByDescending(slot => slot == due.Slot));
 
         await _node.TurnAsync();
         Assert.Null(_node.Ring.Find(draining.Slot));
         Assert.Equal([kept.Slot], _node.Published[^1].Slots.Select(slot => slot.Slot));
     }
 
-    // For two minutes nothing can be announced, for a reason that every turn has: it is said as a state, and readiness knows it from the first turn on.
+    // For two minutes nothing can be announced, for a reason that every turn has: it is said as a state, and readiness knows it from the
+    // first turn on.
     [Fact]
     public async Task Turn_NothingToAnnounce_IsSaidOnceAMinuteAndAtReadiness()
     {
@@ -77,7 +80,8 @@ public sealed class NodeGrainTests : IDisposable
         Assert.StartsWith("cannot rotate or announce: ", problems[^1], StringComparison.Ordinal);
     }
 
-    // Made while the clock was far ahead. Others go by what is announced, and a key that is due must not wait for the next epoch because of it.
+    // Made while the clock was far ahead. Others go by what is announced, and a key that is due must not wait for the next epoch because of
+    // it.
     [Fact]
     public async Task Turn_KeyOfAnEpochFarAhead_IsAnnouncedAsItIsBeforeTheDueOneIsReplaced()
     {
@@ -169,7 +173,8 @@ public sealed class NodeGrainTests : IDisposable
         await WithinAsync(_hangs.Task);
         Assert.False(call.IsCompleted);
         _node.Time.Advance(CallPatience - slow);
-        Assert.Contains("within 00:00:07: no answer", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
+        Assert.Contains("within 00:00:07: no answer", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message,
+            StringComparison.Ordinal);
     }
 
     // Also the key that a node keeps for the epoch that is due.
@@ -206,7 +211,8 @@ public sealed class NodeGrainTests : IDisposable
 
         Assert.True(node.Grain.Freeze(TimeSpan.FromHours(1), Token).IsCompletedSuccessfully);
         await node.TurnAsync();
-        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
+        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message,
+            StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -222,7 +228,8 @@ public sealed class NodeGrainTests : IDisposable
         Assert.False(call.IsCompleted);
         node.Time.Advance(TimeSpan.FromTicks(1));
         await node.TurnAsync();
-        Assert.Contains("node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -305,7 +312,8 @@ public sealed class NodeGrainTests : IDisposable
         var (due, _) = AddKeyOfDueSlot(node);
         var old = node.AddKey(Other(due.Slot), due.Value - 1, due.Value - 1);
         var peer = new PeerStatus(TestMesh.Name(2), TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
-        node.Snapshot = new AgentSnapshot([new DeviceStatus(old.Slot, "cilium_wg", "fake", old.KeyPair.PublicKey, TestMesh.ListenPort, 1420, [peer])], null, 1);
+        node.Snapshot = new AgentSnapshot(
+            [new DeviceStatus(old.Slot, "cilium_wg", "fake", old.KeyPair.PublicKey, TestMesh.ListenPort, 1420, [peer])], null, 1);
         return (due, old);
     }
 

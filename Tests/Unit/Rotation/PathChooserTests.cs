@@ -26,7 +26,8 @@ public sealed class PathChooserTests
     public void IsWanted_CarryingSlotOfTheHighestLevel_IsFalse() => Gen.Select(Zero, One).Sample((zero, one) =>
     {
         List<PathCandidate> candidates = [.. new[] { zero, one }.OfType<PathCandidate>()];
-        if (candidates.FirstOrDefault(candidate => candidate.IsProven && candidates.All(other => other.Level <= candidate.Level)) is { } carrying)
+        if (candidates.FirstOrDefault(candidate => candidate.IsProven
+            && candidates.All(other => other.Level <= candidate.Level)) is { } carrying)
         {
             Assert.All(candidates, candidate => Assert.False(PathChooser.IsWanted(candidate, candidates, carrying.Slot)));
         }

@@ -16,7 +16,8 @@ public sealed class PathSurveyTests : IDisposable
     public PathSurveyTests()
     {
         var membership = new FakeMembership(1, 2);
-        _survey = new PathSurvey(new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(_time, TimeSpan.FromSeconds(120)), _time);
+        _survey = new PathSurvey(
+            new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(_time, TimeSpan.FromSeconds(120)), _time);
     }
 
     // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.
@@ -26,7 +27,8 @@ public sealed class PathSurveyTests : IDisposable
         var facts = Facts(Slot.One, nodeName: null);
         Assert.Equal(TestMesh.Key(2).ToShortString(), facts.NodeName);
         Assert.Single(LaggardRules.Find(Slot.One, TestMesh.Key(1), isOnly: false, [facts], TestMesh.SteadyAt(0)));
-        Assert.Empty(LaggardRules.Find(Slot.Zero, TestMesh.Key(1), isOnly: false, [Facts(Slot.Zero, nodeName: null)], TestMesh.SteadyAt(0)));
+        Assert.Empty(
+            LaggardRules.Find(Slot.Zero, TestMesh.Key(1), isOnly: false, [Facts(Slot.Zero, nodeName: null)], TestMesh.SteadyAt(0)));
     }
 
     [Fact]
@@ -36,7 +38,8 @@ public sealed class PathSurveyTests : IDisposable
     [Fact]
     public void Facts_ActivePeerThatIsBehind_MayMoveHere()
     {
-        var behind = TestMesh.Announce(2) with { Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), new Epoch(1), TestMesh.ListenPort)] };
+        var behind =
+            TestMesh.Announce(2) with { Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), new Epoch(1), TestMesh.ListenPort)] };
         Assert.True(Facts(Slot.One, "node-2", behind).MayMoveHere);
         Assert.False(Facts(Slot.One, "node-3", behind).MayMoveHere);
         Assert.False(Facts(Slot.One, "node-2").MayMoveHere);
@@ -46,7 +49,8 @@ public sealed class PathSurveyTests : IDisposable
     [Fact]
     public void Facts_ActivePeerWhileOurOtherKeyIsBehind_MayMoveHere()
     {
-        var ahead = TestMesh.Announce(2) with { Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), new Epoch(2), TestMesh.ListenPort)] };
+        var ahead =
+            TestMesh.Announce(2) with { Slots = [new SlotAnnouncement(Slot.Zero, TestMesh.Key(2), new Epoch(2), TestMesh.ListenPort)] };
         Assert.False(Facts(Slot.One, "node-2", ahead).MayMoveHere);
         Assert.True(Facts(Slot.One, "node-2", ahead, otherServes: 0).MayMoveHere);
     }
@@ -88,12 +92,15 @@ public sealed class PathSurveyTests : IDisposable
 
     public void Dispose() => _keyPair.Dispose();
 
-    private SlotKey NewKey(Slot slot = default) => new(slot, _keyPair, new Epoch(1), _time.GetUtcNow()) { HeldSince = SteadyTime.Now(_time) };
+    private SlotKey NewKey(Slot slot = default) =>
+        new(slot, _keyPair, new Epoch(1), _time.GetUtcNow()) { HeldSince = SteadyTime.Now(_time) };
 
-    private PeerFacts Facts(Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2) =>
+    private PeerFacts Facts(
+        Slot question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2) =>
         Facts(NewKey(question), nodeName, announcement, heard, otherServes);
 
-    private PeerFacts Facts(SlotKey question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2)
+    private PeerFacts Facts(
+        SlotKey question, string? nodeName, PeerAnnouncement? announcement = null, HashSet<string>? heard = null, long otherServes = 2)
     {
         var announcements = new Dictionary<string, PeerAnnouncement>();
         if (announcement is not null)

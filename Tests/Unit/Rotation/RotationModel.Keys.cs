@@ -62,8 +62,8 @@ internal sealed partial class RotationModel
         return new ModelStep(() => $"{Name(node)} destroys its key of slot {slot}", next);
     }
 
-    // Whoever is alive says through which slot it sends; of the dead there is what they said last. Then the asking node looks at its own devices,
-    // and its routes follow what is proven there.
+    // Whoever is alive says through which slot it sends; of the dead there is what they said last. Then the asking node looks at its own
+    // devices, and its routes follow what is proven there.
     private ModelState Ask(ModelState state, int node)
     {
         var next = state.Copy();
@@ -90,11 +90,14 @@ internal sealed partial class RotationModel
         new Slot((byte)slot),
         ToKey(node, state.Key(node, slot)),
         isOnly: false,
-        from other in Enumerable.Range(0, state.Nodes).Where(other => other != node).Take(options.Broken == Break.AskOneOnly ? 1 : state.Nodes)
+        from other in Enumerable.Range(0, state.Nodes).Where(other => other != node)
+            .Take(options.Broken == Break.AskOneOnly ? 1 : state.Nodes)
         where state.Life(other) != Life.Absent
         let hasAnswered = state.Life(other) == Life.Alive
         let answer = hasAnswered || !state.IsAnswerBefore(node, other, slot) ? state.Answer(node, other) : 0
-        let path = answer < 2 ? null : new PathStatus(Name(node), new Slot((byte)(answer - 2)), ToKey(node, state.AnswerKey(node, other)), IsProven: true)
+        let path = answer < 2
+            ? null
+            : new PathStatus(Name(node), new Slot((byte)(answer - 2)), ToKey(node, state.AnswerKey(node, other)), IsProven: true)
         select new PeerFacts(
             Name(other),
             IsLive: true,
@@ -105,7 +108,8 @@ internal sealed partial class RotationModel
             state.Route(node, other) == ModelState.None ? null : new Slot(state.Route(node, other)),
             // Pods send all the time, so what is routed through the slot also comes in there.
             state.Route(other, node) == slot ? SteadyNow : null,
-            hasAnswered && (IsBehind(state, node, other, slot) || (options.Broken != Break.RekeyUnheard && state.IsProven(node, other, slot) && state.Acked(other, node) == 0))),
+            hasAnswered && (IsBehind(state, node, other, slot)
+                || (options.Broken != Break.RekeyUnheard && state.IsProven(node, other, slot) && state.Acked(other, node) == 0))),
         SteadyNow - TimeSpan.FromSeconds(1));
 
     private bool IsBehind(ModelState state, int node, int other, int slot)

@@ -70,7 +70,8 @@ internal sealed partial class RotationModel
         var own = state.Own(node);
         var next = state.Copy();
         next.RestartedIn(node) = state.Clock(node);
-        var sequence = Sequence(state, node, options.Broken == Break.SequenceRestarts ? null : own, isRestart: options.Broken == Break.SequenceRestarts);
+        var sequence = Sequence(
+            state, node, options.Broken == Break.SequenceRestarts ? null : own, isRestart: options.Broken == Break.SequenceRestarts);
         Announce(next, node, sequence);
         foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
         {
@@ -92,7 +93,8 @@ internal sealed partial class RotationModel
             if (orders > 0 && !next.Bytes.AsSpan().SequenceEqual(state.Bytes))
             {
                 var shaken = slot;
-                yield return new ModelStep(() => $"{Name(node)} and {Name(other)} shake hands on slot {shaken}", next, IsCertain: orders == Orders.Count);
+                yield return new ModelStep(
+                    () => $"{Name(node)} and {Name(other)} shake hands on slot {shaken}", next, IsCertain: orders == Orders.Count);
             }
         }
 
@@ -105,7 +107,8 @@ internal sealed partial class RotationModel
         var held = state.Held(node, other);
         if (own.Exists && ToSequence(own) > ToSequence(held))
         {
-            yield return new ModelStep(() => $"announcement {own.Epoch}.{own.Revision} of {Name(other)} reaches {Name(node)}", Deliver(state, node, other));
+            yield return new ModelStep(
+                () => $"announcement {own.Epoch}.{own.Revision} of {Name(other)} reaches {Name(node)}", Deliver(state, node, other));
         }
 
         if (options.SlowAcks && own.Exists && own == held && state.Acked(node, other) == 0)
@@ -118,13 +121,15 @@ internal sealed partial class RotationModel
         var current = state.Route(node, other) == ModelState.None ? (Slot?)null : new Slot(state.Route(node, other));
         if (Choose(state, node, other) is { } chosen && chosen != current)
         {
-            yield return new ModelStep(() => $"{Name(node)} moves its route to {Name(other)} to slot {chosen}", Move(state, node, other, chosen));
+            yield return new ModelStep(
+                () => $"{Name(node)} moves its route to {Name(other)} to slot {chosen}", Move(state, node, other, chosen));
         }
     }
 
     private bool Starts(ModelState state, int node, int other, int slot, Older older)
     {
-        if (state.Life(node) != Life.Alive || state.Key(other, slot) != state.Held(node, other).Key(slot) || state.Held(other, node).Key(slot) != state.Key(node, slot))
+        if (state.Life(node) != Life.Alive || state.Key(other, slot) != state.Held(node, other).Key(slot)
+            || state.Held(other, node).Key(slot) != state.Key(node, slot))
         {
             return false;
         }

@@ -7,12 +7,13 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Rotation;
 
 /// <summary>
-/// The rotation of a mesh as a state machine. What may happen in any order: clocks advance, keys are replaced, kept and destroyed, announcements
-/// and acknowledgements arrive, handshakes complete, routes move, silos die, restart and join.
+/// The rotation of a mesh as a state machine. What may happen in any order: clocks advance, keys are replaced, kept and destroyed,
+/// announcements and acknowledgements arrive, handshakes complete, routes move, silos die, restart and join.
 /// </summary>
 /// <remarks>
-/// Every decision is made by the rules of the product. A message that is lost is one that arrives later or is overtaken by a newer one, so every
-/// loss and reordering is among the interleavings. Writing the own device and announcing is one step, as is asking the others and deciding.
+/// Every decision is made by the rules of the product. A message that is lost is one that arrives later or is overtaken by a newer one, so
+/// every loss and reordering is among the interleavings. Writing the own device and announcing is one step, as is asking the others and
+/// deciding.
 /// </remarks>
 internal sealed partial class RotationModel(ModelOptions options)
 {
@@ -124,12 +125,15 @@ internal sealed partial class RotationModel(ModelOptions options)
         var announced = own.Exists && own.Key(slot) == state.Key(node, slot) ? ToAnnouncement(node, Order(own, node < other, older)) : null;
         return options.Broken == Break.BothStart
             ? hasApplied && own.Key(slot) != 0 && state.Held(node, other).Key(slot) != 0
-            : HandshakeStarter.ShouldStart(new Slot((byte)slot), announced, ToAnnouncement(other, Order(state.Held(node, other), other < node, older)), hasApplied);
+            : HandshakeStarter.ShouldStart(
+                new Slot((byte)slot), announced, ToAnnouncement(other, Order(state.Held(node, other), other < node, older)), hasApplied);
     }
 
     // A tie is decided by the keys, as if one of the two were older.
     private static Announced Order(Announced announced, bool isFirst, Older older) =>
-        older == Older.AsAnnounced ? announced : announced with { Epoch = FirstEpoch, Revision = (byte)(isFirst == (older == Older.First) ? 0 : 1) };
+        older == Older.AsAnnounced
+            ? announced
+            : announced with { Epoch = FirstEpoch, Revision = (byte)(isFirst == (older == Older.First) ? 0 : 1) };
 
     /// <summary>All ordered pairs.</summary>
     public static IReadOnlyList<(int Node, int Other)> Pairs(ModelState state) => PairsOf[state.Nodes];
@@ -145,7 +149,8 @@ internal sealed partial class RotationModel(ModelOptions options)
     {
         state.Ticks(node)++;
         state.SetOwn(node, new Announced(
-            (byte)sequence.Epoch.Value, (byte)sequence.Revision, state.Key(node, 0), state.Serves(node, 0), state.Key(node, 1), state.Serves(node, 1)));
+            (byte)sequence.Epoch.Value, (byte)sequence.Revision, state.Key(node, 0),
+            state.Serves(node, 0), state.Key(node, 1), state.Serves(node, 1)));
         foreach (var (_, other) in Pairs(state).Where(pair => pair.Node == node))
         {
             state.Acked(other, node) = 0;

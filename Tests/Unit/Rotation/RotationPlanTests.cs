@@ -49,7 +49,8 @@ public sealed class RotationPlanTests
     public void Decide_Frozen_KeepsWithoutAProblem()
     {
         Assert.Equal(new RotationDecision(RotationAction.Keep), Decide(Calm with { IsFrozen = true }));
-        Assert.Equal(new RotationDecision(RotationAction.Keep), Decide(Calm with { IsFrozen = true, Lagging = Lagging(1), KeyAge = MaxKeyAge }));
+        Assert.Equal(
+            new RotationDecision(RotationAction.Keep), Decide(Calm with { IsFrozen = true, Lagging = Lagging(1), KeyAge = MaxKeyAge }));
     }
 
     [Theory]
@@ -58,7 +59,9 @@ public sealed class RotationPlanTests
     public void Decide_EmptySlot_IsFilled(bool isFrozen) =>
         Assert.Equal(new RotationDecision(RotationAction.Replace), Decide(Calm with { KeyAge = null, IsFrozen = isFrozen }));
 
-    private static RotationDecision Decide(RotationSituation situation) => RotationPlan.Decide(situation, Period, MaxKeyAge, MaxLaggingFraction);
+    private static RotationDecision Decide(RotationSituation situation) =>
+        RotationPlan.Decide(situation, Period, MaxKeyAge, MaxLaggingFraction);
 
-    private static LaggingNode[] Lagging(int count) => [.. Enumerable.Range(1, count).Select(node => new LaggingNode($"node-{node}", "it lags"))];
+    private static LaggingNode[] Lagging(int count) =>
+        [.. Enumerable.Range(1, count).Select(node => new LaggingNode($"node-{node}", "it lags"))];
 }

@@ -29,7 +29,8 @@ public sealed class RotationScheduleTests
 
     [Fact]
     public void RotationAt_SecondSchedule_IsTheSame() => Gen.Select(Name, Time, MeshGen.Period).Sample((name, time, period) => Assert.Equal(
-        new RotationSchedule(name, period, 2).RotationAt(Epoch.At(time, period)), new RotationSchedule(name, period, 2).RotationAt(Epoch.At(time, period))));
+        new RotationSchedule(name, period, 2).RotationAt(Epoch.At(time, period)), new RotationSchedule(name, period, 2)
+            .RotationAt(Epoch.At(time, period))));
 
     [Fact]
     public void RotationAt_ManyNodes_AreSpread()
@@ -63,5 +64,6 @@ public sealed class RotationScheduleTests
         });
 
     [Fact]
-    public void Constructor_NoPeriod_IsRefused() => Assert.Throws<ArgumentOutOfRangeException>(() => new RotationSchedule("node-1", TimeSpan.Zero, 2));
+    public void Constructor_NoPeriod_IsRefused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RotationSchedule("node-1", TimeSpan.Zero, 2));
 }

@@ -12,13 +12,15 @@ public sealed class RotationStateTests : IDisposable
     private readonly KeyPair _one = KeyPair.Create();
 
     [Fact]
-    public void LastDuration_AllHaveMoved_IsUntilTheLastOne() => Assert.Equal(TimeSpan.FromSeconds(4), LastDuration(Agent(Moved(2, 3), Moved(3, 4))));
+    public void LastDuration_AllHaveMoved_IsUntilTheLastOne() =>
+        Assert.Equal(TimeSpan.FromSeconds(4), LastDuration(Agent(Moved(2, 3), Moved(3, 4))));
 
     // What moved to the other slot, or before the key was made, says nothing of it.
     [Fact]
     public void LastDuration_OtherMoves_DoNotCount()
     {
-        Assert.Equal(TimeSpan.FromSeconds(3), LastDuration(Agent(Moved(2, 3), new PathMove("node-3", Slot.One, Slot.Zero, TestMesh.SteadyAt(9)))));
+        Assert.Equal(
+            TimeSpan.FromSeconds(3), LastDuration(Agent(Moved(2, 3), new PathMove("node-3", Slot.One, Slot.Zero, TestMesh.SteadyAt(9)))));
         Assert.Null(LastDuration(Agent(Moved(2, -1))));
         Assert.Null(LastDuration(Agent()));
     }

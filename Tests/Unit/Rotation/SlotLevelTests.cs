@@ -34,7 +34,8 @@ public sealed class SlotLevelTests
         var epochs = new[] { slotZero, slotOne };
         var slots = from index in Enumerable.Range(0, Slot.Count)
                     where epochs[index] is not null
-                    select new SlotAnnouncement(new Slot((byte)index), TestMesh.Key(index + 1), new Epoch(epochs[index]!.Value), TestMesh.ListenPort);
+                    select new SlotAnnouncement(
+                        new Slot((byte)index), TestMesh.Key(index + 1), new Epoch(epochs[index]!.Value), TestMesh.ListenPort);
         return TestMesh.Announce(2) with { Slots = slots.ToEquatableArray() };
     }
 }

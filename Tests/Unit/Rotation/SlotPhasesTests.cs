@@ -20,7 +20,8 @@ public sealed class SlotPhasesTests
 
     // Whatever was made when and kept how long: the key that is shown as the node's is the one that a pair of such nodes sends with.
     [Fact]
-    public void ActiveKey_AnyTwoKeys_IsThatOfThePathsAndOfTheStatus() => Gen.Select(Gen.Long[0, 5], Gen.Long[0, 5], Gen.Long[0, 5], Gen.Long[0, 5]).Sample((made, kept, otherMade, otherKept) =>
+    public void ActiveKey_AnyTwoKeys_IsThatOfThePathsAndOfTheStatus() =>
+        Gen.Select(Gen.Long[0, 5], Gen.Long[0, 5], Gen.Long[0, 5], Gen.Long[0, 5]).Sample((made, kept, otherMade, otherKept) =>
     {
         SlotAnnouncement[] slots = [Announced(Slot.Zero, made, kept), Announced(Slot.One, otherMade, otherKept)];
         if (slots[0].ServesEpoch == slots[1].ServesEpoch)
@@ -29,10 +30,12 @@ public sealed class SlotPhasesTests
         }
 
         var active = SlotPhases.ActiveKey(TestMesh.Announce(1) with { Slots = [.. slots] });
-        var candidates = slots.Select(slot => new PathCandidate(slot.Slot, SlotLevel.Of(slot.ServesEpoch, slot.ServesEpoch), IsProven: true, IsFresh: true)).ToList();
+        var candidates = slots.Select(slot =>
+            new PathCandidate(slot.Slot, SlotLevel.Of(slot.ServesEpoch, slot.ServesEpoch), IsProven: true, IsFresh: true)).ToList();
         Assert.Equal(PathChooser.Choose(candidates, current: null), active!.Slot);
         Assert.Equal(SlotPhases.Active([slots[0].ServesEpoch, slots[1].ServesEpoch]), active.Slot);
-        Assert.NotEqual(active.Slot, SlotPhases.FindDraining([.. slots.Select(slot => new SlotEpochs(slot.Slot, slot.KeyEpoch, slot.ServesEpoch))]));
+        Assert.NotEqual(
+            active.Slot, SlotPhases.FindDraining([.. slots.Select(slot => new SlotEpochs(slot.Slot, slot.KeyEpoch, slot.ServesEpoch))]));
 
         static SlotAnnouncement Announced(Slot slot, long made, long kept) =>
             new(slot, TestMesh.Key(1 + slot.Index), new Epoch(made), TestMesh.ListenPort) { ServesEpoch = new Epoch(made + kept) };

@@ -9,10 +9,12 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation;
 public sealed class SteadyTimeTests
 {
     // Up to a few centuries of a machine's life, and clocks that are set by as much.
-    private static readonly Gen<TimeSpan> Times = Gen.Long[-100 * 365 * TimeSpan.TicksPerDay, 100 * 365 * TimeSpan.TicksPerDay].Select(ticks => new TimeSpan(ticks));
+    private static readonly Gen<TimeSpan> Times = Gen.Long[-100 * 365 * TimeSpan.TicksPerDay, 100 * 365 * TimeSpan.TicksPerDay]
+        .Select(ticks => new TimeSpan(ticks));
 
     [Fact]
-    public void Now_ClockIsSet_GoesOnAsBefore() => Gen.Select(Times, Times, Gen.Long[0, 100 * 365 * TimeSpan.TicksPerDay]).Sample((before, after, passed) =>
+    public void Now_ClockIsSet_GoesOnAsBefore() =>
+        Gen.Select(Times, Times, Gen.Long[0, 100 * 365 * TimeSpan.TicksPerDay]).Sample((before, after, passed) =>
     {
         var time = new SettableTime { SetBy = before };
         var clock = new SteadyClock(time);
@@ -23,7 +25,9 @@ public sealed class SteadyTimeTests
         Assert.Equal(time.Elapsed, clock.Now - start);
         Assert.Equal(start + time.Elapsed, clock.Now);
         Assert.Equal(clock.Now - time.Elapsed, start);
-        Assert.Equal((passed > 0, passed >= 0, passed < 0, passed <= 0), (clock.Now > start, clock.Now >= start, clock.Now < start, clock.Now <= start));
+        Assert.Equal(
+            (passed > 0, passed >= 0, passed < 0, passed <= 0),
+            (clock.Now > start, clock.Now >= start, clock.Now < start, clock.Now <= start));
     });
 
     // In ticks of 100 ns there are more of them since year 1 than a double has digits for.

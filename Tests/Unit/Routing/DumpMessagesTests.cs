@@ -21,7 +21,8 @@ public sealed class DumpMessagesTests
     public void ReadLink_OfAKernel_IsWhatWasMade()
     {
         var links = Read("link", DumpMessages.ReadLink).ToDictionary(link => link.Name);
-        Assert.Equal(["lo", "eth0", "br0", "veth1", "vx0", "flannel.1"], links.Values.OrderBy(link => link.Index).Select(link => link.Name));
+        Assert.Equal(
+            ["lo", "eth0", "br0", "veth1", "vx0", "flannel.1"], links.Values.OrderBy(link => link.Index).Select(link => link.Name));
         Assert.Equal(("veth", 1500, true, true, 0), Shape(links["eth0"]));
         Assert.Equal(("bridge", 1500, true, false, 0), Shape(links["br0"]));
         Assert.Equal(("veth", 1500, true, true, links["br0"].Index), Shape(links["veth1"]));
@@ -31,13 +32,15 @@ public sealed class DumpMessagesTests
         Assert.All(links.Values, link => Assert.True(link.IsForwardingIPv4));
         Assert.Equal([0, 2], [links["eth0"].SourceCheck!.Value, links["br0"].SourceCheck!.Value]);
 
-        static (string, int, bool, bool, int) Shape(LinkEntry link) => (link.Kind, link.Mtu, link.IsUp, link.IsPeerElsewhere, link.MasterIndex);
+        static (string, int, bool, bool, int) Shape(LinkEntry link) =>
+            (link.Kind, link.Mtu, link.IsUp, link.IsPeerElsewhere, link.MasterIndex);
     }
 
     [Fact]
     public void ReadAddress_OfAKernel_IsWhatWasMade()
     {
-        var addresses = Read("address", DumpMessages.ReadAddress).OfType<AddressEntry>().Where(address => !address.Address.IsIPv6LinkLocal).ToList();
+        var addresses = Read("address", DumpMessages.ReadAddress).OfType<AddressEntry>()
+            .Where(address => !address.Address.IsIPv6LinkLocal).ToList();
         Assert.Equal(
             ["127.0.0.1/8", "192.168.7.1/24", "10.244.1.1/24", "::1/128", "fd00:7::1/64"],
             addresses.Select(address => FormattableString.Invariant($"{address.Address}/{address.PrefixLength}")));
@@ -47,7 +50,8 @@ public sealed class DumpMessagesTests
     [Fact]
     public void ReadRoute_OfAKernel_IsWhatWasMade()
     {
-        var routes = Read("route", DumpMessages.ReadRoute).OfType<RouteEntry>().Where(route => route.Destination.Address is { IsIPv6LinkLocal: false, IsIPv6Multicast: false }).ToList();
+        var routes = Read("route", DumpMessages.ReadRoute).OfType<RouteEntry>()
+            .Where(route => route.Destination.Address is { IsIPv6LinkLocal: false, IsIPv6Multicast: false }).ToList();
         Assert.Equal(
             [
                 "201 10.244.4.0/24 Throw",
@@ -122,18 +126,24 @@ public sealed class DumpMessagesTests
     [Fact]
     public void Write_Requests_AreLiteralBytes()
     {
-        Assert.Equal(Hex.Text("28000000 1200 0103 00000000 00000000 00000000 00000000 00000000 00000000 0800 1d00 08000000"), Hex.Text(DumpMessages.WriteGetLinks(Buffer)));
-        Assert.Equal(Hex.Text("18000000 1600 0103 00000000 00000000 02000000 00000000"), Hex.Text(DumpMessages.WriteGetAddresses(Buffer, AF_INET)));
-        Assert.Equal(Hex.Text("1c000000 1a00 0103 00000000 00000000 0a000000 00000000 00000000"), Hex.Text(DumpMessages.WriteGetRoutes(Buffer, AF_INET6)));
-        Assert.Equal(Hex.Text("1c000000 2200 0103 00000000 00000000 02000000 00000000 00000000"), Hex.Text(DumpMessages.WriteGetRules(Buffer, AF_INET)));
-        Assert.Equal(Hex.Text("1c000000 5200 0500 00000000 00000000 02000000 0800 0100 ffffffff"), Hex.Text(DumpMessages.WriteGetForwarding(Buffer, AF_INET)));
+        Assert.Equal(Hex.Text("28000000 1200 0103 00000000 00000000 00000000 00000000 00000000 00000000 0800 1d00 08000000"), Hex.Text(
+            DumpMessages.WriteGetLinks(Buffer)));
+        Assert.Equal(
+            Hex.Text("18000000 1600 0103 00000000 00000000 02000000 00000000"), Hex.Text(DumpMessages.WriteGetAddresses(Buffer, AF_INET)));
+        Assert.Equal(Hex.Text("1c000000 1a00 0103 00000000 00000000 0a000000 00000000 00000000"), Hex.Text(
+            DumpMessages.WriteGetRoutes(Buffer, AF_INET6)));
+        Assert.Equal(Hex.Text("1c000000 2200 0103 00000000 00000000 02000000 00000000 00000000"), Hex.Text(
+            DumpMessages.WriteGetRules(Buffer, AF_INET)));
+        Assert.Equal(Hex.Text("1c000000 5200 0500 00000000 00000000 02000000 0800 0100 ffffffff"), Hex.Text(
+            DumpMessages.WriteGetForwarding(Buffer, AF_INET)));
     }
 
     private const int NetlinkHeaderSize = 16;
 
     private delegate T Reader<T>(in NetlinkMessage message);
 
-    private static List<T> Read<T>(string kind, Reader<T> read) => [.. Messages.Where(message => message.Kind == kind).Select(message => Parse(message.Message, read))];
+    private static List<T> Read<T>(string kind, Reader<T> read) =>
+        [.. Messages.Where(message => message.Kind == kind).Select(message => Parse(message.Message, read))];
 
     private static T Parse<T>(byte[] bytes, Reader<T> read)
     {

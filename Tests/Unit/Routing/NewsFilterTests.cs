@@ -65,7 +65,8 @@ public sealed class NewsFilterTests
     [InlineData("54000000 1100 0000 00000000 00000000 0000 0100 03000000 02100000 ffffffff", true, KernelNews.None)]
     [InlineData("54000000 1100 0000 00000000 00000000 0000 0100 07000000 02100000 ffffffff", true, KernelNews.Devices)]
     [InlineData("54000000 1100 0000 00000000 00000000 0000 0100 02000000 02100000 ffffffff", true, KernelNews.Underlay)]
-    [InlineData("3400000018000006b76a046b630d000002200000fe03fd011000000008000f00fe000000080001000af401070800040003000000", false, KernelNews.None)]
+    [InlineData(
+        "3400000018000006b76a046b630d000002200000fe03fd011000000008000f00fe000000080001000af401070800040003000000", false, KernelNews.None)]
     [InlineData("2c00000018000006b76a046b650d000002000000fe03fd011000000008000f00fe0000000800040003000000", false, KernelNews.Underlay)]
     [InlineData("3400000018000006b86a046b6b0d000002180000c9c900070000000008000f00c9000000080001000af4020008000600ffffffff", false, KernelNews.Routes)]
     [InlineData(
@@ -78,7 +79,8 @@ public sealed class NewsFilterTests
         KernelNews.None)]
     public void Judge_Golden_IsWhatItTells(string message, bool isLink, object expected)
     {
-        const string Attributes = "0b00 0300 6c786331323300 00 0800 0d00 e8030000 0500 1000 02 000000 0500 1100 00 000000 0500 4300 00 000000 0800 0400 dc050000";
+        const string Attributes =
+            "0b00 0300 6c786331323300 00 0800 0d00 e8030000 0500 1000 02 000000 0500 1100 00 000000 0500 4300 00 000000 0800 0400 dc050000";
         Assert.Equal((KernelNews)expected, Filter.Judge(Hex.Bytes(isLink ? message + Attributes : message)));
     }
 
@@ -131,7 +133,8 @@ public sealed class NewsFilterTests
     [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 07000000 0800 0300 01000000", KernelNews.Devices)]
     [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 28000000 0800 0300 01000000", KernelNews.None)]
     [InlineData("24000000 5000 0000 00000000 00000000 02 000000 0800 0100 ffffffff 0800 0300 01000000", KernelNews.None)]
-    public void Judge_Setting_ByLink(string message, object expected) => Assert.Equal((KernelNews)expected, Filter.Judge(Hex.Bytes(message)));
+    public void Judge_Setting_ByLink(string message, object expected) =>
+        Assert.Equal((KernelNews)expected, Filter.Judge(Hex.Bytes(message)));
 
     [Theory]
     [InlineData(RTM_NEWRULE, 201, KernelNews.Routes)]
@@ -182,7 +185,8 @@ public sealed class NewsFilterTests
     public void Judge_TableBeyondAByte_IsTheAttributes(uint table, object expected)
     {
         var filter = new NewsFilter([], [], [], [], new RouteTable(1000, 201));
-        byte[] message = [36, 0, 0, 0, (byte)RTM_NEWROUTE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, RT_TABLE_COMPAT, 3, 0, 1, 0, 0, 0, 0, 8, 0, 15, 0,
+        byte[] message = [
+            36, 0, 0, 0, (byte)RTM_NEWROUTE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, RT_TABLE_COMPAT, 3, 0, 1, 0, 0, 0, 0, 8, 0, 15, 0,
             .. BitConverter.GetBytes(table)];
         Assert.Equal((KernelNews)expected, filter.Judge(message));
         Assert.Equal(KernelNews.None, filter.Judge(Route(RTM_NEWROUTE, 201, "10.244.2.0/24")));
@@ -205,7 +209,8 @@ public sealed class NewsFilterTests
     [Fact]
     public void Judge_SeveralMessages_IsAllThatTheyTell() => Assert.Equal(
         KernelNews.Devices | KernelNews.Routes,
-        Filter.Judge([.. Link(RTM_NEWLINK, Pod, "lxc1"), .. Link(RTM_DELLINK, Device, "cilium_wg0"), .. Route(RTM_NEWROUTE, 201, "10.0.0.0/8")]));
+        Filter.Judge(
+            [.. Link(RTM_NEWLINK, Pod, "lxc1"), .. Link(RTM_DELLINK, Device, "cilium_wg0"), .. Route(RTM_NEWROUTE, 201, "10.0.0.0/8")]));
 
     [Theory]
     [InlineData("010203")]
@@ -216,7 +221,8 @@ public sealed class NewsFilterTests
     [Fact]
     public void Judge_News_AllocatesNothing()
     {
-        byte[][] messages = [Rule("10.244.1.7/32", null), Link(RTM_NEWLINK, Pod, "lxc1234"), Route(RTM_NEWROUTE, 254, "10.244.1.7/32"), Link(RTM_DELLINK, Device, "cilium_wg0")];
+        byte[][] messages = [Rule("10.244.1.7/32", null), Link(
+            RTM_NEWLINK, Pod, "lxc1234"), Route(RTM_NEWROUTE, 254, "10.244.1.7/32"), Link(RTM_DELLINK, Device, "cilium_wg0")];
         Judge();
         var before = GC.GetAllocatedBytesForCurrentThread();
         Judge();
@@ -237,7 +243,8 @@ public sealed class NewsFilterTests
     {
         using var monitor = new NetlinkLinkMonitor(() => Filter, _ => { }, NullLogger<NetlinkLinkMonitor>.Instance);
         monitor.Start();
-        await monitor.StopAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
+        await monitor.StopAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
     }
 
     private static byte[] Link(int type, int index, string name, string kind = "veth")
@@ -257,7 +264,8 @@ public sealed class NewsFilterTests
 
     private static byte[] Rule(string? source, string? destination, bool isInverted = false)
     {
-        (IPPrefix? from, IPPrefix? to) = (source is null ? null : IPPrefix.Parse(source), destination is null ? null : IPPrefix.Parse(destination));
+        (IPPrefix? from, IPPrefix? to) =
+            (source is null ? null : IPPrefix.Parse(source), destination is null ? null : IPPrefix.Parse(destination));
         var writer = new NetlinkWriter(new byte[128], RTM_NEWRULE, flags: 0);
         writer.WriteByte((byte)((from ?? to)?.IsIPv6 == true ? AF_INET6 : AF_INET));
         writer.WriteByte((byte)(to?.Length ?? 0));

@@ -153,7 +153,8 @@ public sealed class RouteMessagesTests
         Assert.Equal([0u, 201u, 32766u, 32767u], ReadRules(Recorded.IPv4Rules).Select(rule => rule.Priority));
         Assert.Equal(ours with { Source = IPPrefix.Parse("10.244.1.0/24") }, ReadRules(Recorded.IPv4Rules)[1]);
         Assert.Equal(ours with { IsIPv6 = true, Source = IPPrefix.Parse("fd00:244:1::/64") }, ReadRules(Recorded.IPv6Rules)[1]);
-        Assert.Equal(["0: from all lookup local", "201: from 10.244.1.0/24 lookup 201", "32766: from all lookup main", "32767: from all lookup default"],
+        Assert.Equal(
+            ["0: from all lookup local", "201: from 10.244.1.0/24 lookup 201", "32766: from all lookup main", "32767: from all lookup default"],
             ReadRules(Recorded.IPv4Rules).Select(rule => rule.ToString()));
     }
 
@@ -168,13 +169,15 @@ public sealed class RouteMessagesTests
         Assert.Single(ReadRules(
             $"34000000 2000 0200 00000000 00000000 {header} 0500 1500 {protocol} 000000 0800 0600 c9000000 0800 0200 0af40100")).IsOurs);
 
-    // ip rule add pref 105 lookup main suppress_prefixlength 0; ip rule add pref 106 iif pod0 to 10.9.0.0/16 lookup 300; the first with fwmark 7.
+    // ip rule add pref 105 lookup main suppress_prefixlength 0; ip rule add pref 106 iif pod0 to 10.9.0.0/16 lookup 300; the first with
+    // fwmark 7.
     [Theory]
     [InlineData("02 00 00 00 fe 00 00 01 00000000 0800 0f00 fe000000 0800 0e00 00000000 0800 0600 69000000", "105: from all lookup main suppress_prefixlength 0")]
     [InlineData(
         "02 10 00 00 fc 00 00 01 00000000 0900 0300 706f643000 000000 0800 0100 0a090000 0800 0f00 2c010000 0800 0e00 ffffffff 0800 0600 6a000000",
         "106: from all to 10.9.0.0/16 iif pod0 lookup 300")]
-    [InlineData("02 00 00 00 fe 00 00 01 00000000 0800 0f00 fe000000 0800 0a00 07000000 0800 0600 69000000", "105: from all ... lookup main")]
+    [InlineData(
+        "02 00 00 00 fe 00 00 01 00000000 0800 0f00 fe000000 0800 0a00 07000000 0800 0600 69000000", "105: from all ... lookup main")]
     [InlineData("02 00 18 00 fe 00 00 01 02000000 0800 0200 0a090000 0800 0f00 fe000000 0800 0600 69000000", "105: from 10.9.0.0/24 ... lookup main")]
     [InlineData("02 00 00 00 00 00 00 07 00000000 0800 0600 69000000", "105: from all")]
     public void ReadRule_OfOthers_IsWhatIpSays(string payload, string expected)
@@ -183,7 +186,8 @@ public sealed class RouteMessagesTests
         Assert.Equal(expected, Assert.Single(ReadRules($"{length} 2000 0200 00000000 00000000 {payload}")).ToString());
     }
 
-    // Tables beyond 255 do not fit the header: ip route replace 10.244.2.0/24 dev owg0 table 1000 proto 201; ip rule add from … lookup 1000 pref 90 protocol 201.
+    // Tables beyond 255 do not fit the header: ip route replace 10.244.2.0/24 dev owg0 table 1000 proto 201; ip rule add from … lookup 1000
+    // pref 90 protocol 201.
     [Fact]
     public void Write_TableBeyondAByte_GoesIntoAnAttribute()
     {
@@ -199,7 +203,8 @@ public sealed class RouteMessagesTests
             Hex.Text(RouteMessages.WriteAddRule(Buffer, table, IPPrefix.Parse("10.244.1.0/24"))));
     }
 
-    // ip(8) sends the same for "ip route get 10.244.2.2 from 10.244.1.5 iif", but for RTM_F_FIB_MATCH, which it leaves out, and the attributes' order.
+    // ip(8) sends the same for "ip route get 10.244.2.2 from 10.244.1.5 iif", but for RTM_F_FIB_MATCH, which it leaves out, and the
+    // attributes' order.
     [Fact]
     public void WriteGetWay_WritesLiteralBytes()
     {
@@ -221,7 +226,8 @@ public sealed class RouteMessagesTests
     [InlineData("08", 0)]
     public void ReadWay_YieldsLinkAndTable(string type, int index)
     {
-        new NetlinkReader(Hex.Bytes($"2c000000 1800 0000 00000000 00000000 02 20 20 00 fe 00 00 {type} 00000000 0800 0f00 fe000000 0800 0400 03000000"))
+        new NetlinkReader(
+            Hex.Bytes($"2c000000 1800 0000 00000000 00000000 02 20 20 00 fe 00 00 {type} 00000000 0800 0f00 fe000000 0800 0400 03000000"))
             .TryReadMessage(out var message);
         Assert.Equal((index, 254u), RouteMessages.ReadWay(message));
     }

@@ -8,7 +8,8 @@ public sealed class CallFilterTests
 {
     private static readonly GrainId Client = GrainId.Create(GrainTypePrefix.ClientGrainType, IdSpan.Create("a"));
     private static readonly GrainId Hosted = GrainId.Create(GrainTypePrefix.ClientGrainType, IdSpan.Create("hosted-10.0.0.1:11111@5"));
-    private static readonly GrainId Silo = SystemTargetGrainId.Create(SystemTargetGrainId.CreateGrainType("clustering"), SiloAddress.Zero).GrainId;
+    private static readonly GrainId Silo =
+        SystemTargetGrainId.Create(SystemTargetGrainId.CreateGrainType("clustering"), SiloAddress.Zero).GrainId;
 
     /// <summary>Source, interface, method, whether it passes.</summary>
     public static TheoryData<string, string, string, bool> Calls { get; } = new()
@@ -50,7 +51,8 @@ public sealed class CallFilterTests
             ? found.Assembly : Assembly.Load("Orleans.Core");
         var gossip = core.GetType("Orleans.Runtime.IMembershipService", throwOnError: true)!;
         Assert.NotNull(gossip.GetMethod(CallFilter.GossipMethod));
-        Assert.All(new ClientAccessOptions().SystemTargets, name => Assert.Contains(core.GetTypes(), type => type.Name == name && type.IsInterface));
+        Assert.All(new ClientAccessOptions().SystemTargets, name => Assert.Contains(
+            core.GetTypes(), type => type.Name == name && type.IsInterface));
     }
 
     [Fact]

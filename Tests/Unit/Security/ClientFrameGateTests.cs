@@ -60,7 +60,8 @@ public sealed class ClientFrameGateTests
 
     [Fact]
     public async Task Use_PreambleOfASilosOwnClient_EndsTheConnection() => Assert.Empty(
-        await PassAsync(Preamble(GrainId.Create(GrainTypePrefix.ClientGrainType, IdSpan.Create("hosted-10.0.0.1:11111@5"))), [7], isRefused: true));
+        await PassAsync(
+            Preamble(GrainId.Create(GrainTypePrefix.ClientGrainType, IdSpan.Create("hosted-10.0.0.1:11111@5"))), [7], isRefused: true));
 
     [Theory]
     [InlineData(0, 0)]
@@ -80,16 +81,19 @@ public sealed class ClientFrameGateTests
     }
 
     // What came at once with the fault may be gone with it.
-    private static void AssertBeginsWith(byte[] honest, byte[] received) => Assert.True(honest.AsSpan().StartsWith(received), "Something of the fault came through.");
+    private static void AssertBeginsWith(byte[] honest, byte[] received) =>
+        Assert.True(honest.AsSpan().StartsWith(received), "Something of the fault came through.");
 
     private static async Task<byte[]> PassAsync(byte[] sent, List<int> cuts, bool isRefused = false)
     {
         var (toSilo, toClient) = (new Pipe(), new Pipe());
-        var connection = new DefaultConnectionContext("test", new Duplex(toSilo.Reader, toClient.Writer), new Duplex(toClient.Reader, toSilo.Writer));
+        var connection = new DefaultConnectionContext(
+            "test", new Duplex(toSilo.Reader, toClient.Writer), new Duplex(toClient.Reader, toSilo.Writer));
         var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = connection.ConnectionClosed.Register(aborted.SetResult);
         var received = new ArrayBufferWriter<byte>();
-        var gate = new ClientFrameGate(Services.GetRequiredService<Serializer<ClientPreamble>>(), TimeProvider.System, NullLogger<ClientFrameGate>.Instance);
+        var gate = new ClientFrameGate(
+            Services.GetRequiredService<Serializer<ClientPreamble>>(), TimeProvider.System, NullLogger<ClientFrameGate>.Instance);
 
         // What Orleans does: everything is read until there is no more.
         var running = gate.Use(async context =>

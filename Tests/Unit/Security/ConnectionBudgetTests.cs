@@ -33,7 +33,8 @@ public sealed class ConnectionBudgetTests
                 open.RemoveAll(connection => connection.IsClosed);
 
                 // Only an address whose every connection has spoken is turned away, and whoever has spoken stays.
-                Assert.Equal(before.Count(connection => connection.HasSpoken && connection.Address == address) >= Limits.MaxPerAddress, made.Place is null);
+                Assert.Equal(before.Count(connection => connection.HasSpoken
+                    && connection.Address == address) >= Limits.MaxPerAddress, made.Place is null);
                 Assert.All(before.Where(connection => connection.IsClosed), connection => Assert.False(connection.HasSpoken));
                 Assert.InRange(before.Count(connection => connection.IsClosed), 0, 1);
                 if (made.Place is not null)

@@ -15,12 +15,15 @@ public sealed class MessageSizeTests(ITestOutputHelper output)
     [Fact]
     public void Exchange_ThousandNodes_Fits()
     {
-        Measure("digest of 1,000 nodes", DigestComparison.ToDigest(Announcements(1_000, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)));
+        Measure("digest of 1,000 nodes", DigestComparison.ToDigest(
+            Announcements(1_000, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)));
         Measure("all of 1,000 usual announcements", DigestComparison.Compare(new MeshDigest([]), Announcements(1_000, 2, 2)));
         Measure(
             "all of 1,000 announcements of every size",
-            DigestComparison.Compare(new MeshDigest([]), Announcements(1_000, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)));
-        Measure("one announcement of every size", Announcements(1, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)["node-0"]);
+            DigestComparison.Compare(
+                new MeshDigest([]), Announcements(1_000, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)));
+        Measure("one announcement of every size", Announcements(
+            1, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)["node-0"]);
     }
 
     private static Dictionary<string, PeerAnnouncement> Announcements(int count, int endpoints, int prefixes) => Enumerable.Range(0, count)

@@ -5,7 +5,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Serialization;
 
-/// <summary>The largest answers there are, as large as they can become: what the limits of messages and of memory are measured by.</summary>
+/// <summary>
+/// The largest answers there are, as large as they can become: what the limits of messages and of memory are measured by.
+/// </summary>
 public sealed class SnapshotSizeTests(ITestOutputHelper output)
 {
     private const double KiB = 1024;
@@ -68,13 +70,16 @@ public sealed class SnapshotSizeTests(ITestOutputHelper output)
         {
             Slots = [.. Both(slot => new SlotStatus(slot, Key(node, slot), new Epoch(14_726_880), TestMesh.Start))],
             Devices = [.. Both(slot => new DeviceStatus(
-                slot, $"cilium_wg{slot}", "netlink", Key(node, slot), TestMesh.ListenPort, 1420, others.Select(other => Peer(other, slot)).ToEquatableArray()))],
+                slot, $"cilium_wg{slot}", "netlink", Key(node, slot), TestMesh.ListenPort, 1420, others.Select(other => Peer(other, slot))
+                    .ToEquatableArray()))],
             Delivery = new DeliveryStatus(
                 new AnnouncementSequence(new Epoch(14_726_880), 1),
                 TestMesh.Start,
-                others.Select(other => new ReceiverStatus(Name(other), AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 1, null)).ToEquatableArray()),
+                others.Select(other => new ReceiverStatus(Name(other), AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 1, null))
+                    .ToEquatableArray()),
             Paths = others.Select(other => new PathStatus(Name(other), Slot.One, Key(other, Slot.One), true)).ToEquatableArray(),
-            Rotation = new() { ClockSkews = others.Select(other => new ClockSkew(Name(other), TimeSpan.FromMilliseconds(other), TestMesh.Start)).ToEquatableArray() },
+            Rotation = new() { ClockSkews = others.Select(other =>
+                new ClockSkew(Name(other), TimeSpan.FromMilliseconds(other), TestMesh.Start)).ToEquatableArray() },
         };
     }
 
@@ -83,5 +88,6 @@ public sealed class SnapshotSizeTests(ITestOutputHelper output)
     private static PublicKey Key(int node, Slot slot) => TestMesh.Key(node + (100_000 * (1 + slot.Index)));
 
     private static PeerStatus Peer(int node, Slot slot) => new(
-        Name(node), Key(node, slot), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TestMesh.Start, 1_000_000_000, 2_000_000_000, PeerState.Up);
+        Name(node), Key(node, slot), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)],
+        TestMesh.Start, 1_000_000_000, 2_000_000_000, PeerState.Up);
 }

@@ -13,7 +13,8 @@ internal static class WireSamples
     private static readonly AnnouncementSequence Sequence = new(new Epoch(14_726_880), 1234);
     private static readonly IPPrefix PodCIDR = IPPrefix.Parse("10.244.1.0/24");
     private static readonly IPPrefix PodCIDRv6 = IPPrefix.Parse("fd00:1::/64");
-    private static readonly SlotAnnouncement SlotAnnouncement = new(Slot.One, Key(0x22), new Epoch(14_726_879), 51872) { ServesEpoch = new Epoch(14_726_881) };
+    private static readonly SlotAnnouncement SlotAnnouncement =
+        new(Slot.One, Key(0x22), new Epoch(14_726_879), 51872) { ServesEpoch = new Epoch(14_726_881) };
     private static readonly PathStatus Path = new("node-2", Slot.One, Key(0x44), IsProven: true);
     private static readonly LaggingNode Lagging = new("node-3", "packets of it still come in through slot 0");
     private static readonly ClockSkew Skew = new("node-2", TimeSpan.FromMilliseconds(-250), Time);
@@ -39,8 +40,10 @@ internal static class WireSamples
         Problem = "kept the key for another turn",
     };
 
-    private static readonly RefusalCount Refusal = new(AnnouncementOutcome.KeyOfAnotherNode, 3, "node-2", "key AAAA belongs to 'node-3'", Time);
-    private static readonly ReceiverStatus Receiver = new("node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, "no answer");
+    private static readonly RefusalCount Refusal = new(
+        AnnouncementOutcome.KeyOfAnotherNode, 3, "node-2", "key AAAA belongs to 'node-3'", Time);
+    private static readonly ReceiverStatus Receiver = new(
+        "node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, "no answer");
     private static readonly DeliveryStatus Delivery = new(Sequence, Time, [Receiver]);
     private static readonly DigestEntry DigestEntry = new("node-1", Sequence);
 
@@ -58,7 +61,8 @@ internal static class WireSamples
     };
 
     private static readonly PeerStatus Peer = new(
-        "node-2", Key(0x44), IPEndPoint.Parse("192.168.100.2:51871"), [IPPrefix.Parse("10.244.2.0/24")], Time, 1_000_000, 2_000_000, PeerState.Up);
+        "node-2", Key(0x44), IPEndPoint.Parse("192.168.100.2:51871"),
+        [IPPrefix.Parse("10.244.2.0/24")], Time, 1_000_000, 2_000_000, PeerState.Up);
 
     private static readonly DeviceStatus Device = new(Slot.One, "cilium_wg1", "uapi", Key(0x33), 51872, 1440, [Peer])
     {
@@ -69,7 +73,8 @@ internal static class WireSamples
     private static readonly KeyAgreement Agreement = new("node-1", "node-2", Slot.One, AgreementState.Differs, Key(0x33), Key(0x34), Time);
 
     private static readonly FindingEvidence Evidence = new("pod", "10.250.0.7/32 at veth1");
-    private static readonly Finding Finding = new(FindingCode.PodsOutsidePrefixes, FindingSeverity.Error, "10.244.1.0/24", [Evidence], Time);
+    private static readonly Finding Finding = new(
+        FindingCode.PodsOutsidePrefixes, FindingSeverity.Error, "10.244.1.0/24", [Evidence], Time);
     private static readonly WitnessStatus Witness = new(1, 2, 3, 4, 5, 6, IsPartial: true);
 
     private static readonly NodeStatus Status = new()
@@ -143,7 +148,8 @@ internal static class WireSamples
     };
 
     /// <summary>Every type that has a generated serializer.</summary>
-    public static IEnumerable<Type> FindTypes() => Product.Types.Where(type => type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false));
+    public static IEnumerable<Type> FindTypes() =>
+        Product.Types.Where(type => type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false));
 
     /// <summary>A value in a form in which exceptions and strategies compare too.</summary>
     public static object Comparable(object value) => value switch

@@ -16,7 +16,8 @@ public sealed class WireTests
     private static readonly ServiceProvider Services = new ServiceCollection().AddSerializer().BuildServiceProvider();
 
     /// <summary>The names of all types that have a generated serializer.</summary>
-    public static TheoryData<string> TypeNames { get; } = [.. WireSamples.FindTypes().Select(type => type.Name).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> TypeNames { get; } =
+        [.. WireSamples.FindTypes().Select(type => type.Name).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void Samples_EveryType_HaveOne() => Assert.Equal(
@@ -39,7 +40,8 @@ public sealed class WireTests
         var (_, sample) = Find(typeName);
         Assert.All(
             sample.GetType().GetProperties().Where(member => member.CanWrite && member.DeclaringType == sample.GetType()),
-            member => Assert.NotEqual(member.PropertyType.IsValueType ? Activator.CreateInstance(member.PropertyType) : null, member.GetValue(sample)));
+            member => Assert.NotEqual(
+                member.PropertyType.IsValueType ? Activator.CreateInstance(member.PropertyType) : null, member.GetValue(sample)));
     }
 
     [Theory]

@@ -32,7 +32,8 @@ internal static class ApiServerProcess
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="MeshFailedException">It did not start; the message has the end of its log.</exception>
-    public static async Task<OwnedProcess> StartAsync(MeshHarness mesh, string? forwardTo, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<OwnedProcess> StartAsync(
+        MeshHarness mesh, string? forwardTo, TimeProvider time, CancellationToken cancellationToken)
     {
         var state = mesh.State;
         string[] forward = forwardTo is null ? [] : ["--forward-to", Path.GetFullPath(forwardTo)];

@@ -6,7 +6,9 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.ApiServer;
 
-/// <summary>What <c>deploy/base</c> puts into a cluster, as far as processes outside of it need it: definition, account, rights, and a token.</summary>
+/// <summary>
+/// What <c>deploy/base</c> puts into a cluster, as far as processes outside of it need it: definition, account, rights, and a token.
+/// </summary>
 /// <remarks>Read from the files that an operator applies, so that the silos of a demo have exactly the rights of the DaemonSet's.</remarks>
 internal sealed class ClusterSetup(IKubernetes client, MeshPlan plan, string sourceDirectory)
 {
@@ -23,18 +25,23 @@ internal sealed class ClusterSetup(IKubernetes client, MeshPlan plan, string sou
     /// <summary>Installs everything; what is there already stays.</summary>
     public async Task InstallAsync(CancellationToken cancellationToken)
     {
-        var definition = KubernetesYaml.Deserialize<V1CustomResourceDefinition>(await ReadAsync("crds/orleansclusters.yaml", cancellationToken));
+        var definition = KubernetesYaml.Deserialize<V1CustomResourceDefinition>(
+            await ReadAsync("crds/orleansclusters.yaml", cancellationToken));
         await KeepAsync(() => client.ApiextensionsV1.CreateCustomResourceDefinitionAsync(definition, cancellationToken: cancellationToken));
-        await KeepAsync(() => client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new() { Name = Namespace } }, cancellationToken: cancellationToken));
+        await KeepAsync(() => client.CoreV1.CreateNamespaceAsync(
+            new V1Namespace { Metadata = new() { Name = Namespace } }, cancellationToken: cancellationToken));
         foreach (var item in await LoadAsync(cancellationToken))
         {
             await KeepAsync(() => item switch
             {
-                V1ServiceAccount account => client.CoreV1.CreateNamespacedServiceAccountAsync(account, Namespace, cancellationToken: cancellationToken),
+                V1ServiceAccount account =>
+                    client.CoreV1.CreateNamespacedServiceAccountAsync(account, Namespace, cancellationToken: cancellationToken),
                 V1Role role => client.RbacAuthorizationV1.CreateNamespacedRoleAsync(role, Namespace, cancellationToken: cancellationToken),
-                V1RoleBinding binding => client.RbacAuthorizationV1.CreateNamespacedRoleBindingAsync(binding, Namespace, cancellationToken: cancellationToken),
+                V1RoleBinding binding =>
+                    client.RbacAuthorizationV1.CreateNamespacedRoleBindingAsync(binding, Namespace, cancellationToken: cancellationToken),
                 V1ClusterRole role => client.RbacAuthorizationV1.CreateClusterRoleAsync(role, cancellationToken: cancellationToken),
-                V1ClusterRoleBinding binding => client.RbacAuthorizationV1.CreateClusterRoleBindingAsync(binding, cancellationToken: cancellationToken),
+                V1ClusterRoleBinding binding =>
+                    client.RbacAuthorizationV1.CreateClusterRoleBindingAsync(binding, cancellationToken: cancellationToken),
                 _ => throw new MeshFailedException($"deploy/base has a {item.GetType().Name}, which a local mesh cannot install."),
             });
         }
@@ -44,13 +51,15 @@ internal sealed class ClusterSetup(IKubernetes client, MeshPlan plan, string sou
     public async Task<string> CreateTokenAsync(CancellationToken cancellationToken)
     {
         var request = new Authenticationv1TokenRequest { Spec = new() { Audiences = [], ExpirationSeconds = TokenSeconds } };
-        return (await client.CoreV1.CreateNamespacedServiceAccountTokenAsync(request, AccountName, Namespace, cancellationToken: cancellationToken)).Status.Token;
+        return (await client.CoreV1.CreateNamespacedServiceAccountTokenAsync(
+            request, AccountName, Namespace, cancellationToken: cancellationToken)).Status.Token;
     }
 
     /// <summary>Removes what <see cref="InstallAsync"/> made, but not the definition, on which other meshes may rely.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        await ForgetAsync(() => client.RbacAuthorizationV1.DeleteClusterRoleBindingAsync(ClusterRoleName, cancellationToken: cancellationToken));
+        await ForgetAsync(
+            () => client.RbacAuthorizationV1.DeleteClusterRoleBindingAsync(ClusterRoleName, cancellationToken: cancellationToken));
         await ForgetAsync(() => client.RbacAuthorizationV1.DeleteClusterRoleAsync(ClusterRoleName, cancellationToken: cancellationToken));
         await ForgetAsync(() => client.CoreV1.DeleteNamespaceAsync(Namespace, cancellationToken: cancellationToken));
     }
@@ -58,7 +67,8 @@ internal sealed class ClusterSetup(IKubernetes client, MeshPlan plan, string sou
     private async Task<IEnumerable<IKubernetesObject<V1ObjectMeta>>> LoadAsync(CancellationToken cancellationToken)
     {
         var items = KubernetesYaml.LoadAllFromString(
-                await ReadAsync("base/serviceaccount.yaml", cancellationToken) + "\n---\n" + await ReadAsync("base/rbac.yaml", cancellationToken))
+                await ReadAsync("base/serviceaccount.yaml", cancellationToken)
+                    + "\n---\n" + await ReadAsync("base/rbac.yaml", cancellationToken))
             .Cast<IKubernetesObject<V1ObjectMeta>>().ToList();
 
         // Cluster-wide names are the demo's own, so that it never changes the rights of a real installation.

@@ -21,7 +21,8 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
         _client = Connect(mesh.State);
         Objects = new NodeObjects(_client);
         _setup = new ClusterSetup(
-            _client, mesh.Plan, SiloBuild.FindSourceDirectory() ?? throw new PrerequisiteException("deploy/base is not there: expected to run from a clone of the project."));
+            _client, mesh.Plan, SiloBuild.FindSourceDirectory()
+                ?? throw new PrerequisiteException("deploy/base is not there: expected to run from a clone of the project."));
     }
 
     /// <summary>The API server.</summary>
@@ -45,11 +46,13 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
         try
         {
             await builder._setup.InstallAsync(cancellationToken);
-            await File.WriteAllTextAsync(mesh.State.ApiToken, await builder._setup.CreateTokenAsync(cancellationToken) + "\n", cancellationToken);
+            await File.WriteAllTextAsync(
+                mesh.State.ApiToken, await builder._setup.CreateTokenAsync(cancellationToken) + "\n", cancellationToken);
             await File.WriteAllTextAsync(mesh.State.ApiAuthority, Authority(mesh.State), cancellationToken);
             foreach (var node in mesh.Plan.Nodes)
             {
-                await File.WriteAllTextAsync(mesh.State.NodeObject(node), KubernetesJson.Serialize(NodeObjects.Create(mesh.Plan, node)) + "\n", cancellationToken);
+                await File.WriteAllTextAsync(
+                    mesh.State.NodeObject(node), KubernetesJson.Serialize(NodeObjects.Create(mesh.Plan, node)) + "\n", cancellationToken);
             }
 
             return builder;
@@ -65,7 +68,8 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
     /// <exception cref="FileNotFoundException">None runs.</exception>
     public static Kubernetes Connect(MeshState state) => File.Exists(state.KubeConfig)
         ? new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(state.KubeConfig))
-        : throw new FileNotFoundException($"No API server of a local mesh runs (there is no {state.KubeConfig}); is 'make demo-kubernetes' running?");
+        : throw new FileNotFoundException(
+            $"No API server of a local mesh runs (there is no {state.KubeConfig}); is 'make demo-kubernetes' running?");
 
     /// <summary>Writes the configuration of a node's silo.</summary>
     public void Configure(NodePlan node)

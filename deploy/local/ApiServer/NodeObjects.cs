@@ -29,7 +29,8 @@ internal sealed class NodeObjects(IKubernetes client)
         },
         Status = new V1NodeStatus
         {
-            Addresses = [.. Texts(node.Address, node.IPv6?.Address).Select(address => new V1NodeAddress { Type = "InternalIP", Address = address })],
+            Addresses = [
+                .. Texts(node.Address, node.IPv6?.Address).Select(address => new V1NodeAddress { Type = "InternalIP", Address = address })],
         },
     };
 
@@ -64,16 +65,19 @@ internal sealed class NodeObjects(IKubernetes client)
 
     /// <summary>Names of all node objects, whoever made them.</summary>
     public async Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken) =>
-        (await client.CoreV1.ListNodeAsync(cancellationToken: cancellationToken)).Items.Select(node => node.Name()).ToHashSet(StringComparer.Ordinal);
+        (await client.CoreV1.ListNodeAsync(cancellationToken: cancellationToken)).Items.Select(node => node.Name())
+            .ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Deletes the objects that a mesh of this plan made.</summary>
     public async Task DeleteAllAsync(MeshPlan plan, CancellationToken cancellationToken)
     {
-        foreach (var node in (await client.CoreV1.ListNodeAsync(labelSelector: $"{Label}={plan.Prefix}", cancellationToken: cancellationToken)).Items)
+        foreach (var node in (await client.CoreV1.ListNodeAsync(
+            labelSelector: $"{Label}={plan.Prefix}", cancellationToken: cancellationToken)).Items)
         {
             await DeleteAsync(node.Name(), cancellationToken);
         }
     }
 
-    private static IEnumerable<string> Texts(params IEnumerable<object?> values) => values.OfType<object>().Select(value => value.ToString()!);
+    private static IEnumerable<string> Texts(params IEnumerable<object?> values) =>
+        values.OfType<object>().Select(value => value.ToString()!);
 }

@@ -34,6 +34,7 @@ internal static class MembershipRows
 
         using var row = JsonDocument.Parse(value);
         return row.RootElement.TryGetProperty("SiloName", out var name) && name.GetString() == siloName
-            && row.RootElement.TryGetProperty("Status", out var status) && status.ValueKind == JsonValueKind.Number && status.GetInt32() == Dead;
+            && row.RootElement.TryGetProperty("Status", out var status)
+            && status.ValueKind == JsonValueKind.Number && status.GetInt32() == Dead;
     }
 }

@@ -21,7 +21,8 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
     {
         var starter = new MeshStarter(mesh, time, report);
         await starter.StartAsync(options.Binary, options.Period, cancellationToken);
-        report(string.Create(CultureInfo.InvariantCulture, $"Rotating every {options.Period.TotalSeconds:0.#} s for {options.Duration.TotalSeconds:0} s"));
+        report(string.Create(
+            CultureInfo.InvariantCulture, $"Rotating every {options.Period.TotalSeconds:0.#} s for {options.Duration.TotalSeconds:0} s"));
         await Task.Delay(options.Duration, time, cancellationToken);
         report($"key change until the last other device holds it: {Percentiles.Describe(mesh.Plan.Nodes.SelectMany(ReadPropagation), "ms")}");
 
@@ -57,7 +58,8 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
     {
         var start = time.GetTimestamp();
         mesh.StartSilo(node);
-        await UntilAsync(async () => (await mesh.AskReadyAsync(node, cancellationToken)).IsReady, $"{node.Name} to be ready", cancellationToken);
+        await UntilAsync(
+            async () => (await mesh.AskReadyAsync(node, cancellationToken)).IsReady, $"{node.Name} to be ready", cancellationToken);
         return time.GetElapsedTime(start).TotalMilliseconds;
     }
 
@@ -84,14 +86,16 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
         var start = time.GetTimestamp();
         mesh.Silo(victim)!.Signal(signal);
         await UntilAsync(
-            async () => await MembershipRows.CountDeadAsync(redis, victim.Name, cancellationToken) > before, $"{victim.Name} to be missed", cancellationToken);
+            async () => await MembershipRows.CountDeadAsync(redis, victim.Name, cancellationToken) > before,
+            $"{victim.Name} to be missed", cancellationToken);
         report(string.Create(CultureInfo.InvariantCulture, $"a {what} silo until the others have declared it dead: {time.GetElapsedTime(start).TotalSeconds:0.0} s"));
         await mesh.KillSiloAsync(victim, cancellationToken);
         await RestartAsync(victim, cancellationToken);
         await starter.WaitReadyAsync([victim], cancellationToken);
     }
 
-    private Dictionary<NodePlan, ProcessUsage> ReadUsage() => mesh.Plan.Nodes.ToDictionary(node => node, node => ProcessUsage.Read(mesh.Silo(node)!.Id));
+    private Dictionary<NodePlan, ProcessUsage> ReadUsage() =>
+        mesh.Plan.Nodes.ToDictionary(node => node, node => ProcessUsage.Read(mesh.Silo(node)!.Id));
 
     private async Task UntilAsync(Func<Task<bool>> condition, string what, CancellationToken cancellationToken)
     {

@@ -15,7 +15,8 @@ internal sealed record ProcessUsage(double ResidentMiB, TimeSpan ProcessorTime)
     public static ProcessUsage Read(int processId)
     {
         var resident = File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-        var kibibytes = double.Parse(resident["VmRSS:".Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture);
+        var kibibytes = double.Parse(
+            resident["VmRSS:".Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture);
         var stat = File.ReadAllText($"/proc/{processId}/stat");
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
         var ticks = fields.Skip(UserTimeField).Take(2).Sum(field => double.Parse(field, CultureInfo.InvariantCulture));

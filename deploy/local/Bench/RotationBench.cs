@@ -8,15 +8,17 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Bench;
 
-/// <summary>What rotations cost: the same traffic through a mesh that does not rotate, one that does, and one that does with one slot.</summary>
+/// <summary>
+/// What rotations cost: the same traffic through a mesh that does not rotate, one that does, and one that does with one slot.
+/// </summary>
 /// <remarks>
 /// <code>
-/// packets   A quiet │ B rotating, as long as it takes │ A quiet │ C one slot      A on both sides of B, so that a drift of the machine shows in neither
-/// TCP       A B │ B A │ A B …, then C C C …                                       in pairs, one after the other
+/// packets   A quiet │ B rotating, as long as it takes │ A quiet │ C one slot   A on both sides of B: a drift of the machine shows in neither
+/// TCP       A B │ B A │ A B …, then C C C …                                    in pairs, one after the other
 /// </code>
 /// Packets: every part has a mesh of its own, so that none begins with what another left, and the userspace devices go ahead of every other
-/// process. TCP, which would then take the machine from the silos, is measured without that, and A and B in one mesh that is frozen for A: two
-/// meshes differ by more than a rotation costs. It has rotated before, since a silo compiles what it runs for the first time.
+/// process. TCP, which would then take the machine from the silos, is measured without that, and A and B in one mesh that is frozen for A:
+/// two meshes differ by more than a rotation costs. It has rotated before, since a silo compiles what it runs for the first time.
 /// </remarks>
 internal sealed class RotationBench(RotationBenchOptions options, TimeProvider time, Action<string> report)
 {
@@ -34,8 +36,10 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
     private static readonly TimeSpan WarmUp = TimeSpan.FromMinutes(1);
 
     private readonly RotationRunResult _a = new('A', "no rotation");
-    private readonly RotationRunResult _b = new('B', string.Create(CultureInfo.InvariantCulture, $"every {options.Period.TotalSeconds:0.#} s"));
-    private readonly RotationRunResult _c = new('C', string.Create(CultureInfo.InvariantCulture, $"every {options.Period.TotalSeconds:0.#} s, one slot"));
+    private readonly RotationRunResult _b = new(
+        'B', string.Create(CultureInfo.InvariantCulture, $"every {options.Period.TotalSeconds:0.#} s"));
+    private readonly RotationRunResult _c = new(
+        'C', string.Create(CultureInfo.InvariantCulture, $"every {options.Period.TotalSeconds:0.#} s, one slot"));
 
     // Two epochs, so that every node rotates at least once in each.
     private TimeSpan Slice => options.Period * 2 > MinSlice ? options.Period * 2 : MinSlice;
@@ -44,7 +48,8 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
     /// <returns>The runs, in order.</returns>
     public async Task<IReadOnlyList<RotationRunResult>> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<RotationRunResult> runs = [.. new[] { _a, _b, _c }.Where(run => options.Runs.Contains(run.Letter, StringComparison.Ordinal))];
+        IReadOnlyList<RotationRunResult> runs =
+            [.. new[] { _a, _b, _c }.Where(run => options.Runs.Contains(run.Letter, StringComparison.Ordinal))];
         foreach (var (run, rotations) in (IEnumerable<(RotationRunResult, int)>)
             [(_a, 0), (_b, options.Rotations), (_a, 0), (_c, Math.Min(options.Rotations, MaxRotationsOfC))])
         {
@@ -169,6 +174,7 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
         return status is null
             ? throw new MeshFailedException(problem)
             : status.Nodes.Values.ToDictionary(
-                node => node.NodeName, node => node.Rotations ?? throw new MeshFailedException($"{node.NodeName} does not say how often it rotated: {node.Problem}"));
+                node => node.NodeName, node => node.Rotations
+                    ?? throw new MeshFailedException($"{node.NodeName} does not say how often it rotated: {node.Problem}"));
     }
 }

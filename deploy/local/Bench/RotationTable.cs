@@ -36,22 +36,26 @@ internal static class RotationTable
             run.Packets.SelectMany(report => report.Flows).Select(flow => flow.LongestGap.TotalMilliseconds).DefaultIfEmpty().Max())));
         foreach (var (label, read) in Latencies)
         {
-            yield return Line($"latency {label} ms", runs.Select(run => Ratio(Latency(run, _ => true, read), Latency(baseline, _ => true, read))));
+            yield return Line(
+                $"latency {label} ms", runs.Select(run => Ratio(Latency(run, _ => true, read), Latency(baseline, _ => true, read))));
         }
 
         foreach (var pair in pairs)
         {
             yield return Line($"  {pair} p99.9", runs.Select(run =>
-                Ratio(Latency(run, flow => flow.Pair == pair, Latencies[2].Read), Latency(baseline, flow => flow.Pair == pair, Latencies[2].Read))));
+                Ratio(Latency(run, flow => flow.Pair == pair, Latencies[2].Read), Latency(
+                    baseline, flow => flow.Pair == pair, Latencies[2].Read))));
         }
 
         yield return Line("TCP Mbit/s, median", runs.Select(run => Ratio(Median(run), Median(baseline))));
         yield return Line("  median of the rounds", runs.Select(run => Rounds(run, baseline)));
-        yield return Line("  silos, % of a core", runs.Select(run => run.SiloPercents.Count == 0 ? "-" : Number(run.SiloPercents.Average())));
+        yield return Line(
+            "  silos, % of a core", runs.Select(run => run.SiloPercents.Count == 0 ? "-" : Number(run.SiloPercents.Average())));
     }
 
     /// <summary>The median throughput; <see langword="null"/> if none was measured.</summary>
-    public static double? Median(RotationRunResult? run) => run is { Throughputs.Count: > 0 } ? Percentiles.Median([.. run.Throughputs.Order()]) : null;
+    public static double? Median(RotationRunResult? run) =>
+        run is { Throughputs.Count: > 0 } ? Percentiles.Median([.. run.Throughputs.Order()]) : null;
 
     // What a machine does in one minute and not in the next shows in both halves of a round, and not in their ratio.
     private static string Rounds(RotationRunResult run, RotationRunResult? baseline)

@@ -15,10 +15,12 @@ internal static class TcpThroughput
     /// <summary>Measures it.</summary>
     /// <returns>Mbit/s as the receiver saw them.</returns>
     /// <exception cref="CommandException">iperf3 failed.</exception>
-    public static async Task<double> MeasureAsync(MeshHarness mesh, NodePlan from, NodePlan to, TimeSpan duration, CancellationToken cancellationToken)
+    public static async Task<double> MeasureAsync(
+        MeshHarness mesh, NodePlan from, NodePlan to, TimeSpan duration, CancellationToken cancellationToken)
     {
         // It goes to the background itself once it listens, so the client does not come too early; the mesh ends it with its namespace.
-        (await Command.RunAsync("ip", ["netns", "exec", to.PodNamespace, "iperf3", "--server", "--daemon"], cancellationToken)).EnsureSuccess();
+        (await Command.RunAsync("ip", ["netns", "exec", to.PodNamespace, "iperf3", "--server", "--daemon"], cancellationToken))
+            .EnsureSuccess();
         var seconds = ((int)duration.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         var omit = SecondsToOmit.ToString(CultureInfo.InvariantCulture);
         var result = await Command.RunAsync(
@@ -35,7 +37,8 @@ internal static class TcpThroughput
         try
         {
             using var document = JsonDocument.Parse(json);
-            return document.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bits_per_second").GetDouble() / 1_000_000;
+            return document.RootElement.GetProperty("end").GetProperty("sum_received")
+                .GetProperty("bits_per_second").GetDouble() / 1_000_000;
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -22,18 +22,24 @@ internal static class TunnelFlood
         var (from, to) = (mesh.Plan.Nodes[0], mesh.Plan.Nodes[1]);
         var each = (packets / (2 * 2 * PingsPerDirection)).ToString(CultureInfo.InvariantCulture);
         var answered = await Task.WhenAll(
-            Enumerable.Repeat((From: from, To: to), PingsPerDirection).Concat(Enumerable.Repeat((From: to, To: from), PingsPerDirection)).Select(async way =>
+            Enumerable.Repeat((From: from, To: to), PingsPerDirection)
+                .Concat(Enumerable.Repeat((From: to, To: from), PingsPerDirection)).Select(async way =>
             {
                 var result = await Command.RunAsync(
-                    "ip", ["netns", "exec", way.From.PodNamespace, "ping", "-f", "-q", "-c", each, way.To.PodAddress.ToString()], cancellationToken);
+                    "ip", ["netns", "exec", way.From.PodNamespace, "ping", "-f", "-q", "-c", each, way.To.PodAddress.ToString()],
+                    cancellationToken);
                 return ParseAnswered(result.EnsureSuccess().Output);
             }));
         return answered.Sum();
     }
 
-    /// <summary>Reads the counters of a node's witness, by name; without those that belong to a single link, which come and go with it.</summary>
-    public static async Task<IReadOnlyDictionary<string, long>> ReadWitnessAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken) =>
-        ParseCounters((await mesh.RunAsync(node, cancellationToken, "nft", "-j", "list", "counters", "table", "netdev", "orleans_wireguard")).EnsureSuccess().Output)
+    /// <summary>
+    /// Reads the counters of a node's witness, by name; without those that belong to a single link, which come and go with it.
+    /// </summary>
+    public static async Task<IReadOnlyDictionary<string, long>> ReadWitnessAsync(
+        MeshHarness mesh, NodePlan node, CancellationToken cancellationToken) =>
+        ParseCounters((await mesh.RunAsync(
+            node, cancellationToken, "nft", "-j", "list", "counters", "table", "netdev", "orleans_wireguard")).EnsureSuccess().Output)
             .Where(counter => !char.IsAsciiDigit(counter.Key[^1])).ToDictionary();
 
     /// <summary>Reads how many were answered from the last lines of ping(8).</summary>
@@ -53,6 +59,7 @@ internal static class TunnelFlood
         using var document = JsonDocument.Parse(json);
         return document.RootElement.GetProperty("nftables").EnumerateArray()
             .Where(item => item.TryGetProperty("counter", out _)).Select(item => item.GetProperty("counter"))
-            .ToDictionary(counter => counter.GetProperty("name").GetString()!, counter => counter.GetProperty("packets").GetInt64(), StringComparer.Ordinal);
+            .ToDictionary(counter => counter.GetProperty("name")
+            .GetString()!, counter => counter.GetProperty("packets").GetInt64(), StringComparer.Ordinal);
     }
 }

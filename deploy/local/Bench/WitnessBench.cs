@@ -18,19 +18,23 @@ internal sealed record WitnessBenchResult(
     IReadOnlyList<(double With, double Without)> Rate)
 {
     /// <summary>The median of the ratios of throughput, with to without; <see langword="null"/> if there are none.</summary>
-    public double? ThroughputRatio => Throughput.Count == 0 ? null : Percentiles.Median([.. Throughput.Select(pair => pair.With / pair.Without).Order()]);
+    public double? ThroughputRatio =>
+        Throughput.Count == 0 ? null : Percentiles.Median([.. Throughput.Select(pair => pair.With / pair.Without).Order()]);
 
     /// <summary>The median of what a packet took longer with the witness; <see langword="null"/> if there is none.</summary>
     public TimeSpan? CostOfAPacket =>
-        Rate.Count == 0 ? null : TimeSpan.FromSeconds(1) * Percentiles.Median([.. Rate.Select(pair => (1 / pair.With) - (1 / pair.Without)).Order()]);
+        Rate.Count == 0
+            ? null
+            : TimeSpan.FromSeconds(1) * Percentiles.Median([.. Rate.Select(pair => (1 / pair.With) - (1 / pair.Without)).Order()]);
 }
 
 /// <summary>What the witness at the wire costs, and that it stays at zero while nothing is in clear.</summary>
 /// <remarks>
-/// The silos are killed before it is measured in pairs: they would make the table again. Devices, routes and tables stay as they were. Which of the two
-/// comes first alternates, so that a drift of the machine shows in neither.
+/// The silos are killed before it is measured in pairs: they would make the table again. Devices, routes and tables stay as they were.
+/// Which of the two comes first alternates, so that a drift of the machine shows in neither.
 /// </remarks>
-internal sealed class WitnessBench(MeshPlan plan, MeshState state, string binary, int packets, int rounds, TimeSpan slice, TimeProvider time, Action<string> report)
+internal sealed class WitnessBench(
+    MeshPlan plan, MeshState state, string binary, int packets, int rounds, TimeSpan slice, TimeProvider time, Action<string> report)
 {
     private const string Table = "netdev orleans_wireguard";
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(20);
@@ -69,14 +73,16 @@ internal sealed class WitnessBench(MeshPlan plan, MeshState state, string binary
         var saved = await SaveAsync(mesh, cancellationToken);
         for (var round = 1; round <= rounds; round++)
         {
-            throughput.Add(await PairAsync(mesh, saved, round, () => TcpThroughput.MeasureAsync(mesh, plan.Nodes[0], plan.Nodes[1], slice, cancellationToken), cancellationToken));
+            throughput.Add(await PairAsync(mesh, saved, round, () =>
+                TcpThroughput.MeasureAsync(mesh, plan.Nodes[0], plan.Nodes[1], slice, cancellationToken), cancellationToken));
             rate.Add(await PairAsync(mesh, saved, round, () => MeasureRateAsync(mesh, cancellationToken), cancellationToken));
             report(string.Create(
                 CultureInfo.InvariantCulture,
                 $"round {round} of {rounds}: TCP {throughput[^1].Item1:0} Mbit/s with, {throughput[^1].Item2:0} without; UDP {rate[^1].Item1:0} packets/s with, {rate[^1].Item2:0} without"));
         }
 
-        return new WitnessBenchResult(answered, after.ToDictionary(counter => counter.Key, counter => counter.Value - before[counter.Key]), throughput, rate);
+        return new WitnessBenchResult(
+            answered, after.ToDictionary(counter => counter.Key, counter => counter.Value - before[counter.Key]), throughput, rate);
     }
 
     /// <summary>Reads the packets a second from the answer of <c>iperf3 --udp --json</c>.</summary>
@@ -119,7 +125,8 @@ internal sealed class WitnessBench(MeshPlan plan, MeshState state, string binary
         foreach (var node in plan.Nodes)
         {
             files[node] = Path.Combine(state.CaptureDirectory, $"witness-{node.Name}.nft");
-            var table = (await mesh.RunAsync(node, cancellationToken, "nft", "list", "table", "netdev", "orleans_wireguard")).EnsureSuccess().Output;
+            var table = (await mesh.RunAsync(node, cancellationToken, "nft", "list", "table", "netdev", "orleans_wireguard"))
+                .EnsureSuccess().Output;
             await File.WriteAllTextAsync(files[node], table, cancellationToken);
         }
 
@@ -132,7 +139,8 @@ internal sealed class WitnessBench(MeshPlan plan, MeshState state, string binary
         (await mesh.RunAsync(to, cancellationToken, "iperf3", "--server", "--daemon", "--one-off")).EnsureSuccess();
         var seconds = ((int)slice.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         var result = await mesh.RunAsync(
-            from, cancellationToken, "iperf3", "--client", to.Address.ToString(), "--udp", "--bandwidth", "0", "--length", PacketSize, "--time", seconds, "--json");
+            from, cancellationToken, "iperf3", "--client", to.Address.ToString(), "--udp",
+            "--bandwidth", "0", "--length", PacketSize, "--time", seconds, "--json");
         return ParseRate(result.EnsureSuccess().Output);
     }
 }

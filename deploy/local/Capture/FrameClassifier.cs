@@ -79,11 +79,14 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
     {
         if (frame.Length < EthernetHeaderLength + MinIPv4HeaderLength || BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherTypeIPv4)
         {
-            return frame.Length < EthernetHeaderLength ? "short frame" : $"EtherType 0x{BinaryPrimitives.ReadUInt16BigEndian(frame[12..]):x4}";
+            return frame.Length < EthernetHeaderLength
+                ? "short frame"
+                : $"EtherType 0x{BinaryPrimitives.ReadUInt16BigEndian(frame[12..]):x4}";
         }
 
         var packet = frame[EthernetHeaderLength..];
-        var text = $"{new IPAddress(packet.Slice(12, AddressLength))} > {new IPAddress(packet.Slice(16, AddressLength))} protocol {packet[9]}";
+        var text =
+            $"{new IPAddress(packet.Slice(12, AddressLength))} > {new IPAddress(packet.Slice(16, AddressLength))} protocol {packet[9]}";
         return TryReadPorts(packet, out var source, out var destination) ? $"{text} ports {source} > {destination}" : text;
     }
 
@@ -202,10 +205,12 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
         var body = packet[HeaderLength..];
         return packet[6] switch
         {
-            HopByHop or ProtocolIcmpV6 when to.IsIPv6Multicast || from.IsIPv6LinkLocal || to.IsIPv6LinkLocal || (_nodesIPv6.Contains(from) && body[0] is 135 or 136) =>
+            HopByHop or ProtocolIcmpV6 when to.IsIPv6Multicast || from.IsIPv6LinkLocal
+                || to.IsIPv6LinkLocal || (_nodesIPv6.Contains(from) && body[0] is 135 or 136) =>
                 FrameKind.Arp,
             ProtocolUdp when _nodesIPv6.Contains(from) && _nodesIPv6.Contains(to) && body.Length > UdpHeaderLength + 3
-                && MeshPlan.WireGuardPorts.Contains(BinaryPrimitives.ReadUInt16BigEndian(body[2..])) && body[UdpHeaderLength] is >= 1 and <= 4 => FrameKind.WireGuard,
+                && MeshPlan.WireGuardPorts.Contains(BinaryPrimitives.ReadUInt16BigEndian(body[2..]))
+                && body[UdpHeaderLength] is >= 1 and <= 4 => FrameKind.WireGuard,
             _ => FrameKind.Foreign,
         };
     }

@@ -26,7 +26,8 @@ internal sealed partial class PacketCapture
     /// <param name="name">Name of the file, without extension.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Gives up; the process ends with the mesh.</param>
-    public static async Task<PacketCapture> StartAsync(MeshHarness mesh, string name, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<PacketCapture> StartAsync(
+        MeshHarness mesh, string name, TimeProvider time, CancellationToken cancellationToken)
     {
         var file = Path.Combine(mesh.State.CaptureDirectory, name + ".pcap");
         var log = Path.Combine(mesh.State.CaptureDirectory, name + ".log");

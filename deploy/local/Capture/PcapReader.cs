@@ -3,7 +3,9 @@ using System.Buffers.Binary;
 namespace Orleans.WireGuard.LocalMesh.Capture;
 
 /// <summary>Reads the frames of a capture file in the classic format.</summary>
-/// <remarks><see href="https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html"/>, section 4; as tcpdump writes it on this machine.</remarks>
+/// <remarks>
+/// <see href="https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html"/>, section 4; as tcpdump writes it on this machine.
+/// </remarks>
 internal static class PcapReader
 {
     private const int FileHeaderLength = 24;

@@ -30,7 +30,8 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
     }
 
     private async Task RunPhaseAsync(
-        string name, DateTimeOffset since, Func<MeshHarness, DateTimeOffset, CancellationToken, Task> run, CancellationToken cancellationToken)
+        string name, DateTimeOffset since, Func<MeshHarness, DateTimeOffset, CancellationToken, Task> run,
+        CancellationToken cancellationToken)
     {
         report($"Making a mesh of {options.Plan.Nodes.Count} nodes, {name}");
         await using var mesh = await MeshHarness.CreateAsync(options.Plan, options.State, time, report, cancellationToken);

@@ -55,7 +55,8 @@ internal sealed class MeshProbes : IAsyncDisposable
 
     /// <summary>Waits until every ordered pair has had an answer to a ping sent after <paramref name="since"/>.</summary>
     /// <returns>The pairs that had none in time; empty if all went well.</returns>
-    public async Task<IReadOnlyList<NodePair>> WaitReachableAsync(DateTimeOffset since, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<NodePair>> WaitReachableAsync(
+        DateTimeOffset since, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var start = _time.GetTimestamp();
         while (true)

@@ -71,8 +71,8 @@ internal static class ProofEvaluation
         var reused = history.Reused();
         var longestUse = history.LongestUse();
 
-        // A slot's turn comes every two epochs; by then its key has been replaced, or destroyed before. A key that was kept for another turn would
-        // last for four. The second is the time to notice.
+        // A slot's turn comes every two epochs; by then its key has been replaced, or destroyed before. A key that was kept for another
+        // turn would last for four. The second is the time to notice.
         var useLimit = (2.5 * period) + TimeSpan.FromSeconds(1);
         return new Proof(
             "every node rotates its key, and no key outlasts the turn of its slot",
@@ -161,7 +161,8 @@ internal static class ProofEvaluation
             was.PublicKey == now.PublicKey && was.Endpoint == now.Endpoint && was.AllowedIPs.SequenceEqual(now.AllowedIPs)
             && now.ReceiveBytes >= was.ReceiveBytes && now.TransmitBytes >= was.TransmitBytes;
 
-        List<PeerDump?> Peers(DeviceSample sample) => [.. sample.Of(holder.Name).Select(device => device.PeerFor(owner.PodCIDR.ToString()))];
+        List<PeerDump?> Peers(DeviceSample sample) =>
+            [.. sample.Of(holder.Name).Select(device => device.PeerFor(owner.PodCIDR.ToString()))];
     }
 
     private static double Longest(IReadOnlyDictionary<NodePair, PingReport> reports) =>

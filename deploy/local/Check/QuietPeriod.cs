@@ -17,7 +17,9 @@ internal static class QuietPeriod
     /// <summary>A period of which now is past the first third and which ends after <paramref name="needed"/>.</summary>
     /// <param name="now">The time.</param>
     /// <param name="needed">For how long nothing may rotate.</param>
-    /// <param name="index">The slot that has its turn meanwhile. Not left to the time of day, or what comes of it would depend on that.</param>
+    /// <param name="index">
+    /// The slot that has its turn meanwhile. Not left to the time of day, or what comes of it would depend on that.
+    /// </param>
     public static TimeSpan Choose(DateTimeOffset now, TimeSpan needed, int index = 1)
     {
         var sinceEpoch = now - DateTimeOffset.UnixEpoch;

@@ -16,7 +16,8 @@ internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextW
         await Prerequisites.EnsureAsync(output, time, cancellationToken);
         var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
         Report($"Making {plan.Nodes.Count} nodes, each with a pod");
-        await using var mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
+        await using var mesh = await MeshHarness.CreateAsync(
+            plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
         try
         {
             Report("Starting a silo on each of them");

@@ -14,7 +14,8 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <param name="isNode">Whether a machine is a node at the moment; the others are not shown.</param>
 /// <param name="hints">What else to try, line by line.</param>
 internal sealed class DemoView(
-    MeshPlan plan, TimeSpan period, MeshProbes probes, StatusPoller status, TimeProvider time, Func<NodePlan, bool> isNode, IReadOnlyList<string> hints)
+    MeshPlan plan, TimeSpan period, MeshProbes probes, StatusPoller status,
+    TimeProvider time, Func<NodePlan, bool> isNode, IReadOnlyList<string> hints)
 {
     /// <summary>Characters of a public key that are enough to see it change.</summary>
     private const int ShortKeyLength = 8;
@@ -35,7 +36,8 @@ internal sealed class DemoView(
             plan,
             nodes,
             [.. nodes.Select(node => Row(node, nodes, sample, now))],
-            probes.Report(until - PingWindow, until).Where(pair => names.Contains(pair.Key.From) && names.Contains(pair.Key.To)).ToDictionary(),
+            probes.Report(until - PingWindow, until)
+                .Where(pair => names.Contains(pair.Key.From) && names.Contains(pair.Key.To)).ToDictionary(),
             period,
             hints,
             status.Problem);
@@ -45,7 +47,8 @@ internal sealed class DemoView(
     {
         var peers = sample.Of(node.Name).SelectMany(device => device.Peers).ToList();
         var said = status.Latest?.Nodes.GetValueOrDefault(node.Name);
-        var uses = probes.Observer.Read((keys, _) => (Last: keys.Of(node.Name) is [.., var last] ? last : null, Rotations: keys.Rotations(node.Name)));
+        var uses = probes.Observer.Read(
+            (keys, _) => (Last: keys.Of(node.Name) is [.., var last] ? last : null, Rotations: keys.Rotations(node.Name)));
 
         // The newest key, as long as a device has it.
         var key = sample.Of(node.Name).Any(device => device.PublicKey == uses.Last?.PublicKey) ? uses.Last?.PublicKey : null;

@@ -22,14 +22,16 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
         await Prerequisites.EnsureAsync(output, time, cancellationToken);
         var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
         Report($"Making {plan.Nodes.Count} machines, each with a pod; {nodes.Count} of them become nodes");
-        await using var mesh = await MeshHarness.CreateAsync(plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
+        await using var mesh = await MeshHarness.CreateAsync(
+            plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
         try
         {
             mesh.InstallBinary(binary);
             Report(options.KubeConfig is null
                 ? "Starting the test API server, and installing deploy/crds and the rights of deploy/base"
                 : $"Using the cluster of {options.KubeConfig}, for a namespace, rights and Node objects that are removed at the end, and the definition of OrleansCluster, which stays");
-            await using var cluster = await KubernetesMeshBuilder.CreateAsync(mesh, options.KubeConfig, options.Period, time, cancellationToken);
+            await using var cluster = await KubernetesMeshBuilder.CreateAsync(
+                mesh, options.KubeConfig, options.Period, time, cancellationToken);
             foreach (var node in nodes)
             {
                 await cluster.Objects.AddAsync(plan, node, cancellationToken);
@@ -49,7 +51,8 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
             await using var probes = new MeshProbes(mesh, time);
             probes.Observer.Start();
             await using var status = new StatusPoller(mesh, time);
-            var view = new DemoView(plan, options.Period, probes, status, time, isNode: node => mesh.Silo(node) is { IsAlive: true }, Hints(mesh.State, plan, nodes));
+            var view = new DemoView(plan, options.Period, probes, status, time, isNode: node => mesh.Silo(node) is { IsAlive: true }, Hints(
+                mesh.State, plan, nodes));
             isLive = !Console.IsOutputRedirected;
             var keeping = keeper.RunAsync(cancellationToken);
             await new DemoScreen(time, output).ShowAsync(view, cancellationToken);
@@ -73,7 +76,8 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
         List<string> hints = [$"      {kubectl} get nodes,orleansclusters --all-namespaces"];
         if (spare is not null)
         {
-            hints.Add($"      {kubectl} create --validate=false -f {state.NodeObject(spare)}      (or: deploy/local/node add {spare.Name})");
+            hints.Add(
+                $"      {kubectl} create --validate=false -f {state.NodeObject(spare)}      (or: deploy/local/node add {spare.Name})");
         }
 
         hints.Add($"      {kubectl} delete node {last.Name}      (or: deploy/local/node delete {last.Name})");

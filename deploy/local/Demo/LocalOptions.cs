@@ -10,7 +10,9 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <param name="Duration"><c>DURATION</c>, for how long the check observes rotations; by default 60 s.</param>
 /// <param name="StateDirectory"><c>OWG_LOCAL_STATE</c>; <see langword="null"/> for the usual place.</param>
 /// <param name="Binary"><c>OWG_LOCAL_BINARY</c>, a silo executable to use instead of building one.</param>
-/// <param name="KubeConfig"><c>KUBECONFIG</c>, a cluster for the demo on Kubernetes; <see langword="null"/> for the test API server.</param>
+/// <param name="KubeConfig">
+/// <c>KUBECONFIG</c>, a cluster for the demo on Kubernetes; <see langword="null"/> for the test API server.
+/// </param>
 internal sealed record LocalOptions(
     int NodeCount, TimeSpan Period, TimeSpan Duration, string? StateDirectory, string? Binary, string? KubeConfig = null)
 {
@@ -21,7 +23,9 @@ internal sealed record LocalOptions(
     /// <summary><c>ROTATIONS</c>, how often every node rotates in run B of <c>make bench-rotation</c>.</summary>
     public int Rotations { get; init; } = 50;
 
-    /// <summary><c>ROUNDS</c>, how often <c>make bench-rotation</c> measures TCP in each run, and pairs of <c>make bench-witness</c>.</summary>
+    /// <summary>
+    /// <c>ROUNDS</c>, how often <c>make bench-rotation</c> measures TCP in each run, and pairs of <c>make bench-witness</c>.
+    /// </summary>
     public int Rounds { get; init; } = 5;
 
     /// <summary><c>RUNS</c>, which runs <c>make bench-rotation</c> does.</summary>
@@ -45,11 +49,14 @@ internal sealed record LocalOptions(
             Rotations = Number("ROTATIONS", 50, 1, MaxRotations),
             Rounds = Number("ROUNDS", 5, 0, MaxRounds),
             Runs = Value("RUNS") is not { } runs ? AllRuns
-                : runs.All(AllRuns.Contains) ? runs : throw new FormatException($"RUNS: '{runs}' names no runs: expected letters of {AllRuns}."),
+                : runs.All(AllRuns.Contains)
+                    ? runs
+                    : throw new FormatException($"RUNS: '{runs}' names no runs: expected letters of {AllRuns}."),
         };
 
         int Number(string name, int otherwise, int min, int max) => Value(name) is not { } number ? otherwise
-            : int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var result) && result >= min && result <= max ? result
+            : int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var result)
+                && result >= min && result <= max ? result
             : throw new FormatException($"{name}: '{number}' cannot be used: expected {min} to {max}.");
 
         string? Value(string name) => read(name) is { Length: > 0 } value ? value : null;
@@ -68,7 +75,8 @@ internal sealed record LocalOptions(
     }
 
     private static int ParseNodes(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var nodes) && nodes is >= MeshPlan.MinNodes and <= MeshPlan.MaxNodes
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var nodes)
+            && nodes is >= MeshPlan.MinNodes and <= MeshPlan.MaxNodes
             ? nodes
             : throw new FormatException($"NODES: '{text}' is not a number of nodes: expected {MeshPlan.MinNodes} to {MeshPlan.MaxNodes}.");
 }

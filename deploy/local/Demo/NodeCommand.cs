@@ -4,7 +4,9 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
-/// <summary><c>deploy/local/node</c>: creates and deletes the node objects of a running <c>make demo-kubernetes</c>, where kubectl is missing.</summary>
+/// <summary>
+/// <c>deploy/local/node</c>: creates and deletes the node objects of a running <c>make demo-kubernetes</c>, where kubectl is missing.
+/// </summary>
 internal sealed class NodeCommand(LocalOptions options, TextWriter output)
 {
     private readonly MeshPlan _plan = MeshPlan.Demo(MeshPlan.MaxNodes);

@@ -5,7 +5,9 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
-/// <summary><c>make bench-witness</c>: that the witness stays at zero on a million packets in the tunnel, what it costs, and an exit code.</summary>
+/// <summary>
+/// <c>make bench-witness</c>: that the witness stays at zero on a million packets in the tunnel, what it costs, and an exit code.
+/// </summary>
 internal sealed class WitnessBenchCommand(LocalOptions options, TimeProvider time, TextWriter output)
 {
     private const int Packets = 1_000_000;
@@ -20,9 +22,11 @@ internal sealed class WitnessBenchCommand(LocalOptions options, TimeProvider tim
         var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
         var plan = MeshPlan.Bench(2);
         var bench = new WitnessBench(
-            plan, MeshState.For(plan), binary, Packets, options.Rounds, Slice, time, text => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
+            plan, MeshState.For(plan), binary, Packets, options.Rounds, Slice, time, text => output.WriteLine(
+                $"[{time.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
         var result = await bench.RunAsync(cancellationToken);
-        var inClear = result.Counters.Where(counter => counter.Key.Contains("clear", StringComparison.Ordinal)).Sum(counter => counter.Value);
+        var inClear = result.Counters.Where(counter => counter.Key.Contains("clear", StringComparison.Ordinal))
+            .Sum(counter => counter.Value);
         output.WriteLine();
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,

@@ -43,7 +43,9 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
         }
     }
 
-    /// <summary>Notes that the system refused to send the latest packet. It counts as sent and lost, which is what a pod would see.</summary>
+    /// <summary>
+    /// Notes that the system refused to send the latest packet. It counts as sent and lost, which is what a pod would see.
+    /// </summary>
     public void Refuse()
     {
         lock (_gate)
@@ -123,7 +125,8 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
         var bursts = new List<LossBurst>();
         for (var sequence = 0L; sequence < end; sequence++)
         {
-            if (sequence % BitsPerWord == 0 && sequence / BitsPerWord < _arrived.Length && _arrived[sequence / BitsPerWord] == ulong.MaxValue)
+            if (sequence % BitsPerWord == 0 && sequence / BitsPerWord < _arrived.Length
+                && _arrived[sequence / BitsPerWord] == ulong.MaxValue)
             {
                 // Nearly all words are full, and arrivals wait while this looks for the others.
                 sequence += BitsPerWord - 1;

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace Orleans.WireGuard.LocalMesh.Meter;
 
-/// <summary>Counts latencies in buckets that are a hundredth of their value wide, so a run of any length takes the same memory. Pure.</summary>
+/// <summary>
+/// Counts latencies in buckets that are a hundredth of their value wide, so a run of any length takes the same memory. Pure.
+/// </summary>
 internal sealed class LatencyHistogram
 {
     // 128 buckets for each power of two; below 256 ticks of 100 ns each value has its own.
@@ -38,7 +40,10 @@ internal sealed class LatencyHistogram
         Max = other.Max > Max ? other.Max : Max;
     }
 
-    /// <summary>A latency that <paramref name="fraction"/> of all do not exceed, by nearest rank, at most a hundredth too long; zero if there is none.</summary>
+    /// <summary>
+    /// A latency that <paramref name="fraction"/> of all do not exceed, by nearest rank, at most a hundredth too long; zero if there is
+    /// none.
+    /// </summary>
     /// <param name="fraction">Above 0, at most 1.</param>
     public TimeSpan Quantile(double fraction)
     {

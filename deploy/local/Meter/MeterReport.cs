@@ -5,7 +5,9 @@ namespace Orleans.WireGuard.LocalMesh.Meter;
 
 /// <summary>The result of a run of the meter.</summary>
 /// <param name="Duration">From the first packet to the last.</param>
-/// <param name="Skipped">Packets of each direction that were left out because the sender was held up; they are neither sent nor lost.</param>
+/// <param name="Skipped">
+/// Packets of each direction that were left out because the sender was held up; they are neither sent nor lost.
+/// </param>
 /// <param name="Flows">By direction.</param>
 internal sealed record MeterReport(TimeSpan Duration, long Skipped, IReadOnlyList<FlowReport> Flows)
 {

@@ -3,8 +3,8 @@ namespace Orleans.WireGuard.LocalMesh.Meter;
 /// <summary>Says how many packets are due, so that a sender which wakes at uneven moments keeps its rate. Pure.</summary>
 /// <param name="rate">Packets in a second.</param>
 /// <param name="maxBurst">
-/// Most packets at one moment. A sender that was held up for longer leaves out the rest: sent at once, they would overflow the queues on the
-/// way, and the meter would count a loss of its own making.
+/// Most packets at one moment. A sender that was held up for longer leaves out the rest: sent at once, they would overflow the queues on
+/// the way, and the meter would count a loss of its own making.
 /// </param>
 internal sealed class Pacer(int rate, int maxBurst)
 {

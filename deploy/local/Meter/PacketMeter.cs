@@ -125,7 +125,8 @@ internal sealed class PacketMeter : IAsyncDisposable
         _stopReceiving.Dispose();
     }
 
-    // Not a thread of the pool, which would be missing there for the whole run. Without real time the meter works, and measures the load too.
+    // Not a thread of the pool, which would be missing there for the whole run. Without real time the meter works, and measures the load
+    // too.
     private static Task RunOnThreadAsync(Action action) => Task.Factory.StartNew(
         () =>
         {

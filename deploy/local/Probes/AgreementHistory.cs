@@ -16,13 +16,15 @@ internal sealed class AgreementHistory(MeshPlan plan)
     public int Comparisons { get; private set; }
 
     /// <summary>
-    /// Whether <paramref name="holder"/> has the keys that <paramref name="owner"/> uses, in every slot in which both have a key. There must be
-    /// such a slot; one that is idle on either side has no peers.
+    /// Whether <paramref name="holder"/> has the keys that <paramref name="owner"/> uses, in every slot in which both have a key. There
+    /// must be such a slot; one that is idle on either side has no peers.
     /// </summary>
     public static bool Agrees(DeviceSample sample, NodePlan holder, NodePlan owner)
     {
-        var inUse = sample.Of(owner.Name).Zip(sample.Of(holder.Name)).Where(pair => pair is { First.PublicKey: not null, Second.PublicKey: not null }).ToList();
-        return inUse.Count > 0 && inUse.TrueForAll(pair => pair.Second.PeerFor(owner.PodCIDR.ToString())?.PublicKey == pair.First.PublicKey);
+        var inUse = sample.Of(owner.Name).Zip(sample.Of(holder.Name))
+            .Where(pair => pair is { First.PublicKey: not null, Second.PublicKey: not null }).ToList();
+        return inUse.Count > 0
+            && inUse.TrueForAll(pair => pair.Second.PeerFor(owner.PodCIDR.ToString())?.PublicKey == pair.First.PublicKey);
     }
 
     /// <summary>Adds a sample. A pair whose device could not be read disagrees.</summary>

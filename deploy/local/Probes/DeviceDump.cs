@@ -10,7 +10,8 @@ namespace Orleans.WireGuard.LocalMesh.Probes;
 /// <param name="ReceiveBytes">Bytes received since the peer was added.</param>
 /// <param name="TransmitBytes">Bytes sent since the peer was added.</param>
 internal sealed record PeerDump(
-    string PublicKey, string Endpoint, IReadOnlyList<string> AllowedIPs, DateTimeOffset? LatestHandshake, long ReceiveBytes, long TransmitBytes);
+    string PublicKey, string Endpoint, IReadOnlyList<string> AllowedIPs,
+    DateTimeOffset? LatestHandshake, long ReceiveBytes, long TransmitBytes);
 
 /// <summary>A WireGuard device as the <c>wg</c> tool sees it: evidence that owes nothing to our own code.</summary>
 /// <param name="PublicKey">Base64 of the key in use; <see langword="null"/> if the device has none.</param>

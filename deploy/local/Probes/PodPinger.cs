@@ -37,7 +37,8 @@ internal sealed class PodPinger : IAsyncDisposable
         marker.CopyTo(_payload);
         foreach (var node in plan.Nodes)
         {
-            var socket = NetworkNamespace.Run(node.PodNamespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp));
+            var socket = NetworkNamespace.Run(
+                node.PodNamespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp));
             _sockets.Add(socket);
             _loops.Add(SendAsync(socket, node, _stop.Token));
             _loops.Add(ReceiveAsync(socket, node, _stop.Token));
@@ -70,7 +71,8 @@ internal sealed class PodPinger : IAsyncDisposable
                     try
                     {
                         await socket.SendToAsync(
-                            EchoPacket.Encode(_identifier, sequence, _payload), SocketFlags.None, new IPEndPoint(to.PodAddress, 0), cancellationToken);
+                            EchoPacket.Encode(_identifier, sequence, _payload), SocketFlags.None,
+                            new IPEndPoint(to.PodAddress, 0), cancellationToken);
                     }
                     catch (SocketException)
                     {

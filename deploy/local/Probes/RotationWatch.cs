@@ -3,7 +3,9 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.LocalMesh.Probes;
 
-/// <summary>Counts rotations from outside: every public key that <c>wg</c> shows on any device of a node, however many devices there are.</summary>
+/// <summary>
+/// Counts rotations from outside: every public key that <c>wg</c> shows on any device of a node, however many devices there are.
+/// </summary>
 /// <remarks>Asked once a second or so it misses no key, because a key is on a device for a whole epoch or longer.</remarks>
 internal sealed class RotationWatch
 {

@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.LocalMesh.Processes;
 
 /// <summary>Runs what is measured ahead of everything else on the machine, <c>sched(7)</c>.</summary>
 /// <remarks>
-/// Debian's wireguard-go receives through a buffer of 200 KiB. Kept off the processor for 140 ms by a compiler, say, it loses packets, and the
-/// meter would blame the tunnel. WireGuard in the kernel does the same work in interrupts, where no process is ahead of it.
+/// Debian's wireguard-go receives through a buffer of 200 KiB. Kept off the processor for 140 ms by a compiler, say, it loses packets, and
+/// the meter would blame the tunnel. WireGuard in the kernel does the same work in interrupts, where no process is ahead of it.
 /// </remarks>
 internal static class RealTimePriority
 {

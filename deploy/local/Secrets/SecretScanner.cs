@@ -73,7 +73,8 @@ internal sealed class SecretScanner
             IReadOnlyCollection<string> forms;
             try
             {
-                using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+                using var stream = new FileStream(
+                    file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
                 forms = Search(stream);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

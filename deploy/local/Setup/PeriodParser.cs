@@ -18,7 +18,8 @@ internal static class PeriodParser
         ArgumentNullException.ThrowIfNull(text);
         if (!TryRead(text.Trim(), out var period))
         {
-            throw new FormatException($"'{text}' is not a period: expected whole seconds, minutes or hours such as 5s, 2m, 1h, 120 or 00:00:10.");
+            throw new FormatException(
+                $"'{text}' is not a period: expected whole seconds, minutes or hours such as 5s, 2m, 1h, 120 or 00:00:10.");
         }
 
         return period >= Min && period <= Max

@@ -29,13 +29,15 @@ internal static class Prerequisites
     /// <summary>Packages of the programs that are missing.</summary>
     /// <param name="isInstalled">Whether a program is there.</param>
     /// <param name="besides">Programs that not every mesh needs.</param>
-    public static IReadOnlyList<string> FindMissing(Func<string, bool> isInstalled, IReadOnlyList<(string Program, string Package)>? besides = null) =>
+    public static IReadOnlyList<string> FindMissing(
+        Func<string, bool> isInstalled, IReadOnlyList<(string Program, string Package)>? besides = null) =>
         [.. Needed.Concat(besides ?? []).Where(n => !isInstalled(n.Program)).Select(n => n.Package).Distinct()];
 
     /// <summary>Installs what is missing; does nothing, not even say so, if nothing is.</summary>
     /// <exception cref="PrerequisiteException">Packages are missing and could not be installed.</exception>
     public static async Task EnsureAsync(
-        TextWriter output, TimeProvider time, CancellationToken cancellationToken, IReadOnlyList<(string Program, string Package)>? besides = null)
+        TextWriter output, TimeProvider time, CancellationToken cancellationToken,
+        IReadOnlyList<(string Program, string Package)>? besides = null)
     {
         var missing = FindMissing(IsInstalled, besides);
         if (missing.Count > 0)
@@ -45,14 +47,16 @@ internal static class Prerequisites
 
         if (!File.Exists("/dev/net/tun"))
         {
-            throw new PrerequisiteException("/dev/net/tun is missing: userspace WireGuard needs it; expected a kernel with TUN (modprobe tun).");
+            throw new PrerequisiteException(
+                "/dev/net/tun is missing: userspace WireGuard needs it; expected a kernel with TUN (modprobe tun).");
         }
     }
 
     /// <summary>Whether a program is installed.</summary>
     public static bool IsInstalled(string program) => Command.Find(program) is not null;
 
-    private static async Task InstallAsync(IReadOnlyList<string> packages, TextWriter output, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task InstallAsync(
+        IReadOnlyList<string> packages, TextWriter output, TimeProvider time, CancellationToken cancellationToken)
     {
         var list = string.Join(' ', packages);
         if (!IsInstalled("apt-get"))

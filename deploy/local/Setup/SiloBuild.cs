@@ -27,7 +27,8 @@ internal static class SiloBuild
     public static async Task<string> PublishAsync(TextWriter output, TimeProvider time, CancellationToken cancellationToken)
     {
         var source = FindSourceDirectory()
-            ?? throw new PrerequisiteException($"Cannot find {Solution} above {AppContext.BaseDirectory}: expected to run from a clone of the project.");
+            ?? throw new PrerequisiteException(
+                $"Cannot find {Solution} above {AppContext.BaseDirectory}: expected to run from a clone of the project.");
         output.WriteLine("Building the silo (Release)");
         var target = Path.Combine(source, "artifacts", "publish", "owg");
         var exitCode = await Command.RunVisiblyAsync(

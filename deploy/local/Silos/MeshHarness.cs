@@ -91,7 +91,8 @@ internal sealed class MeshHarness : IAsyncDisposable
     {
         // A wrapper rather than a link, because a runtime outside the usual places is found only by DOTNET_ROOT.
         var wrapper = Path.Combine(State.BinDirectory, "owg");
-        File.WriteAllText(wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{RuntimeDirectory}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
+        File.WriteAllText(
+            wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{RuntimeDirectory}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
         File.SetUnixFileMode(wrapper, (UnixFileMode)Convert.ToInt32("755", 8));
     }
 
@@ -143,7 +144,9 @@ internal sealed class MeshHarness : IAsyncDisposable
         return Command.RunAsync(line[0], line.Skip(1), cancellationToken, environment: NamespaceCommand.NodeEnvironment(State, node));
     }
 
-    /// <summary>Runs the userspace devices of all nodes ahead of every other process, so that packets are not lost to the load of the machine.</summary>
+    /// <summary>
+    /// Runs the userspace devices of all nodes ahead of every other process, so that packets are not lost to the load of the machine.
+    /// </summary>
     /// <exception cref="MeshFailedException">The system does not allow it.</exception>
     public async Task FavourDevicesAsync(CancellationToken cancellationToken)
     {
@@ -152,9 +155,11 @@ internal sealed class MeshHarness : IAsyncDisposable
             var processes = await Command.RunAsync("ip", ["netns", "pids", node.Namespace], cancellationToken);
             foreach (var id in processes.EnsureSuccess().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
-                if (File.ReadAllText($"/proc/{id}/comm").Trim() == "wireguard-go" && !RealTimePriority.Give(int.Parse(id, CultureInfo.InvariantCulture)))
+                if (File.ReadAllText($"/proc/{id}/comm").Trim() == "wireguard-go"
+                    && !RealTimePriority.Give(int.Parse(id, CultureInfo.InvariantCulture)))
                 {
-                    throw new MeshFailedException($"wireguard-go of {node.Name} (process {id}) cannot have real-time priority: expected root with CAP_SYS_NICE.");
+                    throw new MeshFailedException(
+                        $"wireguard-go of {node.Name} (process {id}) cannot have real-time priority: expected root with CAP_SYS_NICE.");
                 }
             }
         }

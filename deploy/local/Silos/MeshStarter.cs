@@ -71,5 +71,7 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
 
     private string Explain(IEnumerable<(NodePlan Node, Readiness Answer)> waiting, TimeSpan elapsed) => string.Join('\n',
         waiting.Select(w => $"{w.Node.Name} is not ready after {elapsed.TotalSeconds:0} s: {w.Answer.Reason}\n  last lines of its log:\n{LogTail.Read(mesh.State.SiloLog(w.Node), mesh.Silo(w.Node) is { IsAlive: false } ? EndLines : WaitLines)}"))
-        + (File.Exists(mesh.State.ApiServerLog) ? $"\nLast lines of the API server's log:\n{LogTail.Read(mesh.State.ApiServerLog, ApiServerLines)}" : "");
+        + (File.Exists(mesh.State.ApiServerLog)
+            ? $"\nLast lines of the API server's log:\n{LogTail.Read(mesh.State.ApiServerLog, ApiServerLines)}"
+            : "");
 }

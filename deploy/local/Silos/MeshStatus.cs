@@ -8,7 +8,8 @@ namespace Orleans.WireGuard.LocalMesh.Silos;
 /// <param name="Rotations">Rotations since its silo started.</param>
 /// <param name="CreatedAt">When each of its keys was made, by public key.</param>
 /// <param name="Problem">What it complains about.</param>
-internal sealed record NodeView(string NodeName, long? Epoch, long? Rotations, IReadOnlyDictionary<string, DateTimeOffset> CreatedAt, string? Problem);
+internal sealed record NodeView(
+    string NodeName, long? Epoch, long? Rotations, IReadOnlyDictionary<string, DateTimeOffset> CreatedAt, string? Problem);
 
 /// <summary>The answer of <c>owg status -o json</c>, as far as the harness needs it.</summary>
 /// <param name="Nodes">By name.</param>

@@ -7,7 +7,8 @@ internal static class MeshStatusReader
 {
     /// <summary>Asks.</summary>
     /// <returns>The answer, or what went wrong in a sentence.</returns>
-    public static async Task<(MeshStatus? Status, string Problem)> ReadAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
+    public static async Task<(MeshStatus? Status, string Problem)> ReadAsync(
+        MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
     {
         var (text, problem) = await ReadTextAsync(mesh, node, cancellationToken);
         try
@@ -22,7 +23,8 @@ internal static class MeshStatusReader
 
     /// <summary>Asks, for all fields that there are.</summary>
     /// <returns>The answer in JSON, or what went wrong in a sentence.</returns>
-    public static async Task<(string? Text, string Problem)> ReadTextAsync(MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
+    public static async Task<(string? Text, string Problem)> ReadTextAsync(
+        MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
     {
         var result = await mesh.RunAsync(node, cancellationToken, "owg", "status", "-o", "json");
 

@@ -35,13 +35,15 @@ internal sealed class ReadinessProbe : IDisposable
     {
         try
         {
-            using var response = await _clients[node].GetAsync(new Uri($"http://{_plan.WebAddress(node)}:{MeshPlan.WebPort}/readyz"), cancellationToken);
+            using var response = await _clients[node]
+                .GetAsync(new Uri($"http://{_plan.WebAddress(node)}:{MeshPlan.WebPort}/readyz"), cancellationToken);
             var body = (await response.Content.ReadAsStringAsync(cancellationToken)).Trim();
             return response.IsSuccessStatusCode
                 ? new Readiness(true, "")
                 : new Readiness(false, $"/readyz answered {(int)response.StatusCode}: {body}");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return new Readiness(false, "/readyz does not answer: " + e.GetBaseException().Message);
         }
@@ -56,9 +58,11 @@ internal sealed class ReadinessProbe : IDisposable
         }
     }
 
-    private static async ValueTask<Stream> ConnectAsync(NodePlan node, SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private static async ValueTask<Stream> ConnectAsync(
+        NodePlan node, SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        var socket = NetworkNamespace.Run(node.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        var socket = NetworkNamespace.Run(
+            node.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
         try
         {
             await socket.ConnectAsync(IPEndPoint.Parse($"{context.DnsEndPoint.Host}:{context.DnsEndPoint.Port}"), cancellationToken);

@@ -40,5 +40,6 @@ internal static class SiloConfiguration
         ["Web"] = new JsonObject { ["Address"] = plan.WebAddress(node).ToString(), ["Port"] = MeshPlan.WebPort },
     };
 
-    private static JsonArray ToArray(params IEnumerable<object?> values) => new([.. values.OfType<object>().Select(value => JsonValue.Create(value.ToString()))]);
+    private static JsonArray ToArray(params IEnumerable<object?> values) =>
+        new([.. values.OfType<object>().Select(value => JsonValue.Create(value.ToString()))]);
 }

@@ -29,7 +29,8 @@ internal sealed class MeshLock : IDisposable
         File.Exists(state.OwnerFile) && OwnedProcess.Parse(File.ReadAllText(state.OwnerFile)) is { IsAlive: true } owner ? owner : null;
 
     /// <summary>Notes this process as the owner of the state.</summary>
-    public static void WriteOwner(MeshState state) => File.WriteAllText(state.OwnerFile, OwnedProcess.Find(Environment.ProcessId)!.ToString());
+    public static void WriteOwner(MeshState state) =>
+        File.WriteAllText(state.OwnerFile, OwnedProcess.Find(Environment.ProcessId)!.ToString());
 
     /// <summary>Releases the lock.</summary>
     public void Dispose() => _file.Dispose();

@@ -34,7 +34,8 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
             await IpAsync(node.PodNamespace, TopologyCommands.RaisePod(node), cancellationToken);
             (await Command.RunAsync(
                 "nsenter",
-                ["--net=" + NetworkNamespace.HandleOf(node.Namespace), "unshare", "--mount=" + state.MountNamespace(node), "sh", "-c", FillMountNamespace],
+                ["--net=" + NetworkNamespace.HandleOf(node.Namespace), "unshare", "--mount="
+                    + state.MountNamespace(node), "sh", "-c", FillMountNamespace],
                 cancellationToken)).EnsureSuccess();
         }
 
@@ -54,7 +55,8 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
     {
         var (from, to) = (plan.Nodes[0], plan.Nodes[^1]);
         var ping = await Command.RunAsync(
-            "nsenter", ["--net=" + NetworkNamespace.HandleOf(from.Namespace), "ping", "-c", "2", "-i", "0.2", "-W", "2", to.Address.ToString()], cancellationToken);
+            "nsenter", ["--net=" + NetworkNamespace.HandleOf(
+                from.Namespace), "ping", "-c", "2", "-i", "0.2", "-W", "2", to.Address.ToString()], cancellationToken);
         if (ping.ExitCode != 0)
         {
             throw new MeshFailedException(
@@ -87,7 +89,8 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
     private async Task CreateMountDirectoryAsync(CancellationToken cancellationToken)
     {
         // A mount namespace can be kept only on a mount that does not propagate, and systemd makes / propagate.
-        (await Command.RunAsync("mount", ["-t", "tmpfs", "-o", "mode=0700", "owg-mounts", state.MountDirectory], cancellationToken)).EnsureSuccess();
+        (await Command.RunAsync("mount", ["-t", "tmpfs", "-o", "mode=0700", "owg-mounts", state.MountDirectory], cancellationToken))
+            .EnsureSuccess();
         (await Command.RunAsync("mount", ["--make-private", state.MountDirectory], cancellationToken)).EnsureSuccess();
         foreach (var node in plan.Nodes)
         {
@@ -123,7 +126,8 @@ internal sealed class TopologyBuilder(MeshPlan plan, MeshState state)
         Write("/proc/sys/net/ipv6/conf/all/forwarding", forwarding ? "1" : "0");
     }
 
-    // The host has no part in a mesh's IPv6, and a mesh of IPv4 alone none at all. Without this every link would send neighbour discovery, which a capture would have to excuse.
+    // The host has no part in a mesh's IPv6, and a mesh of IPv4 alone none at all. Without this every link would send neighbour discovery,
+    // which a capture would have to excuse.
     private static void DisableIPv6(string link) => Write($"/proc/sys/net/ipv6/conf/{link}/disable_ipv6", "1");
 
     private static void Write(string path, string value)

@@ -51,7 +51,8 @@ internal static class TopologyCommands
         $"link set {NodeUnderlayLink} up",
         $"link set {NodePodLink} up",
         .. node.IPv6 is { } v6
-            ? (string[])[$"address add {v6.Address}/64 dev {NodeUnderlayLink} nodad", $"address add {v6.PodGateway}/64 dev {NodePodLink} nodad"]
+            ? (string[])[
+                $"address add {v6.Address}/64 dev {NodeUnderlayLink} nodad", $"address add {v6.PodGateway}/64 dev {NodePodLink} nodad"]
             : [],
     ];
 

@@ -66,7 +66,8 @@ internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvid
     // The directory can be chosen, and is removed with all that is in it: a slip must not cost anyone's files.
     private void EnsureStateIsOurs()
     {
-        if (Directory.Exists(state.Directory) && !File.Exists(state.OwnerFile) && Directory.EnumerateFileSystemEntries(state.Directory).Any())
+        if (Directory.Exists(state.Directory) && !File.Exists(state.OwnerFile)
+            && Directory.EnumerateFileSystemEntries(state.Directory).Any())
         {
             throw new MeshFailedException(
                 $"{state.Directory} exists and was not made by a local mesh: expected an empty or missing directory; choose another {MeshState.DirectoryVariable}.");
@@ -88,7 +89,8 @@ internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvid
         }
     }
 
-    private async Task<IReadOnlyList<OwnedProcess>> FindProcessesAsync(IReadOnlyList<string> namespaces, CancellationToken cancellationToken) =>
+    private async Task<IReadOnlyList<OwnedProcess>> FindProcessesAsync(
+        IReadOnlyList<string> namespaces, CancellationToken cancellationToken) =>
     [
         .. ProcessRecorder.ReadAlive(state.ProcessFile)
             .Concat(await FindNamespaceProcessesAsync(namespaces, cancellationToken))

@@ -85,7 +85,9 @@ public sealed class UapiWireGuardClient : IWireGuardClient
     public async Task DeleteDeviceAsync(string name, CancellationToken cancellationToken) =>
         await GuardAsync($"delete {name}", () => _userspaceDevice.StopAsync(name, cancellationToken));
 
-    /// <summary>Sends a request and checks that the reply is whole and says success; <see langword="false"/> if there is no device.</summary>
+    /// <summary>
+    /// Sends a request and checks that the reply is whole and says success; <see langword="false"/> if there is no device.
+    /// </summary>
     private async Task<bool> TryExchangeAsync(
         string operation, string name, ReadOnlyMemory<byte> request, SecretBuffer reply, CancellationToken cancellationToken)
     {

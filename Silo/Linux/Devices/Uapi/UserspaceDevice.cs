@@ -8,8 +8,8 @@ using static Orleans.WireGuard.Linux.Errno;
 namespace Orleans.WireGuard.Linux.Devices.Uapi;
 
 /// <summary>
-/// Starts and ends the process behind a userspace device, such as <c>wireguard-go cilium_wg0</c>. The process daemonizes itself and outlives
-/// the silo, as a kernel device does.
+/// Starts and ends the process behind a userspace device, such as <c>wireguard-go cilium_wg0</c>. The process daemonizes itself and
+/// outlives the silo, as a kernel device does.
 /// </summary>
 internal sealed partial class UserspaceDevice
 {
@@ -31,7 +31,8 @@ internal sealed partial class UserspaceDevice
     };
 
     // What makes it stay in the foreground, and say what it complains about, as long as we listen.
-    private static readonly Dictionary<string, string?> Foreground = new(Environment) { ["LOG_LEVEL"] = "error", ["WG_PROCESS_FOREGROUND"] = "1" };
+    private static readonly Dictionary<string, string?> Foreground =
+        new(Environment) { ["LOG_LEVEL"] = "error", ["WG_PROCESS_FOREGROUND"] = "1" };
 
     // It complains within milliseconds or not at all.
     private static readonly TimeSpan ForegroundTimeout = TimeSpan.FromSeconds(2);
@@ -115,7 +116,8 @@ internal sealed partial class UserspaceDevice
         using var connection = await UapiConnection.TryConnectAsync(socketPath, cancellationToken);
         var processId = connection is null ? null : UserspaceProcess.TryFind(name, _options.NetworkNamespace);
 
-        // A process that watches its socket ends when the file goes (https://www.wireguard.com/xplatform/); without a process the file is stale.
+        // A process that watches its socket ends when the file goes (https://www.wireguard.com/xplatform/); without a process the file is
+        // stale.
         if (File.Exists(socketPath))
         {
             File.Delete(socketPath);
@@ -212,8 +214,8 @@ internal sealed partial class UserspaceDevice
         SystemCommand.Result.LinesOf(result.Output).LastOrDefault(line => line.StartsWith("ERROR", StringComparison.Ordinal))
         ?? result.LastErrorLine;
 
-    // In a session of its own the process gets no signal that is meant for ours, such as Ctrl-C in a terminal. setsid(1) replaces itself with
-    // the command; where it is missing the process only shares our session.
+    // In a session of its own the process gets no signal that is meant for ours, such as Ctrl-C in a terminal. setsid(1) replaces itself
+    // with the command; where it is missing the process only shares our session.
     private string[] Detached()
     {
         // What is started through setsid is missing with exit code 127 and no errno, so it is looked up first.

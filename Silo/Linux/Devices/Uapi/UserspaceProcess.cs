@@ -81,8 +81,8 @@ internal static class UserspaceProcess
     }
 
     /// <summary>
-    /// Whether nothing is left of a process that holds anything: it is not there, or all its threads ended and only its parent has not asked
-    /// yet how. The first thread alone does not count: the files, and with them the device, go with the last one.
+    /// Whether nothing is left of a process that holds anything: it is not there, or all its threads ended and only its parent has not
+    /// asked yet how. The first thread alone does not count: the files, and with them the device, go with the last one.
     /// </summary>
     public static bool IsGone(int processId)
     {
@@ -107,7 +107,8 @@ internal static class UserspaceProcess
         const string LinkLine = "iff:\t";
         try
         {
-            return [.. File.ReadLines(file).Where(line => line.StartsWith(LinkLine, StringComparison.Ordinal)).Select(line => line[LinkLine.Length..])];
+            return [.. File.ReadLines(file).Where(line => line.StartsWith(LinkLine, StringComparison.Ordinal))
+                .Select(line => line[LinkLine.Length..])];
         }
         catch (IOException)
         {
@@ -116,7 +117,8 @@ internal static class UserspaceProcess
         }
     }
 
-    private static bool IsStartedFor(string directory, string name) => File.ReadAllText($"{directory}/cmdline").TrimEnd('\0').Split('\0')[^1] == name;
+    private static bool IsStartedFor(string directory, string name) =>
+        File.ReadAllText($"{directory}/cmdline").TrimEnd('\0').Split('\0')[^1] == name;
 
     private static bool Holds(string directory, string name, string? networkNamespace)
     {

@@ -23,11 +23,11 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 ///   }
 /// }
 /// </code>
-/// In: the hook is forward, not prerouting, because what a pod of another node sends to this node itself is traffic of the node, which is not
-/// encrypted. Out: the hook is postrouting, which every packet passes behind all rules and routes, whoever set them, and also one that a proxy on
-/// this node sends with the address of a pod. A service's address is the pod's by then; the source is the pod's still, because the priority is
-/// before the one at which it becomes the node's. The priority is before every filter of others too, so that none of them accepts what has to be
-/// dropped, or counts it.
+/// In: the hook is forward, not prerouting, because what a pod of another node sends to this node itself is traffic of the node, which is
+/// not encrypted. Out: the hook is postrouting, which every packet passes behind all rules and routes, whoever set them, and also one that
+/// a proxy on this node sends with the address of a pod. A service's address is the pod's by then; the source is the pod's still, because
+/// the priority is before the one at which it becomes the node's. The priority is before every filter of others too, so that none of them
+/// accepts what has to be dropped, or counts it.
 /// </remarks>
 internal static class FirewallTable
 {
@@ -101,7 +101,8 @@ internal sealed record FirewallSet(string Name, bool IsIPv6, uint Id);
 /// <param name="Chain">Where it is.</param>
 /// <param name="Source">The set that holds the source.</param>
 /// <param name="Destination">
-/// The set that holds the destination; <see langword="null"/> for any. Then the link is the one that the packet came in by, else the one that it leaves by.
+/// The set that holds the destination; <see langword="null"/> for any. Then the link is the one that the packet came in by, else the one
+/// that it leaves by.
 /// </param>
 /// <param name="Counter">The named counter.</param>
 internal sealed record FirewallRule(FirewallChain Chain, FirewallSet Source, FirewallSet? Destination, string Counter);

@@ -1,7 +1,8 @@
 namespace Orleans.WireGuard.Linux.Routing.Firewall;
 
 /// <summary>
-/// Drops packets between pods of different nodes that go in clear: a table of our own that knows both sides' pod CIDRs. Touches nothing else.
+/// Drops packets between pods of different nodes that go in clear: a table of our own that knows both sides' pod CIDRs. Touches nothing
+/// else.
 /// </summary>
 /// <remarks>Every failure of the system is a <see cref="LinuxException"/>.</remarks>
 public interface IFirewall
@@ -42,7 +43,9 @@ public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, Equatable
 
 /// <summary>The table as it was read.</summary>
 /// <param name="Prefixes">What is in its sets.</param>
-/// <param name="IsIntact">Whether the rules are ours and the sets hold prefixes; if not, somebody else wrote to the table, or a former version made it.</param>
+/// <param name="IsIntact">
+/// Whether the rules are ours and the sets hold prefixes; if not, somebody else wrote to the table, or a former version made it.
+/// </param>
 public sealed record FirewallState(FirewallPrefixes Prefixes, bool IsIntact)
 {
     /// <summary>Packets that came in clear and were dropped since the table was made.</summary>

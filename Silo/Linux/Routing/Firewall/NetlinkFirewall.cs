@@ -11,8 +11,8 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 public sealed class NetlinkFirewall : IFirewall
 {
     /// <summary>
-    /// How many prefixes go into one transaction. An IPv6 prefix takes 68 bytes, so all of them fit <see cref="NetlinkConnection.MaxRequestSize"/>
-    /// next to the table itself.
+    /// How many prefixes go into one transaction. An IPv6 prefix takes 68 bytes, so all of them fit
+    /// <see cref="NetlinkConnection.MaxRequestSize"/> next to the table itself.
     /// </summary>
     public const int MaxPrefixes = 256;
 
@@ -22,7 +22,8 @@ public sealed class NetlinkFirewall : IFirewall
 
     /// <summary>Makes it.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
-    public NetlinkFirewall(TimeProvider timeProvider) => _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);
+    public NetlinkFirewall(TimeProvider timeProvider) =>
+        _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);
 
     /// <inheritdoc/>
     public Task<FirewallState?> TryGetAsync(CancellationToken cancellationToken) =>
@@ -92,7 +93,8 @@ public sealed class NetlinkFirewall : IFirewall
     // This node's own first: there are few of them, and without them nothing is dropped on the way out.
     private static IEnumerable<SetChange> Changes(FirewallPrefixes prefixes, bool isAdded) =>
         prefixes.Local.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Local6 : FirewallTable.Local4, prefix, isAdded))
-            .Concat(prefixes.Remote.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Remote6 : FirewallTable.Remote4, prefix, isAdded)));
+            .Concat(prefixes.Remote.Select(
+                prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Remote6 : FirewallTable.Remote4, prefix, isAdded)));
 
     private async Task ChangeAsync(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
     {
@@ -136,7 +138,8 @@ public sealed class NetlinkFirewall : IFirewall
             }
         });
         connection.Execute(
-            NftablesMessages.WriteGetRules(connection.Request, Table), (in NetlinkMessage message) => rules.Add(NftablesReader.ReadRule(message, FirewallMessages.RuleUserData)));
+            NftablesMessages.WriteGetRules(connection.Request, Table), (in NetlinkMessage message) => rules.Add(
+                NftablesReader.ReadRule(message, FirewallMessages.RuleUserData)));
         if (counters.Count == 0)
         {
             return null;
@@ -154,7 +157,8 @@ public sealed class NetlinkFirewall : IFirewall
         };
     }
 
-    private static EquatableArray<IPPrefix> Join(List<IPPrefix>? ipv4, List<IPPrefix>? ipv6) => (ipv4 ?? []).Concat(ipv6 ?? []).Order().ToEquatableArray();
+    private static EquatableArray<IPPrefix> Join(List<IPPrefix>? ipv4, List<IPPrefix>? ipv6) =>
+        (ipv4 ?? []).Concat(ipv6 ?? []).Order().ToEquatableArray();
 
     // Null if it is not there, as in a table of a former version, or holds what is no prefix.
     private static List<IPPrefix>? ReadSet(NetlinkConnection connection, FirewallSet set)
@@ -163,7 +167,8 @@ public sealed class NetlinkFirewall : IFirewall
         try
         {
             connection.Execute(
-                NftablesMessages.WriteGetPrefixes(connection.Request, Table, set.Name), (in NetlinkMessage message) => NftablesReader.ReadPrefixes(message, ends));
+                NftablesMessages.WriteGetPrefixes(connection.Request, Table, set.Name), (in NetlinkMessage message) =>
+                    NftablesReader.ReadPrefixes(message, ends));
             return PrefixInterval.TryJoin(ends);
         }
         catch (LinuxException e) when (e.Errno == ENOENT)

@@ -176,7 +176,8 @@ internal static class NftablesMessages
     }
 
     /// <summary>Asks for the chains of a family: the kernel does not filter them by table.</summary>
-    public static Span<byte> WriteGetChains(Span<byte> buffer, NftablesTable table) => Begin(buffer, NFT_MSG_GETCHAIN, table, NLM_F_DUMP).Complete();
+    public static Span<byte> WriteGetChains(Span<byte> buffer, NftablesTable table) =>
+        Begin(buffer, NFT_MSG_GETCHAIN, table, NLM_F_DUMP).Complete();
 
     /// <summary>Asks for the rules of a table.</summary>
     public static Span<byte> WriteGetRules(Span<byte> buffer, NftablesTable table)
@@ -193,7 +194,8 @@ internal static class NftablesMessages
     /// <param name="comment">What nft shows behind it, and what tells that it is ours.</param>
     /// <param name="body">Its expressions.</param>
     /// <param name="flags">NLM_F_ACK on the last message of a transaction.</param>
-    public static Span<byte> WriteAddRule(Span<byte> buffer, NftablesTable table, string chain, string comment, RuleBody body, ushort flags = 0)
+    public static Span<byte> WriteAddRule(
+        Span<byte> buffer, NftablesTable table, string chain, string comment, RuleBody body, ushort flags = 0)
     {
         var writer = Begin(buffer, NFT_MSG_NEWRULE, table, (ushort)(NLM_F_CREATE | NLM_F_APPEND | flags));
         writer.WriteString(NFTA_RULE_TABLE, table.Name);

@@ -122,7 +122,8 @@ internal static class NftablesReader
         while (reader.TryReadAttribute(out var attribute))
         {
             // Type 0, a length, the text and its terminating zero (libnftnl's NFTNL_UDATA_RULE_COMMENT).
-            if (attribute.Type == NFTA_RULE_USERDATA && attribute.Value is [0, var length, ..] && attribute.Value.Length >= length + 2 && length > 0)
+            if (attribute.Type == NFTA_RULE_USERDATA && attribute.Value is [0, var length, ..]
+                && attribute.Value.Length >= length + 2 && length > 0)
             {
                 return Encoding.ASCII.GetString(attribute.Value[2..(length + 1)]);
             }
@@ -183,7 +184,9 @@ internal static class NftablesReader
                     break;
                 case NFTA_SET_ELEM_KEY:
                     var key = attribute.AsNested();
-                    address = key.TryReadAttribute(out var value) && value.Type == NFTA_DATA_VALUE ? value.AsIPAddress().GetAddressBytes() : [];
+                    address = key.TryReadAttribute(out var value) && value.Type == NFTA_DATA_VALUE
+                        ? value.AsIPAddress().GetAddressBytes()
+                        : [];
                     break;
             }
         }
@@ -197,7 +200,8 @@ internal static class NftablesReader
     {
         if (message.Type != NftablesMessages.MessageType(type))
         {
-            throw new NetlinkFormatException($"A message of type {NftablesMessages.MessageType(type)} was expected, one of type {message.Type} came.");
+            throw new NetlinkFormatException(
+                $"A message of type {NftablesMessages.MessageType(type)} was expected, one of type {message.Type} came.");
         }
 
         var reader = new NetlinkReader(message.Payload);

@@ -36,7 +36,8 @@ internal static class PrefixInterval
         byte[]? first = null;
 
         // Where one interval ends another one may begin, with the same address.
-        foreach (var (address, isEnd) in ends.OrderBy(end => new IPPrefix(new IPAddress(end.Address), end.Address.Length * 8)).ThenByDescending(end => end.IsEnd))
+        foreach (var (address, isEnd) in ends.OrderBy(end => new IPPrefix(new IPAddress(end.Address), end.Address.Length * 8))
+            .ThenByDescending(end => end.IsEnd))
         {
             if (isEnd != first is not null)
             {
@@ -84,7 +85,8 @@ internal static class PrefixInterval
         {
             first.CopyTo(moved);
             var exists = TryMoveBehind(moved, length);
-            if ((behind is null ? !exists : exists && moved.SequenceEqual(behind)) && IPPrefix.TryParse($"{new IPAddress(first)}/{length}", out var prefix))
+            if ((behind is null ? !exists : exists && moved.SequenceEqual(behind))
+                && IPPrefix.TryParse($"{new IPAddress(first)}/{length}", out var prefix))
             {
                 return prefix;
             }

@@ -58,7 +58,8 @@ public sealed record WitnessSpec(
 /// <param name="ArrivedClearEncapsulated">Came inside such an encapsulation.</param>
 /// <param name="ArrivedTunnel">Came through our tunnels.</param>
 public sealed record WitnessCounts(
-    ulong Clear = 0, ulong ClearEncapsulated = 0, ulong Tunnel = 0, ulong ArrivedClear = 0, ulong ArrivedClearEncapsulated = 0, ulong ArrivedTunnel = 0)
+    ulong Clear = 0, ulong ClearEncapsulated =
+        0, ulong Tunnel = 0, ulong ArrivedClear = 0, ulong ArrivedClearEncapsulated = 0, ulong ArrivedTunnel = 0)
 {
     /// <summary>By the order of <see cref="WitnessTable.Counters"/>.</summary>
     public IReadOnlyList<ulong> InOrder => [Clear, ClearEncapsulated, Tunnel, ArrivedClear, ArrivedClearEncapsulated, ArrivedTunnel];
@@ -86,7 +87,9 @@ public sealed record WitnessState(
     WitnessCounts Counts,
     bool IsPartial)
 {
-    /// <summary>What netfilter saw leave by each link and each device of ours, by number, since the table was made; nothing if the table is partial.</summary>
+    /// <summary>
+    /// What netfilter saw leave by each link and each device of ours, by number, since the table was made; nothing if the table is partial.
+    /// </summary>
     public EquatableArray<LinkCount> Seen { get; init; } = [];
 }
 

@@ -13,7 +13,9 @@ public sealed class NetlinkWitness : IWitness
     /// <summary>How many prefixes go into one transaction: an IPv6 prefix takes 68 bytes.</summary>
     public const int MaxPrefixes = 128;
 
-    /// <summary>The largest transaction in bytes. All rules of a table go into one, and it holds the most of <see cref="WitnessTable"/>.</summary>
+    /// <summary>
+    /// The largest transaction in bytes. All rules of a table go into one, and it holds the most of <see cref="WitnessTable"/>.
+    /// </summary>
     public const int MaxTransaction = 64 * 1024;
 
     private static readonly NftablesTable Full = new(NFPROTO_NETDEV, WitnessTable.Name);
@@ -92,7 +94,8 @@ public sealed class NetlinkWitness : IWitness
         await DeleteAsync(Partial, cancellationToken);
     }
 
-    private async Task CreateAsync(NftablesTable table, WitnessSpec spec, WitnessState? former, bool isKept, CancellationToken cancellationToken)
+    private async Task CreateAsync(
+        NftablesTable table, WitnessSpec spec, WitnessState? former, bool isKept, CancellationToken cancellationToken)
     {
         var isPartial = table == Partial;
         // A chain that stays is not touched: for a moment, one that takes its place would count beside it.
@@ -155,7 +158,8 @@ public sealed class NetlinkWitness : IWitness
 
     // Counters and sets stay, and so does what is in them.
     private static void Clear(
-        ref NftablesBatch batch, NftablesTable table, WitnessState former, HashSet<(string Chain, string Link)> kept, IReadOnlyCollection<int> links)
+        ref NftablesBatch batch, NftablesTable table, WitnessState former,
+        HashSet<(string Chain, string Link)> kept, IReadOnlyCollection<int> links)
     {
         batch.Take(NftablesMessages.WriteDeleteRules(batch.Rest, table));
         foreach (var (chain, _) in former.Chains.Where(chain => !kept.Contains(chain)))
@@ -173,14 +177,16 @@ public sealed class NetlinkWitness : IWitness
         NftablesTable table, bool isOwn, EquatableArray<IPPrefix> from, EquatableArray<IPPrefix> to, CancellationToken cancellationToken)
     {
         // Removals first: a prefix that holds one that goes can come only then.
-        var changes = from.Except(to).Select(prefix => (Prefix: prefix, IsAdded: false)).Concat(to.Except(from).Select(prefix => (Prefix: prefix, IsAdded: true)));
+        var changes = from.Except(to).Select(prefix => (Prefix: prefix, IsAdded: false))
+            .Concat(to.Except(from).Select(prefix => (Prefix: prefix, IsAdded: true)));
         foreach (var chunk in changes.Chunk(MaxPrefixes))
         {
             await RunAsync(
                 $"change the prefixes of nftables table {table.Name}",
                 connection =>
                 {
-                    var groups = chunk.GroupBy(change => (change.IsAdded, change.Prefix.IsIPv6)).OrderBy(group => group.Key.IsAdded).ToList();
+                    var groups = chunk.GroupBy(change => (change.IsAdded, change.Prefix.IsIPv6))
+                        .OrderBy(group => group.Key.IsAdded).ToList();
                     var batch = new NftablesBatch(connection.Request);
                     foreach (var group in groups)
                     {
@@ -242,7 +248,8 @@ public sealed class NetlinkWitness : IWitness
                 }
             });
             connection.Execute(
-                NftablesMessages.WriteGetRules(connection.Request, table), (in NetlinkMessage message) => comments.Add(NftablesReader.ReadComment(message)));
+                NftablesMessages.WriteGetRules(connection.Request, table), (in NetlinkMessage message) => comments.Add(
+                    NftablesReader.ReadComment(message)));
             chains.Sort();
             comments.Sort(StringComparer.Ordinal);
             return new WitnessState(

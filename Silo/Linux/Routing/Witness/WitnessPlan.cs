@@ -32,6 +32,7 @@ public static class WitnessPlan
     {
         var chains = WitnessRules.BuildChains(spec, state.IsPartial).Select(chain => chain.Key).Order();
         var comments = WitnessRules.Build(spec, state.IsPartial).Select(rule => rule.Comment).Order(StringComparer.Ordinal);
-        return state.Own is not null && state.Remote is not null && chains.SequenceEqual(state.Chains) && comments.SequenceEqual(state.Comments);
+        return state.Own is not null && state.Remote is not null
+            && chains.SequenceEqual(state.Chains) && comments.SequenceEqual(state.Comments);
     }
 }

@@ -62,15 +62,20 @@ internal static class WitnessRules
         .. isPartial ? [] : spec.Devices.Select(BuildSeen),
     ];
 
-    /// <summary>The chains: two that are called by the others, and those with the links that they are called from; in partial mode one for each direction.</summary>
+    /// <summary>
+    /// The chains: two that are called by the others, and those with the links that they are called from; in partial mode one for each
+    /// direction.
+    /// </summary>
     public static IReadOnlyList<WitnessChain> BuildChains(WitnessSpec spec, bool isPartial) =>
     [
         new(WitnessTable.Leaving, null),
         new(WitnessTable.Arriving, null),
         .. isPartial
-            ? (IEnumerable<WitnessChain>)[new("out", new(NF_INET_POST_ROUTING, LastPriority)), new("in", new(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW))]
+            ? (IEnumerable<WitnessChain>)[
+                new("out", new(NF_INET_POST_ROUTING, LastPriority)), new("in", new(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW))]
             : [
-                .. spec.Links.Concat(spec.Devices).Select(link => new WitnessChain(ChainOf(link, isArriving: false), new(NF_NETDEV_EGRESS, 0, link.Name))),
+                .. spec.Links.Concat(spec.Devices)
+                    .Select(link => new WitnessChain(ChainOf(link, isArriving: false), new(NF_NETDEV_EGRESS, 0, link.Name))),
                 .. spec.Links.Select(link => new WitnessChain(ChainOf(link, isArriving: true), new(NF_NETDEV_INGRESS, 0, link.Name))),
             ],
     ];
@@ -78,10 +83,12 @@ internal static class WitnessRules
     // Behind every translation of addresses, which decides where a packet really comes from.
     private const int LastPriority = 300;
 
-    private static string ChainOf(WitnessLink link, bool isArriving) => string.Create(CultureInfo.InvariantCulture, $"{(isArriving ? "in" : "out")}{link.Index}");
+    private static string ChainOf(WitnessLink link, bool isArriving) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(isArriving ? "in" : "out")}{link.Index}");
 
     private static WitnessRule BuildSeen(WitnessLink link) => new(
-        ChainOf(link, isArriving: false), WitnessTable.Comment + "seen", (ref writer) => Count(ref writer, WitnessTable.SeenCounter(link.Index)));
+        ChainOf(link, isArriving: false), WitnessTable.Comment
+            + "seen", (ref writer) => Count(ref writer, WitnessTable.SeenCounter(link.Index)));
 
     private static IEnumerable<WitnessRule> BuildLink(WitnessLink link, bool isPartial)
     {
@@ -143,14 +150,16 @@ internal static class WitnessRules
             {
                 foreach (var isIPv6 in (bool[])[false, true])
                 {
-                    var name = string.Create(CultureInfo.InvariantCulture, $"{WitnessTable.Comment}{(port.IsGeneve ? "geneve" : "vxlan")} {port.Port}");
+                    var name = string.Create(
+                        CultureInfo.InvariantCulture, $"{WitnessTable.Comment}{(port.IsGeneve ? "geneve" : "vxlan")} {port.Port}");
                     yield return new(chain, name, (ref writer) => BuildEncapsulated(ref writer, port, words, isIPv6, isArriving));
                 }
             }
         }
     }
 
-    // For IPv4 what the kernel decides without a call: loads of at most four bytes, and comparisons. So it is not asked for the protocol, which the header tells.
+    // For IPv4 what the kernel decides without a call: loads of at most four bytes, and comparisons. So it is not asked for the protocol,
+    // which the header tells.
     private static void BuildTunnel(ref NetlinkWriter writer, IPAddress address, ushort port, bool isArriving)
     {
         var bytes = address.GetAddressBytes();
@@ -168,7 +177,8 @@ internal static class WitnessRules
         }
 
         Compare(ref writer, NFT_CMP_EQ, [UdpProtocol]);
-        LoadPayload(ref writer, NFT_PAYLOAD_NETWORK_HEADER, SourceOffset(isIPv6) + (isArriving ? (uint)bytes.Length : 0), (uint)bytes.Length);
+        LoadPayload(
+            ref writer, NFT_PAYLOAD_NETWORK_HEADER, SourceOffset(isIPv6) + (isArriving ? (uint)bytes.Length : 0), (uint)bytes.Length);
         Compare(ref writer, NFT_CMP_EQ, bytes);
         LoadPayload(ref writer, NFT_PAYLOAD_TRANSPORT_HEADER, PortOffset, sizeof(ushort));
         Compare(ref writer, NFT_CMP_EQ, BigEndian(port));

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Orleans.WireGuard.Linux.Routing.Witness;
 
-/// <summary>The names of the witness's nftables table and of what is in it, as <c>nft list table netdev orleans_wireguard</c> shows them.</summary>
+/// <summary>
+/// The names of the witness's nftables table and of what is in it, as <c>nft list table netdev orleans_wireguard</c> shows them.
+/// </summary>
 /// <remarks>
 /// <code>
 /// table netdev orleans_wireguard {
@@ -26,16 +28,16 @@ namespace Orleans.WireGuard.Linux.Routing.Witness;
 /// }
 /// </code>
 /// The first rule is for nearly all packets, and the cheapest: it looks nothing up.
-/// The hooks are those of the link itself, so no rule or route decides whether a packet meets them. Nothing is dropped and nothing is copied. A chain
-/// bears the number of its link, so that one that was renamed is told from one that was replaced.
+/// The hooks are those of the link itself, so no rule or route decides whether a packet meets them. Nothing is dropped and nothing is
+/// copied. A chain bears the number of its link, so that one that was renamed is told from one that was replaced.
 /// <para>
-/// One kind of packet is not seen: what a BPF program at the ingress of one link redirects to another one skips netfilter there (the kernel's
-/// <c>nf_skip_egress</c>). The link counts it all the same, and from the difference to <c>seen</c> is told that there is such traffic.
-/// What a program takes away where it arrives does not come to netfilter either; of that its sender tells.
+/// One kind of packet is not seen: what a BPF program at the ingress of one link redirects to another one skips netfilter there (the
+/// kernel's <c>nf_skip_egress</c>). The link counts it all the same, and from the difference to <c>seen</c> is told that there is such
+/// traffic. What a program takes away where it arrives does not come to netfilter either; of that its sender tells.
 /// </para>
 /// <para>
-/// A kernel before 5.16 has no egress hook. It gets the table <c>inet orleans_wireguard_witness</c> with the same rules in <c>postrouting</c> and
-/// <c>prerouting</c>, for the names of the links, and without <c>seen</c>.
+/// A kernel before 5.16 has no egress hook. It gets the table <c>inet orleans_wireguard_witness</c> with the same rules in
+/// <c>postrouting</c> and <c>prerouting</c>, for the names of the links, and without <c>seen</c>.
 /// </para>
 /// </remarks>
 public static class WitnessTable
@@ -50,7 +52,8 @@ public static class WitnessTable
     public const string Comment = "owg 2 ";
 
     /// <summary>The counters of what leaves and of what arrives, by <see cref="WitnessClass"/>.</summary>
-    public static readonly string[] Counters = ["clear", "clear_encapsulated", "tunnel", "arrived_clear", "arrived_clear_encapsulated", "arrived_tunnel"];
+    public static readonly string[] Counters =
+        ["clear", "clear_encapsulated", "tunnel", "arrived_clear", "arrived_clear_encapsulated", "arrived_tunnel"];
 
     // What the names of the counters begin with that each belong to a link.
     private const string Seen = "seen";
@@ -67,7 +70,9 @@ public static class WitnessTable
     /// <summary>The most ports of encapsulations that are looked into. A node has one or two; each Geneve port takes 16 rules.</summary>
     public const int MaxPorts = 2;
 
-    /// <summary>The most addresses of this node for which its tunnels' packets are told without a look-up; those of others are told with one.</summary>
+    /// <summary>
+    /// The most addresses of this node for which its tunnels' packets are told without a look-up; those of others are told with one.
+    /// </summary>
     public const int MaxAddresses = 4;
 
     /// <summary>Name of a set.</summary>
@@ -82,7 +87,9 @@ public static class WitnessTable
     public static IEnumerable<LinkCount> ReadSeen(IReadOnlyDictionary<string, (ulong Packets, ulong Bytes)> counters) =>
         from counter in counters
         where counter.Key.StartsWith(Seen, StringComparison.Ordinal)
-        let index = int.TryParse(counter.Key.AsSpan(Seen.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
+        let index = int.TryParse(counter.Key.AsSpan(Seen.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : 0
         where index > 0
         orderby index
         select new LinkCount(index, counter.Value.Packets, counter.Value.Bytes);

@@ -9,8 +9,9 @@ using Orleans.WireGuard.Silo.Agent;
 namespace Orleans.WireGuard.Tests.EndToEnd.Kernel.Guest;
 
 /// <summary>
-/// Times a device with many peers. Each line is <c>BENCH|peers|what|ours ms|wg's ms|start of wg ms|ratio|ratio without the start|KiB allocated</c>;
-/// the medians of <see cref="Rounds"/> rounds that alternate between both. At the end come the goals: <c>GOAL|what|reached|at most</c>.
+/// Times a device with many peers. Each line is
+/// <c>BENCH|peers|what|ours ms|wg's ms|start of wg ms|ratio|ratio without the start|KiB allocated</c>; the medians of <see cref="Rounds"/>
+/// rounds that alternate between both. At the end come the goals: <c>GOAL|what|reached|at most</c>.
 /// </summary>
 /// <remarks>
 /// wg(8) is a process that has to be started, which is part of what it costs; the time that <c>wg --version</c> takes is therefore printed
@@ -68,28 +69,34 @@ internal static class DeviceBench
             await client.ConfigureAsync(full, all, cancellationToken);
 
             // As the agent and syncconf do it: read all, compare all, write what differs. Before each of both, one peer is moved away.
-            var away = new DevicePatch(null, null, [new PeerPatch(Key(1), PeerChange.Update, new IPEndPoint(IPAddress.Loopback, OtherPort))]);
-            var desired = new DesiredDevice(full, null, (await client.TryGetDeviceAsync(full, cancellationToken))!.ListenPort, [.. peers.Select(ToDesired)]);
-            await CompareAsync(size, "one change to find", _ => client.ConfigureAsync(full, away, cancellationToken), _ => ReconcileAsync(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
-            await CompareAsync(size, "nothing to do", create: null, _ => ReconcileAsync(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
+            var away = new DevicePatch(
+                null, null, [new PeerPatch(Key(1), PeerChange.Update, new IPEndPoint(IPAddress.Loopback, OtherPort))]);
+            var desired = new DesiredDevice(
+                full, null, (await client.TryGetDeviceAsync(full, cancellationToken))!.ListenPort, [.. peers.Select(ToDesired)]);
+            await CompareAsync(size, "one change to find", _ => client.ConfigureAsync(full, away, cancellationToken), _ =>
+                ReconcileAsync(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
+            await CompareAsync(size, "nothing to do", create: null, _ =>
+                ReconcileAsync(client, desired, cancellationToken), _ => $"syncconf {full} {configuration}");
         }
 
         var (few, many) = (results[(50, OneChange)].Ours, results[(5000, OneChange)].Ours);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"GOAL|1,000 peers from empty, against wg setconf|{results[(1000, FromEmpty)].Ratio:F2}|1.2"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"GOAL|1,000 peers from empty, against wg setconf|{results[(1000, FromEmpty)].Ratio:F2}|1.2"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"GOAL|one change on 5,000 peers, against 50|{many / few:F2}|1.5"));
     }
 
     private static async Task ReconcileAsync(NetlinkWireGuardClient client, DesiredDevice desired, CancellationToken cancellationToken)
     {
-        var observed = await client.TryGetDeviceAsync(desired.Name, cancellationToken) ?? throw new InvalidOperationException($"{desired.Name} is gone.");
+        var observed = await client.TryGetDeviceAsync(desired.Name, cancellationToken)
+            ?? throw new InvalidOperationException($"{desired.Name} is gone.");
         await client.ConfigureAsync(desired.Name, DevicePatchBuilder.Build(desired, observed), cancellationToken);
     }
 
     private static DesiredPeer ToDesired(PeerPatch peer) =>
         new(peer.PublicKey, [peer.Endpoint!], peer.AllowedIPs!.Value, peer.PersistentKeepaliveInterval!.Value);
 
-    // Devices are made anew, never deleted: the kernel waits for a grace period for each peer of a device that goes (netif_napi_del), which is
-    // milliseconds here, and the guest does not outlive this.
+    // Devices are made anew, never deleted: the kernel waits for a grace period for each peer of a device that goes (netif_napi_del), which
+    // is milliseconds here, and the guest does not outlive this.
     private static async Task<string> CreateAsync(Func<string, Task>? create)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"owgbench{_devices++}");

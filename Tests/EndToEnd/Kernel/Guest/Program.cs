@@ -32,7 +32,8 @@ IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> 
         caseLimit,
         Silent(token => DeviceCaseContext.RunAsync(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
     .. WitnessCases.All.Select(c => ($"witness.{c.Name}", caseLimit, Silent(c.Run))),
-    .. RealityTable.Rows.Select(row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => Find(row, token)))),
+    .. RealityTable.Rows.Select(
+        row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => Find(row, token)))),
     .. MeshCases.All.Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
 ];
 

@@ -15,7 +15,8 @@ public sealed class NetlinkFirewallTests
 
     private static readonly CancellationToken Token = TestContext.Current.CancellationToken;
     private static readonly FirewallPrefixes Prefixes = new(
-        [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:2::/64")],
+        [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse(
+            "fd00:244:2::/64")],
         [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")]);
 
     [Fact]
@@ -88,7 +89,8 @@ public sealed class NetlinkFirewallTests
 
         // A prefix goes, and one that holds it and its neighbour comes, in one transaction.
         await firewall.ChangeAsync(
-            new([IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("fd00:244:2::/64")], [IPPrefix.Parse("10.244.1.0/24")]),
+            new([IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("fd00:244:2::/64")], [
+                IPPrefix.Parse("10.244.1.0/24")]),
             new([IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("fd00:244:3::/64")], [IPPrefix.Parse("10.244.0.0/23")]),
             Token);
 
@@ -98,7 +100,8 @@ public sealed class NetlinkFirewallTests
                 [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")]),
             (await firewall.TryGetAsync(Token))!.Prefixes);
         await Assert.ThrowsAsync<LinuxException>(() => firewall.ChangeAsync(
-            FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.1.0.0/16")] }, FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.2.0.0/16")] }, Token));
+            FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.1.0.0/16")] },
+            FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.2.0.0/16")] }, Token));
         Assert.Equal(3, (await firewall.TryGetAsync(Token))!.Prefixes.Remote.Count);
     });
 

@@ -40,7 +40,8 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
         await pair.WitnessAsync(pair.A, pair.SpecOfA, Token);
         var file = Path.Combine(Path.GetTempPath(), $"owg-witness-{Guid.NewGuid():N}.pcap");
         using var capture = await pair.A.RunAsync(() => Task.FromResult(Process.Start(
-            new ProcessStartInfo("tcpdump", ["-i", "eth0", "-n", "-B", "65536", "-s", "64", "-Z", "root", "-w", file]) { RedirectStandardError = true })!));
+            new ProcessStartInfo(
+                "tcpdump", ["-i", "eth0", "-n", "-B", "65536", "-s", "64", "-Z", "root", "-w", file]) { RedirectStandardError = true })!));
         try
         {
             Assert.Contains("listening", await capture.StandardError.ReadLineAsync(Token), StringComparison.Ordinal);
@@ -56,7 +57,8 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
             await capture.WaitForExitAsync(Token);
         }
 
-        var counted = await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", $"tcpdump -n -r {file} src 10.244.1.7 and dst 10.244.2.7 2>/dev/null | wc -l; rm {file}");
+        var counted = await WitnessPair.RunAsync(
+            pair.A, Token, "sh", "-c", $"tcpdump -n -r {file} src 10.244.1.7 and dst 10.244.2.7 2>/dev/null | wc -l; rm {file}");
         var state = Assert.IsType<WitnessState>(await pair.ReadAsync(pair.A, Token));
         output.WriteLine($"tcpdump {counted.Trim()}, witness {state.Counts.Clear}");
         Assert.Equal((Packets, (ulong)Packets), (int.Parse(counted, CultureInfo.InvariantCulture), state.Counts.Clear));
@@ -71,7 +73,8 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
         await pair.WitnessAsync(pair.A, pair.SpecOfA, Token);
         var shown = await WitnessPair.RunAsync(pair.A, Token, "nft", "list", "table", "netdev", WitnessTable.Name);
         output.WriteLine(shown);
-        Assert.Contains("ip saddr @own4 ip daddr @remote4 counter name \"clear\" accept comment \"owg 2 clear\"", shown, StringComparison.Ordinal);
+        Assert.Contains(
+            "ip saddr @own4 ip daddr @remote4 counter name \"clear\" accept comment \"owg 2 clear\"", shown, StringComparison.Ordinal);
         Assert.Contains("ip6 saddr @remote6 ip6 daddr @own6 counter name \"arrived_clear\" accept", shown, StringComparison.Ordinal);
         Assert.Contains("udp dport 51871 counter name \"tunnel\" accept comment \"owg 2 tunnel 51871\"", shown, StringComparison.Ordinal);
         Assert.Contains("counter name \"tunnel\" accept comment \"owg 2 tunnel 51871 of 192.168.7.1\"", shown, StringComparison.Ordinal);
@@ -131,15 +134,18 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     {
         using var pair = await PairAsync();
         var names = Enumerable.Range(1, WitnessTable.MaxLinks).Select(i => FormattableString.Invariant($"link-of-15-ch{i:00}")).ToList();
-        await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", string.Join("&&", names.Select((name, i) => FormattableString.Invariant($"ip link add {name} type veth peer name other{i}"))));
+        await WitnessPair.RunAsync(pair.A, Token, "sh", "-c", string.Join(
+            "&&", names.Select((name, i) => FormattableString.Invariant($"ip link add {name} type veth peer name other{i}"))));
         var links = await WitnessPair.LinksAsync(pair.A, Token);
         var spec = pair.SpecOfA with
         {
             Links = links.Where(link => names.Contains(link.Name)).ToEquatableArray(),
             Devices = [pair.LinkOfA, pair.DeviceOfA],
-            Ports = Enumerable.Range(0, WitnessTable.MaxPorts).Select(i => new EncapsulationPort((ushort)(60001 + i), IsGeneve: true)).ToEquatableArray(),
+            Ports = Enumerable.Range(0, WitnessTable.MaxPorts)
+                .Select(i => new EncapsulationPort((ushort)(60001 + i), IsGeneve: true)).ToEquatableArray(),
             TunnelPorts = [51871, 51872],
-            TunnelAddresses = Enumerable.Range(1, WitnessTable.MaxAddresses).Select(i => IPAddress.Parse(FormattableString.Invariant($"fd00:1234:5678:9abc:def0:1234:5678:{i}"))).ToEquatableArray(),
+            TunnelAddresses = Enumerable.Range(1, WitnessTable.MaxAddresses)
+                .Select(i => IPAddress.Parse(FormattableString.Invariant($"fd00:1234:5678:9abc:def0:1234:5678:{i}"))).ToEquatableArray(),
         };
         await pair.WitnessAsync(pair.A, spec, Token);
         var state = await pair.ReadAsync(pair.A, Token);
@@ -181,7 +187,8 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
     public async Task Create_FiveThousandPrefixes_AreReadBack()
     {
         using var pair = await PairAsync();
-        var many = Enumerable.Range(0, 5000).Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i / 250}.{i % 250}.0/24"))).Order().ToEquatableArray();
+        var many = Enumerable.Range(0, 5000)
+            .Select(i => IPPrefix.Parse(FormattableString.Invariant($"10.{i / 250}.{i % 250}.0/24"))).Order().ToEquatableArray();
         var spec = pair.SpecOfA with { Own = [IPPrefix.Parse("10.244.1.0/24")], Remote = many };
         await pair.WitnessAsync(pair.A, spec, Token);
         Assert.Equal(WitnessStep.None, WitnessPlan.Decide(await pair.ReadAsync(pair.A, Token), spec));

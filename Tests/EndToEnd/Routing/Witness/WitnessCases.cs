@@ -17,13 +17,15 @@ internal sealed record WitnessCase(string Name, Func<CancellationToken, Task> Ru
 internal static class WitnessCases
 {
     /// <summary>
-    /// All cases: what leaves is counted once, whatever the node's address is on, and the other end counts the same where it arrives; and where packets
-    /// leave past netfilter, that is known.
+    /// All cases: what leaves is counted once, whatever the node's address is on, and the other end counts the same where it arrives; and
+    /// where packets leave past netfilter, that is known.
     /// </summary>
     public static IReadOnlyList<WitnessCase> All { get; } =
     [
-        .. UnderlayKind.All.Select(kind => new WitnessCase($"counts_on_{kind.Name}", token => CountsEveryClassAsync(kind, hasEgressHook: true, token))),
-        .. UnderlayKind.All.Select(kind => new WitnessCase($"partial_counts_on_{kind.Name}", token => CountsEveryClassAsync(kind, hasEgressHook: false, token))),
+        .. UnderlayKind.All.Select(
+            kind => new WitnessCase($"counts_on_{kind.Name}", token => CountsEveryClassAsync(kind, hasEgressHook: true, token))),
+        .. UnderlayKind.All.Select(
+            kind => new WitnessCase($"partial_counts_on_{kind.Name}", token => CountsEveryClassAsync(kind, hasEgressHook: false, token))),
         new("link_sends_past_netfilter", token => TellsThatPacketsArePastItAsync(isDevice: false, token)),
         new("device_sends_past_netfilter", token => TellsThatPacketsArePastItAsync(isDevice: true, token)),
     ];
@@ -79,14 +81,16 @@ internal static class WitnessCases
 
         await Send("10.79.0.1", "10.79.0.2");
         await Send("10.79.0.1", "10.79.0.2");
-        Expect.True(spots.Current is [{ SeenBytes: < 1000 } spot] && spot.Link == link.Name, $"what came past netfilter is missing: {string.Join(", ", spots.Current)}");
+        Expect.True(spots.Current is [{ SeenBytes: < 1000 } spot]
+            && spot.Link == link.Name, $"what came past netfilter is missing: {string.Join(", ", spots.Current)}");
 
         // What is redirected leaves a moment after it was sent.
         async Task Send(string source, string destination)
         {
             var before = (await pair.TrafficAsync(link, token)).SentPackets;
             await pair.SendAsync(BlindSpots.EnoughPackets, source, destination, 9, new byte[1000]);
-            for (var attempt = 0; attempt < 50 && (await pair.TrafficAsync(link, token)).SentPackets < before + BlindSpots.EnoughPackets; attempt++)
+            for (var attempt = 0; attempt < 50
+                && (await pair.TrafficAsync(link, token)).SentPackets < before + BlindSpots.EnoughPackets; attempt++)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, token);
             }
@@ -99,7 +103,9 @@ internal static class WitnessCases
             now += BlindSpots.Window;
             var sent = await pair.TrafficAsync(link, token);
             var state = Expect.NotNull(await pair.ReadAsync(pair.A, token));
-            spots.Note(link.Name, isDevice ? LinkCounting.Device : LinkCounting.Exact, sent, state.Seen.Single(count => count.Index == link.Index), now);
+            spots.Note(link.Name, isDevice
+                ? LinkCounting.Device
+                : LinkCounting.Exact, sent, state.Seen.Single(count => count.Index == link.Index), now);
         }
     }
 

@@ -52,7 +52,8 @@ internal sealed class WitnessPair : IDisposable
     /// <exception cref="MissingLinkKindException">The kernel has no such link.</exception>
     public static async Task<WitnessPair> CreateAsync(UnderlayKind underlay, bool hasEgressHook, CancellationToken token)
     {
-        var pair = new WitnessPair(await NamespaceThread.CreateAsync("witness-a", token), await NamespaceThread.CreateAsync("witness-b", token), hasEgressHook);
+        var pair = new WitnessPair(
+            await NamespaceThread.CreateAsync("witness-a", token), await NamespaceThread.CreateAsync("witness-b", token), hasEgressHook);
         try
         {
             await pair.ConnectAsync(underlay, token);
@@ -75,7 +76,8 @@ internal sealed class WitnessPair : IDisposable
     /// <summary>Runs a command on a node.</summary>
     /// <returns>What it printed.</returns>
     /// <exception cref="ExpectationException">It failed.</exception>
-    public static Task<string> RunAsync(NamespaceThread space, CancellationToken token, params string[] command) => space.RunAsync(async () =>
+    public static Task<string> RunAsync(NamespaceThread space, CancellationToken token, params string[] command) =>
+        space.RunAsync(async () =>
     {
         var result = await new SystemCommand(TimeProvider.System).RunAsync("test", command, new Dictionary<string, string?>(), token);
         MissingLinkKindException.ThrowIf(result.Error);
@@ -103,7 +105,9 @@ internal sealed class WitnessPair : IDisposable
 
     /// <summary>Makes a node's table what it should be.</summary>
     public Task RepairAsync(NamespaceThread space, WitnessState? state, WitnessSpec spec, CancellationToken token) => space.RunAsync(() =>
-        WitnessPlan.Decide(state, spec) == WitnessStep.Change ? New().ChangeAsync(state!, spec, token) : New().CreateAsync(spec, state, token));
+        WitnessPlan.Decide(state, spec) == WitnessStep.Change
+            ? New().ChangeAsync(state!, spec, token)
+            : New().CreateAsync(spec, state, token));
 
     /// <summary>Sends UDP packets from the first node to the second.</summary>
     public Task SendAsync(int count, string source, string destination, int port, byte[]? payload = null) => A.RunAsync(() =>
@@ -122,8 +126,8 @@ internal sealed class WitnessPair : IDisposable
     });
 
     /// <summary>
-    /// Has what comes in by a new link <c>pod1</c> of <see cref="A"/> leave by another one of its links, as a BPF program does that redirects it: behind
-    /// the ingress of the one, and past netfilter.
+    /// Has what comes in by a new link <c>pod1</c> of <see cref="A"/> leave by another one of its links, as a BPF program does that
+    /// redirects it: behind the ingress of the one, and past netfilter.
     /// </summary>
     public Task RedirectAsync(WitnessLink target, CancellationToken token) => RunAsync(A, token, "sh", "-c", string.Join("&&", [
         "ip link add pod1 type veth peer name inside",
@@ -134,7 +138,8 @@ internal sealed class WitnessPair : IDisposable
         $"tc filter add dev pod1 ingress matchall action mirred egress redirect dev {target.Name}"]));
 
     /// <summary>What a link of <see cref="A"/> has counted.</summary>
-    public Task<LinkTraffic> TrafficAsync(WitnessLink link, CancellationToken token) => A.RunAsync(() => new NetlinkLinkClient(TimeProvider.System).GetTrafficAsync(link.Name, token));
+    public Task<LinkTraffic> TrafficAsync(WitnessLink link, CancellationToken token) =>
+        A.RunAsync(() => new NetlinkLinkClient(TimeProvider.System).GetTrafficAsync(link.Name, token));
 
     /// <inheritdoc/>
     public void Dispose()

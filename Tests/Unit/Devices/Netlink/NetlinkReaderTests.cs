@@ -9,7 +9,8 @@ public sealed class NetlinkReaderTests
     [Fact]
     public void TryReadMessage_TwoMessages_ReadsBoth()
     {
-        var reader = new NetlinkReader(Hex.Bytes("15000000 1400 0200 07000000 6c000000 aabbccdd ee000000 10000000 0300 1000 07000000 6c000000"));
+        var reader = new NetlinkReader(
+            Hex.Bytes("15000000 1400 0200 07000000 6c000000 aabbccdd ee000000 10000000 0300 1000 07000000 6c000000"));
 
         Assert.True(reader.TryReadMessage(out var first));
         Assert.Equal((20, 2, 7u), (first.Type, first.Flags, first.Sequence));
@@ -109,6 +110,7 @@ public sealed class NetlinkReaderTests
             14000000 1300 0500 01000000 00000000 aabbccdd
             0800 0200 10000000 0800 0500 03000000
             """)).TryReadMessage(out var message);
-        Assert.Equal(new NetlinkError(22, "Invalid argument, attribute 3 is missing, at byte 16 of the request"), NetlinkError.Read(message));
+        Assert.Equal(
+            new NetlinkError(22, "Invalid argument, attribute 3 is missing, at byte 16 of the request"), NetlinkError.Read(message));
     }
 }

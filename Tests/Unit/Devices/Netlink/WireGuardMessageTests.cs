@@ -153,7 +153,8 @@ public sealed class WireGuardMessageTests
     [InlineData(1_500)]
     [InlineData(65_536_000)]
     public void TryWriteNext_KeepaliveOutOfRange_Throws(int milliseconds) => Assert.Throws<ArgumentOutOfRangeException>(() => Write(
-        new DevicePatch(null, null, [new(Key(1), PeerChange.Add, PersistentKeepaliveInterval: TimeSpan.FromMilliseconds(milliseconds))]), 512));
+        new DevicePatch(null, null, [new(Key(1), PeerChange.Add, PersistentKeepaliveInterval: TimeSpan.FromMilliseconds(milliseconds))]),
+        512));
 
     [Fact]
     public void TryWriteNext_Reset_IsARemovalAndAnAddition() => Assert.Equal(
@@ -169,7 +170,8 @@ public sealed class WireGuardMessageTests
                 0600 0500 19000000
             """),
         Hex.Text(Assert.Single(Write(
-            new DevicePatch(null, null, [new(Key(0xa1), PeerChange.Reset, IPEndPoint.Parse("192.0.2.1:51871"), TimeSpan.FromSeconds(25))]), 4096))));
+            new DevicePatch(null, null, [new(Key(0xa1), PeerChange.Reset, IPEndPoint.Parse("192.0.2.1:51871"), TimeSpan.FromSeconds(25))]),
+            4096))));
 
     // A removal whose addition comes in a message that fails would leave no peer.
     [Fact]
@@ -244,7 +246,8 @@ public sealed class WireGuardMessageTests
         Assert.Null(WireGuardMessageReader.ReadKeyPair(message, Family));
     }
 
-    // By hand from linux/wireguard.h: handshake at 1,700,000,000.123456789 s, 0x1122 bytes in, 0x3344 bytes out; the second message goes on.
+    // By hand from linux/wireguard.h: handshake at 1,700,000,000.123456789 s, 0x1122 bytes in, 0x3344 bytes out; the second message goes
+    // on.
     [Fact]
     public void Read_PeerOverTwoMessages_IsOnePeer()
     {

@@ -4,10 +4,13 @@ using CsCheck;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
-/// <summary>Meshes with random faults, skews and messages keep the invariants and catch up afterwards, and breaking a rule is noticed.</summary>
+/// <summary>
+/// Meshes with random faults, skews and messages keep the invariants and catch up afterwards, and breaking a rule is noticed.
+/// </summary>
 public sealed class RotationSimulationTests(ITestOutputHelper output)
 {
-    // The same plans in every run, so that a failure is not luck. SIMULATION_CASES=2000 explores that many others instead; what fails is made smaller.
+    // The same plans in every run, so that a failure is not luck. SIMULATION_CASES=2000 explores that many others instead; what fails is
+    // made smaller.
     private const int Plans = 30;
     private const string CasesVariable = "SIMULATION_CASES";
 
@@ -59,7 +62,8 @@ public sealed class RotationSimulationTests(ITestOutputHelper output)
             if (Simulation.Run(plan, Enum.Parse<SimulationBreak>(broken)).Violation is { } violation
                 && violation.StartsWith(expected, StringComparison.Ordinal))
             {
-                output.WriteLine($"{broken}, noticed by plan {number}: {violation[..violation.IndexOf(Environment.NewLine, StringComparison.Ordinal)]}");
+                output.WriteLine(
+                    $"{broken}, noticed by plan {number}: {violation[..violation.IndexOf(Environment.NewLine, StringComparison.Ordinal)]}");
                 return;
             }
         }

@@ -63,7 +63,8 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
     }
 
     /// <inheritdoc/>
-    public Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken) => silo.Pass.ReadKeyPairAsync(slot, cancellationToken);
+    public Task<KeyPair?> ReadKeyPairAsync(Slot slot, CancellationToken cancellationToken) =>
+        silo.Pass.ReadKeyPairAsync(slot, cancellationToken);
 
     private void RunPass()
     {
@@ -79,13 +80,15 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
         silo.Machine.ForgetRoutes();
         foreach (var path in result.Paths.Except(Snapshot.Paths))
         {
-            simulation.Trace(() => $"{silo.Machine.Name} sends to {path.NodeName} through slot {path.Slot}{(path.IsProven ? "" : ", unproven")}");
+            simulation.Trace(
+                () => $"{silo.Machine.Name} sends to {path.NodeName} through slot {path.Slot}{(path.IsProven ? "" : ", unproven")}");
         }
 
         Snapshot = new AgentSnapshot(result.Devices, result.Problem, Snapshot.CompletedPasses + 1)
         {
             Paths = simulation.Broken == SimulationBreak.NobodySaysThatItSends
-                ? result.Paths.Select(path => path with { Slot = new Slot((byte)(1 - path.Slot.Index)), IsProven = true }).ToEquatableArray()
+                ? result.Paths.Select(path => path with { Slot = new Slot((byte)(1 - path.Slot.Index)), IsProven = true })
+                    .ToEquatableArray()
                 : result.Paths,
             Receptions = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Receptions,
             HandshakeRetries = result.HandshakeRetries,
@@ -118,7 +121,8 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
                 {
                     _packets += received;
                     silo.Machine.Links.SetReceivedPackets(device.Name, _packets);
-                    silo.Machine.Kernel.ChangePeer(device.Name, peer.PublicKey, known => known with { ReceiveBytes = known.ReceiveBytes + (96 * received) });
+                    silo.Machine.Kernel.ChangePeer(
+                        device.Name, peer.PublicKey, known => known with { ReceiveBytes = known.ReceiveBytes + (96 * received) });
                 }
             }
         }

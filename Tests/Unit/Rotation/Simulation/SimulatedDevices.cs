@@ -19,7 +19,8 @@ internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine m
         var device = await kernel.TryGetDeviceAsync(name, cancellationToken);
         return simulation.Broken != SimulationBreak.MoveWithoutHandshake || device is null ? device : device with
         {
-            Peers = device.Peers.Select(peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? machine.Time }).ToEquatableArray(),
+            Peers = device.Peers.Select(peer => peer with { LastHandshakeTime = peer.LastHandshakeTime ?? machine.Time })
+                .ToEquatableArray(),
         };
     }
 
@@ -28,7 +29,8 @@ internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine m
         kernel.FindRenamedAsync(name, listenPort, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken) => kernel.GetKeyPairAsync(name, cancellationToken);
+    public Task<KeyPair?> GetKeyPairAsync(string name, CancellationToken cancellationToken) =>
+        kernel.GetKeyPairAsync(name, cancellationToken);
 
     /// <inheritdoc/>
     public Task CreateDeviceAsync(string name, CancellationToken cancellationToken) => kernel.CreateDeviceAsync(name, cancellationToken);

@@ -41,7 +41,8 @@ internal sealed class SimulatedMembership(string name, SiloAddress address) : IC
     }
 
     /// <inheritdoc/>
-    public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
+    public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default) =>
+        ValueTask.CompletedTask;
 
     /// <inheritdoc/>
     public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();

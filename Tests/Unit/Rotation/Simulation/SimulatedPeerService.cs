@@ -5,7 +5,8 @@ using Orleans.WireGuard.Grains.Rotation;
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>What <see cref="PeerService"/> does, without the grain service that it is, which needs a real silo.</summary>
-internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo silo, SimulatedClock clock, MeshClock meshClock, DeliveryOptions options)
+internal sealed class SimulatedPeerService(
+    Simulation simulation, SimulatedSilo silo, SimulatedClock clock, MeshClock meshClock, DeliveryOptions options)
 {
 
     /// <inheritdoc cref="IPeerService.Receive"/>
@@ -109,7 +110,8 @@ internal sealed class SimulatedPeerService(Simulation simulation, SimulatedSilo 
         }
 
         var outcome = silo.Store.Offer(announcement).Outcome;
-        if (outcome == AnnouncementOutcome.Held && SlotSharing.IsApart(silo.Store.Announcements.GetValueOrDefault(silo.Machine.Name), announcement))
+        if (outcome == AnnouncementOutcome.Held
+            && SlotSharing.IsApart(silo.Store.Announcements.GetValueOrDefault(silo.Machine.Name), announcement))
         {
             _ = silo.Keeper.AnnounceAgain();
         }

@@ -16,8 +16,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>
-/// A silo without Orleans: the product's NodeGrain, PeerGrain and passes, their stores and clocks, each call in its turn, in virtual time and on one
-/// thread.
+/// A silo without Orleans: the product's NodeGrain, PeerGrain and passes, their stores and clocks, each call in its turn, in virtual time
+/// and on one thread.
 /// </summary>
 internal sealed class SimulatedSilo : IDisposable
 {
@@ -53,7 +53,8 @@ internal sealed class SimulatedSilo : IDisposable
             machine.Links,
             new RouteReconciler(machine.Links, inForce),
             new FirewallReconciler(machine.Firewall, inForce, NullLogger<FirewallReconciler>.Instance),
-            new RealityReconciler(new FakeNetworkDump(), new FakeWitness(), machine.Links, inForce, _clock, NullLogger<RealityReconciler>.Instance),
+            new RealityReconciler(
+                new FakeNetworkDump(), new FakeWitness(), machine.Links, inForce, _clock, NullLogger<RealityReconciler>.Instance),
             new KernelWatch(SlotDevices.Names),
             _ring,
             Store,
@@ -72,10 +73,12 @@ internal sealed class SimulatedSilo : IDisposable
                 : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurnsAsync(member, arguments)
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = SetUp(_keeperTurns, new NodeGrain(
-            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client, meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
+            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client,
+            meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
         _peer = SetUp(new Mailbox(simulation), new PeerGrain(
-            Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock, new Random(machine.Number),
+            Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock, new Random(
+                machine.Number),
             NullLogger<PeerGrain>.Instance));
     }
 
@@ -181,7 +184,8 @@ internal sealed class SimulatedSilo : IDisposable
 internal sealed class SimulatedTimers(SimulatedClock clock, Mailbox turns) : ITimerRegistry
 {
     /// <inheritdoc/>
-    public IDisposable RegisterTimer(IGrainContext grainContext, Func<object?, Task> callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+    public IDisposable RegisterTimer(
+        IGrainContext grainContext, Func<object?, Task> callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         throw new NotSupportedException();
 
     /// <inheritdoc/>

@@ -4,9 +4,9 @@ using Orleans.WireGuard.Silo.Agent;
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>
-/// The sessions of all devices, and the handshakes that make them, as WireGuard has them (whitepaper, section 6): one side initiates, the other may
-/// send in the new session only when something has come through it, a session is renewed by its initiator after 120 s and over after 180 s,
-/// initiations are 5 s apart, two that cross are both lost, and what is removed or gets a new key has no session.
+/// The sessions of all devices, and the handshakes that make them, as WireGuard has them (whitepaper, section 6): one side initiates, the
+/// other may send in the new session only when something has come through it, a session is renewed by its initiator after 120 s and over
+/// after 180 s, initiations are 5 s apart, two that cross are both lost, and what is removed or gets a new key has no session.
 /// </summary>
 internal sealed class SimulatedTunnels(Simulation simulation)
 {
@@ -74,7 +74,8 @@ internal sealed class SimulatedTunnels(Simulation simulation)
             {
                 if (from.Device(slot) is { PublicKey: { } local } device)
                 {
-                    foreach (var peer in device.Peers.Where(peer => peer.PersistentKeepaliveInterval > TimeSpan.Zero).OrderBy(peer => FindOwner(peer.PublicKey)?.Number))
+                    foreach (var peer in device.Peers.Where(peer => peer.PersistentKeepaliveInterval > TimeSpan.Zero)
+                        .OrderBy(peer => FindOwner(peer.PublicKey)?.Number))
                     {
                         SendKeepalive(from, slot, local, peer.PublicKey);
                     }
@@ -231,7 +232,8 @@ internal sealed class SimulatedTunnels(Simulation simulation)
     // Whether the device that has, or had, this key has it now, and this peer.
     private bool Exists(PublicKey local, PublicKey peer) => _owners.TryGetValue(local, out var owner)
         && !owner.Machine.IsGone
-        && owner.Machine.Device(owner.Slot) is { } device && device.PublicKey == local && device.Peers.Any(known => known.PublicKey == peer);
+        && owner.Machine.Device(owner.Slot) is { } device && device.PublicKey == local
+        && device.Peers.Any(known => known.PublicKey == peer);
 
     private Tunnel Find(PublicKey local, PublicKey peer)
     {

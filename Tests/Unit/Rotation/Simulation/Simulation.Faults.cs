@@ -21,15 +21,15 @@ internal sealed partial class Simulation
     public TimeSpan FaultsEnd => Plan.Period * Plan.FaultyEpochs;
 
     /// <summary>
-    /// Whether the clocks are less than half a period apart. Two nodes that are a whole period apart, of which neither follows the other, may keep their
-    /// keys in turn for ever: safe, but not what is promised.
+    /// Whether the clocks are less than half a period apart. Two nodes that are a whole period apart, of which neither follows the other,
+    /// may keep their keys in turn for ever: safe, but not what is promised.
     /// </summary>
     public bool HasUsableClocks => Present.Max(machine => machine.Skew) - Present.Min(machine => machine.Skew)
         <= Present.Min(machine => _periods.GetValueOrDefault(machine.Number, Plan.Period)) / 2;
 
     /// <summary>
-    /// Whether the period has changed, and with it the numbers of the epochs. Until all keys have new ones, a peer may move to a slot in the moment between
-    /// its answer and the replacement of the slot's key: packets may be lost then, but everything comes right again.
+    /// Whether the period has changed, and with it the numbers of the epochs. Until all keys have new ones, a peer may move to a slot in
+    /// the moment between its answer and the replacement of the slot's key: packets may be lost then, but everything comes right again.
     /// </summary>
     public bool IsRenumbered { get; private set; }
 

@@ -5,8 +5,9 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>
-/// A mesh in virtual time: machines with devices, silos with the product's grains and passes, a network that delays, loses, repeats and reorders. All
-/// of it follows from a plan, on one thread. After every step that a device or a route may have changed in, the invariants are checked.
+/// A mesh in virtual time: machines with devices, silos with the product's grains and passes, a network that delays, loses, repeats and
+/// reorders. All of it follows from a plan, on one thread. After every step that a device or a route may have changed in, the invariants
+/// are checked.
 /// </summary>
 internal sealed partial class Simulation : IDisposable
 {
@@ -131,7 +132,8 @@ internal sealed partial class Simulation : IDisposable
             isDone = _isSettled;
         }
 
-        var violation = _invariants.Violation ?? (isDone ? null : _invariants.FindUnfinished(FaultsEnd) ?? "liveness: nothing is left to do");
+        var violation = _invariants.Violation
+            ?? (isDone ? null : _invariants.FindUnfinished(FaultsEnd) ?? "liveness: nothing is left to do");
         var text = violation is null ? null : $"{violation}{Environment.NewLine}{Plan}{Environment.NewLine}{_trace}";
         return new SimulationReport(text, Now, Now - FaultsEnd, _invariants.Checks, Tunnels.Handshakes, _trace.ToHash());
     }

@@ -36,7 +36,9 @@ internal sealed class SimulationInvariants(Simulation simulation)
         }
     }
 
-    /// <summary>What is still to be done after the last fault, in a sentence; <see langword="null"/> if all pairs are on keys that were made since.</summary>
+    /// <summary>
+    /// What is still to be done after the last fault, in a sentence; <see langword="null"/> if all pairs are on keys that were made since.
+    /// </summary>
     /// <param name="since">When the last fault ended.</param>
     public string? FindUnfinished(TimeSpan since)
     {
@@ -67,7 +69,9 @@ internal sealed class SimulationInvariants(Simulation simulation)
         var isNew = from.Route(to) is { } slot && FindProblem(from, to) is null
             && simulation.Tunnels.KeyMadeAt[from.Device(slot)!.PublicKey!.Value] > since
             && simulation.Tunnels.KeyMadeAt[to.Device(slot)!.PublicKey!.Value] > since;
-        return isNew || !simulation.HasUsableClocks ? null : $"liveness: {from.Name} still sends to {to.Name} with a key of before {since.TotalSeconds} s. {FindProblem(from, to)}";
+        return isNew || !simulation.HasUsableClocks
+            ? null
+            : $"liveness: {from.Name} still sends to {to.Name} with a key of before {since.TotalSeconds} s. {FindProblem(from, to)}";
     }
 
     private void CheckPair(SimulatedMachine from, SimulatedMachine to)
@@ -100,7 +104,8 @@ internal sealed class SimulationInvariants(Simulation simulation)
         return to.Device(slot)?.PublicKey != peer.PublicKey ? $"I3: the key of slot {slot} was replaced or destroyed while it was used"
             : to.Peer(slot, from)?.PublicKey != local ? $"I3: the other end does not know the key of slot {slot}, which carries the traffic"
             : peer.LastHandshakeTime is null ? $"I2: slot {slot}, which carries the traffic, has completed no handshake"
-            : simulation.IsTalking(from, to) && simulation.Tunnels.IsLost(local, peer.PublicKey) ? $"no packet lost: what is sent through slot {slot} has no session at the other end"
+            : simulation.IsTalking(from, to) && simulation.Tunnels.IsLost(local, peer.PublicKey)
+                ? $"no packet lost: what is sent through slot {slot} has no session at the other end"
             : null;
     }
 

@@ -13,7 +13,8 @@ internal sealed class SimulationLogger<T>(Simulation simulation) : ILogger<T>
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
     /// <inheritdoc/>
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         simulation.Trace(() => formatter(state, exception));
         if (logLevel >= LogLevel.Error)

@@ -6,7 +6,9 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 /// <summary>What goes wrong.</summary>
 internal enum FaultKind
 {
-    /// <summary>The silo is killed, its devices go on, and it is started again when the fault ends; at once if that takes no time.</summary>
+    /// <summary>
+    /// The silo is killed, its devices go on, and it is started again when the fault ends; at once if that takes no time.
+    /// </summary>
     SiloDown,
 
     /// <summary>No control message to or from the node arrives; its tunnels work on.</summary>
@@ -37,7 +39,8 @@ internal enum FaultKind
 internal sealed record Fault(FaultKind Kind, int At, int Node, int Duration, int Amount)
 {
     /// <summary>In a few words.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Kind} at {At} % of node {Node} for {Duration} % ({Amount})");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Kind} at {At} % of node {Node} for {Duration} % ({Amount})");
 }
 
 /// <summary>A random schedule: everything that a <see cref="Simulation"/> follows from.</summary>
@@ -53,12 +56,14 @@ internal sealed record SimulationPlan
 
     private static readonly FaultKind[] Kinds =
     [
-        FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.Isolated, FaultKind.Isolated, FaultKind.NoHandshakes, FaultKind.NoHandshakes,
+        FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.Isolated,
+        FaultKind.Isolated, FaultKind.NoHandshakes, FaultKind.NoHandshakes,
         FaultKind.ClockStep, FaultKind.ClockStep, FaultKind.Join, FaultKind.Join, FaultKind.Leave, FaultKind.PeriodChange,
     ];
 
     private static readonly Gen<Fault> AnyFault = Gen.Select(
-        Gen.Int[0, Kinds.Length - 1].Select(index => Kinds[index]), Gen.Int[0, 99], Gen.Int[0, MaxNodes - 1], Gen.Int[0, 250], Gen.Int[-MaxSkewSeconds, MaxSkewSeconds],
+        Gen.Int[0, Kinds.Length - 1].Select(index => Kinds[index]), Gen.Int[0, 99],
+        Gen.Int[0, MaxNodes - 1], Gen.Int[0, 250], Gen.Int[-MaxSkewSeconds, MaxSkewSeconds],
         (kind, at, node, duration, amount) => new Fault(kind, at, node, duration, amount));
 
     /// <summary>Any schedule.</summary>

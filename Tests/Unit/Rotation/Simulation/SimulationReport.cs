@@ -7,4 +7,5 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 /// <param name="Checks">How often all pairs were checked.</param>
 /// <param name="Handshakes">How many handshakes were completed.</param>
 /// <param name="LatestSteps">A hash of the latest steps: the same in every process.</param>
-internal sealed record SimulationReport(string? Violation, TimeSpan Elapsed, TimeSpan SettledAfter, long Checks, long Handshakes, string LatestSteps);
+internal sealed record SimulationReport(
+    string? Violation, TimeSpan Elapsed, TimeSpan SettledAfter, long Checks, long Handshakes, string LatestSteps);

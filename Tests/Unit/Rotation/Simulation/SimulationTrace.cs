@@ -26,5 +26,6 @@ internal sealed class SimulationTrace
 
     /// <inheritdoc/>
     public override string ToString() => new StringBuilder().AppendJoin(
-        Environment.NewLine, _steps.Select(step => string.Create(CultureInfo.InvariantCulture, $"  {step.At.TotalSeconds,9:0.00} {step.Step()}"))).ToString();
+        Environment.NewLine,
+        _steps.Select(step => string.Create(CultureInfo.InvariantCulture, $"  {step.At.TotalSeconds,9:0.00} {step.Step()}"))).ToString();
 }

@@ -7,8 +7,8 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 namespace Orleans.WireGuard.Tests.Unit.Routing.Firewall;
 
 /// <summary>
-/// The expected bytes are what nft 1.0.6 sends for the table in the remarks of <see cref="FirewallTable"/>, recorded by strace on Linux 6.18;
-/// only numbers of nested list items, which the kernel ignores, are all 1 in ours, and ours have no end at address zero.
+/// The expected bytes are what nft 1.0.6 sends for the table in the remarks of <see cref="FirewallTable"/>, recorded by strace on Linux
+/// 6.18; only numbers of nested list items, which the kernel ignores, are all 1 in ours, and ours have no end at address zero.
 /// </summary>
 public sealed class FirewallMessagesTests
 {
@@ -26,7 +26,8 @@ public sealed class FirewallMessagesTests
     private const string Load = "3400 0180 0c00 0100 7061796c6f616400 2400 0280 0800 0100 00000001 0800 0200 00000001 0800 0300";
     private const string Lookup = "0180 0b00 0100 6c6f6f6b757000 00 2000 0280 0800 0200 00000001";
     private const string CountIn = "2800 0180 0b00 0100 6f626a72656600 00 1800 0280 0800 0100 00000001 0b00 0200 64726f70706564 00";
-    private const string CountOut = "2c00 0180 0b00 0100 6f626a72656600 00 1c00 0280 0800 0100 00000001 0f00 0200 64726f707065645f6f7574 00";
+    private const string CountOut =
+        "2c00 0180 0b00 0100 6f626a72656600 00 1c00 0280 0800 0100 00000001 0f00 0200 64726f707065645f6f7574 00";
     private const string RuleEnd = """
         3000 0180 0e00 0100 696d6d65646961746500 0000 1c00 0280 0800 0100 00000000 1000 0280 0c00 0280 0800 0100 00000000
         0c00 0700 0006 6f7767203200
@@ -185,7 +186,8 @@ public sealed class FirewallMessagesTests
     }
 
     [Fact]
-    public void TryReadCounter_Recorded_YieldsBoth() => Assert.Equal(new NftablesCounter(FirewallTable.Name, FirewallTable.Counter, 7, 588), NftablesReader.TryReadCounter(Message("120a 0208", """
+    public void TryReadCounter_Recorded_YieldsBoth() => Assert.Equal(
+        new NftablesCounter(FirewallTable.Name, FirewallTable.Counter, 7, 588), NftablesReader.TryReadCounter(Message("120a 0208", """
         01000002160001006f726c65616e735f7769726567756172640000000c00020064726f707065640008000300000000010c00060000000000000000020800
         0500000000021c0004000c000100000000000000024c0c0002000000000000000007
         """)));
@@ -193,9 +195,12 @@ public sealed class FirewallMessagesTests
     [Fact]
     public void ReadRule_OurComment_Decides()
     {
-        const string Rule = "01000002160001006f726c65616e735f7769726567756172640000000c000200666f7277617264000c00030000000000000000050c000700";
-        Assert.Equal(("forward", true), NftablesReader.ReadRule(Message("060a 0208", Rule + "0006 6f7767203200"), FirewallMessages.RuleUserData));
-        Assert.Equal(("forward", false), NftablesReader.ReadRule(Message("060a 0208", Rule + "0006 6f7767203100"), FirewallMessages.RuleUserData));
+        const string Rule =
+            "01000002160001006f726c65616e735f7769726567756172640000000c000200666f7277617264000c00030000000000000000050c000700";
+        Assert.Equal(
+            ("forward", true), NftablesReader.ReadRule(Message("060a 0208", Rule + "0006 6f7767203200"), FirewallMessages.RuleUserData));
+        Assert.Equal(
+            ("forward", false), NftablesReader.ReadRule(Message("060a 0208", Rule + "0006 6f7767203100"), FirewallMessages.RuleUserData));
     }
 
     private static NetlinkMessage Message(string typeAndFlags, string payload)

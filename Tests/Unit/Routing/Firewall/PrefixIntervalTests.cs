@@ -31,11 +31,13 @@ public sealed class PrefixIntervalTests
         PrefixSet.Merge(Prefixes("10.244.3.0/24", "10.244.2.0/23", "10.244.2.0/24", "fd00:244:2::/64", "10.244.8.0/24")));
 
     [Fact]
-    public void Covers_AnyPrefixes_IsWhetherOneHoldsIt() => Gen.Select(MeshGen.Prefix.List[0, 20], MeshGen.Prefix).Sample((prefixes, other) =>
+    public void Covers_AnyPrefixes_IsWhetherOneHoldsIt() =>
+        Gen.Select(MeshGen.Prefix.List[0, 20], MeshGen.Prefix).Sample((prefixes, other) =>
     {
         var merged = PrefixSet.Merge(prefixes);
         Assert.All(
-            prefixes.Append(other), prefix => Assert.Equal(prefixes.Any(wider => wider.Contains(prefix)), PrefixSet.Covers(merged, prefix)));
+            prefixes.Append(other), prefix => Assert.Equal(
+                prefixes.Any(wider => wider.Contains(prefix)), PrefixSet.Covers(merged, prefix)));
     });
 
     // What is written is what is read: the law of the set, whatever the order of the kernel's dump.
