@@ -4,14 +4,6 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Linux.Routing;
 
-/// <summary>Reads a whole network namespace.</summary>
-public interface INetworkDump
-{
-    /// <summary>Reads everything once. Needs no capability.</summary>
-    /// <exception cref="LinuxException">The system refused.</exception>
-    Task<NetworkDump> ReadAsync(CancellationToken cancellationToken);
-}
-
 /// <summary>Reads it through rtnetlink, in the network namespace of the caller's thread.</summary>
 /// <param name="timeProvider">Times the pauses before repetitions.</param>
 public sealed class NetlinkDump(TimeProvider timeProvider) : INetworkDump

@@ -1,0 +1,26 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+using Orleans.Dashboard;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Membership;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Supervision;
+
+namespace Orleans.WireGuard.Silo.Web;
+
+/// <summary>
+/// Ready: the clock is that of the API server, as far as its last answer tells, or can be right, or others have told the time.
+/// </summary>
+/// <remarks>What is refused because another clock may be wrong is told, and makes this node no less ready.</remarks>
+internal sealed class ClockCheck(MeshClock clock, AnnouncementStore store, IServiceProvider services) : IHealthCheck
+{
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(Health.Of(
+            (services.GetService<KubernetesApi>()?.ClockProblem ?? clock.FindProblem()) is { } problem ? $"clock: {problem}" : null,
+            clock.FindNote(store.LastAhead) is { } note ? $"clock: {note}" : null));
+}

@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+using Orleans.Dashboard;
+using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Membership;
+using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Supervision;
+
+namespace Orleans.WireGuard.Silo.Web;
+
+/// <summary>Ready: the list of nodes is followed, and has nothing to complain about this node.</summary>
+/// <remarks>What another node's object claims of this one's addresses is told, and makes this node no less ready.</remarks>
+internal sealed class NodesCheck(
+    INodeRosterSource roster, AnnouncementStore store, DeliveryLedger ledger, ILocalSiloDetails silo, IServiceProvider services)
+        : IHealthCheck
+{
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
+            : roster.FindProblem(silo.Name, ledger.Announcement) is { } own ? $"nodes: {silo.Name} {own}"
+            : RosterRemarks.FindProblem(store.Roster, silo.Name) is { } loss ? $"nodes: {loss}"
+            : null;
+        return Task.FromResult(Health.Of(problem, RosterRemarks.FindNote(store.Roster, silo.Name) is { } note ? $"nodes: {note}" : null));
+    }
+}
