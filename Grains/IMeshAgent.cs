@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Net;
 using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Grains;

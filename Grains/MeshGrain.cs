@@ -107,6 +107,7 @@ internal sealed class MeshGrain(
         var known = problems.Where(each => each is not null).ToList();
         return new MeshNode(nodeName, status, known.Count == 0
             ? null
-            : string.Join("; ", known)) { Note = RosterRemarks.FindNote(divided, nodeName) };
+            : string.Join("; ", known))
+        { Note = RosterRemarks.FindNote(divided, nodeName) };
     }
 }

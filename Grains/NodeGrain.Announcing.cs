@@ -86,7 +86,8 @@ internal sealed partial class NodeGrain
 
     private EquatableArray<SlotAnnouncement> AnnounceSlots() => _ring.Keys
         .Select(key => new SlotAnnouncement(
-            key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot)) { ServesEpoch = key.ServesEpoch })
+            key.Slot, key.KeyPair.PublicKey, key.Epoch, _agent.GetListenPort(key.Slot))
+        { ServesEpoch = key.ServesEpoch })
         .ToEquatableArray();
 
     private PeerAnnouncement BuildAnnouncement()

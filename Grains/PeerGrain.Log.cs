@@ -1,15 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
-using Orleans.Placement;
-using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Grains.Placement;
-using Orleans.WireGuard.Grains.Rotation;
-using Orleans.WireGuard.Keys;
-using Orleans.WireGuard.Supervision;
-using Polly;
-using Polly.Retry;
-using Polly.Timeout;
 
 namespace Orleans.WireGuard.Grains;
 

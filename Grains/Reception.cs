@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Net;
-using Orleans.WireGuard.Keys;
-
 namespace Orleans.WireGuard.Grains;
 
 /// <summary>Data that came in through a slot: packets of pods, not handshakes and keepalives.</summary>

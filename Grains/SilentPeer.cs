@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Grains;
 

@@ -1,9 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Grains.Hosting;
-using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Grains.Rotation;
-using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
-using Orleans.Configuration;
 
 namespace Orleans.WireGuard.Grains.Hosting;
 

@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
 {
     private const int MinMtu = 576;
-    private const int MaxMtu = ushort.MaxValue - Agent.MtuCalculator.IPv6Overhead;
+    private const int MaxMtu = ushort.MaxValue - MtuCalculator.IPv6Overhead;
 
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, DeviceOptions options) => new RangeCheck(DeviceOptions.SectionName)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;

@@ -27,7 +27,8 @@ internal sealed record Diagnosis(
     /// <summary>Makes it of what a node says of itself.</summary>
     public static Diagnosis Of(NodeStatus status) =>
         new(status.NodeName, status.TakenAt, DiagnosedFinding.Of(
-            status.Findings), status.Witness, status.Problem) { IsStrictWithheld = status.IsStrictWithheld };
+            status.Findings), status.Witness, status.Problem)
+        { IsStrictWithheld = status.IsStrictWithheld };
 
     /// <summary>What is printed for people: nodes and findings, the worst first.</summary>
     public static IEnumerable<string> Lines(IEnumerable<Diagnosis> diagnoses)

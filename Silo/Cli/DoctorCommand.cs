@@ -62,7 +62,8 @@ internal static class DoctorCommand
         catch (Exception e) when (e is NodeUnavailableException or OrleansException or TimeoutException)
         {
             return new Diagnosis(name, TimeProvider.System.GetUtcNow(), [], null,
-                $"could not be asked: {e.Message.ReplaceLineEndings(" ")}") { IsUnanswered = true };
+                $"could not be asked: {e.Message.ReplaceLineEndings(" ")}")
+            { IsUnanswered = true };
         }
     }
 

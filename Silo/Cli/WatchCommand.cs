@@ -59,7 +59,8 @@ internal static class WatchCommand
 
         // Console.Out swallows EPIPE: behind a reader that has gone, such as 'head', the watch would run for ever.
         await using var writer = new StreamWriter(
-            new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, 0)) { AutoFlush = true };
+            new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, 0))
+        { AutoFlush = true };
         var output = new Terminal(writer);
         var before = await MeshReader.ReadAsync(mesh, TimeProvider.System, cancellationToken);
         if (nodeName is not null && before.Nodes.All(node => node.NodeName != nodeName))

@@ -89,7 +89,8 @@ internal static class WatchDiff
         foreach (var slot in was.Slots.Where(slot => Find(now, slot.Slot) is null))
         {
             yield return new WatchEvent(
-                at, WatchEventKind.Destroyed, name) { Slot = slot.Slot, Epoch = slot.KeyEpoch, Key = slot.PublicKey };
+                at, WatchEventKind.Destroyed, name)
+            { Slot = slot.Slot, Epoch = slot.KeyEpoch, Key = slot.PublicKey };
         }
     }
 

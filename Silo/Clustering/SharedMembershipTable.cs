@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.Silo.Clustering;
 /// peace (<see cref="JoiningSilos"/>).
 /// </summary>
 /// <remarks>
-/// Orleans' own reads are judged as they pass, so it costs none; whoever hears of a change sooner calls <see cref="LookAsync"/>. All silos
+/// Orleans' own reads are judged as they pass, so it costs none; whoever hears of a change sooner reads a row. All silos
 /// see the same and end within seconds of each other, and whoever starts makes the table anew in the one place there is, so they come back
 /// as one cluster. The devices are adopted as they are, which makes that free (<see cref="TableMemory"/> has why a row is not written
 /// again).

@@ -15,7 +15,6 @@ public sealed class SystemCommand(TimeProvider timeProvider)
     /// <summary>Characters that are read of either stream: the routes of a mesh of 1,000 nodes fit a hundred times.</summary>
     public const int MaxOutput = 16 * 1024 * 1024;
 
-
     // A command that leaves a process behind may leave its streams open too. Once it exited, what it wrote is in the pipe.
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(1);
 

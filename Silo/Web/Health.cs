@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Options;
 using Orleans.Dashboard;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains;

@@ -1,10 +1,8 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Options;
 using Orleans.Dashboard;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Nodes;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
@@ -118,7 +119,7 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         async Task<string> ReadTables()
         {
             var text = (await Mesh.RunAsync(First, Token, "nft", "--stateless", "list", "ruleset")).EnsureSuccess().Output;
-            return Sort(text, "\n}\n", table => Sort(table, "\n\n", chain => chain));
+            return Sort(Regex.Replace(text, "^table .*$", "$0\n", RegexOptions.Multiline), "\n}\n", table => Sort(table, "\n\n", chain => chain));
         }
 
         static string Sort(string text, string separator, Func<string, string> each) =>

@@ -27,7 +27,7 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     {
         LocalMeshCollection.SkipUnlessPossible();
         await PackAsync("Interfaces/Values", "Grains/Keys", "Silo/Linux");
-        var program = await BuildAsync("Silo/Linux", """<PackageReference Include="Orleans.WireGuard.Linux" Version="0.1.0" />""");
+        var program = await BuildAsync("Silo/Linux");
         using var peer = KeyPair.Create();
         const string Namespace = "owg-package";
         (await Command.RunAsync("ip", ["netns", "add", Namespace], Token)).EnsureSuccess();
@@ -54,18 +54,15 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     {
         Assert.SkipWhen(cluster.IsReal, "would leave its membership in the default namespace of a shared cluster");
         await PackAsync("Grains/Supervision", "Silo/Kubernetes");
-        var orleans = OrleansVersion()
-            .Match(await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Packages.props"), Token)).Groups[1].Value;
-        var program = await BuildAsync(
-            "Silo/Kubernetes",
-            """<PackageReference Include="Orleans.WireGuard.Kubernetes" Version="0.1.0" />""",
-            $"""<PackageReference Include="Microsoft.Orleans.Server" Version="{orleans}" />""",
-            """<FrameworkReference Include="Microsoft.AspNetCore.App" />""");
-        var kubeConfig = Path.Combine(_folder, "kubeconfig");
+        var program = await BuildAsync("Silo/Kubernetes");
+
+        // As kubectl has it, the variable may name several, of which one may be missing and another may say nothing.
+        var (empty, kubeConfig) = (Path.Combine(_folder, "empty"), Path.Combine(_folder, "kubeconfig"));
+        await File.WriteAllTextAsync(empty, "apiVersion: v1\nkind: Config\n", Token);
         KubeConfigFile.Write(kubeConfig, cluster.Server);
         using var running = Process.Start(new ProcessStartInfo("dotnet", [program])
         {
-            Environment = { ["KUBECONFIG"] = kubeConfig },
+            Environment = { ["KUBECONFIG"] = $"{_folder}/missing:{empty}:{kubeConfig}" },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
@@ -104,36 +101,40 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
         }
     }
 
+    // Whoever changes a version finds here where else it is named.
     [Fact]
-    public async Task Readme_EveryPackage_SaysWhatItIsAndShowsHow()
+    public async Task Readme_EveryPackage_NamesTheVersionsOfNow()
     {
+        var ours = Match(Version(), await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Build.props"), Token));
+        var orleans = Match(Version(), await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Packages.props"), Token));
         foreach (var project in (string[])["Silo/Linux", "Silo/Kubernetes"])
         {
-            Assert.InRange(Sample(await ReadmeAsync(project)).Split('\n')
-                .Count(line => line.Length > 0 && !line.StartsWith("using O", StringComparison.Ordinal)), 5, 16);
+            var references = Match(References(), await ReadmeAsync(project));
+            Assert.Contains($"\"Orleans.WireGuard.{project.Split('/')[1]}\" Version=\"{ours}\"", references, StringComparison.Ordinal);
+            Assert.DoesNotMatch($"Microsoft.Orleans.*Version=\"(?!{Regex.Escape(orleans)}\")", references);
         }
     }
 
     private static Task<string> ReadmeAsync(string project) => File.ReadAllTextAsync(RepositoryFiles.Find($"{project}/README.md"), Token);
 
-    private static string Sample(string readme) => Code().Match(readme).Groups[1].Value;
+    private static string Match(Regex what, string text) => what.Match(text).Groups[1].Value.Trim();
 
     private async Task PackAsync(params string[] projects)
     {
         foreach (var project in projects)
         {
-            await DotnetAsync(RepositoryFiles.Find(project), "pack", "--no-build", "--configuration", "Release", "--output", Path.Combine(
-                _folder, "feed"));
+            await DotnetAsync(
+                RepositoryFiles.Find(project), "pack", "--no-build", "--configuration", "Release", "--output", Path.Combine(_folder, "feed"));
         }
     }
 
-    // An empty project with the sample and the packages, far from the files that configure ours.
-    private async Task<string> BuildAsync(string project, params string[] references)
+    // An empty project with the sample and the references, both as the README has them, far from the files that configure ours.
+    private async Task<string> BuildAsync(string project)
     {
         var sample = Directory.CreateDirectory(Path.Combine(_folder, "sample")).FullName;
         var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        await File.WriteAllTextAsync(Path.Combine(sample, "Program.cs"), Sample(await ReadmeAsync(project)), Token);
+        await File.WriteAllTextAsync(Path.Combine(sample, "Program.cs"), Match(Code(), await ReadmeAsync(project)) + "\n", Token);
 
         // Ours are unpacked here, and not where an older one of the same version may lie; all others are there since the product was built.
         await File.WriteAllTextAsync(
@@ -151,7 +152,7 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
                 <RestoreFallbackFolders>{packages}</RestoreFallbackFolders>
               </PropertyGroup>
               <ItemGroup>
-                {string.Join("\n    ", references)}
+                {Match(References(), await ReadmeAsync(project))}
               </ItemGroup>
             </Project>
             """,
@@ -169,6 +170,9 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Code();
 
-    [GeneratedRegex("<OrleansVersion>(.*)</OrleansVersion>")]
-    private static partial Regex OrleansVersion();
+    [GeneratedRegex("```xml\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex References();
+
+    [GeneratedRegex("<(?:Orleans)?Version>(.*)</(?:Orleans)?Version>")]
+    private static partial Regex Version();
 }

@@ -145,10 +145,10 @@ public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixtu
         var port = _redisPort.ToString(CultureInfo.InvariantCulture);
         _redis = Process.Start(
             new ProcessStartInfo("redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        {
-            RedirectStandardOutput = true,
-            WorkingDirectory = Path.GetTempPath(),
-        })!;
+            {
+                RedirectStandardOutput = true,
+                WorkingDirectory = Path.GetTempPath(),
+            })!;
         _redis.OutputDataReceived += static (_, _) => { };
         _redis.BeginOutputReadLine();
         while (true)

@@ -92,7 +92,8 @@ internal sealed partial class FakeLinkClient
         .Concat(_ruleSets.SelectMany(rules => rules.Value.Select(source =>
             new RuleEntry(
                 source.IsIPv6, rules.Key.RulePriority, rules.Key.Number,
-                FR_ACT_TO_TBL) { Source = source, Protocol = RouteTable.Protocol })))
+                FR_ACT_TO_TBL)
+            { Source = source, Protocol = RouteTable.Protocol })))
         .Append(new RuleEntry(IsIPv6: false, MainPriority, Main, FR_ACT_TO_TBL))
         .OrderBy(rule => rule.Priority);
 

@@ -89,8 +89,13 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     /// <returns>The key.</returns>
     public SlotKey AddKey(Slot slot, long epoch, long servesEpoch)
     {
-        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow()) { ServesEpoch = new Epoch(
-            servesEpoch), MadeAt = SteadyTime.Now(Time), HeldSince = SteadyTime.Now(Time) };
+        var key = new SlotKey(slot, KeyPair.Create(), new Epoch(epoch), Time.GetUtcNow())
+        {
+            ServesEpoch = new Epoch(
+            servesEpoch),
+            MadeAt = SteadyTime.Now(Time),
+            HeldSince = SteadyTime.Now(Time)
+        };
         _ = Ring.Replace(key);
         Ring.Settle();
         return key;

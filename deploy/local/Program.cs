@@ -4,6 +4,7 @@ using Orleans.WireGuard.LocalMesh.Demo;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Setup;
 using Orleans.WireGuard.LocalMesh.Topology;
+using StackExchange.Redis;
 
 using var cancellation = new CancellationTokenSource();
 PosixSignal[] endings = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
@@ -23,7 +24,7 @@ catch (HttpOperationException e)
     return 2;
 }
 catch (Exception e) when (e is HttpRequestException or FormatException or FileNotFoundException
-    or MeshFailedException or MeshInUseException or PrerequisiteException or CommandException)
+    or RedisException or MeshFailedException or MeshInUseException or PrerequisiteException or CommandException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;

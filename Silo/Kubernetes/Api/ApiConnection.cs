@@ -20,7 +20,7 @@ internal sealed class ApiConnection : IDisposable
 
     private readonly Kubernetes _client;
     private readonly string? _tokenFile;
-    private readonly string? _kubeConfig;
+    private readonly IReadOnlyList<string> _kubeConfigs;
     private readonly byte[] _kubeConfigDigest;
     private ITokenProvider? _tokens;
 
@@ -34,9 +34,9 @@ internal sealed class ApiConnection : IDisposable
         Refuse(ApiTargetRules.FindFaults(options, options.Pod));
 
         // Before it is read: what is written in between is a change.
-        _kubeConfig = KubeConfigChoice.Find(options, Environment.GetEnvironmentVariable(KubernetesApiOptions.KubeConfigVariable));
-        _kubeConfigDigest = Digest(_kubeConfig);
-        (var configuration, _tokenFile, var authorityFile) = Load(options, _kubeConfig);
+        _kubeConfigs = KubeConfigChoice.Find(options, Environment.GetEnvironmentVariable(KubernetesApiOptions.KubeConfigVariable));
+        _kubeConfigDigest = Digest(_kubeConfigs);
+        (var configuration, _tokenFile, var authorityFile) = Load(options, _kubeConfigs);
         Refuse(ApiTargetRules.FindFault(configuration.Host));
         SocketsHttpHandler? made = null;
         configuration.FirstMessageHandlerSetup = handler =>
@@ -99,7 +99,7 @@ internal sealed class ApiConnection : IDisposable
     }
 
     /// <summary>Whether the kubeconfig is not what was read of it; false where there is none.</summary>
-    public bool IsOutdated() => !Digest(_kubeConfig).AsSpan().SequenceEqual(_kubeConfigDigest);
+    public bool IsOutdated() => !Digest(_kubeConfigs).AsSpan().SequenceEqual(_kubeConfigDigest);
 
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
@@ -112,7 +112,7 @@ internal sealed class ApiConnection : IDisposable
         options.Address is not null
         || !string.IsNullOrEmpty(options.KubeConfigPath)
         || KubernetesClientConfiguration.IsInCluster()
-        || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(KubernetesApiOptions.KubeConfigVariable));
+        || KubeConfigChoice.Named(Environment.GetEnvironmentVariable(KubernetesApiOptions.KubeConfigVariable)).Count > 0;
 
     private static void Refuse(params IReadOnlyCollection<string> faults)
     {
@@ -122,7 +122,9 @@ internal sealed class ApiConnection : IDisposable
         }
     }
 
-    private static byte[] Digest(string? file) => File.Exists(file) ? SHA256.HashData(File.ReadAllBytes(file)) : [];
+    // One that appears or goes away changes it too.
+    private static byte[] Digest(IEnumerable<string> files) => SHA256.HashData(
+        [.. files.SelectMany(file => File.Exists(file) ? SHA256.HashData(File.ReadAllBytes(file)) : new byte[SHA256.HashSizeInBytes])]);
 
     private static X509Certificate2Collection Authorities(string file)
     {
@@ -132,7 +134,7 @@ internal sealed class ApiConnection : IDisposable
     }
 
     private static (KubernetesClientConfiguration Configuration, string? TokenFile, string? AuthorityFile) Load(
-        KubernetesApiOptions options, string? kubeConfig)
+        KubernetesApiOptions options, IReadOnlyList<string> kubeConfigs)
     {
         // In a pod its own, whatever is configured: a setting that says otherwise was refused.
         if (options.Pod is not null)
@@ -151,6 +153,6 @@ internal sealed class ApiConnection : IDisposable
             return (configuration, options.TokenFile, authority);
         }
 
-        return (KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeConfig), null, null);
+        return (KubeConfigChoice.Load(kubeConfigs), null, null);
     }
 }

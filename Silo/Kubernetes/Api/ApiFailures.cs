@@ -32,8 +32,11 @@ internal static class ApiFailures
             ApiFailure.Throttled => $"The API server sheds load ({call}): {said}",
             _ => $"The API server answered {(int)code} to {call}: {said}",
         };
-        return new(failure, (int)code, text) { RetryAfter = retryAfter
-            ?? (status?.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null) };
+        return new(failure, (int)code, text)
+        {
+            RetryAfter = retryAfter
+            ?? (status?.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null)
+        };
     }
 
     /// <summary>The exception for a request without an answer.</summary>

@@ -11,8 +11,7 @@ public sealed class KubernetesApiOptions
 
     /// <summary>
     /// Address of the API server, such as <c>https://10.0.0.1:443</c>; http only on loopback. Null (the default): the pod's own, and
-    /// outside of pods from <see cref="KubeConfigPath"/> or the default kubeconfig. In a pod it must be null or the pod's own, as must be
-    /// the three below.
+    /// outside of pods that of <see cref="KubeConfigPath"/>. In a pod it must be null or the pod's own, as must be the three below.
     /// </summary>
     public Uri? Address { get; set; }
 
@@ -25,7 +24,8 @@ public sealed class KubernetesApiOptions
     public string? CertificateAuthorityFile { get; set; }
 
     /// <summary>
-    /// A kubeconfig file, outside of pods. Null (the default): the one of the variable KUBECONFIG or of the home directory.
+    /// A kubeconfig file, outside of pods. Null (the default): those that the variable KUBECONFIG names, merged, or the one in the home
+    /// directory.
     /// </summary>
     public string? KubeConfigPath { get; set; }
 

@@ -1,9 +1,4 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
-using Orleans.Configuration;
-using Orleans.WireGuard.Api;
-using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Membership;
 

@@ -53,8 +53,12 @@ internal sealed class NetlinkSocket : INetlinkChannel
                 _ = SetOption(handle, NETLINK_GET_STRICT_CHK);
             }
 
-            var timeout = new Interop.TimeVal { Seconds = (nint)receiveTimeout.TotalSeconds, Microseconds = receiveTimeout.Microseconds
-                + (1000 * receiveTimeout.Milliseconds) };
+            var timeout = new Interop.TimeVal
+            {
+                Seconds = (nint)receiveTimeout.TotalSeconds,
+                Microseconds = receiveTimeout.Microseconds
+                + (1000 * receiveTimeout.Milliseconds)
+            };
             Check(Interop.SetSockOpt(handle, SOL_SOCKET, SO_RCVTIMEO, timeout, (uint)Unsafe.SizeOf<Interop.TimeVal>()), "SO_RCVTIMEO");
             return new NetlinkSocket(handle);
         }

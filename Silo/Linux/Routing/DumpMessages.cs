@@ -105,8 +105,11 @@ internal static class DumpMessages
         return action is null || route.Table == RT_TABLE_LOCAL || route.IsCached || route.Destination is not { } destination
             ? null
             : new RouteEntry(
-                route.Table, destination, route.Index, action.Value) { HasGateway = route.HasHops,
-                PreferredSource = route.PreferredSource };
+                route.Table, destination, route.Index, action.Value)
+            {
+                HasGateway = route.HasHops,
+                PreferredSource = route.PreferredSource
+            };
     }
 
     /// <summary>Reads an RTM_NEWRULE.</summary>

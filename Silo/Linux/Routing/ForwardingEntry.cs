@@ -1,6 +1,3 @@
-using System.Net;
-using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
-
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>What holds for all links of a network namespace.</summary>

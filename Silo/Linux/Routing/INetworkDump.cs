@@ -1,7 +1,3 @@
-using Orleans.WireGuard.Linux.Netlink;
-using static Orleans.WireGuard.Linux.Errno;
-using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
-
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>Reads a whole network namespace.</summary>

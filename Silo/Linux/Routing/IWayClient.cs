@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>Asks the system what becomes of packets of pods, after all rules and routes, whoever made them. Only reads.</summary>

@@ -1,6 +1,3 @@
-using System.Net;
-using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
-
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>A link.</summary>

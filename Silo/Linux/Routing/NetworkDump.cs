@@ -1,6 +1,3 @@
-using System.Net;
-using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
-
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>What rtnetlink tells of a network namespace: everybody's links, addresses, routes and rules, not only ours.</summary>

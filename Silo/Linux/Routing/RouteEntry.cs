@@ -1,5 +1,4 @@
 using System.Net;
-using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Linux.Routing;
 

@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>What becomes of it.</summary>

@@ -55,19 +55,19 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
         services.AddSingleton<PeerServiceClient>();
         services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(
             provider => new LossyPeerServiceClient(provider.GetRequiredService<PeerServiceClient>())
-        {
-            Delay = AnnouncementFaults.Delay,
-            IsLost = (silo, _) =>
             {
-                bool isLost;
-                lock (random)
+                Delay = AnnouncementFaults.Delay,
+                IsLost = (silo, _) =>
                 {
-                    isLost = random.NextDouble() < AnnouncementFaults.Loss;
-                }
+                    bool isLost;
+                    lock (random)
+                    {
+                        isLost = random.NextDouble() < AnnouncementFaults.Loss;
+                    }
 
-                Console.WriteLine(AnnouncementFaults.Describe(isLost, silo));
-                return isLost;
-            },
-        }));
+                    Console.WriteLine(AnnouncementFaults.Describe(isLost, silo));
+                    return isLost;
+                },
+            }));
     }
 }

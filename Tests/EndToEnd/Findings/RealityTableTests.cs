@@ -58,8 +58,11 @@ public sealed class RealityTableTests(ITestOutputHelper output)
             OwnPrefixes = "10.244.1.0/24 10.60.0.0/16",
             RemotePrefixes = string.Join(' ', routes),
         };
-        row = row with { Commands = string.Join('\n', [row.Commands, .. pods, .. routes.Select(route =>
-            $"route add {route} via 192.168.7.2"), "route add 10.61.0.1/32 dev veth1"]) };
+        row = row with
+        {
+            Commands = string.Join('\n', [row.Commands, .. pods, .. routes.Select(route =>
+            $"route add {route} via 192.168.7.2"), "route add 10.61.0.1/32 dev veth1"])
+        };
         var found = await FindAsync(row);
         Assert.Equal(FindingCode.PodsOutsidePrefixes, Assert.Single(found).Code);
         Assert.Equal("10.61.0.1/32 at veth1", found[0].Evidence[0].Value);

@@ -241,10 +241,18 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
         JsonObject Node(string single, params string[] list) => new()
         {
             ["metadata"] = new JsonObject { ["name"] = _name },
-            ["spec"] = new JsonObject { ["podCIDR"] = single, ["podCIDRs"] = new JsonArray([.. list.Select(each =>
-                JsonValue.Create(each))]), ["unschedulable"] = true },
-            ["status"] = new JsonObject { ["addresses"] = new JsonArray(
-                new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
+            ["spec"] = new JsonObject
+            {
+                ["podCIDR"] = single,
+                ["podCIDRs"] = new JsonArray([.. list.Select(each =>
+                JsonValue.Create(each))]),
+                ["unschedulable"] = true
+            },
+            ["status"] = new JsonObject
+            {
+                ["addresses"] = new JsonArray(
+                new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" })
+            },
         };
 
         Task<(HttpStatusCode Code, string Text)> MergeAsync(string to, string patch) =>
@@ -276,8 +284,12 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
         try
         {
             await File.WriteAllTextAsync(
-                file, new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace",
-                ["metadata"] = new JsonObject { ["name"] = _name } }.ToJsonString(), Token);
+                file, new JsonObject
+                {
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "Namespace",
+                    ["metadata"] = new JsonObject { ["name"] = _name }
+                }.ToJsonString(), Token);
             await RunAsync("create", "--validate=false", "-f", file);
             await RunAsync("label", "namespace", _name, "a=b");
             await RunAsync("annotate", "namespace", _name, "a=b");
@@ -313,18 +325,22 @@ public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<
     private static JsonObject Lease(string name) => new()
     {
         ["metadata"] = new JsonObject { ["name"] = name },
-        ["spec"] = new JsonObject { ["holderIdentity"] = "a", ["leaseDurationSeconds"] = 90,
-        ["renewTime"] = "2026-11-23T06:34:00.123456Z" },
+        ["spec"] = new JsonObject
+        {
+            ["holderIdentity"] = "a",
+            ["leaseDurationSeconds"] = 90,
+            ["renewTime"] = "2026-11-23T06:34:00.123456Z"
+        },
     };
 
     private Task<(HttpStatusCode Code, string Text)> CreateClusterAsync(string spec) =>
         cluster.SendAsync(HttpMethod.Post, cluster.ClusterPath(), new JsonObject
-    {
-        ["apiVersion"] = "orleans.wireguard/v1",
-        ["kind"] = "OrleansCluster",
-        ["metadata"] = new JsonObject { ["name"] = _name },
-        ["spec"] = JsonNode.Parse(spec),
-    });
+        {
+            ["apiVersion"] = "orleans.wireguard/v1",
+            ["kind"] = "OrleansCluster",
+            ["metadata"] = new JsonObject { ["name"] = _name },
+            ["spec"] = JsonNode.Parse(spec),
+        });
 
     private Task<(HttpStatusCode Code, string Text)> PatchAsync(string patch) =>
         cluster.SendAsync(HttpMethod.Patch, cluster.LeasePath(_name), JsonNode.Parse(patch), contentType: "application/merge-patch+json");

@@ -147,6 +147,27 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
         Assert.False(run.Membership.Refreshed.Reader.TryRead(out _));
     }
 
+    // Who judges what Orleans reads of the table must not have to wait for Orleans to read it.
+    [Fact]
+    public async Task Watch_ObjectDeleted_WhoStandsBeforeTheTableReadsTheOwnRow()
+    {
+        var silo = TableEntries.Entry().SiloAddress;
+        var asked = Channel.CreateUnbounded<SiloAddress>();
+        var before = Stub.Of<IMembershipTable>((method, arguments) =>
+        {
+            Assert.Equal(nameof(IMembershipTable.ReadRowAsync), method.Name);
+            Assert.True(asked.Writer.TryWrite((SiloAddress)arguments[0]!));
+            return Task.FromException<MembershipTableData>(new InvalidOperationException("The table is gone."));
+        });
+        await using var run = await StartAsync(before, Stub.Of<ILocalSiloDetails>((_, _) => silo));
+        await InsertAsync();
+        Assert.Equal(1, await run.NextAsync());
+        Assert.False(asked.Reader.TryRead(out _));
+
+        await cluster.CreateTable(_clusterId).DeleteMembershipTableEntriesAsync(_clusterId, Token);
+        Assert.Equal(silo, await asked.Reader.ReadAsync(Token).AsTask().WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, Token));
+    }
+
     private async Task<KubernetesMembershipTable> InsertAsync()
     {
         var table = cluster.CreateTable(_clusterId);
@@ -154,7 +175,7 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
         return table;
     }
 
-    private async Task<Run> StartAsync()
+    private async Task<Run> StartAsync(IMembershipTable? table = null, ILocalSiloDetails? silo = null)
     {
         await cluster.CreateInitializedTableAsync(_clusterId);
         var membership = new RecordingMembership();
@@ -166,8 +187,8 @@ public sealed class MembershipWatchTests(ApiCluster cluster) : IClassFixture<Api
             new ClusteringHealth(TimeProvider.System),
             ApiCluster.Loops(out _),
             TimeProvider.System,
-            cluster.CreateTable(_clusterId),
-            ApiCluster.NoSilo,
+            table ?? cluster.CreateTable(_clusterId),
+            silo ?? ApiCluster.NoSilo,
             ApiCluster.Logger<MembershipWatch>());
         var lifecycle = new SiloLifecycleSubject(ApiCluster.Logger<SiloLifecycleSubject>());
         watch.Participate(lifecycle);

@@ -281,8 +281,11 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
     {
         ["metadata"] = new JsonObject { ["name"] = $"{_prefix}-{name}" },
         ["spec"] = new JsonObject { ["podCIDR"] = prefix, ["podCIDRs"] = new JsonArray(prefix) },
-        ["status"] = new JsonObject { ["addresses"] = new JsonArray(
-            new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" }) },
+        ["status"] = new JsonObject
+        {
+            ["addresses"] = new JsonArray(
+            new JsonObject { ["type"] = "InternalIP", ["address"] = "10.240.0.4" })
+        },
     });
 
     private async Task PatchAsync(string name, string patch)

@@ -167,15 +167,28 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
         await CreateAsync($"{Rbac}/clusterroles", $"{_name}-{account}", new JsonObject
         {
             ["rules"] = new JsonArray(
-                new JsonObject { ["apiGroups"] = new JsonArray(""), ["resources"] = new JsonArray("nodes", "nodes/status"),
-                ["verbs"] = verbs.DeepClone() },
-                new JsonObject { ["apiGroups"] = new JsonArray("cilium.io"), ["resources"] = new JsonArray(
-                    "ciliumnodes", "ciliumnodes/status"), ["verbs"] = verbs }),
+                new JsonObject
+                {
+                    ["apiGroups"] = new JsonArray(""),
+                    ["resources"] = new JsonArray("nodes", "nodes/status"),
+                    ["verbs"] = verbs.DeepClone()
+                },
+                new JsonObject
+                {
+                    ["apiGroups"] = new JsonArray("cilium.io"),
+                    ["resources"] = new JsonArray(
+                    "ciliumnodes", "ciliumnodes/status"),
+                    ["verbs"] = verbs
+                }),
         });
         await CreateAsync($"{Rbac}/clusterrolebindings", $"{_name}-{account}", new JsonObject
         {
-            ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "ClusterRole",
-            ["name"] = $"{_name}-{account}" },
+            ["roleRef"] = new JsonObject
+            {
+                ["apiGroup"] = "rbac.authorization.k8s.io",
+                ["kind"] = "ClusterRole",
+                ["name"] = $"{_name}-{account}"
+            },
             ["subjects"] = new JsonArray(
                 new JsonObject { ["kind"] = "ServiceAccount", ["name"] = account, ["namespace"] = Cluster.Namespace }),
         });
@@ -197,8 +210,13 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
                 ["annotations"] = new JsonObject { ["kept"] = "x" },
                 ["finalizers"] = new JsonArray("example.com/kept"),
                 ["ownerReferences"] = new JsonArray(
-                    new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace",
-                    ["name"] = Cluster.Namespace, ["uid"] = owner.DeepClone() }),
+                    new JsonObject
+                    {
+                        ["apiVersion"] = "v1",
+                        ["kind"] = "Namespace",
+                        ["name"] = Cluster.Namespace,
+                        ["uid"] = owner.DeepClone()
+                    }),
             },
             ["spec"] = JsonNode.Parse(spec),
         });
@@ -222,14 +240,23 @@ public sealed class OwnNodePolicyFixture : IAsyncLifetime
         }
 
         var created = await CreateAsync(PodPath(), pod, new JsonObject { ["spec"] = spec });
-        return await TokenAsync(account, new JsonObject { ["kind"] = "Pod", ["apiVersion"] = "v1", ["name"] = pod,
-            ["uid"] = created["metadata"]!["uid"]!.DeepClone() });
+        return await TokenAsync(account, new JsonObject
+        {
+            ["kind"] = "Pod",
+            ["apiVersion"] = "v1",
+            ["name"] = pod,
+            ["uid"] = created["metadata"]!["uid"]!.DeepClone()
+        });
     }
 
     private async Task<string> TokenAsync(string account, JsonObject? boundTo)
     {
-        var request = new JsonObject { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest",
-            ["spec"] = new JsonObject { ["boundObjectRef"] = boundTo } };
+        var request = new JsonObject
+        {
+            ["apiVersion"] = "authentication.k8s.io/v1",
+            ["kind"] = "TokenRequest",
+            ["spec"] = new JsonObject { ["boundObjectRef"] = boundTo }
+        };
         var answer = await Cluster.PostAsync($"api/v1/namespaces/{Cluster.Namespace}/serviceaccounts/{account}/token", request);
         return (string)answer["status"]!["token"]!;
     }

@@ -204,8 +204,13 @@ public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixt
     {
         "annotations" or "labels" => new JsonObject { ["other"] = "x" },
         "finalizers" => new JsonArray("example.com/other"),
-        "ownerReferences" => new JsonArray(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = "nobody",
-        ["uid"] = "11111111-1111-1111-1111-111111111111" }),
+        "ownerReferences" => new JsonArray(new JsonObject
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "Node",
+            ["name"] = "nobody",
+            ["uid"] = "11111111-1111-1111-1111-111111111111"
+        }),
         "managedFields" => new JsonArray(new JsonObject()),
         "creationTimestamp" or "deletionTimestamp" => JsonValue.Create("2020-01-01T00:00:00Z"),
         "deletionGracePeriodSeconds" or "generation" => JsonValue.Create(99),

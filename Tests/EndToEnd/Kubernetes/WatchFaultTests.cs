@@ -208,8 +208,12 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
             "resets it in the middle of an event" => new() { When = when, Answer = Encoding.UTF8.GetBytes(Event), Resets = true },
             "loses the answer" => new() { When = when, LosesAnswer = true },
             _ when kind.StartsWith("status ", StringComparison.Ordinal) =>
-                new() { When = when, Error = new ApiException(
-                    int.Parse(kind[7..], System.Globalization.CultureInfo.InvariantCulture), "Fault", "fault") },
+                new()
+                {
+                    When = when,
+                    Error = new ApiException(
+                    int.Parse(kind[7..], System.Globalization.CultureInfo.InvariantCulture), "Fault", "fault")
+                },
             _ => new() { When = when, Answer = Encoding.Latin1.GetBytes(Nonsense[kind]) },
         };
     }

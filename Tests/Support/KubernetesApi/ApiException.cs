@@ -55,8 +55,13 @@ internal sealed class ApiException(int code, string reason, string message, Json
 
     public static ApiException Invalid(ResourceType type, string name, IReadOnlyList<FieldError> errors)
     {
-        var details = new JsonObject { ["name"] = name, ["group"] = type.Group,
-            ["kind"] = type.Kind, ["causes"] = new JsonArray([.. errors.Select(Cause)]) };
+        var details = new JsonObject
+        {
+            ["name"] = name,
+            ["group"] = type.Group,
+            ["kind"] = type.Kind,
+            ["causes"] = new JsonArray([.. errors.Select(Cause)])
+        };
         var text = errors.Count == 1 ? errors[0].ToString() : $"[{string.Join(", ", errors)}]";
         return new(422, "Invalid", $"{type.GroupKind} \"{name}\" is invalid: {text}", details);
 
@@ -116,8 +121,11 @@ internal sealed class ApiException(int code, string reason, string message, Json
         new JsonObject { ["retryAfterSeconds"] = retryAfterSeconds });
 
     public static ApiException Internal(string what) =>
-        new(500, "InternalError", $"Internal error occurred: {what}", new JsonObject { ["causes"] = new JsonArray(
-            new JsonObject { ["message"] = what }) });
+        new(500, "InternalError", $"Internal error occurred: {what}", new JsonObject
+        {
+            ["causes"] = new JsonArray(
+            new JsonObject { ["message"] = what })
+        });
 
     public static ApiException MethodNotAllowed() =>
         new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", new JsonObject());

@@ -262,8 +262,12 @@ internal sealed class ApiHandler(
             ServiceAccounts.Bind(users[token], registry, target.Namespace!, reference);
         }
 
-        return new() { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest",
-            ["status"] = new JsonObject { ["token"] = token } };
+        return new()
+        {
+            ["apiVersion"] = "authentication.k8s.io/v1",
+            ["kind"] = "TokenRequest",
+            ["status"] = new JsonObject { ["token"] = token }
+        };
     }
 
     // Of the formats of a body this server knows JSON only. A client that prefers protobuf has to be told that, and not that its JSON is

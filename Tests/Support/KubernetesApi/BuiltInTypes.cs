@@ -53,8 +53,14 @@ internal static class BuiltInTypes
         new(string.Empty, "v1", "configmaps", "ConfigMap", true) { Singular = "configmap", ShortNames = ["cm"] };
 
     public static ResourceType DaemonSets { get; } =
-        new("apps", "v1", "daemonsets", "DaemonSet", true) { Singular = "daemonset", ShortNames = [
-            "ds"], HasStatus = true, HasGeneration = true };
+        new("apps", "v1", "daemonsets", "DaemonSet", true)
+        {
+            Singular = "daemonset",
+            ShortNames = [
+            "ds"],
+            HasStatus = true,
+            HasGeneration = true
+        };
 
     public static ResourceType Policies { get; } =
         new("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", false)

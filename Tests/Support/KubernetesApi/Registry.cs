@@ -354,10 +354,20 @@ internal sealed class Registry(TimeProvider time)
             next["status"] = new JsonObject
             {
                 ["conditions"] = new JsonArray(
-                    new JsonObject { ["type"] = "NamesAccepted", ["status"] = "True",
-                    ["reason"] = "NoConflicts", ["message"] = "no conflicts found" },
-                    new JsonObject { ["type"] = "Established", ["status"] = "True",
-                    ["reason"] = "InitialNamesAccepted", ["message"] = "the initial names have been accepted" }),
+                    new JsonObject
+                    {
+                        ["type"] = "NamesAccepted",
+                        ["status"] = "True",
+                        ["reason"] = "NoConflicts",
+                        ["message"] = "no conflicts found"
+                    },
+                    new JsonObject
+                    {
+                        ["type"] = "Established",
+                        ["status"] = "True",
+                        ["reason"] = "InitialNamesAccepted",
+                        ["message"] = "the initial names have been accepted"
+                    }),
                 ["acceptedNames"] = next["spec"]!["names"]!.DeepClone(),
                 ["storedVersions"] = new JsonArray([.. next["spec"]!["versions"]!.AsArray()
                     .Where(version => (bool)version!["storage"]!).Select(version => version!["name"]!.DeepClone())]),

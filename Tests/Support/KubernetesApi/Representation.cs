@@ -142,8 +142,12 @@ internal static class Representation
         {
             ["kind"] = partial ? "PartialObjectMetadata" : type.Kind,
             ["apiVersion"] = partial ? "meta.k8s.io/v1" : type.ApiVersion,
-            ["metadata"] = new JsonObject { ["resourceVersion"] = revision.ToString(
-                CultureInfo.InvariantCulture), ["creationTimestamp"] = null },
+            ["metadata"] = new JsonObject
+            {
+                ["resourceVersion"] = revision.ToString(
+                CultureInfo.InvariantCulture),
+                ["creationTimestamp"] = null
+            },
         },
     }.ToJsonString();
 }

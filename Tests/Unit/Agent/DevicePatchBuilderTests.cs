@@ -17,8 +17,11 @@ public sealed class DevicePatchBuilderTests
     // Changes during which sessions last: the key stays, or nobody had shaken hands with it.
     private static Gen<(Device Observed, DesiredDevice Desired)> Lasting => Both.Select(both =>
         both.Item2.KeyPair is { } pair && pair.PublicKey != both.Item1.PublicKey
-            ? (both.Item1 with { Peers = both.Item1.Peers.Select(peer => peer with { LastHandshakeTime = null })
-                .ToEquatableArray() }, both.Item2)
+            ? (both.Item1 with
+            {
+                Peers = both.Item1.Peers.Select(peer => peer with { LastHandshakeTime = null })
+                .ToEquatableArray()
+            }, both.Item2)
             : (both.Item1, both.Item2));
 
     private static readonly KeyPair[] Pairs = [KeyPair.Create(), KeyPair.Create()];
@@ -187,8 +190,11 @@ public sealed class DevicePatchBuilderTests
     {
         var (observed, desired) = both;
         var after = FakeWireGuardClient.Apply(observed, DevicePatchBuilder.Build(desired, observed));
-        var roamed = after with { Peers = [.. after.Peers.Select((peer, index) =>
-            peer with { Endpoint = endpoints[index], ReceiveBytes = peer.ReceiveBytes + 32 })] };
+        var roamed = after with
+        {
+            Peers = [.. after.Peers.Select((peer, index) =>
+            peer with { Endpoint = endpoints[index], ReceiveBytes = peer.ReceiveBytes + 32 })]
+        };
         Assert.True(DevicePatchBuilder.Build(desired.Settled(), roamed).IsEmpty);
     });
 

@@ -90,8 +90,14 @@ public sealed class DriftDetectorTests
             DriftKind.AllowedIPsChanged => peer with { AllowedIPs = [.. peer.AllowedIPs, IPPrefix.Parse("203.0.113.9/32")] },
             _ => peer with { PersistentKeepaliveInterval = peer.PersistentKeepaliveInterval + TimeSpan.FromSeconds(1) },
         };
-        var announced = expected with { Endpoints = new Dictionary<PublicKey, EquatableArray<IPEndPoint>> { [peer.PublicKey] = [
-            TestMesh.Endpoint(2)] } };
+        var announced = expected with
+        {
+            Endpoints = new Dictionary<PublicKey, EquatableArray<IPEndPoint>>
+            {
+                [peer.PublicKey] = [
+            TestMesh.Endpoint(2)]
+            }
+        };
         var before = announced with { Device = With(expected.Device, peer with { Endpoint = TestMesh.Endpoint(2) }) };
         var after = With(
             expected.Device, changed with { Endpoint = kind == DriftKind.EndpointChanged ? changed.Endpoint : TestMesh.Endpoint(2) });
@@ -105,8 +111,13 @@ public sealed class DriftDetectorTests
     {
         var peer = expected.Device.Peers[0] with { Endpoint = TestMesh.Endpoint(2), ReceiveBytes = 7 };
         var roamed = isHandshake
-            ? peer with { Endpoint = elsewhere, LastHandshakeTime = TestMesh.Start
-                + TimeSpan.FromSeconds(1), ReceiveBytes = peer.ReceiveBytes + 92 }
+            ? peer with
+            {
+                Endpoint = elsewhere,
+                LastHandshakeTime = TestMesh.Start
+                + TimeSpan.FromSeconds(1),
+                ReceiveBytes = peer.ReceiveBytes + 92
+            }
             : peer with { Endpoint = elsewhere, ReceiveBytes = peer.ReceiveBytes + 32 };
         var announced = new Dictionary<PublicKey, EquatableArray<IPEndPoint>> { [peer.PublicKey] = [TestMesh.Endpoint(2)] };
         Assert.Empty(DriftDetector.OfDevice(

@@ -269,8 +269,13 @@ public sealed class EndpointTests
     private static DevicePeer Peer(AgentHarness mesh, int node) => mesh.Device.Peers.Single(peer => peer.PublicKey == TestMesh.Key(node));
 
     private static void ShakeHands(AgentHarness mesh, int node) => mesh.Devices.ChangePeer(
-        Name, TestMesh.Key(node), peer => peer with { LastHandshakeTime = mesh.Time.GetUtcNow(), ReceiveBytes = peer.ReceiveBytes
-            + 92, TransmitBytes = peer.TransmitBytes + 148 });
+        Name, TestMesh.Key(node), peer => peer with
+        {
+            LastHandshakeTime = mesh.Time.GetUtcNow(),
+            ReceiveBytes = peer.ReceiveBytes
+            + 92,
+            TransmitBytes = peer.TransmitBytes + 148
+        });
 
     private static void Receive(AgentHarness mesh, int node, IPEndPoint? from) => mesh.Devices.ChangePeer(
         Name, TestMesh.Key(node), peer => peer with { Endpoint = from, ReceiveBytes = peer.ReceiveBytes + 32 });

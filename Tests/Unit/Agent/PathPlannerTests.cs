@@ -143,10 +143,10 @@ public sealed class PathPlannerTests : IDisposable
 
     private static PeerAnnouncement Announce(int node, long revision, params PublicKey[] keys) =>
         TestMesh.Announce(node, revision: revision) with
-    {
-        Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort))
+        {
+            Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort))
             .ToEquatableArray(),
-    };
+        };
 
     private static Device NewDevice(KeyPair keyPair, PublicKey peer, DateTimeOffset? handshake) =>
         new("cilium_wg0", keyPair.PublicKey, TestMesh.ListenPort, 0, [new DevicePeer(peer, null, [], TimeSpan.Zero, handshake, 0, 0)]);

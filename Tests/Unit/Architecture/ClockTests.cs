@@ -32,7 +32,7 @@ public sealed class ClockTests
     [Fact]
     public void GrainsAndAgent_WallClock_IsNotWhatDurationsAreToldBy() => Assert.Equal(
         Allowed.Keys.Order(StringComparer.Ordinal),
-        Product.Grains.GetTypes().Concat(Product.Supervision.GetTypes())
+        Product.Grains.GetTypes().Concat(Product.Keys.GetTypes()).Concat(Product.Supervision.GetTypes())
             .Concat(Product.Silo.GetTypes()
             .Where(type => type.Namespace is "Orleans.WireGuard.Silo.Agent" or "Orleans.WireGuard.Silo.Nodes"))
             .Where(MeasuresByTheWallClock).Select(Name).Distinct().Order(StringComparer.Ordinal));

@@ -140,7 +140,8 @@ public sealed class RotationVerbTests
     public void Line_Event_IsOneLineOfJson()
     {
         var line = MeshJson.Line(new WatchEvent(
-            TestMesh.Start, WatchEventKind.ReKeyed, "node-1") { Slot = Slot.One, Epoch = new Epoch(3), Key = TestMesh.Key(1) });
+            TestMesh.Start, WatchEventKind.ReKeyed, "node-1")
+        { Slot = Slot.One, Epoch = new Epoch(3), Key = TestMesh.Key(1) });
         Assert.DoesNotContain('\n', line);
         Assert.Contains(
             "\"event\":\"ReKeyed\",\"nodeName\":\"node-1\",\"peer\":null,\"slot\":1,\"epoch\":3", line, StringComparison.Ordinal);

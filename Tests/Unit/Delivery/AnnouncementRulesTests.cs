@@ -220,7 +220,8 @@ public sealed class AnnouncementRulesTests : IDisposable
             AnnouncementOutcome.Malformed,
             "no clock",
             Signed(TestMesh.Announce(
-                3) with { Slots = [NewSlot(0, 3) with { KeyEpoch = new Epoch(long.MaxValue), ServesEpoch = new Epoch(long.MaxValue) }] }));
+                3) with
+            { Slots = [NewSlot(0, 3) with { KeyEpoch = new Epoch(long.MaxValue), ServesEpoch = new Epoch(long.MaxValue) }] }));
     }
 
     [Fact]

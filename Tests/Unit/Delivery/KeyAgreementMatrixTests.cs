@@ -72,8 +72,14 @@ public sealed class KeyAgreementMatrixTests
     public void Build_NoSlotInCommon_IsUnknown()
     {
         var other = WithSlotOne(Node(2), 102);
-        other = other with { Status = other.Status! with { Devices = [
-            other.Status.Devices[0] with { PublicKey = null }, other.Status.Devices[1]] } };
+        other = other with
+        {
+            Status = other.Status! with
+            {
+                Devices = [
+            other.Status.Devices[0] with { PublicKey = null }, other.Status.Devices[1]]
+            }
+        };
         Assert.All(KeyAgreementMatrix.Build([Node(1), other]), cell => Assert.Equal(AgreementState.Unknown, cell.State));
         Assert.Equal(4, KeyAgreementMatrix.Build([Node(1), other]).Count);
     }

@@ -123,6 +123,8 @@ public sealed class ManifestTests
     }
 
     private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
-        from texts in Manifests.Texts(rule, "apiGroups") from resource in Manifests.Texts(
-            rule, "resources") select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
+        from texts in Manifests.Texts(rule, "apiGroups")
+        from resource in Manifests.Texts(
+            rule, "resources")
+        select $"{texts} {resource}: {string.Join(' ', Manifests.Texts(rule, "verbs"))}");
 }

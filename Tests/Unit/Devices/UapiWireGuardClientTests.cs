@@ -58,7 +58,7 @@ public sealed class UapiWireGuardClientTests
     [InlineData("hello\n\n")]
     [InlineData("listen_port=x\nerrno=0\n\n")]
     [InlineData("errno=0\n\nerrno=0\n")]
-    public async Task TryGetDevice_BadReply_IsADeviceException(string reply)
+    public async Task TryGetDevice_BadReply_IsALinuxException(string reply)
     {
         await using var server = new UapiServer(Name, reply);
 
@@ -69,7 +69,7 @@ public sealed class UapiWireGuardClientTests
     }
 
     [Fact]
-    public async Task TryGetDevice_ClosedWithoutAnswer_IsADeviceException()
+    public async Task TryGetDevice_ClosedWithoutAnswer_IsALinuxException()
     {
         await using var server = new UapiServer(Name, "");
 
@@ -92,7 +92,7 @@ public sealed class UapiWireGuardClientTests
     }
 
     [Fact]
-    public async Task TryGetDevice_EndlessReply_IsADeviceException()
+    public async Task TryGetDevice_EndlessReply_IsALinuxException()
     {
         await using var server = new UapiServer(Name, async (_, socket, token) =>
         {

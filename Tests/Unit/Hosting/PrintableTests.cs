@@ -121,8 +121,13 @@ public sealed class PrintableTests
             Drifts = [new DriftCount(DriftKind.EndpointChanged, 1, text, TestMesh.Start)],
             Problem = text,
             DroppedPackets = 1,
-            Rotation = new() { Problem = text, Lagging = [
-                new LaggingNode(text, text)], ClockSkews = [new ClockSkew(text, TimeSpan.FromMinutes(5), TestMesh.Start)] },
+            Rotation = new()
+            {
+                Problem = text,
+                Lagging = [
+                new LaggingNode(text, text)],
+                ClockSkews = [new ClockSkew(text, TimeSpan.FromMinutes(5), TestMesh.Start)]
+            },
         };
         return new(
             TestMesh.Start,

@@ -38,8 +38,12 @@ public sealed class ReadinessTests
     public async Task NodesCheck_MoreAddressesThanFit_IsReadyAndSaysHowManyAreLeftOut()
     {
         var (status, text) = await AskAsync(
-            TestMesh.RosterNode(1) with { Kind = "CiliumNode", Addresses = [.. Enumerable.Range(1, 9)
-                .Select(number => new IPAddress([10, 9, 0, (byte)number]))] });
+            TestMesh.RosterNode(1) with
+            {
+                Kind = "CiliumNode",
+                Addresses = [.. Enumerable.Range(1, 9)
+                .Select(number => new IPAddress([10, 9, 0, (byte)number]))]
+            });
         Assert.Equal(HealthStatus.Degraded, status);
         Assert.Contains("ready\nnodes: CiliumNode 'node-1' has 9 addresses;", text, StringComparison.Ordinal);
         Assert.EndsWith("1 left out: 10.9.0.9\n", text, StringComparison.Ordinal);

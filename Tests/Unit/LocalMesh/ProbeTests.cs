@@ -157,8 +157,11 @@ public sealed class ProbeTests
         (string?, string?)[] keys = [("A", "B"), ("A", null), ("A", "C"), (null, "C"), ("D", "C")];
         for (var i = 0; i < keys.Length; i++)
         {
-            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>> { ["node-1"] = [
-                new(keys[i].Item1, 51871, []), new(keys[i].Item2, 51872, [])] }));
+            history.Observe(new(Start.AddSeconds(i), new Dictionary<string, IReadOnlyList<DeviceDump>>
+            {
+                ["node-1"] = [
+                new(keys[i].Item1, 51871, []), new(keys[i].Item2, 51872, [])]
+            }));
         }
 
         Assert.Equal(["A", "B", "C", "D"], history.Of("node-1").Select(use => use.PublicKey));

@@ -100,8 +100,11 @@ public sealed class ForeignNumbersTests : IDisposable
         foreach (var announcement in forged)
         {
             // Above what it has announced, where that is not the number in question.
-            var next = announcement.Sequence == genuine.Sequence ? announcement with { Sequence = AnnouncementSequence.Next(
-                _node.Published[^1].Sequence, _node.Clock.MeshTime) } : announcement;
+            var next = announcement.Sequence == genuine.Sequence ? announcement with
+            {
+                Sequence = AnnouncementSequence.Next(
+                _node.Published[^1].Sequence, _node.Clock.MeshTime)
+            } : announcement;
             await TakenAsync(() => _node.Grain.MeetFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next)));
             await AssertGoesOnAsync($"MeetFormerSelf {next}");
         }

@@ -78,8 +78,11 @@ public sealed class SnapshotSizeTests(ITestOutputHelper output)
                 others.Select(other => new ReceiverStatus(Name(other), AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 1, null))
                     .ToEquatableArray()),
             Paths = others.Select(other => new PathStatus(Name(other), Slot.One, Key(other, Slot.One), true)).ToEquatableArray(),
-            Rotation = new() { ClockSkews = others.Select(other =>
-                new ClockSkew(Name(other), TimeSpan.FromMilliseconds(other), TestMesh.Start)).ToEquatableArray() },
+            Rotation = new()
+            {
+                ClockSkews = others.Select(other =>
+                new ClockSkew(Name(other), TimeSpan.FromMilliseconds(other), TestMesh.Start)).ToEquatableArray()
+            },
         };
     }
 

@@ -47,11 +47,14 @@ internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorde
 
     /// <summary>Connects a client.</summary>
     /// <exception cref="RedisConnectionException">It does not answer.</exception>
-    public Task<ConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken)
+    public async Task<ConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken)
     {
+        // It cannot be cancelled, and one that is left alone would go on connecting. It ends by itself after ConnectTimeout.
+        cancellationToken.ThrowIfCancellationRequested();
+
         // With retries, a server that is not there yet would cost the whole ConnectTimeout.
         var options = new ConfigurationOptions { EndPoints = { { plan.HostAddress, MeshPlan.RedisPort } }, ConnectRetry = 0 };
-        return ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken);
+        return await ConnectionMultiplexer.ConnectAsync(options);
     }
 
     private async Task<bool> AnswersAsync(CancellationToken cancellationToken)

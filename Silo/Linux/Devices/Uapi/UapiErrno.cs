@@ -2,13 +2,12 @@ using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Linux.Devices.Uapi;
 
-/// <summary>The errno values that a userspace device answers, in the spelling of errno.h, and what each asks for.</summary>
+/// <summary>What the errno values that a userspace device answers ask for.</summary>
 /// <remarks>
 /// wireguard-go sends them negative (<c>errno=-22</c>), the protocol page shows them positive; both are read as positive.
 /// </remarks>
 internal static class UapiErrno
 {
-
     /// <summary>Says what an errno of a device means and what to do.</summary>
     public static string Describe(int errno) => errno switch
     {

@@ -276,7 +276,6 @@ internal sealed partial class UserspaceDevice
     private partial void LogStaleSocket(string socketPath);
 
     [LoggerMessage(
-        EventId = 2,
         Level = LogLevel.Warning,
         Message = "Killed process {ProcessId} of device {DeviceName}: it did not end within {StopTimeout} after its socket was removed")]
     private partial void LogKilled(string deviceName, int processId, TimeSpan stopTimeout);

@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace Orleans.WireGuard.Linux.Routing.Witness;
 
 /// <summary>Counts, at the links by which other nodes are reached, what leaves in clear and what leaves through our tunnels.</summary>

@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace Orleans.WireGuard.Linux.Routing.Witness;
 
 /// <summary>What was counted, in packets.</summary>

@@ -52,7 +52,7 @@ public static class WitnessTable
     public const string Comment = "owg 2 ";
 
     /// <summary>The counters of what leaves and of what arrives, by <see cref="WitnessClass"/>.</summary>
-    public static readonly string[] Counters =
+    public static IReadOnlyList<string> Counters { get; } =
         ["clear", "clear_encapsulated", "tunnel", "arrived_clear", "arrived_clear_encapsulated", "arrived_tunnel"];
 
     // What the names of the counters begin with that each belong to a link.
@@ -95,7 +95,7 @@ public static class WitnessTable
         select new LinkCount(index, counter.Value.Packets, counter.Value.Bytes);
 
     /// <summary>The counter of a class of packets.</summary>
-    public static string Counter(WitnessClass kind, bool isArriving) => Counters[(int)kind + (isArriving ? Counters.Length / 2 : 0)];
+    public static string Counter(WitnessClass kind, bool isArriving) => Counters[(int)kind + (isArriving ? Counters.Count / 2 : 0)];
 }
 
 /// <summary>What is counted.</summary>

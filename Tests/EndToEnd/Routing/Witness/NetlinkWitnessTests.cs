@@ -41,7 +41,8 @@ public sealed class NetlinkWitnessTests(ITestOutputHelper output)
         var file = Path.Combine(Path.GetTempPath(), $"owg-witness-{Guid.NewGuid():N}.pcap");
         using var capture = await pair.A.RunAsync(() => Task.FromResult(Process.Start(
             new ProcessStartInfo(
-                "tcpdump", ["-i", "eth0", "-n", "-B", "65536", "-s", "64", "-Z", "root", "-w", file]) { RedirectStandardError = true })!));
+                "tcpdump", ["-i", "eth0", "-n", "-B", "65536", "-s", "64", "-Z", "root", "-w", file])
+            { RedirectStandardError = true })!));
         try
         {
             Assert.Contains("listening", await capture.StandardError.ReadLineAsync(Token), StringComparison.Ordinal);
