@@ -14,14 +14,15 @@ namespace Orleans.WireGuard.Supervision;
 /// Where the <see cref="BackgroundService"/>s are; all of ours are such loops, and are watched without being asked.
 /// </param>
 /// <param name="host">What is stopped.</param>
-/// <param name="time">Clock of the pauses.</param>
+/// <param name="timeProvider">Clock of the pauses.</param>
 /// <param name="logger">Hears what failed.</param>
 internal sealed partial class EndlessLoops(
-    IServiceProvider services, IHostApplicationLifetime host, TimeProvider time, ILogger<EndlessLoops> logger) : IHostedLifecycleService
+    IServiceProvider services, IHostApplicationLifetime host, TimeProvider timeProvider, ILogger<EndlessLoops> logger)
+        : IHostedLifecycleService
 {
     private const string OurNamespace = "Orleans.WireGuard.";
 
-    private readonly StateLog _failing = new(time);
+    private readonly StateLog _failing = new(timeProvider);
     private string? _ended;
 
     /// <summary>The first loop that ended before the silo did, and why, in a sentence; null as long as all go on.</summary>
@@ -75,7 +76,7 @@ internal sealed partial class EndlessLoops(
                         TellFailed(name, e);
                     }
 
-                    await Task.Delay(pause(failures), time, token);
+                    await Task.Delay(pause(failures), timeProvider, token);
                 }
             },
             stopping);

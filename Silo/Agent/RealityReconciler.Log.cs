@@ -1,9 +1,3 @@
-using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Linux;
-using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Linux.Routing.Witness;
-using Orleans.WireGuard.Silo.Findings;
-
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <content>Log messages.</content>

@@ -16,7 +16,7 @@ namespace Orleans.WireGuard.Silo.Clustering;
 /// </remarks>
 internal sealed partial class SharedMembershipTable(
     IMembershipTable inner, SiloGeneration generation, ILocalSiloDetails silo,
-    SiloEnd end, TimeProvider time, ILogger<SharedMembershipTable> logger)
+    SiloEnd end, TimeProvider timeProvider, ILogger<SharedMembershipTable> logger)
     : IMembershipTable
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
@@ -26,8 +26,8 @@ internal sealed partial class SharedMembershipTable(
     private static readonly TimeSpan JoinPatience = TimeSpan.FromMinutes(10);
 
     private readonly Lock _lock = new();
-    private readonly TableMemory _memory = new((long)(LookAgainAfter.TotalSeconds * time.TimestampFrequency));
-    private readonly JoiningSilos _joining = new((long)(JoinPatience.TotalSeconds * time.TimestampFrequency));
+    private readonly TableMemory _memory = new((long)(LookAgainAfter.TotalSeconds * timeProvider.TimestampFrequency));
+    private readonly JoiningSilos _joining = new((long)(JoinPatience.TotalSeconds * timeProvider.TimestampFrequency));
     private Task _lookingAgain = Task.CompletedTask;
     private volatile bool _hasForgotten;
 
@@ -75,7 +75,7 @@ internal sealed partial class SharedMembershipTable(
         ThrowIfSuperseded(table);
         lock (_lock)
         {
-            _joining.Spare(table.Members.Select(member => member.Item1), OwnAddress, time.GetTimestamp());
+            _joining.Spare(table.Members.Select(member => member.Item1), OwnAddress, timeProvider.GetTimestamp());
         }
 
         return table;
@@ -121,20 +121,20 @@ internal sealed partial class SharedMembershipTable(
     private async Task<MembershipTableData> ReadAsync(
         Func<CancellationToken, Task<MembershipTableData>> read, bool isAboutOwn, CancellationToken cancellationToken)
     {
-        var began = time.GetTimestamp();
+        var began = timeProvider.GetTimestamp();
         try
         {
             var table = await read(cancellationToken);
             if (isAboutOwn && OwnAddress is { } own)
             {
-                Note(memory => memory.OnRead(table.Version.Version, table.TryGet(own) is not null, began, time.GetTimestamp()));
+                Note(memory => memory.OnRead(table.Version.Version, table.TryGet(own) is not null, began, timeProvider.GetTimestamp()));
             }
 
             return table;
         }
         catch (Exception e) when (IsGone(e))
         {
-            Note(memory => memory.OnGone(began, time.GetTimestamp()));
+            Note(memory => memory.OnGone(began, timeProvider.GetTimestamp()));
             throw;
         }
     }
@@ -159,7 +159,7 @@ internal sealed partial class SharedMembershipTable(
         {
             lock (_lock)
             {
-                _memory.OnWritten(entry.Status, version.Version, time.GetTimestamp());
+                _memory.OnWritten(entry.Status, version.Version, timeProvider.GetTimestamp());
             }
         }
 
@@ -188,7 +188,7 @@ internal sealed partial class SharedMembershipTable(
     {
         try
         {
-            await Task.Delay(LookAgainAfter, time, end.Stopping);
+            await Task.Delay(LookAgainAfter, timeProvider, end.Stopping);
             await LookAsync(end.Stopping);
         }
         catch (OperationCanceledException) when (end.Stopping.IsCancellationRequested)
@@ -202,7 +202,7 @@ internal sealed partial class SharedMembershipTable(
         try
         {
             // Orleans reads the table once more while it stops, and would try for as long as it may take if there were none.
-            using var timeout = new CancellationTokenSource(RepairTimeout, time);
+            using var timeout = new CancellationTokenSource(RepairTimeout, timeProvider);
             await inner.InitializeMembershipTableAsync(true, timeout.Token);
         }
         catch (Exception e)
@@ -228,7 +228,7 @@ internal sealed partial class SharedMembershipTable(
         }
 
         var behind = TimeSpan.FromSeconds((long)later - own.Generation);
-        var reason = $"The clock of this node says {time.GetUtcNow():u}, {behind} before its former silo started by its own; set the clock. The silo is started again and takes the generation above that one.";
+        var reason = $"The clock of this node says {timeProvider.GetUtcNow():u}, {behind} before its former silo started by its own; set the clock. The silo is started again and takes the generation above that one.";
         end.Because(reason);
         throw new InvalidOperationException(reason);
     }

@@ -43,12 +43,13 @@ internal sealed partial class SiloGeneration(ILogger<SiloGeneration> logger)
     /// <summary>Chooses it, above all that the membership table knows of this address. Without an answer it is the clock's.</summary>
     /// <param name="table">The table; <see langword="null"/> if it begins with this process.</param>
     /// <param name="endPoint">Where the silo listens.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task ChooseAsync(SharedMembershipTable? table, IPEndPoint endPoint, TimeProvider time, CancellationToken cancellationToken)
+    public async Task ChooseAsync(
+        SharedMembershipTable? table, IPEndPoint endPoint, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         int? newest = null;
-        using var timeout = new CancellationTokenSource(ReadTimeout, time);
+        using var timeout = new CancellationTokenSource(ReadTimeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
@@ -69,7 +70,7 @@ internal sealed partial class SiloGeneration(ILogger<SiloGeneration> logger)
         var chosen = Choose(byClock, newest);
         if (chosen != byClock)
         {
-            LogClockBehind(logger, time.GetUtcNow(), TimeSpan.FromSeconds((long)chosen - byClock), chosen);
+            LogClockBehind(logger, timeProvider.GetUtcNow(), TimeSpan.FromSeconds((long)chosen - byClock), chosen);
         }
 
         lock (_lock)

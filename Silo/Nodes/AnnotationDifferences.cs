@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// From when it began to differ, whatever key followed: with a key every 20 s each one is too young to be missed, and the annotation wrong
 /// for hours. By the steady clock, since a wall clock that is set would make it long or short. Thread-safe.
 /// </remarks>
-internal sealed class AnnotationDifferences(TimeProvider time)
+internal sealed class AnnotationDifferences(TimeProvider timeProvider)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, SteadyTime> _since = [];
@@ -33,7 +33,7 @@ internal sealed class AnnotationDifferences(TimeProvider time)
                 return TimeSpan.Zero;
             }
 
-            var now = SteadyTime.Now(time);
+            var now = SteadyTime.Now(timeProvider);
             return _since.TryAdd(nodeName, now) ? TimeSpan.Zero : now - _since[nodeName];
         }
     }

@@ -23,11 +23,11 @@ internal sealed partial class AnnotationPublisher
 
     private readonly KubernetesApi _api;
     private readonly NodeWatcher _nodes;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly TimeSpan _interval;
     private readonly ILogger<AnnotationPublisher> _logger;
     private readonly LogPace _pace;
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private int _failures;
     private int _refusals;
     private PublicKey? _desired;
@@ -35,20 +35,21 @@ internal sealed partial class AnnotationPublisher
 
     /// <summary>Makes a publisher; <see cref="RunAsync"/> starts it.</summary>
     public AnnotationPublisher(
-        KubernetesApi api, NodeWatcher nodes, IOptions<NodesOptions> options, TimeProvider time, ILogger<AnnotationPublisher> logger)
+        KubernetesApi api, NodeWatcher nodes, IOptions<NodesOptions> options,
+        TimeProvider timeProvider, ILogger<AnnotationPublisher> logger)
     {
         _api = api;
         _nodes = nodes;
-        _time = time;
+        _timeProvider = timeProvider;
         _interval = options.Value.AnnotationInterval;
         _logger = logger;
-        _pace = new LogPace(time);
+        _pace = new LogPace(timeProvider);
     }
 
     /// <summary>Sets the key that the annotation shall show from now on.</summary>
     public void Publish(PublicKey key)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _desired = key;
             var wanted = _wanted;
@@ -75,14 +76,14 @@ internal sealed partial class AnnotationPublisher
     /// <summary>Writes whenever <paramref name="nodeName"/>'s annotation differs from the published key, until cancelled.</summary>
     public async Task RunAsync(string nodeName, CancellationToken cancellationToken)
     {
-        var (wroteAt, pause) = (_time.GetTimestamp(), TimeSpan.Zero);
+        var (wroteAt, pause) = (_timeProvider.GetTimestamp(), TimeSpan.Zero);
         try
         {
             while (true)
             {
                 PublicKey? desired;
                 Task wanted;
-                lock (_gate)
+                lock (_lock)
                 {
                     (desired, wanted) = (_desired, _wanted.Task);
                 }
@@ -91,13 +92,13 @@ internal sealed partial class AnnotationPublisher
                 var left = Timeout.InfiniteTimeSpan;
                 if (_nodes.Resource is { } resource && Decide(nodes.Nodes.GetValueOrDefault(nodeName), desired) is { } value)
                 {
-                    left = pause - _time.GetElapsedTime(wroteAt);
+                    left = pause - _timeProvider.GetElapsedTime(wroteAt);
                     if (left <= TimeSpan.Zero)
                     {
                         await TryWriteAsync(resource, nodeName, value, cancellationToken);
 
                         // Also the time in which the watch tells us our own write.
-                        (wroteAt, pause) = (_time.GetTimestamp(), Pause(_interval, _refusals, _api.NextDouble()));
+                        (wroteAt, pause) = (_timeProvider.GetTimestamp(), Pause(_interval, _refusals, _api.NextDouble()));
                         continue;
                     }
                 }
@@ -152,7 +153,7 @@ internal sealed partial class AnnotationPublisher
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
         // Timers know whole milliseconds, and one that ends before its time would be asked for again and again.
-        var pause = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(longest.TotalMilliseconds)), _time, over.Token);
+        var pause = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(longest.TotalMilliseconds)), _timeProvider, over.Token);
         await Task.WhenAny(pause, wanted, NextAsync(known, over.Token));
         await over.CancelAsync();
         cancellationToken.ThrowIfCancellationRequested();

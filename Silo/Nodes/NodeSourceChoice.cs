@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Nodes;
 /// A source is chosen by what it has: CiliumNode if one of its objects is this node, else Node. That Cilium's definition is served says
 /// nothing; it stays behind when Cilium goes, and is there before Cilium has made its objects. Not thread-safe: one loop asks.
 /// </remarks>
-internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, string nodeName, TimeProvider time)
+internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, string nodeName, TimeProvider timeProvider)
 {
     // Cilium makes its objects seconds after its definition, if it makes any.
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
@@ -50,7 +50,7 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
             var former = _chosen;
             _chosen = await HasOurNodeAsync(cancellationToken) ? ApiResource.CiliumNodes : ApiResource.Nodes;
             _pause = _chosen != former ? FirstPause : _pause * 2 < options.RelistPeriod ? _pause * 2 : options.RelistPeriod;
-            _chosenAt = time.GetTimestamp();
+            _chosenAt = timeProvider.GetTimestamp();
         }
 
         return _chosen;
@@ -72,12 +72,12 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
 
         if (_chosen == ApiResource.Nodes)
         {
-            return _pause - time.GetElapsedTime(_chosenAt);
+            return _pause - timeProvider.GetElapsedTime(_chosenAt);
         }
 
         var isGone = known.Kind == _chosen.Kind && known.Nodes.GetValueOrDefault(nodeName)?.Kind != _chosen.Kind;
-        _goneSince = isGone ? _goneSince ?? time.GetTimestamp() : null;
-        return _goneSince is { } since ? Patience - time.GetElapsedTime(since) : TimeSpan.MaxValue;
+        _goneSince = isGone ? _goneSince ?? timeProvider.GetTimestamp() : null;
+        return _goneSince is { } since ? Patience - timeProvider.GetElapsedTime(since) : TimeSpan.MaxValue;
     }
 
     // A list of one, since silos have no right to get.

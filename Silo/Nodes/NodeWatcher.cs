@@ -15,18 +15,19 @@ internal sealed partial class NodeWatcher
     private readonly NodeSourceChoice _choice;
     private readonly ListWatch<NodeObject> _watch;
     private readonly ILogger<NodeWatcher> _logger;
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private WatchedNodes _current = WatchedNodes.Unknown;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Makes a watcher; <see cref="RunAsync"/> starts it.</summary>
     public NodeWatcher(
-        KubernetesApi api, IOptions<NodesOptions> options, IOptions<NodeOptions> node, TimeProvider time, ILogger<NodeWatcher> logger)
+        KubernetesApi api, IOptions<NodesOptions> options, IOptions<NodeOptions> node,
+        TimeProvider timeProvider, ILogger<NodeWatcher> logger)
     {
-        _choice = new NodeSourceChoice(api, options.Value, node.Value.Name, time);
+        _choice = new NodeSourceChoice(api, options.Value, node.Value.Name, timeProvider);
         _api = api;
         _logger = logger;
-        _watch = new(api, time, logger, "nodes")
+        _watch = new(api, timeProvider, logger, "nodes")
         {
             BeginsAnew = ChooseAsync,
             List = ListAsync,
@@ -44,7 +45,7 @@ internal sealed partial class NodeWatcher
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _current;
             }
@@ -64,7 +65,7 @@ internal sealed partial class NodeWatcher
         {
             WatchedNodes nodes;
             Task changed;
-            lock (_gate)
+            lock (_lock)
             {
                 (nodes, changed) = (_current, _changed.Task);
             }
@@ -122,7 +123,7 @@ internal sealed partial class NodeWatcher
 
     private void Publish(Func<WatchedNodes, WatchedNodes> change)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var next = change(_current);
             if (ReferenceEquals(next, _current))

@@ -1,10 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Orleans.Dashboard;
-using Orleans.WireGuard.Api;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Web;

@@ -1,12 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Orleans.Dashboard;
-using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Rotation;
-using Orleans.WireGuard.Membership;
-using Orleans.WireGuard.Silo.Nodes;
-using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Web;
 

@@ -80,50 +80,50 @@ internal static class DriftTable
         Func<Task> waitReady, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
-        var stranger = (await Shell("wg genkey | wg pubkey")).EnsureSuccess().Output.Trim();
+        var stranger = (await ShellAsync("wg genkey | wg pubkey")).EnsureSuccess().Output.Trim();
         var table = new List<DriftRow>();
         foreach (var (kind, command) in Tampering)
         {
             var device = await ActiveDevice.FindAsync(mesh, node, cancellationToken);
-            var (wanted, before) = (await Settled(device), await Counts());
-            var peer = DeviceDump.Parse((await Shell($"wg show {device} dump")).EnsureSuccess().Output, out _).Peers[0].PublicKey;
+            var (wanted, before) = (await SettledAsync(device), await CountsAsync());
+            var peer = DeviceDump.Parse((await ShellAsync($"wg show {device} dump")).EnsureSuccess().Output, out _).Peers[0].PublicKey;
             var line = command.Replace("{dev}", device, StringComparison.Ordinal).Replace("{peer}", peer, StringComparison.Ordinal)
                 .Replace("{stranger}", stranger, StringComparison.Ordinal);
 
-            (await Shell(line)).EnsureSuccess();
+            (await ShellAsync(line)).EnsureSuccess();
             var started = time.GetTimestamp();
             string seen;
             TimeSpan elapsed;
             do
             {
                 // With the time that looking takes, which is a part of a second in an emulation.
-                seen = await State(device);
+                seen = await StateAsync(device);
                 elapsed = time.GetElapsedTime(started);
                 Expect.True(elapsed < Patience, $"{kind} was repaired; it is\n{seen}\ninstead of\n{wanted}");
             }
             while (seen != wanted);
 
-            table.Add(new DriftRow(kind, elapsed, await Counted(kind, before)));
+            table.Add(new DriftRow(kind, elapsed, await CountedAsync(kind, before)));
             await waitReady();
             await Task.Delay(Pause, time, cancellationToken);
         }
 
         return table;
 
-        Task<CommandResult> Shell(string line) => mesh.RunAsync(node, cancellationToken, "sh", "-c", line);
+        Task<CommandResult> ShellAsync(string line) => mesh.RunAsync(node, cancellationToken, "sh", "-c", line);
 
         // Of a peer's own addresses each is right, and one that did not answer for a while is followed by the next.
-        async Task<string> State(string device) => mesh.Plan.Nodes.Where(other => other != node).Aggregate(
-            (await Shell(Show.Replace("{dev}", device, StringComparison.Ordinal))).Output,
+        async Task<string> StateAsync(string device) => mesh.Plan.Nodes.Where(other => other != node).Aggregate(
+            (await ShellAsync(Show.Replace("{dev}", device, StringComparison.Ordinal))).Output,
             (state, other) => state.Replace($"{other.Address}:", "ANNOUNCED:", StringComparison.Ordinal)
                 .Replace($"[{other.IPv6?.Address}]:", "ANNOUNCED:", StringComparison.Ordinal));
 
         // While a handshake is being started its keepalive is on, which is not how it was before.
-        async Task<string> Settled(string device)
+        async Task<string> SettledAsync(string device)
         {
             var started = time.GetTimestamp();
             string state;
-            while ((state = await State(device)).Contains("\t25\n", StringComparison.Ordinal))
+            while ((state = await StateAsync(device)).Contains("\t25\n", StringComparison.Ordinal))
             {
                 Expect.True(time.GetElapsedTime(started) < Patience, $"the handshakes of {node.Name} are over; it is\n{state}");
                 await Task.Delay(Pause, time, cancellationToken);
@@ -132,16 +132,16 @@ internal static class DriftTable
             return state;
         }
 
-        async Task<Dictionary<string, long>> Counts() => readCounts is null ? [] : await readCounts();
+        async Task<Dictionary<string, long>> CountsAsync() => readCounts is null ? [] : await readCounts();
 
         // The repair may be visible before the silo has published what it counted.
-        async Task<string> Counted(DriftKind kind, Dictionary<string, long> before)
+        async Task<string> CountedAsync(DriftKind kind, Dictionary<string, long> before)
         {
             var started = time.GetTimestamp();
             Dictionary<string, long> now;
             do
             {
-                now = await Counts();
+                now = await CountsAsync();
             }
             while (readCounts is not null && now.GetValueOrDefault(kind.ToString()) <= before.GetValueOrDefault(kind.ToString())
                 && time.GetElapsedTime(started) < CountPatience);

@@ -99,27 +99,29 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         // A device that was made anew has its own chains a look later; what is compared must not grow meanwhile.
         var wanted = "";
         await UntilAsync(
-            async () => CountsDevices(wanted = await ReadTables(), await ReadLinks()), AtOnce, "the witness counts at every device");
+            async () =>
+                CountsDevices(wanted = await ReadTablesAsync(), await ReadLinksAsync()), AtOnce, "the witness counts at every device");
         Assert.Contains(FirewallTable.Name, wanted, StringComparison.Ordinal);
 
         var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal)
             .Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
         (await Mesh.RunAsync(First, Token, "nft", line)).EnsureSuccess();
 
-        var took = await UntilAsync(async () => await ReadTables() == wanted, AtOnce, $"'{line}' is repaired");
+        var took = await UntilAsync(async () => await ReadTablesAsync() == wanted, AtOnce, $"'{line}' is repaired");
         output.WriteLine($"{line}: repaired after {took.TotalMilliseconds:0} ms");
 
         static bool CountsDevices(string tables, string links) =>
             MeshPlan.DeviceNames.Where(name => links.Contains($" {name}: ", StringComparison.Ordinal))
                 .All(name => tables.Contains($"device \"{name}\"", StringComparison.Ordinal));
 
-        async Task<string> ReadLinks() => (await Mesh.RunAsync(First, Token, "ip", "-o", "link")).EnsureSuccess().Output;
+        async Task<string> ReadLinksAsync() => (await Mesh.RunAsync(First, Token, "ip", "-o", "link")).EnsureSuccess().Output;
 
         // nft lists tables, and chains in them, in the order in which they were made, and what is repaired may be made anew.
-        async Task<string> ReadTables()
+        async Task<string> ReadTablesAsync()
         {
             var text = (await Mesh.RunAsync(First, Token, "nft", "--stateless", "list", "ruleset")).EnsureSuccess().Output;
-            return Sort(Regex.Replace(text, "^table .*$", "$0\n", RegexOptions.Multiline), "\n}\n", table => Sort(table, "\n\n", chain => chain));
+            return Sort(
+                Regex.Replace(text, "^table .*$", "$0\n", RegexOptions.Multiline), "\n}\n", table => Sort(table, "\n\n", chain => chain));
         }
 
         static string Sort(string text, string separator, Func<string, string> each) =>
@@ -258,18 +260,18 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         spoil(configuration);
         try
         {
-            await Restart(configuration.ToJsonString());
+            await RestartAsync(configuration.ToJsonString());
             await body();
         }
         finally
         {
-            await Restart(good);
+            await RestartAsync(good);
         }
 
         await fixture.Starter.WaitReadyAsync(Mesh.Plan.Nodes, Token);
         await UntilPodsReachAsync([.. Mesh.Plan.OrderedPairs]);
 
-        async Task Restart(string text)
+        async Task RestartAsync(string text)
         {
             await Mesh.KillSiloAsync(Third, Token);
             await File.WriteAllTextAsync(file, text, Token);

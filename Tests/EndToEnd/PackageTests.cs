@@ -124,7 +124,8 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
         foreach (var project in projects)
         {
             await DotnetAsync(
-                RepositoryFiles.Find(project), "pack", "--no-build", "--configuration", "Release", "--output", Path.Combine(_folder, "feed"));
+                RepositoryFiles.Find(project), "pack", "--no-build", "--configuration", "Release", "--output", Path.Combine(
+                    _folder, "feed"));
         }
     }
 

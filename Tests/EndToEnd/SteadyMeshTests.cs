@@ -132,9 +132,9 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
             // A silo that runs would remove a route of others from its table.
             await mesh.KillSiloAsync(node, Token);
             (await mesh.RunAsync(node, Token, "sh", "-c", Others)).EnsureSuccess();
-            var before = await Lines(Show);
+            var before = await LinesAsync(Show);
             var result = (await mesh.RunAsync(node, Token, "owg", "cleanup", "-o", "json")).EnsureSuccess();
-            var after = await Lines(Show);
+            var after = await LinesAsync(Show);
             output.WriteLine(result.Output);
 
             using var document = JsonDocument.Parse(result.Output);
@@ -163,7 +163,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
 
         static bool IsOfDevice(string line) => MeshPlan.DeviceNames.Any(name => line.Contains(name, StringComparison.Ordinal));
 
-        async Task<HashSet<string>> Lines(string command) =>
+        async Task<HashSet<string>> LinesAsync(string command) =>
             (await mesh.RunAsync(node, Token, "sh", "-c", command)).Output.Split('\n').ToHashSet();
     }
 

@@ -107,14 +107,14 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         await using var meter = new PacketMeter([.. Mesh.Plan.Nodes.Select(MeterEndpoint.OfPod)], Time);
         try
         {
-            await Move(1000, 90);
+            await MoveAsync(1000, 90);
             Assert.Equal("", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "201")).Output);
             Assert.Equal("", (await Mesh.RunAsync(node, Token, "ip", "route", "show", "table", "201")).Output);
             Assert.Contains("dev cilium_wg", (await Mesh.RunAsync(node, Token, "ip", "route", "show", "table", "1000"))
                 .EnsureSuccess().Output, StringComparison.Ordinal);
             Assert.StartsWith("90:", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "1000"))
                 .EnsureSuccess().Output, StringComparison.Ordinal);
-            await Move(201, 201);
+            await MoveAsync(201, 201);
             Assert.Equal("", (await Mesh.RunAsync(node, Token, "ip", "rule", "show", "lookup", "1000")).Output);
         }
         finally
@@ -127,7 +127,7 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
         output.WriteLine($"table 201, 1000, 201: {report.Lost} of {report.Flows.Sum(flow => flow.Sent)} packets lost, in clear {tally[FrameKind.PodInClear]}\n{report}");
         Assert.Equal((0, 0L), (tally[FrameKind.PodInClear], report.Lost));
 
-        async Task Move(int table, int priority)
+        async Task MoveAsync(int table, int priority)
         {
             var path = Mesh.State.SiloConfiguration(node);
             var configuration = JsonNode.Parse(await File.ReadAllTextAsync(path, Token))!;

@@ -112,13 +112,13 @@ public sealed class ApiCluster : IAsyncLifetime
     }
 
     internal Api.KubernetesApi CreateApi(
-        Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? time = null, Random? random = null)
+        Action<KubernetesApiOptions>? change = null, string? tokenFile = null, TimeProvider? timeProvider = null, Random? random = null)
     {
         var options = new KubernetesApiOptions();
         Configure(options, tokenFile);
         change?.Invoke(options);
         var api = new Api.KubernetesApi(
-            Options.Create(options), time ?? TimeProvider.System, random ?? new Random(), Logger<Api.KubernetesApi>());
+            Options.Create(options), timeProvider ?? TimeProvider.System, random ?? new Random(), Logger<Api.KubernetesApi>());
         lock (_owned)
         {
             _owned.Add(api);
@@ -134,11 +134,11 @@ public sealed class ApiCluster : IAsyncLifetime
         Action<KubernetesClusteringOptions>? change = null,
         string? tokenFile = null,
         ClusteringHealth? health = null,
-        TimeProvider? time = null)
+        TimeProvider? timeProvider = null)
     {
         var clustering = new KubernetesClusteringOptions { HeartbeatStaleness = TimeSpan.Zero, InitializationTimeout = TimeSpan.Zero };
         change?.Invoke(clustering);
-        var api = CreateApi(changeApi, tokenFile, time);
+        var api = CreateApi(changeApi, tokenFile, timeProvider);
         var cluster = Options.Create(new ClusterOptions { ClusterId = clusterId });
         var heartbeats = new HeartbeatStore(api, TimeProvider.System, Options.Create(clustering), cluster);
         lock (_owned)

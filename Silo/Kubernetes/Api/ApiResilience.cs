@@ -14,13 +14,13 @@ internal static class ApiResilience
 
     /// <summary>Retry outside, circuit breaker inside, so that every attempt counts for the circuit.</summary>
     /// <param name="options">Limits.</param>
-    /// <param name="time">Clock of the pauses.</param>
+    /// <param name="timeProvider">Clock of the pauses.</param>
     /// <param name="random">0 to 1, for jitter.</param>
     /// <param name="onRetry">Told before each pause: the failure, how many retries there were, the pause.</param>
     public static ResiliencePipeline Create(
-        KubernetesApiOptions options, TimeProvider time, Func<double> random, Action<Exception, int, TimeSpan> onRetry)
+        KubernetesApiOptions options, TimeProvider timeProvider, Func<double> random, Action<Exception, int, TimeSpan> onRetry)
     {
-        var builder = new ResiliencePipelineBuilder { TimeProvider = time };
+        var builder = new ResiliencePipelineBuilder { TimeProvider = timeProvider };
         if (options.MaxRetries > 0)
         {
             builder.AddRetry(new RetryStrategyOptions

@@ -1,4 +1,5 @@
 using k8s;
+using k8s.KubeConfigModels;
 
 namespace Orleans.WireGuard.Api;
 
@@ -6,7 +7,9 @@ namespace Orleans.WireGuard.Api;
 internal static class KubeConfigChoice
 {
     /// <summary>The files that a variable names.</summary>
-    /// <param name="variable">Value of <see cref="KubernetesApiOptions.KubeConfigVariable"/>: a file, or several with colons between.</param>
+    /// <param name="variable">
+    /// Value of <see cref="KubernetesApiOptions.KubeConfigVariable"/>: a file, or several with colons between.
+    /// </param>
     public static IReadOnlyList<string> Named(string? variable) =>
         (variable ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
@@ -26,14 +29,23 @@ internal static class KubeConfigChoice
     };
 
     /// <summary>Reads them.</summary>
-    /// <param name="files">What <see cref="Find"/> returned.</param>
+    /// <param name="files">What <see cref="Find"/> returned; those that are missing are left out, unless all are.</param>
     /// <exception cref="k8s.Exceptions.KubeConfigException">None exists, or one is not a kubeconfig.</exception>
+    /// <remarks>KubernetesClient merges too, but refuses if one is missing, and speaks to localhost:8080 if all are.</remarks>
     public static KubernetesClientConfiguration Load(IReadOnlyList<string> files)
     {
-        // KubernetesClient merges what the variable names, and nothing else. Where nothing is to be found it would speak to localhost:8080.
-        var isMerged = files.Count > 1 && files.Count(File.Exists) > 1;
-        return isMerged
-            ? KubernetesClientConfiguration.BuildDefaultConfig()
-            : KubernetesClientConfiguration.BuildConfigFromConfigFile(files.FirstOrDefault(File.Exists) ?? files[0]);
+        var existing = files.Where(File.Exists).DefaultIfEmpty(files[0]);
+        return KubernetesClientConfiguration.BuildConfigFromConfigObject(
+            existing.Select(file => KubernetesClientConfiguration.LoadKubeConfig(new FileInfo(file))).Aggregate(Merge));
+    }
+
+    // Of two entries with one name the first one is found.
+    private static K8SConfiguration Merge(K8SConfiguration merged, K8SConfiguration next)
+    {
+        merged.CurrentContext ??= next.CurrentContext;
+        merged.Contexts = [.. merged.Contexts ?? [], .. next.Contexts ?? []];
+        merged.Clusters = [.. merged.Clusters ?? [], .. next.Clusters ?? []];
+        merged.Users = [.. merged.Users ?? [], .. next.Users ?? []];
+        return merged;
     }
 }

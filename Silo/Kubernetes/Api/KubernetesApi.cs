@@ -34,7 +34,7 @@ internal sealed partial class KubernetesApi : IDisposable
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
     private readonly KubernetesApiOptions _options;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly Random _random;
     private readonly ILogger<KubernetesApi> _logger;
     private readonly StateLog _retries;
@@ -44,14 +44,14 @@ internal sealed partial class KubernetesApi : IDisposable
     private volatile bool _isDisposed;
 
     /// <summary>Makes a client; its configuration is read at the first request.</summary>
-    public KubernetesApi(IOptions<KubernetesApiOptions> options, TimeProvider time, Random random, ILogger<KubernetesApi> logger)
+    public KubernetesApi(IOptions<KubernetesApiOptions> options, TimeProvider timeProvider, Random random, ILogger<KubernetesApi> logger)
     {
         _options = options.Value;
-        _time = time;
+        _timeProvider = timeProvider;
         _random = random;
         _logger = logger;
-        _retries = new StateLog(time);
-        _pipeline = ApiResilience.Create(_options, time, NextDouble, TellRetry);
+        _retries = new StateLog(timeProvider);
+        _pipeline = ApiResilience.Create(_options, timeProvider, NextDouble, TellRetry);
     }
 
     /// <summary>Namespace of our objects.</summary>
@@ -221,7 +221,7 @@ internal sealed partial class KubernetesApi : IDisposable
     private async Task<T> LimitAsync<T>(
         ApiCall call, TimeSpan limit, Func<CancellationToken, Task<T>> step, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(limit, _time);
+        using var timeout = new CancellationTokenSource(limit, _timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
@@ -324,7 +324,7 @@ internal sealed partial class KubernetesApi : IDisposable
             return;
         }
 
-        var problem = FindClockProblem(_time.GetUtcNow(), theirs);
+        var problem = FindClockProblem(_timeProvider.GetUtcNow(), theirs);
         if (problem is not null && ClockProblem is null)
         {
             LogClock(_logger, problem);
@@ -347,7 +347,7 @@ internal sealed partial class KubernetesApi : IDisposable
     private TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
     {
         { Delta: { } delta } => delta,
-        { Date: { } date } => TimeSpan.FromTicks(Math.Max(0, (date - _time.GetUtcNow()).Ticks)),
+        { Date: { } date } => TimeSpan.FromTicks(Math.Max(0, (date - _timeProvider.GetUtcNow()).Ticks)),
         _ => null,
     };
 

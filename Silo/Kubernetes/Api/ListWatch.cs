@@ -10,10 +10,10 @@ namespace Orleans.WireGuard.Api;
 /// was if only the connection was lost, and from a new list if in doubt what was missed.
 /// </remarks>
 /// <param name="api">The API server.</param>
-/// <param name="time">Clock of the pauses.</param>
+/// <param name="timeProvider">Clock of the pauses.</param>
 /// <param name="logger">Hears when it begins to fail, once a minute meanwhile, and when it works again.</param>
 /// <param name="what">What is followed, for people: <c>nodes</c>.</param>
-internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time, ILogger logger, string what)
+internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider timeProvider, ILogger logger, string what)
     where T : class, IApiObject
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
@@ -27,7 +27,7 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
     /// <summary>New lists in a row that may be too old at once, as while a server starts; more are a problem.</summary>
     private const int MostGone = 2;
 
-    private readonly StateLog _failing = new(time);
+    private readonly StateLog _failing = new(timeProvider);
     private string? _from;
     private long _relistAt;
     private long? _openedAt;
@@ -107,7 +107,7 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
 
             // Full jitter, also after a proper end: all nodes of a cluster run this loop.
             var longest = Math.Min(FirstPause.Ticks << Math.Min(_failures, 10), LongestPause.Ticks);
-            await Task.Delay(TimeSpan.FromTicks((long)(longest * api.NextDouble())), time, cancellationToken)
+            await Task.Delay(TimeSpan.FromTicks((long)(longest * api.NextDouble())), timeProvider, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
@@ -119,11 +119,11 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
             _from = null;
         }
 
-        if (List is not null && (_from is null || time.GetTimestamp() >= _relistAt))
+        if (List is not null && (_from is null || timeProvider.GetTimestamp() >= _relistAt))
         {
             _from = await List(cancellationToken);
             var period = RelistPeriod.TotalSeconds * (1 + (0.1 * api.NextDouble()));
-            _relistAt = time.GetTimestamp() + (long)(period * time.TimestampFrequency);
+            _relistAt = timeProvider.GetTimestamp() + (long)(period * timeProvider.TimestampFrequency);
             _isSilent = false;
         }
 
@@ -150,7 +150,7 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
     {
         // The watch ends when the next list or decision is due, or after 4 to 5 minutes, at another moment on every node.
         var longest = 240 + (60 * api.NextDouble());
-        var untilList = List is null ? longest : (_relistAt - time.GetTimestamp()) / (double)time.TimestampFrequency;
+        var untilList = List is null ? longest : (_relistAt - timeProvider.GetTimestamp()) / (double)timeProvider.TimestampFrequency;
         var seconds = (int)Math.Clamp(Math.Min(untilList, Rest?.Invoke().TotalSeconds ?? longest), 1, longest);
 
         var from = _from is null ? "" : $"&resourceVersion={Uri.EscapeDataString(_from)}";
@@ -159,7 +159,7 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
 
     private void OnOpen()
     {
-        _openedAt = time.GetTimestamp();
+        _openedAt = timeProvider.GetTimestamp();
 
         // One that was accepted and then said nothing is not well because it is accepted again.
         if (!_isSilent)
@@ -179,7 +179,7 @@ internal sealed partial class ListWatch<T>(KubernetesApi api, TimeProvider time,
 
     private void Count(bool failed)
     {
-        if (_openedAt is { } opened && time.GetElapsedTime(opened) >= ShortestWatch)
+        if (_openedAt is { } opened && timeProvider.GetElapsedTime(opened) >= ShortestWatch)
         {
             (_failures, _gone) = (failed ? 1 : 0, 0);
         }

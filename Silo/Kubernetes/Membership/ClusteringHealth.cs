@@ -1,7 +1,7 @@
 namespace Orleans.WireGuard.Membership;
 
 /// <summary>Whether membership works right now, in words, for readiness and status.</summary>
-internal sealed class ClusteringHealth(TimeProvider time)
+internal sealed class ClusteringHealth(TimeProvider timeProvider)
 {
     private volatile State _state = new(null, null, null);
 
@@ -17,10 +17,10 @@ internal sealed class ClusteringHealth(TimeProvider time)
     public DateTimeOffset? LastSuccess => _state.LastSuccess;
 
     /// <summary>A request succeeded.</summary>
-    public void OnSuccess() => _state = new(null, null, time.GetUtcNow());
+    public void OnSuccess() => _state = new(null, null, timeProvider.GetUtcNow());
 
     /// <summary>A request failed for <paramref name="reason"/>.</summary>
-    public void OnFailure(string reason) => _state = _state with { Problem = reason, Since = _state.Since ?? time.GetUtcNow() };
+    public void OnFailure(string reason) => _state = _state with { Problem = reason, Since = _state.Since ?? timeProvider.GetUtcNow() };
 
     /// <summary>Changes are not watched for <paramref name="problem"/>, or are again (null).</summary>
     public void OnWatch(string? problem) => _watchProblem = problem;

@@ -16,7 +16,7 @@ internal sealed class HeartbeatStore : IDisposable
     private const int LeaseSeconds = 90;
 
     private readonly KubernetesApi _api;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly TimeSpan _staleness;
     private readonly string _clusterId;
     private readonly SemaphoreSlim _listing = new(1, 1);
@@ -25,10 +25,10 @@ internal sealed class HeartbeatStore : IDisposable
 
     /// <summary>Makes a store.</summary>
     public HeartbeatStore(
-        KubernetesApi api, TimeProvider time, IOptions<KubernetesClusteringOptions> options, IOptions<ClusterOptions> cluster)
+        KubernetesApi api, TimeProvider timeProvider, IOptions<KubernetesClusteringOptions> options, IOptions<ClusterOptions> cluster)
     {
         _api = api;
-        _time = time;
+        _timeProvider = timeProvider;
         _staleness = options.Value.HeartbeatStaleness;
         _clusterId = cluster.Value.ClusterId;
     }
@@ -51,7 +51,7 @@ internal sealed class HeartbeatStore : IDisposable
                 return WithOwn(listed.Times);
             }
 
-            var asOf = _time.GetTimestamp();
+            var asOf = _timeProvider.GetTimestamp();
             var times = ImmutableDictionary.CreateBuilder<SiloAddress, DateTime>();
             foreach (var lease in await ListAsync(_clusterId, cancellationToken))
             {
@@ -194,7 +194,7 @@ internal sealed class HeartbeatStore : IDisposable
         }
     }
 
-    private Snapshot? Fresh() => _last is { } last && _time.GetElapsedTime(last.AsOf) < _staleness ? last : null;
+    private Snapshot? Fresh() => _last is { } last && _timeProvider.GetElapsedTime(last.AsOf) < _staleness ? last : null;
 
     // A list that was under way while we wrote shows the time before.
     private ImmutableDictionary<SiloAddress, DateTime> WithOwn(ImmutableDictionary<SiloAddress, DateTime> times)

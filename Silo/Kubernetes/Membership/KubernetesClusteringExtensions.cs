@@ -14,7 +14,8 @@ public static class KubernetesClusteringExtensions
     /// <param name="builder">The silo.</param>
     /// <param name="configure">Changes the clustering options; may be null.</param>
     /// <param name="configureApi">
-    /// Says how the API server is reached; may be null: the pod's own service account, or outside of pods the kubeconfig that kubectl would take.
+    /// Says how the API server is reached; may be null: the pod's own service account, or outside of pods the kubeconfig that kubectl would
+    /// take.
     /// </param>
     public static ISiloBuilder UseKubernetesClustering(
         this ISiloBuilder builder, Action<KubernetesClusteringOptions>? configure = null, Action<KubernetesApiOptions>? configureApi = null)

@@ -26,7 +26,7 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
     private readonly KubernetesClusteringOptions _options;
     private readonly string _clusterId;
     private readonly string _objectName;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly ILogger<KubernetesMembershipTable> _logger;
     private volatile MembershipDocument? _last;
 
@@ -37,7 +37,7 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
         ClusteringHealth health,
         IOptions<KubernetesClusteringOptions> options,
         IOptions<ClusterOptions> cluster,
-        TimeProvider time,
+        TimeProvider timeProvider,
         ILogger<KubernetesMembershipTable> logger)
     {
         _api = api;
@@ -46,7 +46,7 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
         _options = options.Value;
         _clusterId = cluster.Value.ClusterId;
         _objectName = ObjectNames.Cluster(_clusterId);
-        _time = time;
+        _timeProvider = timeProvider;
         _logger = logger;
     }
 
@@ -57,8 +57,8 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
     /// <inheritdoc/>
     public async Task InitializeMembershipTableAsync(bool tryInitTableVersion, CancellationToken cancellationToken = default)
     {
-        var began = _time.GetTimestamp();
-        var waiting = new StateLog(_time);
+        var began = _timeProvider.GetTimestamp();
+        var waiting = new StateLog(_timeProvider);
         for (var pause = FirstInitializationPause; ; pause = TimeSpan.FromTicks(
             Math.Min(pause.Ticks * 2, LongestInitializationPause.Ticks)))
         {
@@ -73,7 +73,7 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
 
                 return;
             }
-            catch (KubernetesApiException failure) when (_time.GetElapsedTime(began) + pause < _options.InitializationTimeout)
+            catch (KubernetesApiException failure) when (_timeProvider.GetElapsedTime(began) + pause < _options.InitializationTimeout)
             {
                 // Also for what only an operator can mend: the silo keeps its device up meanwhile and says what is missing.
                 var jittered = pause * (0.5 + (0.5 * _api.NextDouble()));
@@ -84,7 +84,7 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
                     LogWaiting(_logger, _clusterId, failure.Message, line.Count, line.IsNew ? failure : null);
                 }
 
-                await Task.Delay(jittered, _time, cancellationToken);
+                await Task.Delay(jittered, _timeProvider, cancellationToken);
             }
         }
     }

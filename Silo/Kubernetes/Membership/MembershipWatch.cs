@@ -44,7 +44,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
         IOptions<KubernetesClusteringOptions> options,
         ClusteringHealth health,
         EndlessLoops loops,
-        TimeProvider time,
+        TimeProvider timeProvider,
         IMembershipTable table,
         ILocalSiloDetails silo,
         ILogger<MembershipWatch> logger)
@@ -59,7 +59,7 @@ internal sealed partial class MembershipWatch : ILifecycleParticipant<ISiloLifec
 
         // Without a list: the watch of the one object begins with what is there, which costs less, and asks for no version that a server
         // may have forgotten.
-        _watch = new(api, time, logger, $"OrleansCluster {_objectName}")
+        _watch = new(api, timeProvider, logger, $"OrleansCluster {_objectName}")
         {
             Watch = query => new("watch", ApiResource.OrleansClusters, _api.Namespace, null)
             {

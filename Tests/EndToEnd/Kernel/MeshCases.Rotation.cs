@@ -41,14 +41,14 @@ internal sealed partial class MeshCases
         await watch.SampleAsync(cancellationToken);
         while (watch.Fewest < Rotations && Time.GetElapsedTime(started) < RotationPeriod * (Rotations + SparePeriods))
         {
-            await SamplePaths();
+            await SamplePathsAsync();
             await DelayAsync(RotationSample, cancellationToken);
             await watch.SampleAsync(cancellationToken);
         }
 
         // What the last rotation may cost comes after its key is seen.
         await DelayAsync(RotationPeriod / 4, cancellationToken);
-        await SamplePaths();
+        await SamplePathsAsync();
         var reports = await traffic.StopAsync(LastPackets, cancellationToken);
         carried = (await ReadCarriedAsync(cancellationToken))
             .ToDictionary(count => count.Key, count => count.Value - carried.GetValueOrDefault(count.Key));
@@ -76,7 +76,7 @@ internal sealed partial class MeshCases
             report.PerSecond > RotationPacketsPerSecond * LeastRate), $"packets are sent at {RotationPacketsPerSecond}/s: {summary}");
         return summary;
 
-        async Task SamplePaths()
+        async Task SamplePathsAsync()
         {
             foreach (var (node, path) in paths)
             {

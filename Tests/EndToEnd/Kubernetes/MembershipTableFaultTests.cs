@@ -33,7 +33,7 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     public async Task ReadAll_RetryAfter_WaitsAsLongAsAsked()
     {
         var time = new WaitableTimeProvider(TestMesh.Start);
-        var table = cluster.CreateTable(_clusterId, time: time);
+        var table = cluster.CreateTable(_clusterId, timeProvider: time);
         await table.InitializeMembershipTableAsync(true, Token);
         using var fault = cluster.Server.Faults.Add(
             new ApiFault { When = Reads, Remaining = 1, Error = ApiException.TooManyRequests(1), RetryAfter = 1 });

@@ -32,7 +32,7 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
 
         clock = Stopwatch.GetTimestamp();
         third.Cut(cluster);
-        var times = await Task.WhenAll(Seen(first), Seen(second));
+        var times = await Task.WhenAll(SeenAsync(first), SeenAsync(second));
         TestContext.Current.TestOutputHelper!.WriteLine(
             $"killed silo is dead for the others after {times.Min().TotalMilliseconds:F0} ms, the last knew {(times.Max() - times.Min()).TotalMilliseconds:F0} ms after the first");
         Assert.InRange(times.Max(), TimeSpan.Zero, TimeSpan.FromSeconds(60));
@@ -42,7 +42,7 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
         await using var again = await StartAsync("node-3");
         await first.WaitForAsync("node-3", SiloStatus.Active);
 
-        async Task<TimeSpan> Seen(RunningSilo silo)
+        async Task<TimeSpan> SeenAsync(RunningSilo silo)
         {
             await silo.WaitForAsync("node-3", SiloStatus.Dead);
             return Stopwatch.GetElapsedTime(clock);

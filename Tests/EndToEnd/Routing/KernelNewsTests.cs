@@ -109,59 +109,59 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             await IpAsync("link set under0 multicast off");
             await links.AddAddressAsync("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
             await links.AddAddressAsync("under0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
-            await Hears(KernelNews.None, "pass by without a peer", () => IpAsync("route add default dev under0"));
+            await HearsAsync(KernelNews.None, "pass by without a peer", () => IpAsync("route add default dev under0"));
             var paths = new UnderlayPaths(links, watch);
             var found = await paths.FindAsync(new HashSet<IPAddress> { IPAddress.Parse("192.168.0.2"), IPAddress.Parse("fd00::2") }, Token);
             Assert.All(found.Values, path => Assert.Equal(1500, path!.Mtu));
 
-            await Hears(KernelNews.Devices, "device made", () => links.CreateLinkAsync("cilium_wg0", "veth", Token));
+            await HearsAsync(KernelNews.Devices, "device made", () => links.CreateLinkAsync("cilium_wg0", "veth", Token));
             watch.AddDevice("cilium_wg0", (await links.TryGetLinkAsync("cilium_wg0", Token))!.Index);
-            await Hears(KernelNews.Devices, "device up", () => links.SetUpAsync("cilium_wg0", Token));
-            await Hears(KernelNews.Devices, "device's MTU", () => links.SetMtuAsync("cilium_wg0", 1300, Token));
-            await Hears(KernelNews.Devices, "device renamed", () => IpAsync("link set cilium_wg0 name other0"));
-            await Hears(KernelNews.Devices, "device named back", () => IpAsync("link set other0 name cilium_wg0"));
-            await Hears(
+            await HearsAsync(KernelNews.Devices, "device up", () => links.SetUpAsync("cilium_wg0", Token));
+            await HearsAsync(KernelNews.Devices, "device's MTU", () => links.SetMtuAsync("cilium_wg0", 1300, Token));
+            await HearsAsync(KernelNews.Devices, "device renamed", () => IpAsync("link set cilium_wg0 name other0"));
+            await HearsAsync(KernelNews.Devices, "device named back", () => IpAsync("link set other0 name cilium_wg0"));
+            await HearsAsync(
                 KernelNews.Routes, "our route", () => links.ReplaceRouteAsync(Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
-            await Hears(KernelNews.Routes, "our route deleted", () => links.DeleteRouteAsync(
+            await HearsAsync(KernelNews.Routes, "our route deleted", () => links.DeleteRouteAsync(
                 Route.Unreachable(IPPrefix.Parse("10.244.2.0/24")), Token));
-            await Hears(KernelNews.Routes, "our rule", () => links.AddRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
-            await Hears(KernelNews.Routes, "our rule deleted", () => links.DeleteRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
-            await Hears(KernelNews.Devices, "device's source check", () => File.WriteAllTextAsync(
+            await HearsAsync(KernelNews.Routes, "our rule", () => links.AddRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await HearsAsync(KernelNews.Routes, "our rule deleted", () => links.DeleteRuleAsync(IPPrefix.Parse("10.244.1.0/24"), Token));
+            await HearsAsync(KernelNews.Devices, "device's source check", () => File.WriteAllTextAsync(
                 "/proc/sys/net/ipv4/conf/cilium_wg0/rp_filter", "1", Token));
-            await Hears(KernelNews.None, "a pod's route", () => IpAsync("route add 10.244.1.7/32 dev under0"));
-            await Hears(KernelNews.None, "a pod's rule", () => IpAsync("rule add from 10.244.1.7 lookup 300"));
+            await HearsAsync(KernelNews.None, "a pod's route", () => IpAsync("route add 10.244.1.7/32 dev under0"));
+            await HearsAsync(KernelNews.None, "a pod's rule", () => IpAsync("rule add from 10.244.1.7 lookup 300"));
 
             watch.SetPods([IPPrefix.Parse("10.244.1.0/24")], [IPPrefix.Parse("10.244.2.0/24")]);
-            await Hears(KernelNews.None, "a pod's rule again", () => IpAsync("rule add to 10.244.1.7 lookup main pref 90"));
-            await Hears(KernelNews.Ways, "a rule before ours", () => IpAsync("rule add pref 105 lookup main suppress_prefixlength 0"));
-            await Hears(KernelNews.Ways, "that rule deleted", () => IpAsync("rule delete pref 105"));
-            await Hears(KernelNews.Ways, "a route to a remote pod", () => IpAsync("route add 10.244.2.7/32 dev under0"));
+            await HearsAsync(KernelNews.None, "a pod's rule again", () => IpAsync("rule add to 10.244.1.7 lookup main pref 90"));
+            await HearsAsync(KernelNews.Ways, "a rule before ours", () => IpAsync("rule add pref 105 lookup main suppress_prefixlength 0"));
+            await HearsAsync(KernelNews.Ways, "that rule deleted", () => IpAsync("rule delete pref 105"));
+            await HearsAsync(KernelNews.Ways, "a route to a remote pod", () => IpAsync("route add 10.244.2.7/32 dev under0"));
             watch.SetPods([], []);
 
             Assert.False(await paths.HaveChangedAsync(Token));
-            await Hears(KernelNews.Underlay, "underlay's MTU", () => links.SetMtuAsync("under0", 1400, Token));
+            await HearsAsync(KernelNews.Underlay, "underlay's MTU", () => links.SetMtuAsync("under0", 1400, Token));
             Assert.True(await paths.HaveChangedAsync(Token));
-            await Hears(KernelNews.Underlay, "a route to a peer", () => IpAsync("route add 192.168.0.2/32 dev under0 mtu 1350"));
-            await Hears(
+            await HearsAsync(KernelNews.Underlay, "a route to a peer", () => IpAsync("route add 192.168.0.2/32 dev under0 mtu 1350"));
+            await HearsAsync(
                 KernelNews.Underlay, "a route to a peer changed", () => IpAsync("route replace 192.168.0.2/32 dev under0 mtu 1340"));
-            await Hears(KernelNews.Underlay, "a route to a peer deleted", () => IpAsync("route delete 192.168.0.2/32"));
-            await Hears(KernelNews.Underlay, "an IPv6 default route", () => IpAsync("-6 route add default dev under0"));
-            await Hears(KernelNews.Underlay, "an address gone", () => links.DeleteAddressAsync(
+            await HearsAsync(KernelNews.Underlay, "a route to a peer deleted", () => IpAsync("route delete 192.168.0.2/32"));
+            await HearsAsync(KernelNews.Underlay, "an IPv6 default route", () => IpAsync("-6 route add default dev under0"));
+            await HearsAsync(KernelNews.Underlay, "an address gone", () => links.DeleteAddressAsync(
                 "under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token));
-            await Hears(KernelNews.Underlay, "underlay down", () => IpAsync("link set under0 down"));
+            await HearsAsync(KernelNews.Underlay, "underlay down", () => IpAsync("link set under0 down"));
 
             var before = await links.TryGetLinkAsync("cilium_wg0", Token);
             using var elsewhere = await NamespaceThread.CreateAsync("elsewhere", Token);
-            await Hears(KernelNews.Devices, "device leaves", () => IpAsync($"link set cilium_wg0 netns {elsewhere.ThreadId}"));
+            await HearsAsync(KernelNews.Devices, "device leaves", () => IpAsync($"link set cilium_wg0 netns {elsewhere.ThreadId}"));
             Assert.Null(await links.TryGetLinkAsync("cilium_wg0", Token));
-            await Hears(
+            await HearsAsync(
                 KernelNews.Devices, "device comes", () => elsewhere.RunAsync(() => IpAsync($"link set cilium_wg0 netns {space.ThreadId}")));
             Assert.NotNull(await links.TryGetLinkAsync("cilium_wg0", Token));
             Assert.NotNull(before);
-            await Hears(KernelNews.Devices, "device deleted", () => links.DeleteLinkAsync("cilium_wg0", "veth", Token));
+            await HearsAsync(KernelNews.Devices, "device deleted", () => links.DeleteLinkAsync("cilium_wg0", "veth", Token));
             await monitor.StopAsync(Token);
 
-            async Task Hears(KernelNews expected, string what, Func<Task> act)
+            async Task HearsAsync(KernelNews expected, string what, Func<Task> act)
             {
                 heard.Clear();
                 await act();

@@ -4,7 +4,7 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 /// <remarks>They sit in front of the handler, so that a proxy can put the same faults in front of a real API server.</remarks>
 internal sealed class ApiFaults : IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<ApiFault> _faults = [];
     private CancellationTokenSource _watches = new();
 
@@ -18,7 +18,7 @@ internal sealed class ApiFaults : IDisposable
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _watches.Token;
             }
@@ -28,7 +28,7 @@ internal sealed class ApiFaults : IDisposable
     /// <summary>Adds <paramref name="fault"/>; disposing the result removes it.</summary>
     public IDisposable Add(ApiFault fault)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _faults.Add(fault);
         }
@@ -40,7 +40,7 @@ internal sealed class ApiFaults : IDisposable
     public async Task DropWatchesAsync()
     {
         CancellationTokenSource dropped;
-        lock (_gate)
+        lock (_lock)
         {
             dropped = _watches;
             _watches = new();
@@ -53,7 +53,7 @@ internal sealed class ApiFaults : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _watches.Dispose();
         }
@@ -62,7 +62,7 @@ internal sealed class ApiFaults : IDisposable
     /// <summary>The first fault that applies to a request and has uses left; it counts as used.</summary>
     public ApiFault? Take(ApiRequest request)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var fault = _faults.Find(each => each.When(request));
             if (fault is not null && --fault.Remaining <= 0)
@@ -78,7 +78,7 @@ internal sealed class ApiFaults : IDisposable
     {
         public void Dispose()
         {
-            lock (owner._gate)
+            lock (owner._lock)
             {
                 owner._faults.Remove(fault);
             }

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 /// <summary>Applies <see cref="ApiFaults"/> to requests on their way in, and counts them.</summary>
-internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProvider time)
+internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProvider timeProvider)
 {
     /// <summary>Cancelled when the watches that were open or on their way with this request are dropped.</summary>
     public static CancellationToken WatchToken(HttpContext context) => (CancellationToken)context.Items[typeof(ApiFaults)]!;
@@ -13,12 +13,12 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
         var watching = context.Request.Query["watch"] == "true";
         var token = context.Request.Headers.Authorization.ToString().Replace("Bearer ", string.Empty, StringComparison.Ordinal);
         var request = new ApiRequest(context.Request.Method, context.Request.Path, watching, context.Request.QueryString.ToString(), token);
-        log.Add(request, time.GetUtcNow());
+        log.Add(request, timeProvider.GetUtcNow());
         // Before the faults are looked at: a watch that just came through must not outlive the drop that follows.
         context.Items[typeof(ApiFaults)] = faults.WatchToken;
         if (faults.ClockOffset != TimeSpan.Zero)
         {
-            context.Response.Headers.Date = (time.GetUtcNow() + faults.ClockOffset).ToString("r");
+            context.Response.Headers.Date = (timeProvider.GetUtcNow() + faults.ClockOffset).ToString("r");
         }
 
         var fault = faults.Take(request);
@@ -28,7 +28,7 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
             return;
         }
 
-        await Task.Delay(fault.Latency, time, context.RequestAborted);
+        await Task.Delay(fault.Latency, timeProvider, context.RequestAborted);
         if (fault.RetryAfter is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -68,7 +68,7 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
 
         if (fault.Hangs)
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, time, context.RequestAborted);
+            await Task.Delay(Timeout.InfiniteTimeSpan, timeProvider, context.RequestAborted);
         }
 
         if (fault.Resets)
@@ -81,12 +81,12 @@ internal sealed class FaultMiddleware(ApiFaults faults, RequestLog log, TimeProv
 /// <summary>The requests a server has seen, for tests that count them.</summary>
 internal sealed class RequestLog
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<(ApiRequest Request, DateTimeOffset At)> _requests = [];
 
     public void Add(ApiRequest request, DateTimeOffset at)
     {
-        lock (_gate)
+        lock (_lock)
         {
             _requests.Add((request, at));
         }
@@ -94,7 +94,7 @@ internal sealed class RequestLog
 
     public void Clear()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _requests.Clear();
         }
@@ -102,7 +102,7 @@ internal sealed class RequestLog
 
     public IReadOnlyList<(ApiRequest Request, DateTimeOffset At)> Snapshot()
     {
-        lock (_gate)
+        lock (_lock)
         {
             return [.. _requests];
         }

@@ -11,7 +11,7 @@ internal sealed class ObjectStore
     /// <summary>etcd's default <c>--max-request-bytes</c>.</summary>
     public const int MaxObjectBytes = 1_572_864;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<(string Group, string Plural), SortedDictionary<string, JsonObject>> _objects = [];
     private readonly List<StoreEvent> _history = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -32,7 +32,7 @@ internal sealed class ObjectStore
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _changed.Task;
             }
@@ -41,7 +41,7 @@ internal sealed class ObjectStore
 
     public JsonObject? Find(ResourceType type, string? space, string name)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return Table(type).GetValueOrDefault(Key(space, name));
         }
@@ -49,7 +49,7 @@ internal sealed class ObjectStore
 
     public (List<JsonObject> Items, long Revision) List(ResourceType type, string? space, bool fromCache = false)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var stale = fromCache && _frozen is not null;
             IEnumerable<JsonObject> items = stale ? _frozen!.GetValueOrDefault((type.Group, type.Plural)) ?? [] : Table(type).Values;
@@ -60,7 +60,7 @@ internal sealed class ObjectStore
     /// <summary>Runs <paramref name="change"/> alone; it says what to store in place of the object (null: remove it).</summary>
     public JsonObject Write(ResourceType type, string? space, string name, Func<JsonObject?, JsonObject?> change)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var table = Table(type);
             var key = Key(space, name);
@@ -94,7 +94,7 @@ internal sealed class ObjectStore
     /// <summary>Events of a type after <paramref name="revision"/>, or null if some of them are gone.</summary>
     public (List<StoreEvent>? Events, long Revision, Task Changed) After(ResourceType type, long revision)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return revision < WatchableFrom
                 ? (null, Revision, _changed.Task)
@@ -106,7 +106,7 @@ internal sealed class ObjectStore
     /// <summary>Forgets the history, as etcd does every five minutes: older watches and continue tokens get 410.</summary>
     public void Compact()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _history.Clear();
             Compacted = WatchableFrom = Revision;
@@ -119,7 +119,7 @@ internal sealed class ObjectStore
     /// </summary>
     public void Restart()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _history.Clear();
             WatchableFrom = Revision;
@@ -131,7 +131,7 @@ internal sealed class ObjectStore
     /// </summary>
     public void FreezeCache()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _frozen = _objects.ToDictionary(pair => pair.Key, pair => pair.Value.Values.ToList());
             _frozenRevision = Revision;
@@ -140,7 +140,7 @@ internal sealed class ObjectStore
 
     public void ThawCache()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _frozen = null;
         }

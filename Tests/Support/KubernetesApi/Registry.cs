@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 /// <summary>The verbs on objects: what kube-apiserver's generic registry does between the handler and etcd.</summary>
-internal sealed class Registry(TimeProvider time)
+internal sealed class Registry(TimeProvider timeProvider)
 {
     private readonly ConcurrentDictionary<(string Group, string Version, string Plural), ResourceType> _types =
         new(BuiltInTypes.All.ToDictionary(type => type.Key));
@@ -395,5 +395,5 @@ internal sealed class Registry(TimeProvider time)
         }
     }
 
-    private string Now() => time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private string Now() => timeProvider.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -27,7 +27,7 @@ internal sealed class TestApiServer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ApiUser> _users = new();
     private X509Certificate2 _certificate;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly ApiHandler _handler;
     private readonly FaultMiddleware _middleware;
     private WebApplication? _host;
@@ -37,14 +37,14 @@ internal sealed class TestApiServer : IAsyncDisposable
 
     private readonly IPAddress _listenAddress;
 
-    private TestApiServer(TimeProvider time, string? kubeConfig, IPAddress listenAddress, int port)
+    private TestApiServer(TimeProvider timeProvider, string? kubeConfig, IPAddress listenAddress, int port)
     {
-        (_time, _listenAddress, _port) = (time, listenAddress, port);
-        (AuthorityPem, _certificate) = Certificates.Create(time.GetUtcNow(), listenAddress);
-        Registry = new(time);
-        Watches = new(Registry, time);
+        (_timeProvider, _listenAddress, _port) = (timeProvider, listenAddress, port);
+        (AuthorityPem, _certificate) = Certificates.Create(timeProvider.GetUtcNow(), listenAddress);
+        Registry = new(timeProvider);
+        Watches = new(Registry, timeProvider);
         _handler = new(Registry, _users, Watches, AddToken);
-        _middleware = new(Faults, Requests, time);
+        _middleware = new(Faults, Requests, timeProvider);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
         _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken);
         Registry.Create(
@@ -74,17 +74,17 @@ internal sealed class TestApiServer : IAsyncDisposable
     public bool IsProxy => _forwarder is not null;
 
     /// <summary>Starts a server.</summary>
-    /// <param name="time">Its clock.</param>
+    /// <param name="timeProvider">Its clock.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <param name="kubeConfig">A real API server to which requests go on; null for none.</param>
     /// <param name="address">Where it listens; null for loopback.</param>
     /// <param name="port">TCP port; 0 for any that is free.</param>
     /// <param name="accessLog">Gets a line when a request comes and one when it is answered.</param>
     public static async Task<TestApiServer> StartAsync(
-        TimeProvider time, CancellationToken cancellationToken, string? kubeConfig =
+        TimeProvider timeProvider, CancellationToken cancellationToken, string? kubeConfig =
             null, IPAddress? address = null, int port = 0, Action<string>? accessLog = null)
     {
-        var server = new TestApiServer(time, kubeConfig, address ?? IPAddress.Loopback, port) { AccessLog = accessLog };
+        var server = new TestApiServer(timeProvider, kubeConfig, address ?? IPAddress.Loopback, port) { AccessLog = accessLog };
         await server.ListenAsync(cancellationToken);
         return server;
     }
@@ -103,7 +103,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     public void ReplaceAuthority()
     {
         _certificate.Dispose();
-        (AuthorityPem, _certificate) = Certificates.Create(_time.GetUtcNow(), _listenAddress);
+        (AuthorityPem, _certificate) = Certificates.Create(_timeProvider.GetUtcNow(), _listenAddress);
     }
 
     public void ExpireToken(string token) => _users[token].IsExpired = true;
@@ -114,7 +114,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         if (Interlocked.Exchange(ref _host, null) is { } host)
         {
             await Faults.DropWatchesAsync();
-            using var now = new CancellationTokenSource(TimeSpan.Zero, _time);
+            using var now = new CancellationTokenSource(TimeSpan.Zero, _timeProvider);
             await host.StopAsync(now.Token);
             await host.DisposeAsync();
         }
@@ -160,7 +160,7 @@ internal sealed class TestApiServer : IAsyncDisposable
     {
         var request = $"{context.Connection.RemoteIpAddress} {context.Request.Method} {context.Request.GetEncodedPathAndQuery()}";
         AccessLog?.Invoke(request);
-        var started = _time.GetTimestamp();
+        var started = _timeProvider.GetTimestamp();
         try
         {
             await next(context);
@@ -169,7 +169,7 @@ internal sealed class TestApiServer : IAsyncDisposable
         {
             AccessLog?.Invoke(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{request} answered {context.Response.StatusCode} after {_time.GetElapsedTime(started).TotalMilliseconds:0} ms"));
+                $"{request} answered {context.Response.StatusCode} after {_timeProvider.GetElapsedTime(started).TotalMilliseconds:0} ms"));
         }
     }
 

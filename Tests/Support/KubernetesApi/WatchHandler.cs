@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Tests.Support.KubernetesApi;
 
 /// <summary>Watches: events after a resource version, bookmarks, timeouts, and 410 in both of its forms.</summary>
 /// <remarks>https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes.</remarks>
-internal sealed class WatchHandler(Registry registry, TimeProvider time)
+internal sealed class WatchHandler(Registry registry, TimeProvider timeProvider)
 {
     /// <summary>Pause between bookmarks; about a minute on a real server.</summary>
     public TimeSpan BookmarkPeriod { get; set; } = TimeSpan.FromSeconds(1);
@@ -41,7 +41,7 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, FaultMiddleware.WatchToken(context));
         using var timeout = int.TryParse(query["timeoutSeconds"], CultureInfo.InvariantCulture, out var seconds) && seconds > 0
-            ? new CancellationTokenSource(TimeSpan.FromSeconds(seconds), time)
+            ? new CancellationTokenSource(TimeSpan.FromSeconds(seconds), timeProvider)
             : new CancellationTokenSource();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ended.Token, timeout.Token);
         context.Response.StatusCode = 200;
@@ -77,7 +77,7 @@ internal sealed class WatchHandler(Registry registry, TimeProvider time)
             }
         }
 
-        using var clock = new PeriodicTimer(BookmarkPeriod, time);
+        using var clock = new PeriodicTimer(BookmarkPeriod, timeProvider);
         var tick = clock.WaitForNextTickAsync(cancellationToken).AsTask();
         while (true)
         {

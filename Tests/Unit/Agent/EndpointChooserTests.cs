@@ -27,17 +27,17 @@ public sealed class EndpointChooserTests
             new Dictionary<PublicKey, IPEndPoint>(),
             SteadyTime.Now(TimeProvider.System));
 
-        Assert.Equal(ipv4, await Choose([ipv4]));
+        Assert.Equal(ipv4, await ChooseAsync([ipv4]));
         links.SetPathMtu(ipv6.Address, 1500);
-        Assert.Equal(ipv4, await Choose([ipv4]));
+        Assert.Equal(ipv4, await ChooseAsync([ipv4]));
         paths.Forget();
-        Assert.Equal(ipv6, await Choose([ipv6, ipv4]));
+        Assert.Equal(ipv6, await ChooseAsync([ipv6, ipv4]));
         links.SetPathMtu(ipv4.Address, null);
         links.SetPathMtu(ipv6.Address, null);
         paths.Forget();
-        Assert.Equal(ipv6, await Choose([ipv6, ipv4]));
+        Assert.Equal(ipv6, await ChooseAsync([ipv6, ipv4]));
 
-        async Task<IPEndPoint?> Choose(IPEndPoint[] expected)
+        async Task<IPEndPoint?> ChooseAsync(IPEndPoint[] expected)
         {
             var peer = (await chooser.ChooseAsync(device, sources, TestContext.Current.CancellationToken)).Peers[0];
             Assert.Equal(expected, peer.Endpoints);

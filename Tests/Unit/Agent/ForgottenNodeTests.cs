@@ -16,6 +16,7 @@ public sealed class ForgottenNodeTests
     // them. The test below fails if one is missing here.
     private static readonly Dictionary<string, string> Owners = new()
     {
+        ["ApiConnection._kubeConfigs"] = "chosen once",
         ["AnnotationDifferences._since"] = "AnnotationFollower, with the nodes' objects",
         ["AnnouncementIndex.Announcements"] = "AnnouncementStore.ForgetAbsent",
         ["AnnouncementIndex._keys"] = "AnnouncementStore.ForgetAbsent",

@@ -144,7 +144,8 @@ public sealed class PathPlannerTests : IDisposable
     private static PeerAnnouncement Announce(int node, long revision, params PublicKey[] keys) =>
         TestMesh.Announce(node, revision: revision) with
         {
-            Slots = keys.Select((key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort))
+            Slots = keys.Select(
+                (key, index) => new SlotAnnouncement(new Slot((byte)index), key, new Epoch(10 + index), TestMesh.ListenPort))
             .ToEquatableArray(),
         };
 

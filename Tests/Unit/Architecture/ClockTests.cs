@@ -56,7 +56,7 @@ public sealed class ClockTests
 #pragma warning disable CA1823, IDE0051 // Nobody uses these; they are looked at.
     private static class TellsAge
     {
-        private static TimeSpan Age(DateTimeOffset madeAt, TimeProvider time) => time.GetUtcNow() - madeAt;
+        private static TimeSpan Age(DateTimeOffset madeAt, TimeProvider timeProvider) => timeProvider.GetUtcNow() - madeAt;
     }
 
     private static class TellsAgeInALambda

@@ -4,7 +4,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Architecture;
 
 /// <summary>
-/// A line of code has 140 characters at most, as the settings of the editor say. The text of a literal does not count: it can be found whole.
+/// A line of code has 140 characters at most, as the settings of the editor say. The text of a literal does not count: it can be found
+/// whole.
 /// </summary>
 public sealed partial class LineLengthTests
 {
@@ -31,7 +32,8 @@ public sealed partial class LineLengthTests
         Assert.Equal(expected, TooLong($"first\n{new string('─', others)}{text}\nlast").Count());
 
     private static IEnumerable<int> TooLong(string text) =>
-        text.Split('\n').Index().Where(line => line.Item.Length > Max && Literal().Replace(line.Item, "\"\"").Length > Max).Select(line => line.Index + 1);
+        text.Split('\n').Index().Where(line => line.Item.Length > Max && Literal().Replace(line.Item, "\"\"").Length > Max)
+            .Select(line => line.Index + 1);
 
     [GeneratedRegex("\"(?:\\\\.|[^\"\\\\])*\"")]
     private static partial Regex Literal();

@@ -43,8 +43,10 @@ public sealed class ReferenceTests
             "System.", "Orleans.Core.Abstractions", "Orleans.Core", "Orleans.Serialization",
             "Microsoft.Extensions.DependencyInjection", "Orleans.WireGuard.Values"));
         Assert.Empty(Foreign(Product.Grains, "System.", "Orleans.", "Polly.Core", "Microsoft.Extensions."));
-        Assert.DoesNotContain(Foreign(Product.Cluster), name => name is "Orleans.WireGuard.Grains"
-            or "Orleans.WireGuard.Interfaces" or "Orleans.WireGuard.Linux");
+        Assert.Empty(Foreign(
+            Product.Cluster,
+            "System.", "Orleans.Core", "Orleans.Runtime", "Orleans.Serialization", "KubernetesClient", "Polly.Core", "Microsoft.Extensions.",
+            "Orleans.WireGuard.Supervision"));
         Assert.DoesNotContain("KubernetesClient", Foreign(Product.Silo));
     }
 

@@ -1,9 +1,8 @@
-using Orleans.WireGuard.Api;
 using k8s;
+using Orleans.WireGuard.Api;
 
 namespace Orleans.WireGuard.Tests.Unit.Clustering;
 
-/// <summary>Several files that are merged are in <see cref="EndToEnd.PackageTests"/>: the variable is the process's.</summary>
 public sealed class KubeConfigChoiceTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("owg-kubeconfig-").FullName;
@@ -31,29 +30,42 @@ public sealed class KubeConfigChoiceTests : IDisposable
     [InlineData(" : ", 0)]
     [InlineData("a", 1)]
     [InlineData("a:b", 2)]
-    public void Named_Variable_IsWhatItNames(string? variable, int expected) => Assert.Equal(expected, KubeConfigChoice.Named(variable).Count);
+    public void Named_Variable_IsWhatItNames(string? variable, int expected) =>
+        Assert.Equal(expected, KubeConfigChoice.Named(variable).Count);
 
     [Fact]
-    public void Load_OneOfSeveralExists_IsRead()
+    public void Load_Several_AreMergedAndTheFirstCounts()
     {
-        var file = Path.Combine(_folder, "config");
-        File.WriteAllText(
-            file,
-            """
-            apiVersion: v1
-            kind: Config
-            current-context: test
-            contexts: [{ name: test, context: { cluster: test, user: test } }]
-            clusters: [{ name: test, cluster: { server: "https://10.0.0.1" } }]
-            users: [{ name: test, user: { token: abc } }]
-            """);
-        Assert.Equal("https://10.0.0.1", KubeConfigChoice.Load([Path.Combine(_folder, "missing"), file]).Host);
+        var missing = Path.Combine(_folder, "missing");
+        var (empty, first, second) = (Write("empty", ""), Write("first", Config("one", "10.0.0.1")), Write("second", Config("two", "10.0.0.2")));
+        Assert.Equal("https://10.0.0.1", KubeConfigChoice.Load([missing, empty, first]).Host);
+        Assert.Equal("https://10.0.0.1", KubeConfigChoice.Load([first, second]).Host);
+        Assert.Equal("https://10.0.0.2", KubeConfigChoice.Load([second, first]).Host);
+
+        // Which context is current may stand in another file than the context.
+        Assert.Equal("https://10.0.0.2", KubeConfigChoice.Load([Write("current", "current-context: two"), first, second]).Host);
     }
 
     [Fact]
     public void Load_NoneExists_NamesTheFirst()
     {
         var missing = Path.Combine(_folder, "missing");
-        Assert.Contains(missing, Assert.ThrowsAny<Exception>(() => KubeConfigChoice.Load([missing, "other"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            missing, Assert.ThrowsAny<Exception>(() => KubeConfigChoice.Load([missing, "other"])).Message, StringComparison.Ordinal);
+    }
+
+    private static string Config(string name, string server) =>
+        $$"""
+        current-context: {{name}}
+        contexts: [{ name: {{name}}, context: { cluster: {{name}}, user: {{name}} } }]
+        clusters: [{ name: {{name}}, cluster: { server: "https://{{server}}" } }]
+        users: [{ name: {{name}}, user: { token: abc } }]
+        """;
+
+    private string Write(string name, string content)
+    {
+        var file = Path.Combine(_folder, name);
+        File.WriteAllText(file, $"apiVersion: v1\nkind: Config\n{content}\n");
+        return file;
     }
 }

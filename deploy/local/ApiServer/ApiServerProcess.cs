@@ -29,11 +29,11 @@ internal static class ApiServerProcess
     /// <summary>Starts it and waits until its kubeconfig is there (<see cref="MeshState.KubeConfig"/>).</summary>
     /// <param name="mesh">The mesh whose host address it listens on.</param>
     /// <param name="forwardTo">Kubeconfig of a cluster to which requests go on; <see langword="null"/> for none.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="MeshFailedException">It did not start; the message has the end of its log.</exception>
     public static async Task<OwnedProcess> StartAsync(
-        MeshHarness mesh, string? forwardTo, TimeProvider time, CancellationToken cancellationToken)
+        MeshHarness mesh, string? forwardTo, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var state = mesh.State;
         string[] forward = forwardTo is null ? [] : ["--forward-to", Path.GetFullPath(forwardTo)];
@@ -41,15 +41,15 @@ internal static class ApiServerProcess
             [FindBinary(), "--kubeconfig", state.KubeConfig, "--listen", $"{mesh.Plan.HostAddress}:{MeshPlan.ApiServerPort}", .. forward],
             state.ApiServerLog,
             new Dictionary<string, string?> { ["DOTNET_ROOT"] = MeshHarness.RuntimeDirectory });
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         while (!File.Exists(state.KubeConfig))
         {
-            if (!process.IsAlive || time.GetElapsedTime(start) > Timeout)
+            if (!process.IsAlive || timeProvider.GetElapsedTime(start) > Timeout)
             {
                 throw new MeshFailedException($"The API server did not start. Last lines of its log:\n{LogTail.Read(state.ApiServerLog)}");
             }
 
-            await Task.Delay(Poll, time, cancellationToken);
+            await Task.Delay(Poll, timeProvider, cancellationToken);
         }
 
         return process;

@@ -35,13 +35,13 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
     /// <param name="mesh">Machines without silos.</param>
     /// <param name="kubeConfig">A cluster to use; <see langword="null"/> for the test API server alone.</param>
     /// <param name="period">Length of an epoch.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="MeshFailedException">The API server did not start.</exception>
     public static async Task<KubernetesMeshBuilder> CreateAsync(
-        MeshHarness mesh, string? kubeConfig, TimeSpan period, TimeProvider time, CancellationToken cancellationToken)
+        MeshHarness mesh, string? kubeConfig, TimeSpan period, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var server = await ApiServerProcess.StartAsync(mesh, kubeConfig, time, cancellationToken);
+        var server = await ApiServerProcess.StartAsync(mesh, kubeConfig, timeProvider, cancellationToken);
         var builder = new KubernetesMeshBuilder(mesh, server, period);
         try
         {

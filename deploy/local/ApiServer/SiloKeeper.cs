@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.LocalMesh.ApiServer;
 
 /// <summary>What DaemonSet and kubelet are to a cluster: a silo on every machine that has a node object, and on no other.</summary>
 /// <remarks>A silo that is ended because its object is gone leaves its device as it is, as a pod does.</remarks>
-internal sealed class SiloKeeper(MeshHarness mesh, NodeObjects nodes, Action<NodePlan> configure, TimeProvider time, Action<string> report)
+internal sealed class SiloKeeper(
+    MeshHarness mesh, NodeObjects nodes, Action<NodePlan> configure, TimeProvider timeProvider, Action<string> report)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
@@ -27,7 +28,7 @@ internal sealed class SiloKeeper(MeshHarness mesh, NodeObjects nodes, Action<Nod
                     report($"The node objects cannot be read: {e.Message}");
                 }
 
-                await Task.Delay(Poll, time, cancellationToken);
+                await Task.Delay(Poll, timeProvider, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.LocalMesh.Bench;
 
 /// <summary>Measures a mesh: propagation of keys, what a silo costs at rest, how long it takes to start, and to be missed.</summary>
 /// <remarks>The figures belong to the machine that they were taken on; compare those of one run with each other.</remarks>
-internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, TimeProvider time, Action<string> report)
+internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, TimeProvider timeProvider, Action<string> report)
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(10);
@@ -19,11 +19,11 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
     /// <summary>Measures everything; each result goes to the report.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var starter = new MeshStarter(mesh, time, report);
+        var starter = new MeshStarter(mesh, timeProvider, report);
         await starter.StartAsync(options.Binary, options.Period, cancellationToken);
         report(string.Create(
             CultureInfo.InvariantCulture, $"Rotating every {options.Period.TotalSeconds:0.#} s for {options.Duration.TotalSeconds:0} s"));
-        await Task.Delay(options.Duration, time, cancellationToken);
+        await Task.Delay(options.Duration, timeProvider, cancellationToken);
         report($"key change until the last other device holds it: {Percentiles.Describe(mesh.Plan.Nodes.SelectMany(ReadPropagation), "ms")}");
 
         await RestartQuietlyAsync(starter, cancellationToken);
@@ -42,7 +42,7 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
     // At rest means without rotations too, so the silos start again with a period that nobody sees the end of.
     private async Task RestartQuietlyAsync(MeshStarter starter, CancellationToken cancellationToken)
     {
-        mesh.Configure(QuietPeriod.Choose(time.GetUtcNow(), Quiet));
+        mesh.Configure(QuietPeriod.Choose(timeProvider.GetUtcNow(), Quiet));
         var times = new List<double>();
         foreach (var node in mesh.Plan.Nodes)
         {
@@ -56,19 +56,19 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
 
     private async Task<double> RestartAsync(NodePlan node, CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         mesh.StartSilo(node);
         await UntilAsync(
             async () => (await mesh.AskReadyAsync(node, cancellationToken)).IsReady, $"{node.Name} to be ready", cancellationToken);
-        return time.GetElapsedTime(start).TotalMilliseconds;
+        return timeProvider.GetElapsedTime(start).TotalMilliseconds;
     }
 
     private async Task MeasureRestAsync(CancellationToken cancellationToken)
     {
-        await Task.Delay(Rest, time, cancellationToken);
-        var (start, before) = (time.GetTimestamp(), ReadUsage());
-        await Task.Delay(Rest, time, cancellationToken);
-        var (elapsed, after) = (time.GetElapsedTime(start), ReadUsage());
+        await Task.Delay(Rest, timeProvider, cancellationToken);
+        var (start, before) = (timeProvider.GetTimestamp(), ReadUsage());
+        await Task.Delay(Rest, timeProvider, cancellationToken);
+        var (elapsed, after) = (timeProvider.GetElapsedTime(start), ReadUsage());
         foreach (var node in mesh.Plan.Nodes)
         {
             var share = (after[node].ProcessorTime - before[node].ProcessorTime) / elapsed;
@@ -83,12 +83,12 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
         var victim = mesh.Plan.Nodes[^1];
         await using var redis = await mesh.Redis.ConnectAsync(cancellationToken);
         var before = await MembershipRows.CountDeadAsync(redis, victim.Name, cancellationToken);
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         mesh.Silo(victim)!.Signal(signal);
         await UntilAsync(
             async () => await MembershipRows.CountDeadAsync(redis, victim.Name, cancellationToken) > before,
             $"{victim.Name} to be missed", cancellationToken);
-        report(string.Create(CultureInfo.InvariantCulture, $"a {what} silo until the others have declared it dead: {time.GetElapsedTime(start).TotalSeconds:0.0} s"));
+        report(string.Create(CultureInfo.InvariantCulture, $"a {what} silo until the others have declared it dead: {timeProvider.GetElapsedTime(start).TotalSeconds:0.0} s"));
         await mesh.KillSiloAsync(victim, cancellationToken);
         await RestartAsync(victim, cancellationToken);
         await starter.WaitReadyAsync([victim], cancellationToken);
@@ -99,15 +99,15 @@ internal sealed partial class MeshBench(MeshHarness mesh, CheckOptions options, 
 
     private async Task UntilAsync(Func<Task<bool>> condition, string what, CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         while (!await condition())
         {
-            if (time.GetElapsedTime(start) > Patience)
+            if (timeProvider.GetElapsedTime(start) > Patience)
             {
                 throw new MeshFailedException($"Waited {Patience.TotalSeconds:0} s in vain for {what}.");
             }
 
-            await Task.Delay(Poll, time, cancellationToken);
+            await Task.Delay(Poll, timeProvider, cancellationToken);
         }
     }
 

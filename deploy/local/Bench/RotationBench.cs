@@ -13,14 +13,14 @@ namespace Orleans.WireGuard.LocalMesh.Bench;
 /// </summary>
 /// <remarks>
 /// <code>
-/// packets   A quiet │ B rotating, as long as it takes │ A quiet │ C one slot   A on both sides of B: a drift of the machine shows in neither
+/// packets   A quiet │ B rotating, as long as it takes │ A quiet │ C one slot   A on both sides of B: a drift shows in neither
 /// TCP       A B │ B A │ A B …, then C C C …                                    in pairs, one after the other
 /// </code>
 /// Packets: every part has a mesh of its own, so that none begins with what another left, and the userspace devices go ahead of every other
 /// process. TCP, which would then take the machine from the silos, is measured without that, and A and B in one mesh that is frozen for A:
 /// two meshes differ by more than a rotation costs. It has rotated before, since a silo compiles what it runs for the first time.
 /// </remarks>
-internal sealed class RotationBench(RotationBenchOptions options, TimeProvider time, Action<string> report)
+internal sealed class RotationBench(RotationBenchOptions options, TimeProvider timeProvider, Action<string> report)
 {
     // Run C is there to show that the meter sees what one slot costs, for which a few rotations are enough.
     private const int MaxRotationsOfC = 10;
@@ -73,11 +73,11 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
         await watch.SampleAsync(cancellationToken);
         var limit = rotations == 0 ? options.Quiet : options.Period * (rotations + SparePeriods);
         MeterReport result;
-        await using (var meter = new PacketMeter([.. mesh.Plan.Nodes.Select(MeterEndpoint.OfPod)], time))
+        await using (var meter = new PacketMeter([.. mesh.Plan.Nodes.Select(MeterEndpoint.OfPod)], timeProvider))
         {
             for (var next = Progress; meter.Elapsed < limit && (rotations == 0 || watch.Fewest < rotations);)
             {
-                await Task.Delay(Sample, time, cancellationToken);
+                await Task.Delay(Sample, timeProvider, cancellationToken);
                 await watch.SampleAsync(cancellationToken);
                 if (meter.Elapsed >= next)
                 {
@@ -91,7 +91,7 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
             if (rotations > 0)
             {
                 // What the last rotation may cost comes after its key is seen.
-                await Task.Delay(options.Period / 2, time, cancellationToken);
+                await Task.Delay(options.Period / 2, timeProvider, cancellationToken);
             }
 
             result = await meter.StopAsync(cancellationToken);
@@ -115,14 +115,14 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
 
         await using var mesh = await StartAsync(runs.Contains(_c) ? _c : _b, cancellationToken);
         report(string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", runs.Select(run => run.Letter))}: TCP, {WarmUp.TotalSeconds:0} s to warm up"));
-        await Task.Delay(WarmUp, time, cancellationToken);
+        await Task.Delay(WarmUp, timeProvider, cancellationToken);
         for (var round = 1; round <= options.Rounds; round++)
         {
             // Each is first as often as the others.
             foreach (var run in round % 2 == 0 ? runs.Reverse() : runs)
             {
                 (await mesh.RunAsync(mesh.Plan.Nodes[0], cancellationToken, "owg", run == _a ? "freeze" : "unfreeze")).EnsureSuccess();
-                await Task.Delay(options.Period / 2, time, cancellationToken);
+                await Task.Delay(options.Period / 2, timeProvider, cancellationToken);
                 await MeasureTcpAsync(mesh, run, round, cancellationToken);
             }
         }
@@ -130,10 +130,10 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
 
     private async Task MeasureTcpAsync(MeshHarness mesh, RotationRunResult run, int round, CancellationToken cancellationToken)
     {
-        var (used, started) = (SiloTime(mesh), time.GetTimestamp());
+        var (used, started) = (SiloTime(mesh), timeProvider.GetTimestamp());
         var throughput = await TcpThroughput.MeasureAsync(mesh, mesh.Plan.Nodes[0], mesh.Plan.Nodes[1], Slice, cancellationToken);
         run.Throughputs.Add(throughput);
-        run.SiloPercents.Add(100 * (SiloTime(mesh) - used) / time.GetElapsedTime(started));
+        run.SiloPercents.Add(100 * (SiloTime(mesh) - used) / timeProvider.GetElapsedTime(started));
         report(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Letter}: TCP round {round} of {options.Rounds}, {throughput:0} Mbit/s over {Slice.TotalSeconds:0} s, silos {run.SiloPercents[^1]:0.0} % of a core"));
@@ -144,19 +144,19 @@ internal sealed class RotationBench(RotationBenchOptions options, TimeProvider t
 
     private async Task<MeshHarness> StartAsync(RotationRunResult run, CancellationToken cancellationToken)
     {
-        var mesh = await MeshHarness.CreateAsync(options.Plan, options.State, time, report, cancellationToken);
+        var mesh = await MeshHarness.CreateAsync(options.Plan, options.State, timeProvider, report, cancellationToken);
         try
         {
-            var period = run == _a ? QuietPeriod.Choose(time.GetUtcNow(), options.Quiet + Slice + Spare) : options.Period;
-            await new MeshStarter(mesh, time, _ => { }).StartAsync(options.Binary, period, cancellationToken, configuration =>
+            var period = run == _a ? QuietPeriod.Choose(timeProvider.GetUtcNow(), options.Quiet + Slice + Spare) : options.Period;
+            await new MeshStarter(mesh, timeProvider, _ => { }).StartAsync(options.Binary, period, cancellationToken, configuration =>
             {
                 if (run == _c)
                 {
                     ((JsonObject)configuration["Rotation"]!)["Slots"] = 1;
                 }
             });
-            await using var probes = new MeshProbes(mesh, time);
-            var silent = await probes.WaitReachableAsync(time.GetUtcNow(), ReachTimeout, cancellationToken);
+            await using var probes = new MeshProbes(mesh, timeProvider);
+            var silent = await probes.WaitReachableAsync(timeProvider.GetUtcNow(), ReachTimeout, cancellationToken);
             return silent.Count == 0
                 ? mesh
                 : throw new MeshFailedException($"Run {run.Letter}: pods do not reach each other: {string.Join(", ", silent)}.");

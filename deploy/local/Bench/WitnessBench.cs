@@ -34,7 +34,8 @@ internal sealed record WitnessBenchResult(
 /// Which of the two comes first alternates, so that a drift of the machine shows in neither.
 /// </remarks>
 internal sealed class WitnessBench(
-    MeshPlan plan, MeshState state, string binary, int packets, int rounds, TimeSpan slice, TimeProvider time, Action<string> report)
+    MeshPlan plan, MeshState state, string binary, int packets, int rounds,
+    TimeSpan slice, TimeProvider timeProvider, Action<string> report)
 {
     private const string Table = "netdev orleans_wireguard";
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(20);
@@ -47,11 +48,12 @@ internal sealed class WitnessBench(
     /// <exception cref="MeshFailedException">The mesh did not come up.</exception>
     public async Task<WitnessBenchResult> RunAsync(CancellationToken cancellationToken)
     {
-        await using var mesh = await MeshHarness.CreateAsync(plan, state, time, report, cancellationToken);
-        await new MeshStarter(mesh, time, _ => { }).StartAsync(binary, QuietPeriod.Choose(time.GetUtcNow(), Quiet), cancellationToken);
-        await using (var probes = new MeshProbes(mesh, time))
+        await using var mesh = await MeshHarness.CreateAsync(plan, state, timeProvider, report, cancellationToken);
+        await new MeshStarter(mesh, timeProvider, _ => { })
+            .StartAsync(binary, QuietPeriod.Choose(timeProvider.GetUtcNow(), Quiet), cancellationToken);
+        await using (var probes = new MeshProbes(mesh, timeProvider))
         {
-            var silent = await probes.WaitReachableAsync(time.GetUtcNow(), ReachTimeout, cancellationToken);
+            var silent = await probes.WaitReachableAsync(timeProvider.GetUtcNow(), ReachTimeout, cancellationToken);
             if (silent.Count > 0)
             {
                 throw new MeshFailedException($"Pods do not reach each other: {string.Join(", ", silent)}.");

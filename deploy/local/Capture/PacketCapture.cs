@@ -13,10 +13,10 @@ internal sealed partial class PacketCapture
 
     private readonly OwnedProcess _process;
     private readonly string _log;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
 
-    private PacketCapture(OwnedProcess process, string file, string log, TimeProvider time) =>
-        (_process, File, _log, _time) = (process, file, log, time);
+    private PacketCapture(OwnedProcess process, string file, string log, TimeProvider timeProvider) =>
+        (_process, File, _log, _timeProvider) = (process, file, log, timeProvider);
 
     /// <summary>The capture file.</summary>
     public string File { get; }
@@ -24,10 +24,10 @@ internal sealed partial class PacketCapture
     /// <summary>Starts capturing, and returns when no frame can be missed any more.</summary>
     /// <param name="mesh">The mesh.</param>
     /// <param name="name">Name of the file, without extension.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Gives up; the process ends with the mesh.</param>
     public static async Task<PacketCapture> StartAsync(
-        MeshHarness mesh, string name, TimeProvider time, CancellationToken cancellationToken)
+        MeshHarness mesh, string name, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var file = Path.Combine(mesh.State.CaptureDirectory, name + ".pcap");
         var log = Path.Combine(mesh.State.CaptureDirectory, name + ".log");
@@ -36,18 +36,18 @@ internal sealed partial class PacketCapture
         // outlast a pause of seconds; -Z because tcpdump would give up root before it opens the file.
         var process = mesh.Recorder.Start(
             ["tcpdump", "-i", mesh.Plan.Bridge, "-n", "-s", "0", "-U", "-B", "16384", "-Z", "root", "-w", file], log);
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         while (!Read(log).Contains("listening on", StringComparison.Ordinal))
         {
-            if (!process.IsAlive || time.GetElapsedTime(start) > Patience)
+            if (!process.IsAlive || timeProvider.GetElapsedTime(start) > Patience)
             {
                 throw new MeshFailedException($"tcpdump does not capture on {mesh.Plan.Bridge}:\n{LogTail.Read(log)}");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(20), time, cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), timeProvider, cancellationToken);
         }
 
-        return new PacketCapture(process, file, log, time);
+        return new PacketCapture(process, file, log, timeProvider);
     }
 
     /// <summary>Ends the capture and counts what it holds.</summary>
@@ -56,7 +56,7 @@ internal sealed partial class PacketCapture
     public async Task<(CaptureTally Tally, int Dropped)> StopAsync(FrameClassifier classifier, CancellationToken cancellationToken)
     {
         _process.Signal(NativeMethods.SIGINT);
-        if (!await _process.WaitForExitAsync(Patience, _time, cancellationToken))
+        if (!await _process.WaitForExitAsync(Patience, _timeProvider, cancellationToken))
         {
             throw new MeshFailedException($"tcpdump (process {_process.Id}) did not end.");
         }

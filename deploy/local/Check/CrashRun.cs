@@ -4,7 +4,8 @@ using Orleans.WireGuard.LocalMesh.Silos;
 namespace Orleans.WireGuard.LocalMesh.Check;
 
 /// <summary>A mesh in which nothing rotates, so that every lost packet of a crash is a consequence of the crash.</summary>
-internal sealed class CrashRun(MeshHarness mesh, CheckOptions options, DateTimeOffset since, TimeProvider time, Action<string> report)
+internal sealed class CrashRun(
+    MeshHarness mesh, CheckOptions options, DateTimeOffset since, TimeProvider timeProvider, Action<string> report)
 {
     private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(30);
@@ -13,24 +14,24 @@ internal sealed class CrashRun(MeshHarness mesh, CheckOptions options, DateTimeO
     /// <summary>Runs it.</summary>
     public async IAsyncEnumerable<Proof> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var probes = new MeshProbes(mesh, time);
-        var starter = new MeshStarter(mesh, time, report);
-        await starter.StartAsync(options.Binary, QuietPeriod.Choose(time.GetUtcNow(), Needed), cancellationToken);
-        var unreached = await probes.WaitReachableAsync(time.GetUtcNow(), ReachTimeout, cancellationToken);
-        await Task.Delay(Settle, time, cancellationToken);
+        await using var probes = new MeshProbes(mesh, timeProvider);
+        var starter = new MeshStarter(mesh, timeProvider, report);
+        await starter.StartAsync(options.Binary, QuietPeriod.Choose(timeProvider.GetUtcNow(), Needed), cancellationToken);
+        var unreached = await probes.WaitReachableAsync(timeProvider.GetUtcNow(), ReachTimeout, cancellationToken);
+        await Task.Delay(Settle, timeProvider, cancellationToken);
 
         var victim = mesh.Plan.Nodes[^1];
         report($"Killing the silo of {victim.Name} (SIGKILL), waiting, starting it again");
         var before = await probes.Sampler.TakeAsync(cancellationToken);
-        var from = time.GetUtcNow();
+        var from = timeProvider.GetUtcNow();
         await mesh.KillSiloAsync(victim, cancellationToken);
-        await Task.Delay(Settle, time, cancellationToken);
+        await Task.Delay(Settle, timeProvider, cancellationToken);
         mesh.StartSilo(victim);
         await starter.WaitReadyAsync([victim], cancellationToken);
-        var silent = await probes.WaitReachableAsync(time.GetUtcNow(), ReachTimeout, cancellationToken);
-        await Task.Delay(Settle, time, cancellationToken);
-        var until = time.GetUtcNow();
-        await Task.Delay(MeshProbes.Patience, time, cancellationToken);
+        var silent = await probes.WaitReachableAsync(timeProvider.GetUtcNow(), ReachTimeout, cancellationToken);
+        await Task.Delay(Settle, timeProvider, cancellationToken);
+        var until = timeProvider.GetUtcNow();
+        await Task.Delay(MeshProbes.Patience, timeProvider, cancellationToken);
         var after = await probes.Sampler.TakeAsync(cancellationToken);
 
         yield return new Proof(

@@ -5,10 +5,10 @@ namespace Orleans.WireGuard.LocalMesh.Check;
 
 /// <summary>All proofs of a local mesh, unattended: a control run, a run with rotations, a run with a crash.</summary>
 /// <param name="options">What to run on.</param>
-/// <param name="time">The clock.</param>
+/// <param name="timeProvider">The clock.</param>
 /// <param name="report">Gets progress, a sentence at a time.</param>
 /// <param name="prove">Gets each proof as soon as it is decided.</param>
-internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<string> report, Action<Proof> prove)
+internal sealed class MeshCheck(CheckOptions options, TimeProvider timeProvider, Action<string> report, Action<Proof> prove)
 {
     private readonly List<Proof> _proofs = [];
 
@@ -22,7 +22,7 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
             Directory.Delete(options.EvidenceDirectory, recursive: true);
         }
 
-        var since = time.GetUtcNow();
+        var since = timeProvider.GetUtcNow();
         await RunPhaseAsync("with rotations", since, RunRotatingAsync, cancellationToken);
         await RunPhaseAsync("without rotations", since, RunQuietAsync, cancellationToken);
         await ProveNothingLeftAsync(cancellationToken);
@@ -34,7 +34,7 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
         CancellationToken cancellationToken)
     {
         report($"Making a mesh of {options.Plan.Nodes.Count} nodes, {name}");
-        await using var mesh = await MeshHarness.CreateAsync(options.Plan, options.State, time, report, cancellationToken);
+        await using var mesh = await MeshHarness.CreateAsync(options.Plan, options.State, timeProvider, report, cancellationToken);
         var before = _proofs.Count;
         try
         {
@@ -56,8 +56,8 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
     private async Task RunRotatingAsync(MeshHarness mesh, DateTimeOffset since, CancellationToken cancellationToken)
     {
         report("Control run: pods talk over the underlay without tunnels");
-        Add(await new ControlRun(mesh, time).RunAsync(cancellationToken));
-        await foreach (var proof in new RotationRun(mesh, options, since, time, report).RunAsync(cancellationToken))
+        Add(await new ControlRun(mesh, timeProvider).RunAsync(cancellationToken));
+        await foreach (var proof in new RotationRun(mesh, options, since, timeProvider, report).RunAsync(cancellationToken))
         {
             Add(proof);
         }
@@ -65,7 +65,7 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
 
     private async Task RunQuietAsync(MeshHarness mesh, DateTimeOffset since, CancellationToken cancellationToken)
     {
-        await foreach (var proof in new CrashRun(mesh, options, since, time, report).RunAsync(cancellationToken))
+        await foreach (var proof in new CrashRun(mesh, options, since, timeProvider, report).RunAsync(cancellationToken))
         {
             Add(proof);
         }
@@ -73,7 +73,7 @@ internal sealed class MeshCheck(CheckOptions options, TimeProvider time, Action<
 
     private async Task ProveNothingLeftAsync(CancellationToken cancellationToken)
     {
-        var left = await new TopologyRemover(options.Plan, options.State, time).FindAsync(cancellationToken);
+        var left = await new TopologyRemover(options.Plan, options.State, timeProvider).FindAsync(cancellationToken);
         Add(new Proof(
             "nothing is left: no namespace, link, mount, process, socket or file",
             left.Count == 0,

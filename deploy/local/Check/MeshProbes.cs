@@ -17,17 +17,17 @@ internal sealed class MeshProbes : IAsyncDisposable
     private const int MarkerLength = 16;
 
     private readonly MeshPlan _plan;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly PodPinger _pinger;
 
     /// <summary>Starts pinging; devices are sampled once <see cref="Observer"/> is started.</summary>
-    public MeshProbes(MeshHarness mesh, TimeProvider time)
+    public MeshProbes(MeshHarness mesh, TimeProvider timeProvider)
     {
-        (_plan, _time) = (mesh.Plan, time);
+        (_plan, _timeProvider) = (mesh.Plan, timeProvider);
         Marker = RandomNumberGenerator.GetBytes(MarkerLength);
-        Sampler = new DeviceSampler(mesh, Secrets, time);
-        Observer = new MeshObserver(_plan, Sampler, MeshObserver.PaceFor(_plan), time);
-        _pinger = new PodPinger(_plan, Ledger, Marker, PodPinger.PaceFor(_plan), time);
+        Sampler = new DeviceSampler(mesh, Secrets, timeProvider);
+        Observer = new MeshObserver(_plan, Sampler, MeshObserver.PaceFor(_plan), timeProvider);
+        _pinger = new PodPinger(_plan, Ledger, Marker, PodPinger.PaceFor(_plan), timeProvider);
     }
 
     /// <summary>Payload of all pings.</summary>
@@ -58,19 +58,19 @@ internal sealed class MeshProbes : IAsyncDisposable
     public async Task<IReadOnlyList<NodePair>> WaitReachableAsync(
         DateTimeOffset since, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var start = _time.GetTimestamp();
+        var start = _timeProvider.GetTimestamp();
         while (true)
         {
             var silent = _plan.OrderedPairs
                 .Select(p => new NodePair(p.From.Name, p.To.Name))
                 .Where(p => !(Ledger.LastAnswered(p) >= since))
                 .ToList();
-            if (silent.Count == 0 || _time.GetElapsedTime(start) > timeout)
+            if (silent.Count == 0 || _timeProvider.GetElapsedTime(start) > timeout)
             {
                 return silent;
             }
 
-            await Task.Delay(Poll, _time, cancellationToken);
+            await Task.Delay(Poll, _timeProvider, cancellationToken);
         }
     }
 

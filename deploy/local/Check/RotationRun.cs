@@ -6,7 +6,8 @@ using Orleans.WireGuard.LocalMesh.Silos;
 namespace Orleans.WireGuard.LocalMesh.Check;
 
 /// <summary>A mesh that rotates for the whole duration, then loses a silo, while everything is watched.</summary>
-internal sealed class RotationRun(MeshHarness mesh, CheckOptions options, DateTimeOffset since, TimeProvider time, Action<string> report)
+internal sealed class RotationRun(
+    MeshHarness mesh, CheckOptions options, DateTimeOffset since, TimeProvider timeProvider, Action<string> report)
 {
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StatusPoll = TimeSpan.FromMilliseconds(500);
@@ -16,19 +17,19 @@ internal sealed class RotationRun(MeshHarness mesh, CheckOptions options, DateTi
     public async IAsyncEnumerable<Proof> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Watched before the first silo exists: a mesh must not leak while it starts either.
-        await using var probes = new MeshProbes(mesh, time);
-        var capture = await PacketCapture.StartAsync(mesh, "tunnels", time, cancellationToken);
-        var starter = new MeshStarter(mesh, time, report);
+        await using var probes = new MeshProbes(mesh, timeProvider);
+        var capture = await PacketCapture.StartAsync(mesh, "tunnels", timeProvider, cancellationToken);
+        var starter = new MeshStarter(mesh, timeProvider, report);
         await starter.StartAsync(options.Binary, options.Period, cancellationToken);
         probes.Observer.Start();
-        await probes.WaitReachableAsync(time.GetUtcNow(), ReachTimeout, cancellationToken);
+        await probes.WaitReachableAsync(timeProvider.GetUtcNow(), ReachTimeout, cancellationToken);
 
         report($"Watching {options.Duration.TotalSeconds:0} s with a rotation every {options.Period.TotalSeconds:0} s");
         probes.Observer.RestartAgreement();
-        var from = time.GetUtcNow();
-        await Task.Delay(options.Duration, time, cancellationToken);
-        var until = time.GetUtcNow();
-        await Task.Delay(MeshProbes.Patience, time, cancellationToken);
+        var from = timeProvider.GetUtcNow();
+        await Task.Delay(options.Duration, timeProvider, cancellationToken);
+        var until = timeProvider.GetUtcNow();
+        await Task.Delay(MeshProbes.Patience, timeProvider, cancellationToken);
         yield return ProofEvaluation.PodsReachEachOther(probes.Report(from, until), options.Period);
         yield return probes.Observer.Read((_, agreement) => ProofEvaluation.KeysAgree(agreement, mesh.Plan));
 
@@ -47,24 +48,25 @@ internal sealed class RotationRun(MeshHarness mesh, CheckOptions options, DateTi
         var victim = mesh.Plan.Nodes[^1];
         report($"Killing the silo of {victim.Name} (SIGKILL) and starting it again");
         await mesh.KillSiloAsync(victim, cancellationToken);
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         mesh.StartSilo(victim);
         await starter.WaitReadyAsync([victim], cancellationToken);
-        var ready = time.GetElapsedTime(start);
+        var ready = timeProvider.GetElapsedTime(start);
 
         // Ready is what it says of itself. That it takes part again shows in a key which it makes now and all others hold.
-        var rejoined = time.GetUtcNow();
+        var rejoined = timeProvider.GetUtcNow();
         var keyAtRejoin = probes.Observer.Read((keys, _) => keys.Of(victim.Name)[^1].PublicKey);
         var limit = ProofEvaluation.SilenceLimit(options.Period) + options.Period;
         var (rotated, agreed) = (false, false);
-        while (!(rotated && agreed) && time.GetUtcNow() - rejoined < limit)
+        while (!(rotated && agreed) && timeProvider.GetUtcNow() - rejoined < limit)
         {
-            await Task.Delay(MeshObserver.PaceFor(mesh.Plan), time, cancellationToken);
+            await Task.Delay(MeshObserver.PaceFor(mesh.Plan), timeProvider, cancellationToken);
             (rotated, agreed) = probes.Observer.Read((keys, agreement) =>
                 (keys.Of(victim.Name)[^1].PublicKey != keyAtRejoin, agreement.Current.Count == 0));
         }
 
-        var silent = await probes.WaitReachableAsync(time.GetUtcNow(), ProofEvaluation.SilenceLimit(options.Period), cancellationToken);
+        var silent = await probes.WaitReachableAsync(
+            timeProvider.GetUtcNow(), ProofEvaluation.SilenceLimit(options.Period), cancellationToken);
         return new Proof(
             $"the silo of {victim.Name} rejoins after SIGKILL: it rotates again, all hold its new key, its pods reach all others",
             rotated && agreed && silent.Count == 0,
@@ -80,7 +82,7 @@ internal sealed class RotationRun(MeshHarness mesh, CheckOptions options, DateTi
         {
             if (attempt > 0)
             {
-                await Task.Delay(StatusPoll, time, cancellationToken);
+                await Task.Delay(StatusPoll, timeProvider, cancellationToken);
             }
 
             var (status, problem) = await MeshStatusReader.ReadAsync(mesh, mesh.Plan.Nodes[0], cancellationToken);

@@ -5,15 +5,15 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary><c>make demo-check</c>: all proofs, one after the other, and an exit code.</summary>
-internal sealed class CheckCommand(LocalOptions options, TimeProvider time, TextWriter output)
+internal sealed class CheckCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
     /// <summary>Runs it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         var plan = MeshPlan.Demo(options.NodeCount);
-        await Prerequisites.EnsureAsync(output, time, cancellationToken);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
+        await Prerequisites.EnsureAsync(output, timeProvider, cancellationToken);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, timeProvider, cancellationToken);
         var source = SiloBuild.FindSourceDirectory();
         var (passed, failed) = (0, 0);
         var check = new MeshCheck(
@@ -25,15 +25,15 @@ internal sealed class CheckCommand(LocalOptions options, TimeProvider time, Text
                 options.Duration,
                 source,
                 source is null ? null : Path.Combine(source, "artifacts", "demo-check")),
-            time,
-            text => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}"),
+            timeProvider,
+            text => output.WriteLine($"[{timeProvider.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}"),
             proof =>
             {
                 output.WriteLine(proof);
                 _ = proof.Passed ? passed++ : failed++;
             });
         await check.RunAsync(cancellationToken);
-        output.WriteLine($"{passed} proofs passed, {failed} failed, in {time.GetElapsedTime(start).TotalSeconds:0} s");
+        output.WriteLine($"{passed} proofs passed, {failed} failed, in {timeProvider.GetElapsedTime(start).TotalSeconds:0} s");
         return failed == 0 ? 0 : 1;
     }
 }

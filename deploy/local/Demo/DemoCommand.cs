@@ -6,27 +6,27 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary><c>make demo</c>: a mesh to look at and to play with, until Ctrl-C.</summary>
-internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextWriter output)
+internal sealed class DemoCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
     /// <summary>Runs it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         var plan = MeshPlan.Demo(options.NodeCount);
-        await Prerequisites.EnsureAsync(output, time, cancellationToken);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
+        await Prerequisites.EnsureAsync(output, timeProvider, cancellationToken);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, timeProvider, cancellationToken);
         Report($"Making {plan.Nodes.Count} nodes, each with a pod");
         await using var mesh = await MeshHarness.CreateAsync(
-            plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
+            plan, MeshState.For(plan, options.StateDirectory), timeProvider, Report, cancellationToken);
         try
         {
             Report("Starting a silo on each of them");
-            await new MeshStarter(mesh, time, Report).StartAsync(binary, options.Period, cancellationToken);
-            await using var probes = new MeshProbes(mesh, time);
+            await new MeshStarter(mesh, timeProvider, Report).StartAsync(binary, options.Period, cancellationToken);
+            await using var probes = new MeshProbes(mesh, timeProvider);
             probes.Observer.Start();
-            await using var status = new StatusPoller(mesh, time);
-            var view = new DemoView(plan, options.Period, probes, status, time, isNode: _ => true, hints: []);
-            await new DemoScreen(time, output).ShowAsync(view, cancellationToken);
+            await using var status = new StatusPoller(mesh, timeProvider);
+            var view = new DemoView(plan, options.Period, probes, status, timeProvider, isNode: _ => true, hints: []);
+            await new DemoScreen(timeProvider, output).ShowAsync(view, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -36,6 +36,6 @@ internal sealed class DemoCommand(LocalOptions options, TimeProvider time, TextW
         Report("Removing the mesh");
         return 0;
 
-        void Report(string text) => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}");
+        void Report(string text) => output.WriteLine($"[{timeProvider.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}");
     }
 }

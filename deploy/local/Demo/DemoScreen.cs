@@ -3,7 +3,7 @@ using Spectre.Console;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary>Shows a demo until it is cancelled: a live table on a terminal, lines elsewhere.</summary>
-internal sealed class DemoScreen(TimeProvider time, TextWriter output)
+internal sealed class DemoScreen(TimeProvider timeProvider, TextWriter output)
 {
     private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(1);
 
@@ -21,7 +21,7 @@ internal sealed class DemoScreen(TimeProvider time, TextWriter output)
             {
                 live.UpdateTarget(DemoTable.Render(view.Take()));
                 live.Refresh();
-                await Task.Delay(Refresh, time, cancellationToken);
+                await Task.Delay(Refresh, timeProvider, cancellationToken);
             }
         });
 
@@ -35,7 +35,7 @@ internal sealed class DemoScreen(TimeProvider time, TextWriter output)
         while (true)
         {
             // First the pause: at the start nothing has been measured yet.
-            await Task.Delay(PlainRefresh, time, cancellationToken);
+            await Task.Delay(PlainRefresh, timeProvider, cancellationToken);
             foreach (var line in DemoLines.Render(view.Take()))
             {
                 output.WriteLine(line);

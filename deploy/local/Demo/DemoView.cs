@@ -10,12 +10,12 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <param name="period">Length of an epoch.</param>
 /// <param name="probes">What is seen from outside.</param>
 /// <param name="status">What the silos say.</param>
-/// <param name="time">The clock.</param>
+/// <param name="timeProvider">The clock.</param>
 /// <param name="isNode">Whether a machine is a node at the moment; the others are not shown.</param>
 /// <param name="hints">What else to try, line by line.</param>
 internal sealed class DemoView(
     MeshPlan plan, TimeSpan period, MeshProbes probes, StatusPoller status,
-    TimeProvider time, Func<NodePlan, bool> isNode, IReadOnlyList<string> hints)
+    TimeProvider timeProvider, Func<NodePlan, bool> isNode, IReadOnlyList<string> hints)
 {
     /// <summary>Characters of a public key that are enough to see it change.</summary>
     private const int ShortKeyLength = 8;
@@ -25,7 +25,7 @@ internal sealed class DemoView(
     /// <summary>The state of this moment.</summary>
     public DemoSnapshot Take()
     {
-        var now = time.GetUtcNow();
+        var now = timeProvider.GetUtcNow();
         var sample = probes.Observer.Latest ?? new DeviceSample(now, new Dictionary<string, IReadOnlyList<DeviceDump>>());
 
         // Pings of the last second may still be answered.

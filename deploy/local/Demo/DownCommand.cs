@@ -4,7 +4,7 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary><c>make demo-down</c>: ends a running demo, or removes what a crashed one left.</summary>
-internal sealed class DownCommand(LocalOptions options, TimeProvider time, TextWriter output)
+internal sealed class DownCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
     private static readonly TimeSpan OwnerTimeout = TimeSpan.FromSeconds(20);
 
@@ -16,7 +16,7 @@ internal sealed class DownCommand(LocalOptions options, TimeProvider time, TextW
         try
         {
             using var free = MeshLock.Acquire(plan, state);
-            var remover = new TopologyRemover(plan, state, time);
+            var remover = new TopologyRemover(plan, state, timeProvider);
             var found = await remover.FindAsync(cancellationToken);
             await remover.RemoveAsync(cancellationToken);
             output.WriteLine(found.Count == 0 ? "Nothing to remove." : $"Removed: {string.Join(", ", found)}.");
@@ -26,7 +26,7 @@ internal sealed class DownCommand(LocalOptions options, TimeProvider time, TextW
         {
             output.WriteLine($"Asking process {e.Owner.Id} to end its mesh ...");
             e.Owner.Signal(NativeMethods.SIGTERM);
-            var gone = await e.Owner.WaitForExitAsync(OwnerTimeout, time, cancellationToken);
+            var gone = await e.Owner.WaitForExitAsync(OwnerTimeout, timeProvider, cancellationToken);
             output.WriteLine(gone ? "It has ended and removed everything." : $"It did not end within {OwnerTimeout.TotalSeconds:0} s; look at process {e.Owner.Id}.");
             return gone ? 0 : 1;
         }

@@ -7,7 +7,7 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary><c>make demo-kubernetes</c>: the demo with an API server, where nodes come and go as node objects do, until Ctrl-C.</summary>
-internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider time, TextWriter output)
+internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
     /// <summary>Machines beyond the nodes of the beginning, to be added.</summary>
     private const int SpareMachines = 2;
@@ -15,15 +15,15 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
     /// <summary>Runs it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         var plan = MeshPlan.Demo(Math.Min(options.NodeCount + SpareMachines, MeshPlan.MaxNodes));
         var nodes = plan.Nodes.Take(options.NodeCount).ToList();
         ApiServerProcess.FindBinary();
-        await Prerequisites.EnsureAsync(output, time, cancellationToken);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
+        await Prerequisites.EnsureAsync(output, timeProvider, cancellationToken);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, timeProvider, cancellationToken);
         Report($"Making {plan.Nodes.Count} machines, each with a pod; {nodes.Count} of them become nodes");
         await using var mesh = await MeshHarness.CreateAsync(
-            plan, MeshState.For(plan, options.StateDirectory), time, Report, cancellationToken);
+            plan, MeshState.For(plan, options.StateDirectory), timeProvider, Report, cancellationToken);
         try
         {
             mesh.InstallBinary(binary);
@@ -31,7 +31,7 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
                 ? "Starting the test API server, and installing deploy/crds and the rights of deploy/base"
                 : $"Using the cluster of {options.KubeConfig}, for a namespace, rights and Node objects that are removed at the end, and the definition of OrleansCluster, which stays");
             await using var cluster = await KubernetesMeshBuilder.CreateAsync(
-                mesh, options.KubeConfig, options.Period, time, cancellationToken);
+                mesh, options.KubeConfig, options.Period, timeProvider, cancellationToken);
             foreach (var node in nodes)
             {
                 await cluster.Objects.AddAsync(plan, node, cancellationToken);
@@ -39,7 +39,7 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
 
             // Once the live table is up, it alone writes to the terminal.
             var isLive = false;
-            var keeper = new SiloKeeper(mesh, cluster.Objects, cluster.Configure, time, text =>
+            var keeper = new SiloKeeper(mesh, cluster.Objects, cluster.Configure, timeProvider, text =>
             {
                 if (!isLive)
                 {
@@ -47,15 +47,16 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
                 }
             });
             await keeper.KeepAsync(cancellationToken);
-            await new MeshStarter(mesh, time, Report).WaitReadyAsync(nodes, cancellationToken);
-            await using var probes = new MeshProbes(mesh, time);
+            await new MeshStarter(mesh, timeProvider, Report).WaitReadyAsync(nodes, cancellationToken);
+            await using var probes = new MeshProbes(mesh, timeProvider);
             probes.Observer.Start();
-            await using var status = new StatusPoller(mesh, time);
-            var view = new DemoView(plan, options.Period, probes, status, time, isNode: node => mesh.Silo(node) is { IsAlive: true }, Hints(
+            await using var status = new StatusPoller(mesh, timeProvider);
+            var view = new DemoView(
+                plan, options.Period, probes, status, timeProvider, isNode: node => mesh.Silo(node) is { IsAlive: true }, Hints(
                 mesh.State, plan, nodes));
             isLive = !Console.IsOutputRedirected;
             var keeping = keeper.RunAsync(cancellationToken);
-            await new DemoScreen(time, output).ShowAsync(view, cancellationToken);
+            await new DemoScreen(timeProvider, output).ShowAsync(view, cancellationToken);
             await keeping;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -66,7 +67,7 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
         Report("Removing the mesh");
         return 0;
 
-        void Report(string text) => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}");
+        void Report(string text) => output.WriteLine($"[{timeProvider.GetElapsedTime(start).TotalSeconds,5:0.0} s] {text}");
     }
 
     private static List<string> Hints(MeshState state, MeshPlan plan, List<NodePlan> nodes)

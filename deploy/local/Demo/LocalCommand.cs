@@ -15,34 +15,34 @@ internal static class LocalCommand
     private delegate Task<int> Run(LocalOptions options, ParseResult parsed, CancellationToken cancellationToken);
 
     /// <summary>Makes it.</summary>
-    /// <param name="time">The clock of all verbs.</param>
+    /// <param name="timeProvider">The clock of all verbs.</param>
     /// <param name="output">Where they print.</param>
-    public static RootCommand Create(TimeProvider time, TextWriter output) => new(
+    public static RootCommand Create(TimeProvider timeProvider, TextWriter output) => new(
         "A mesh of silos on one machine. What a verb takes in capitals are environment variables: NODES=5 PERIOD=10s owg-local demo")
     {
         Verb("demo", "Show a mesh, live, until Ctrl-C. NODES PERIOD",
-            (options, _, token) => new DemoCommand(options, time, output).RunAsync(token)),
+            (options, _, token) => new DemoCommand(options, timeProvider, output).RunAsync(token)),
         Verb("demo-kubernetes", "The demo with an API server: nodes come and go as node objects do. NODES PERIOD KUBECONFIG",
-            (options, _, token) => new KubernetesDemoCommand(options, time, output).RunAsync(token)),
+            (options, _, token) => new KubernetesDemoCommand(options, timeProvider, output).RunAsync(token)),
         Node(output),
         Verb("check", "Prove what the demo shows, unattended. Exit code 1 if a proof failed. NODES PERIOD DURATION",
-            (options, _, token) => new CheckCommand(options, time, output).RunAsync(token), period: ShortPeriod),
+            (options, _, token) => new CheckCommand(options, timeProvider, output).RunAsync(token), period: ShortPeriod),
         Verb("bench", "Measure propagation of keys, memory, idle CPU, start, detection of a dead silo. NODES PERIOD DURATION",
-            (options, _, token) => new BenchCommand(options, time, output).RunAsync(token), period: ShortPeriod),
+            (options, _, token) => new BenchCommand(options, timeProvider, output).RunAsync(token), period: ShortPeriod),
         Verb("bench-rotation",
             "Measure packets lost, latency and TCP with and without rotations. Exit code 1 if rotations lost one. "
             + "NODES PERIOD DURATION ROTATIONS ROUNDS RUNS",
-            (options, _, token) => new RotationBenchCommand(options, time, output).RunAsync(token)),
+            (options, _, token) => new RotationBenchCommand(options, timeProvider, output).RunAsync(token)),
         Verb("bench-witness", "Measure what the witness costs. Exit code 1 if it did not count the packets of the tunnel as such. ROUNDS",
-            (options, _, token) => new WitnessBenchCommand(options, time, output).RunAsync(token)),
+            (options, _, token) => new WitnessBenchCommand(options, timeProvider, output).RunAsync(token)),
         Verb("down", "End a running demo, or remove what a crashed one left.",
-            (options, _, token) => new DownCommand(options, time, output).RunAsync(token)),
+            (options, _, token) => new DownCommand(options, timeProvider, output).RunAsync(token)),
         Verb("up", "Make namespaces, links and the membership store without silos, and hold them until Ctrl-C. NODES PERIOD",
-            (options, _, token) => new UpCommand(options, time, output).RunAsync(token)),
+            (options, _, token) => new UpCommand(options, timeProvider, output).RunAsync(token)),
         Verb("prerequisites", "Install the Debian packages that a mesh needs, if any is missing.",
             async (_, _, token) =>
             {
-                await Setup.Prerequisites.EnsureAsync(output, time, token);
+                await Setup.Prerequisites.EnsureAsync(output, timeProvider, token);
                 return 0;
             }),
     };
@@ -50,11 +50,11 @@ internal static class LocalCommand
     /// <summary>Does what the command line says.</summary>
     /// <returns>The exit code: 0 done, 1 a proof or a measurement failed, 2 wrong use, or the machine lacks something.</returns>
     public static async Task<int> RunAsync(
-        IReadOnlyList<string> arguments, TimeProvider time, TextWriter output, CancellationToken cancellationToken)
+        IReadOnlyList<string> arguments, TimeProvider timeProvider, TextWriter output, CancellationToken cancellationToken)
     {
         // Without the parser's own signal handling, which limits how long the removal of a mesh may take, and its stack traces.
         var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false };
-        var parsed = Create(time, output).Parse(arguments);
+        var parsed = Create(timeProvider, output).Parse(arguments);
         var code = await parsed.InvokeAsync(invocation, cancellationToken);
 
         // The parser ends a wrong command line with 1.

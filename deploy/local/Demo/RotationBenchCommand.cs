@@ -5,20 +5,20 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Demo;
 
 /// <summary><c>make bench-rotation</c>: packets lost, latency and throughput with and without rotations, and an exit code.</summary>
-internal sealed class RotationBenchCommand(LocalOptions options, TimeProvider time, TextWriter output)
+internal sealed class RotationBenchCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
     /// <summary>Runs it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
-        await Prerequisites.EnsureAsync(output, time, cancellationToken, Prerequisites.ForThroughput);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
+        var start = timeProvider.GetTimestamp();
+        await Prerequisites.EnsureAsync(output, timeProvider, cancellationToken, Prerequisites.ForThroughput);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, timeProvider, cancellationToken);
         var plan = MeshPlan.Bench(options.NodeCount);
         var bench = new RotationBench(
             new RotationBenchOptions(
                 plan, MeshState.For(plan), binary, options.Period, options.Rotations, options.Duration, options.Rounds, options.Runs),
-            time,
-            text => output.WriteLine($"[{time.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
+            timeProvider,
+            text => output.WriteLine($"[{timeProvider.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
         var runs = await bench.RunAsync(cancellationToken);
         output.WriteLine();
         foreach (var line in RotationTable.Render(runs))

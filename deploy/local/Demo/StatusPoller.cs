@@ -15,7 +15,7 @@ internal sealed class StatusPoller : IAsyncDisposable
     private readonly Task _loop;
 
     /// <summary>Starts asking.</summary>
-    public StatusPoller(MeshHarness mesh, TimeProvider time) => _loop = RunAsync(mesh, time, _stop.Token);
+    public StatusPoller(MeshHarness mesh, TimeProvider timeProvider) => _loop = RunAsync(mesh, timeProvider, _stop.Token);
 
     /// <summary>The newest answer; <see langword="null"/> before the first.</summary>
     public MeshStatus? Latest { get; private set; }
@@ -31,7 +31,7 @@ internal sealed class StatusPoller : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task RunAsync(MeshHarness mesh, TimeProvider time, CancellationToken cancellationToken)
+    private async Task RunAsync(MeshHarness mesh, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         try
         {
@@ -42,13 +42,13 @@ internal sealed class StatusPoller : IAsyncDisposable
                 if (mesh.Silo(node) is null)
                 {
                     // A machine that is no node yet.
-                    await Task.Delay(TimeSpan.FromMilliseconds(200), time, cancellationToken);
+                    await Task.Delay(TimeSpan.FromMilliseconds(200), timeProvider, cancellationToken);
                     continue;
                 }
 
                 var (status, problem) = await MeshStatusReader.ReadAsync(mesh, node, cancellationToken);
                 (Latest, Problem) = (status ?? Latest, problem);
-                await Task.Delay(Pause, time, cancellationToken);
+                await Task.Delay(Pause, timeProvider, cancellationToken);
             }
         }
         catch (OperationCanceledException)

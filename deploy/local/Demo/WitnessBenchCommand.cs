@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <summary>
 /// <c>make bench-witness</c>: that the witness stays at zero on a million packets in the tunnel, what it costs, and an exit code.
 /// </summary>
-internal sealed class WitnessBenchCommand(LocalOptions options, TimeProvider time, TextWriter output)
+internal sealed class WitnessBenchCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
     private const int Packets = 1_000_000;
     private const double LeastAnswered = 0.99;
@@ -17,13 +17,13 @@ internal sealed class WitnessBenchCommand(LocalOptions options, TimeProvider tim
     /// <summary>Runs it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
-        await Prerequisites.EnsureAsync(output, time, cancellationToken, Prerequisites.ForThroughput);
-        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, time, cancellationToken);
+        var start = timeProvider.GetTimestamp();
+        await Prerequisites.EnsureAsync(output, timeProvider, cancellationToken, Prerequisites.ForThroughput);
+        var binary = options.Binary ?? await SiloBuild.PublishAsync(output, timeProvider, cancellationToken);
         var plan = MeshPlan.Bench(2);
         var bench = new WitnessBench(
-            plan, MeshState.For(plan), binary, Packets, options.Rounds, Slice, time, text => output.WriteLine(
-                $"[{time.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
+            plan, MeshState.For(plan), binary, Packets, options.Rounds, Slice, timeProvider, text => output.WriteLine(
+                $"[{timeProvider.GetElapsedTime(start).TotalSeconds,6:0.0} s] {text}"));
         var result = await bench.RunAsync(cancellationToken);
         var inClear = result.Counters.Where(counter => counter.Key.Contains("clear", StringComparison.Ordinal))
             .Sum(counter => counter.Value);

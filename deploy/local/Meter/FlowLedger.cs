@@ -4,15 +4,15 @@ namespace Orleans.WireGuard.LocalMesh.Meter;
 
 /// <summary>Books of one direction: every packet that was sent, by its sequence, and what became of it. Time is an argument.</summary>
 /// <param name="pair">From whom to whom.</param>
-/// <param name="time">Turns timestamps into durations.</param>
-internal sealed class FlowLedger(NodePair pair, TimeProvider time)
+/// <param name="timeProvider">Turns timestamps into durations.</param>
+internal sealed class FlowLedger(NodePair pair, TimeProvider timeProvider)
 {
     // When every packet was sent is too much to keep; the n-th is enough to say when one was lost.
     private const int SequencesPerMark = 16;
     private const int BitsPerWord = 64;
     private const int WordsAtStart = 1024;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly List<long> _marks = [];
     private readonly LatencyHistogram _latency = new();
     private ulong[] _arrived = new ulong[WordsAtStart];
@@ -31,7 +31,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
     /// <returns>Its sequence.</returns>
     public long Send(long at)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_sent % SequencesPerMark == 0)
             {
@@ -48,7 +48,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
     /// </summary>
     public void Refuse()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _refused++;
         }
@@ -58,7 +58,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
     /// <returns>Whether a packet with this sequence was sent at all.</returns>
     public bool Receive(long sequence, long sentAt, long at)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (sequence < 0 || sequence >= _sent)
             {
@@ -75,7 +75,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
 
             Add(sequence);
             _received++;
-            _latency.Add(time.GetElapsedTime(sentAt, at));
+            _latency.Add(timeProvider.GetElapsedTime(sentAt, at));
 
             // As RFC 4737 has it: a packet that comes after one which was sent later.
             _reordered += sequence < _highest ? 1 : 0;
@@ -88,7 +88,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
     /// <remarks>The moment is rounded down by a few packets.</remarks>
     public long CountMissing(long sentBefore)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var marks = _marks.BinarySearch(sentBefore);
             var end = Math.Min(_sent, (long)Math.Max(0, (marks < 0 ? ~marks : marks) - 1) * SequencesPerMark);
@@ -99,7 +99,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
     /// <summary>What happened so far. Ask when the last packets have had time to arrive: what has not counts as lost.</summary>
     public FlowReport Report()
     {
-        lock (_gate)
+        lock (_lock)
         {
             var latency = new LatencyHistogram();
             latency.Add(_latency);
@@ -118,7 +118,7 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     // The wait for the first arrival begins with the first packet.
-    private TimeSpan SinceLastArrival(long at) => time.GetElapsedTime(_received == 0 ? _marks[0] : _lastArrival, at);
+    private TimeSpan SinceLastArrival(long at) => timeProvider.GetElapsedTime(_received == 0 ? _marks[0] : _lastArrival, at);
 
     private List<LossBurst> FindBursts(long end)
     {
@@ -144,7 +144,8 @@ internal sealed class FlowLedger(NodePair pair, TimeProvider time)
                 sequence++;
             }
 
-            bursts.Add(new LossBurst(time.GetElapsedTime(_marks[0], _marks[(int)(first / SequencesPerMark)]), first, sequence - first + 1));
+            bursts.Add(new LossBurst(
+                timeProvider.GetElapsedTime(_marks[0], _marks[(int)(first / SequencesPerMark)]), first, sequence - first + 1));
         }
 
         return bursts;

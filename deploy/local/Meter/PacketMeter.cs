@@ -42,7 +42,7 @@ internal sealed class PacketMeter : IAsyncDisposable
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan ReceiveTimeout = TimeSpan.FromMilliseconds(200);
 
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly uint _run = BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
     private readonly List<Socket> _sockets = [];
     private readonly List<Flow> _flows = [];
@@ -55,11 +55,11 @@ internal sealed class PacketMeter : IAsyncDisposable
 
     /// <summary>Opens the sockets and starts.</summary>
     /// <param name="endpoints">Two or more.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="rate">Packets in a second and direction.</param>
-    public PacketMeter(IReadOnlyList<MeterEndpoint> endpoints, TimeProvider time, int rate = DefaultRate)
+    public PacketMeter(IReadOnlyList<MeterEndpoint> endpoints, TimeProvider timeProvider, int rate = DefaultRate)
     {
-        (_time, _pacer) = (time, new Pacer(rate, MaxBurst));
+        (_timeProvider, _pacer) = (timeProvider, new Pacer(rate, MaxBurst));
         foreach (var endpoint in endpoints)
         {
             _sockets.Add(Open(endpoint));
@@ -69,7 +69,7 @@ internal sealed class PacketMeter : IAsyncDisposable
         {
             foreach (var to in endpoints.Where(to => to != endpoints[from]))
             {
-                var ledger = new FlowLedger(new NodePair(endpoints[from].Name, to.Name), time);
+                var ledger = new FlowLedger(new NodePair(endpoints[from].Name, to.Name), timeProvider);
                 _flows.Add(new Flow(_sockets[from], new IPEndPoint(to.Address, Port).Serialize(), ledger));
             }
         }
@@ -80,19 +80,19 @@ internal sealed class PacketMeter : IAsyncDisposable
         }
 
         _receivers = [.. _sockets.Select(socket => RunOnThreadAsync(() => Receive(socket)))];
-        _start = time.GetTimestamp();
+        _start = timeProvider.GetTimestamp();
         _sender = RunOnThreadAsync(Send);
     }
 
     /// <summary>Time since the first packet: what <see cref="LossBurst.At"/> counts from.</summary>
-    public TimeSpan Elapsed => _time.GetElapsedTime(_start);
+    public TimeSpan Elapsed => _timeProvider.GetElapsedTime(_start);
 
     /// <summary>Packets that are lost by now: sent at least <see cref="Drain"/> ago and not arrived.</summary>
     public long LostSoFar
     {
         get
         {
-            var before = _time.GetTimestamp() - (long)(Drain.TotalSeconds * _time.TimestampFrequency);
+            var before = _timeProvider.GetTimestamp() - (long)(Drain.TotalSeconds * _timeProvider.TimestampFrequency);
             return _flows.Sum(flow => flow.Ledger.CountMissing(before));
         }
     }
@@ -103,7 +103,7 @@ internal sealed class PacketMeter : IAsyncDisposable
         await _stopSending.CancelAsync();
         await _sender;
         var duration = Elapsed;
-        await Task.Delay(Drain, _time, cancellationToken);
+        await Task.Delay(Drain, _timeProvider, cancellationToken);
         await _stopReceiving.CancelAsync();
         await Task.WhenAll(_receivers);
         return new MeterReport(duration, _pacer.Skipped, [.. _flows.Select(flow => flow.Ledger.Report())]);
@@ -168,7 +168,7 @@ internal sealed class PacketMeter : IAsyncDisposable
     private void Send(int number, byte[] packet)
     {
         var flow = _flows[number];
-        var now = _time.GetTimestamp();
+        var now = _timeProvider.GetTimestamp();
         new MeterPacket(_run, number, flow.Ledger.Send(now), now).Write(packet);
         try
         {
@@ -190,7 +190,7 @@ internal sealed class PacketMeter : IAsyncDisposable
             try
             {
                 var length = socket.Receive(buffer);
-                var now = _time.GetTimestamp();
+                var now = _timeProvider.GetTimestamp();
                 if (MeterPacket.TryRead(buffer.AsSpan(0, length), _run, out var packet) && packet.Flow >= 0 && packet.Flow < _flows.Count)
                 {
                     _flows[packet.Flow].Ledger.Receive(packet.Sequence, packet.SentAt, now);

@@ -14,7 +14,7 @@ internal sealed record DeviceSample(DateTimeOffset At, IReadOnlyDictionary<strin
 }
 
 /// <summary>Reads the devices of all nodes with <c>wg</c>, and collects every private key that it sees on the way.</summary>
-internal sealed class DeviceSampler(MeshHarness mesh, SecretCollection secrets, TimeProvider time)
+internal sealed class DeviceSampler(MeshHarness mesh, SecretCollection secrets, TimeProvider timeProvider)
 {
     // Two cores also run the silos and the devices themselves.
     private const int Parallelism = 3;
@@ -37,6 +37,6 @@ internal sealed class DeviceSampler(MeshHarness mesh, SecretCollection secrets, 
                     }
                 }
             });
-        return new DeviceSample(time.GetUtcNow(), devices);
+        return new DeviceSample(timeProvider.GetUtcNow(), devices);
     }
 }

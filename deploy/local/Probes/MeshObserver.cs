@@ -7,18 +7,18 @@ internal sealed class MeshObserver : IAsyncDisposable
 {
     private readonly DeviceSampler _sampler;
     private readonly TimeSpan _interval;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly MeshPlan _plan;
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly KeyHistory _keys = new();
     private AgreementHistory _agreement;
     private Task _loop = Task.CompletedTask;
 
     /// <summary>Prepares; nothing is sampled before <see cref="Start"/>.</summary>
-    public MeshObserver(MeshPlan plan, DeviceSampler sampler, TimeSpan interval, TimeProvider time)
+    public MeshObserver(MeshPlan plan, DeviceSampler sampler, TimeSpan interval, TimeProvider timeProvider)
     {
-        (_plan, _sampler, _interval, _time) = (plan, sampler, interval, time);
+        (_plan, _sampler, _interval, _timeProvider) = (plan, sampler, interval, timeProvider);
         _agreement = new AgreementHistory(plan);
     }
 
@@ -34,7 +34,7 @@ internal sealed class MeshObserver : IAsyncDisposable
     /// <summary>Reads the histories while no sample is being added.</summary>
     public T Read<T>(Func<KeyHistory, AgreementHistory, T> read)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return read(_keys, _agreement);
         }
@@ -43,7 +43,7 @@ internal sealed class MeshObserver : IAsyncDisposable
     /// <summary>Forgets disagreements so far, such as those of the time before the mesh was ready.</summary>
     public void RestartAgreement()
     {
-        lock (_gate)
+        lock (_lock)
         {
             _agreement = new AgreementHistory(_plan);
         }
@@ -59,13 +59,13 @@ internal sealed class MeshObserver : IAsyncDisposable
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(_interval, _time);
+        using var timer = new PeriodicTimer(_interval, _timeProvider);
         try
         {
             do
             {
                 var sample = await _sampler.TakeAsync(cancellationToken);
-                lock (_gate)
+                lock (_lock)
                 {
                     _keys.Observe(sample);
                     _agreement.Observe(sample);

@@ -16,14 +16,14 @@ internal sealed class PingLedger(int capacity = PingLedger.DefaultCapacity)
 {
     private const int DefaultCapacity = 8192;
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<NodePair, Book> _books = [];
 
     /// <summary>Notes a ping that is about to be sent.</summary>
     /// <returns>Its sequence number on the wire.</returns>
     public ushort Send(NodePair pair, DateTimeOffset at)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_books.TryGetValue(pair, out var book))
             {
@@ -38,7 +38,7 @@ internal sealed class PingLedger(int capacity = PingLedger.DefaultCapacity)
     /// <summary>Notes a reply. One that came too late to be told from a newer ping is dropped.</summary>
     public void Reply(NodePair pair, ushort sequence)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (!_books.TryGetValue(pair, out var book))
             {
@@ -58,7 +58,7 @@ internal sealed class PingLedger(int capacity = PingLedger.DefaultCapacity)
     /// <summary>What happened between two moments; ask when the last replies have had time to come.</summary>
     public PingReport Report(NodePair pair, DateTimeOffset from, DateTimeOffset until)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var (sent, lost, silence, last) = (0, 0, TimeSpan.Zero, from);
             foreach (var attempt in Kept(pair).Where(a => a.SentAt >= from && a.SentAt < until))
@@ -81,7 +81,7 @@ internal sealed class PingLedger(int capacity = PingLedger.DefaultCapacity)
     /// <summary>When the latest answered ping was sent; <see langword="null"/> if none was.</summary>
     public DateTimeOffset? LastAnswered(NodePair pair)
     {
-        lock (_gate)
+        lock (_lock)
         {
             return Kept(pair).Where(a => a.Answered).Select(a => (DateTimeOffset?)a.SentAt).LastOrDefault();
         }

@@ -17,7 +17,7 @@ internal sealed class PodPinger : IAsyncDisposable
     private readonly MeshPlan _plan;
     private readonly PingLedger _ledger;
     private readonly TimeSpan _interval;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly ushort _identifier;
     private readonly byte[] _payload = new byte[PayloadLength];
     private readonly CancellationTokenSource _stop = new();
@@ -29,10 +29,10 @@ internal sealed class PodPinger : IAsyncDisposable
     /// <param name="ledger">Gets every ping and reply.</param>
     /// <param name="marker">At most 56 bytes, at the start of every payload.</param>
     /// <param name="interval">Between two pings of one pair.</param>
-    /// <param name="time">The clock.</param>
-    public PodPinger(MeshPlan plan, PingLedger ledger, ReadOnlySpan<byte> marker, TimeSpan interval, TimeProvider time)
+    /// <param name="timeProvider">The clock.</param>
+    public PodPinger(MeshPlan plan, PingLedger ledger, ReadOnlySpan<byte> marker, TimeSpan interval, TimeProvider timeProvider)
     {
-        (_plan, _ledger, _interval, _time) = (plan, ledger, interval, time);
+        (_plan, _ledger, _interval, _timeProvider) = (plan, ledger, interval, timeProvider);
         _identifier = BitConverter.ToUInt16(marker);
         marker.CopyTo(_payload);
         foreach (var node in plan.Nodes)
@@ -60,14 +60,14 @@ internal sealed class PodPinger : IAsyncDisposable
 
     private async Task SendAsync(Socket socket, NodePlan from, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(_interval, _time);
+        using var timer = new PeriodicTimer(_interval, _timeProvider);
         try
         {
             do
             {
                 foreach (var to in _plan.Nodes.Where(n => n != from))
                 {
-                    var sequence = _ledger.Send(new NodePair(from.Name, to.Name), _time.GetUtcNow());
+                    var sequence = _ledger.Send(new NodePair(from.Name, to.Name), _timeProvider.GetUtcNow());
                     try
                     {
                         await socket.SendToAsync(

@@ -70,7 +70,7 @@ internal static class Command
     public static async Task<int> RunVisiblyAsync(
         string file,
         IEnumerable<string> arguments,
-        TimeProvider time,
+        TimeProvider timeProvider,
         CancellationToken cancellationToken,
         IReadOnlyDictionary<string, string?>? environment = null)
     {
@@ -92,7 +92,7 @@ internal static class Command
             // A package manager gets the time to leave its database in order.
             if (OwnedProcess.Find(process.Id) is { } owned)
             {
-                await OwnedProcess.EndAsync([owned], TimeSpan.FromSeconds(5), time, CancellationToken.None);
+                await OwnedProcess.EndAsync([owned], TimeSpan.FromSeconds(5), timeProvider, CancellationToken.None);
             }
 
             throw;

@@ -36,17 +36,17 @@ internal sealed record OwnedProcess(int Id, ulong StartTime)
 
     /// <summary>Waits until it is gone.</summary>
     /// <returns>Whether it went within <paramref name="timeout"/>.</returns>
-    public async Task<bool> WaitForExitAsync(TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    public async Task<bool> WaitForExitAsync(TimeSpan timeout, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         while (IsAlive)
         {
-            if (time.GetElapsedTime(start) > timeout)
+            if (timeProvider.GetElapsedTime(start) > timeout)
             {
                 return false;
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(20), time, cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), timeProvider, cancellationToken);
         }
 
         return true;
@@ -55,20 +55,20 @@ internal sealed record OwnedProcess(int Id, ulong StartTime)
     /// <summary>Asks all to end, and ends by force those that have not after <paramref name="grace"/>.</summary>
     /// <returns>Those that survived even that.</returns>
     public static async Task<IReadOnlyList<OwnedProcess>> EndAsync(
-        IReadOnlyCollection<OwnedProcess> processes, TimeSpan grace, TimeProvider time, CancellationToken cancellationToken)
+        IReadOnlyCollection<OwnedProcess> processes, TimeSpan grace, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         foreach (var process in processes)
         {
             process.Signal(NativeMethods.SIGTERM);
         }
 
-        await Task.WhenAll(processes.Select(p => p.WaitForExitAsync(grace, time, cancellationToken)));
+        await Task.WhenAll(processes.Select(p => p.WaitForExitAsync(grace, timeProvider, cancellationToken)));
         foreach (var process in processes)
         {
             process.Signal(NativeMethods.SIGKILL);
         }
 
-        await Task.WhenAll(processes.Select(p => p.WaitForExitAsync(TimeSpan.FromSeconds(2), time, cancellationToken)));
+        await Task.WhenAll(processes.Select(p => p.WaitForExitAsync(TimeSpan.FromSeconds(2), timeProvider, cancellationToken)));
         return [.. processes.Where(p => p.IsAlive)];
     }
 

@@ -9,7 +9,7 @@ internal sealed class ProcessRecorder(string file)
     // The shell replaces itself (exec), so the id stays that of the program; a file as output outlives the harness.
     private const string Redirect = "exec \"$@\" >>\"$OWG_LOG\" 2>&1 </dev/null";
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
 
     /// <summary>Starts a program in the background.</summary>
     /// <param name="command">Program and arguments.</param>
@@ -27,7 +27,7 @@ internal sealed class ProcessRecorder(string file)
         using var process = Process.Start(start)!;
         var owned = OwnedProcess.Find(process.Id)
             ?? throw new InvalidOperationException($"'{string.Join(' ', command)}' ended at once; its output is in {logFile}.");
-        lock (_gate)
+        lock (_lock)
         {
             File.AppendAllLines(file, [owned.ToString()]);
         }

@@ -3,7 +3,7 @@ namespace Orleans.WireGuard.LocalMesh.Secrets;
 /// <summary>Every private key that was seen on a device during a run. It never prints what it holds.</summary>
 internal sealed class SecretCollection
 {
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly HashSet<string> _keys = [];
 
     /// <summary>How many different keys.</summary>
@@ -11,7 +11,7 @@ internal sealed class SecretCollection
     {
         get
         {
-            lock (_gate)
+            lock (_lock)
             {
                 return _keys.Count;
             }
@@ -24,7 +24,7 @@ internal sealed class SecretCollection
     {
         if (privateKey is not null)
         {
-            lock (_gate)
+            lock (_lock)
             {
                 _keys.Add(privateKey);
             }
@@ -34,7 +34,7 @@ internal sealed class SecretCollection
     /// <summary>All keys, as 32 bytes each.</summary>
     public IReadOnlyList<byte[]> ToList()
     {
-        lock (_gate)
+        lock (_lock)
         {
             return [.. _keys.Select(Convert.FromBase64String)];
         }

@@ -36,13 +36,13 @@ internal static class Prerequisites
     /// <summary>Installs what is missing; does nothing, not even say so, if nothing is.</summary>
     /// <exception cref="PrerequisiteException">Packages are missing and could not be installed.</exception>
     public static async Task EnsureAsync(
-        TextWriter output, TimeProvider time, CancellationToken cancellationToken,
+        TextWriter output, TimeProvider timeProvider, CancellationToken cancellationToken,
         IReadOnlyList<(string Program, string Package)>? besides = null)
     {
         var missing = FindMissing(IsInstalled, besides);
         if (missing.Count > 0)
         {
-            await InstallAsync(missing, output, time, cancellationToken);
+            await InstallAsync(missing, output, timeProvider, cancellationToken);
         }
 
         if (!File.Exists("/dev/net/tun"))
@@ -56,7 +56,7 @@ internal static class Prerequisites
     public static bool IsInstalled(string program) => Command.Find(program) is not null;
 
     private static async Task InstallAsync(
-        IReadOnlyList<string> packages, TextWriter output, TimeProvider time, CancellationToken cancellationToken)
+        IReadOnlyList<string> packages, TextWriter output, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var list = string.Join(' ', packages);
         if (!IsInstalled("apt-get"))
@@ -68,14 +68,14 @@ internal static class Prerequisites
         output.WriteLine($"Installing Debian packages: {list}");
         string[] install = ["install", "--yes", "--no-install-recommends", .. packages];
         var environment = new Dictionary<string, string?> { ["DEBIAN_FRONTEND"] = "noninteractive" };
-        if (await Command.RunVisiblyAsync("apt-get", install, time, cancellationToken, environment) == 0)
+        if (await Command.RunVisiblyAsync("apt-get", install, timeProvider, cancellationToken, environment) == 0)
         {
             return;
         }
 
         // Lists that are missing or too old are the usual reason on a fresh machine.
-        await Command.RunVisiblyAsync("apt-get", ["update"], time, cancellationToken, environment);
-        if (await Command.RunVisiblyAsync("apt-get", install, time, cancellationToken, environment) != 0)
+        await Command.RunVisiblyAsync("apt-get", ["update"], timeProvider, cancellationToken, environment);
+        if (await Command.RunVisiblyAsync("apt-get", install, timeProvider, cancellationToken, environment) != 0)
         {
             throw new PrerequisiteException($"apt-get could not install: {list}. Its messages are above.");
         }

@@ -24,7 +24,7 @@ internal static class SiloBuild
     /// <summary>Publishes the silo as a release.</summary>
     /// <returns>Path of the executable.</returns>
     /// <exception cref="PrerequisiteException">The sources are not there, or they do not build.</exception>
-    public static async Task<string> PublishAsync(TextWriter output, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<string> PublishAsync(TextWriter output, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var source = FindSourceDirectory()
             ?? throw new PrerequisiteException(
@@ -37,7 +37,7 @@ internal static class SiloBuild
                 "publish", Path.Combine(source, "Silo", "Orleans.WireGuard.Silo.csproj"), "--configuration", "Release", "--output", target,
                 "--nologo", "--verbosity", "minimal",
             ],
-            time,
+            timeProvider,
             cancellationToken);
         var binary = Path.Combine(target, "owg");
         return exitCode == 0 && File.Exists(binary)

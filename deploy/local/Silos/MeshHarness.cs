@@ -14,21 +14,21 @@ internal sealed class MeshHarness : IAsyncDisposable
     private static readonly TimeSpan RemoveTimeout = TimeSpan.FromSeconds(20);
 
     private readonly MeshLock _lock;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _timeProvider;
     private readonly ProcessRecorder _recorder;
     private readonly Dictionary<NodePlan, OwnedProcess> _silos = [];
     private readonly ReadinessProbe _readiness;
 
-    private MeshHarness(MeshPlan plan, MeshState state, MeshLock meshLock, TimeProvider time)
+    private MeshHarness(MeshPlan plan, MeshState state, MeshLock meshLock, TimeProvider timeProvider)
     {
         Plan = plan;
         State = state;
         _lock = meshLock;
-        _time = time;
+        _timeProvider = timeProvider;
         _recorder = new ProcessRecorder(state.ProcessFile);
         _readiness = new ReadinessProbe(plan);
         Topology = new TopologyBuilder(plan, state);
-        Redis = new RedisServer(plan, state, _recorder, time);
+        Redis = new RedisServer(plan, state, _recorder, timeProvider);
     }
 
     /// <summary>Names and addresses.</summary>
@@ -53,19 +53,19 @@ internal sealed class MeshHarness : IAsyncDisposable
     /// <summary>Cleans leftovers of the same prefix and makes the topology.</summary>
     /// <param name="plan">Names and addresses.</param>
     /// <param name="state">Files.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="report">Gets a sentence about leftovers that were found.</param>
     /// <param name="cancellationToken">Stops and removes what was made so far.</param>
     /// <exception cref="MeshInUseException">Another process runs a mesh of this prefix.</exception>
     /// <exception cref="MeshFailedException">Nodes cannot reach each other on the underlay, or leftovers cannot be removed.</exception>
     public static async Task<MeshHarness> CreateAsync(
-        MeshPlan plan, MeshState state, TimeProvider time, Action<string> report, CancellationToken cancellationToken)
+        MeshPlan plan, MeshState state, TimeProvider timeProvider, Action<string> report, CancellationToken cancellationToken)
     {
         var meshLock = MeshLock.Acquire(plan, state);
-        var harness = new MeshHarness(plan, state, meshLock, time);
+        var harness = new MeshHarness(plan, state, meshLock, timeProvider);
         try
         {
-            var remover = new TopologyRemover(plan, state, time);
+            var remover = new TopologyRemover(plan, state, timeProvider);
             var leftovers = await remover.FindAsync(cancellationToken);
             if (leftovers.Count > 0)
             {
@@ -125,7 +125,7 @@ internal sealed class MeshHarness : IAsyncDisposable
     {
         var silo = _silos[node];
         silo.Signal(NativeMethods.SIGKILL);
-        if (!await silo.WaitForExitAsync(TimeSpan.FromSeconds(5), _time, cancellationToken))
+        if (!await silo.WaitForExitAsync(TimeSpan.FromSeconds(5), _timeProvider, cancellationToken))
         {
             throw new MeshFailedException($"Process {silo.Id}, the silo of {node.Name}, survived SIGKILL.");
         }
@@ -171,8 +171,8 @@ internal sealed class MeshHarness : IAsyncDisposable
         _readiness.Dispose();
         try
         {
-            using var limit = new CancellationTokenSource(RemoveTimeout, _time);
-            await new TopologyRemover(Plan, State, _time).RemoveAsync(limit.Token);
+            using var limit = new CancellationTokenSource(RemoveTimeout, _timeProvider);
+            await new TopologyRemover(Plan, State, _timeProvider).RemoveAsync(limit.Token);
         }
         finally
         {

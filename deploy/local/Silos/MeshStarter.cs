@@ -4,7 +4,7 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.LocalMesh.Silos;
 
 /// <summary>Starts the membership store and all silos of a mesh, and waits until they are ready.</summary>
-internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<string> report)
+internal sealed class MeshStarter(MeshHarness mesh, TimeProvider timeProvider, Action<string> report)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
@@ -41,14 +41,14 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
     /// <exception cref="MeshFailedException">A silo ended, or was not ready in time.</exception>
     public async Task WaitReadyAsync(IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         var limit = TimeoutFor(mesh.Plan);
         var reported = -1;
         while (true)
         {
             var answers = await Task.WhenAll(nodes.Select(n => mesh.AskReadyAsync(n, cancellationToken)));
             var waiting = nodes.Zip(answers).Where(p => !p.Second.IsReady).ToList();
-            var elapsed = time.GetElapsedTime(start);
+            var elapsed = timeProvider.GetElapsedTime(start);
             if (nodes.Count - waiting.Count != reported)
             {
                 reported = nodes.Count - waiting.Count;
@@ -65,7 +65,7 @@ internal sealed class MeshStarter(MeshHarness mesh, TimeProvider time, Action<st
                 throw new MeshFailedException(Explain(waiting, elapsed));
             }
 
-            await Task.Delay(Poll, time, cancellationToken);
+            await Task.Delay(Poll, timeProvider, cancellationToken);
         }
     }
 

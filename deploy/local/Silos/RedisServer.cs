@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Orleans.WireGuard.LocalMesh.Silos;
 
 /// <summary>The membership store of the mesh: Debian's redis-server on the underlay, without persistence.</summary>
-internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorder recorder, TimeProvider time)
+internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorder recorder, TimeProvider timeProvider)
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
 
@@ -32,16 +32,16 @@ internal sealed class RedisServer(MeshPlan plan, MeshState state, ProcessRecorde
         var file = Path.Combine(state.RedisDirectory, "redis.conf");
         await File.WriteAllTextAsync(file, Configure(plan, state), cancellationToken);
         var process = recorder.Start(["redis-server", file], state.RedisLog);
-        var start = time.GetTimestamp();
+        var start = timeProvider.GetTimestamp();
         while (!await AnswersAsync(cancellationToken))
         {
-            if (!process.IsAlive || time.GetElapsedTime(start) > StartTimeout)
+            if (!process.IsAlive || timeProvider.GetElapsedTime(start) > StartTimeout)
             {
                 throw new MeshFailedException(
                     $"redis-server does not answer on {plan.HostAddress}:{MeshPlan.RedisPort}. Last lines of its log:\n{LogTail.Read(state.RedisLog)}");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), timeProvider, cancellationToken);
         }
     }
 

@@ -4,7 +4,7 @@ using Orleans.WireGuard.LocalMesh.Processes;
 namespace Orleans.WireGuard.LocalMesh.Topology;
 
 /// <summary>Finds and removes everything of one prefix, also what a crashed run of another node count left.</summary>
-internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvider time)
+internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvider timeProvider)
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
 
@@ -85,7 +85,7 @@ internal sealed class TopologyRemover(MeshPlan plan, MeshState state, TimeProvid
                 return;
             }
 
-            await OwnedProcess.EndAsync(processes, Grace, time, cancellationToken);
+            await OwnedProcess.EndAsync(processes, Grace, timeProvider, cancellationToken);
         }
     }
 

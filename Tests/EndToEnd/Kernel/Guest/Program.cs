@@ -33,7 +33,7 @@ IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> 
         Silent(token => DeviceCaseContext.RunAsync(c, () => new NetlinkWireGuardClient(TimeProvider.System), token)))),
     .. WitnessCases.All.Select(c => ($"witness.{c.Name}", caseLimit, Silent(c.Run))),
     .. RealityTable.Rows.Select(
-        row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => Find(row, token)))),
+        row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => FindAsync(row, token)))),
     .. MeshCases.All.Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
 ];
 
@@ -58,7 +58,7 @@ foreach (var (name, limit, run) in cases.Where(c => c.Name.Contains(filter, Stri
 Console.WriteLine("DONE|");
 return 0;
 
-static async Task<string> Find(RealityRow row, CancellationToken token)
+static async Task<string> FindAsync(RealityRow row, CancellationToken token)
 {
     List<string> report = [];
     var found = await RealityNode.FindAsync(row, change: [], report.Add, token);

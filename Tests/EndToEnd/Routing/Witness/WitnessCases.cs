@@ -71,21 +71,21 @@ internal static class WitnessCases
         await pair.WitnessAsync(pair.A, pair.SpecOfA, token);
         await pair.RedirectAsync(link, token);
         var (spots, now) = (new BlindSpots(), SteadyTime.Now(TimeProvider.System));
-        await Note();
+        await NoteAsync();
         foreach (var _ in Enumerable.Range(0, 2))
         {
-            await Send("10.244.1.7", isDevice ? "10.77.0.1" : "10.244.2.7");
+            await SendAsync("10.244.1.7", isDevice ? "10.77.0.1" : "10.244.2.7");
         }
 
         Expect.True(spots.Current.Count == 0, $"what the stack sends is seen: {string.Join(", ", spots.Current)}");
 
-        await Send("10.79.0.1", "10.79.0.2");
-        await Send("10.79.0.1", "10.79.0.2");
+        await SendAsync("10.79.0.1", "10.79.0.2");
+        await SendAsync("10.79.0.1", "10.79.0.2");
         Expect.True(spots.Current is [{ SeenBytes: < 1000 } spot]
             && spot.Link == link.Name, $"what came past netfilter is missing: {string.Join(", ", spots.Current)}");
 
         // What is redirected leaves a moment after it was sent.
-        async Task Send(string source, string destination)
+        async Task SendAsync(string source, string destination)
         {
             var before = (await pair.TrafficAsync(link, token)).SentPackets;
             await pair.SendAsync(BlindSpots.EnoughPackets, source, destination, 9, new byte[1000]);
@@ -95,10 +95,10 @@ internal static class WitnessCases
                 await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, token);
             }
 
-            await Note();
+            await NoteAsync();
         }
 
-        async Task Note()
+        async Task NoteAsync()
         {
             now += BlindSpots.Window;
             var sent = await pair.TrafficAsync(link, token);

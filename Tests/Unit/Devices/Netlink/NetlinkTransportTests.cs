@@ -242,8 +242,8 @@ public sealed class NetlinkTransportTests
 
     // Dumps numbers.
     private Task<List<int>> RunAsync(
-        TimeProvider? time = null, Func<int, string?>? hint = null, CancellationToken? cancellationToken = null) =>
-        new NetlinkTransport(NetlinkConstants.NETLINK_ROUTE, time ?? TimeProvider.System, _kernel.OpenChannel).RunAsync(
+        TimeProvider? timeProvider = null, Func<int, string?>? hint = null, CancellationToken? cancellationToken = null) =>
+        new NetlinkTransport(NetlinkConstants.NETLINK_ROUTE, timeProvider ?? TimeProvider.System, _kernel.OpenChannel).RunAsync(
             "dump",
             connection =>
             {

@@ -192,8 +192,8 @@ internal sealed class SimulatedTimers(SimulatedClock clock, Mailbox turns) : ITi
     public IGrainTimer RegisterGrainTimer<TState>(
         IGrainContext grainContext, Func<TState, CancellationToken, Task> callback, TState state, GrainTimerCreationOptions options)
     {
-        Task Call() => callback(state, CancellationToken.None);
-        var timer = new SimulatedTimer(clock, () => _ = options.Interleave ? Call() : turns.PostAsync(Call));
+        Task CallAsync() => callback(state, CancellationToken.None);
+        var timer = new SimulatedTimer(clock, () => _ = options.Interleave ? CallAsync() : turns.PostAsync(CallAsync));
         _ = timer.Change(options.DueTime, options.Period);
         return timer;
     }
