@@ -153,7 +153,7 @@ internal sealed partial class EndlessLoops(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Loop} ended, which must go on while the silo does: the silo ends, to be started again; its tunnels stay")]
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Loop} ended, which must go on while the silo does: the silo ends, to be started again")]
     private static partial void LogEnded(ILogger logger, string loop, Exception? cause);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Loop} failed and goes on: {Problem} ({Count} times since the last such line)")]

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Membership;
 using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;

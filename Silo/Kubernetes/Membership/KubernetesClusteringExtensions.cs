@@ -44,18 +44,6 @@ public static class KubernetesClusteringExtensions
         return builder;
     }
 
-    /// <summary>Adds the client of the Kubernetes API that clustering and node discovery share.</summary>
-    internal static IServiceCollection AddKubernetesApi(this IServiceCollection services, Action<KubernetesApiOptions>? configure = null)
-    {
-        services.AddOptions<KubernetesApiOptions>().Configure(configure ?? (_ => { })).ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<KubernetesApiOptions>, KubernetesApiOptionsValidator>());
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddKeyedSingleton<Random>(KubernetesApi.RandomKey, (_, _) => new Random());
-        services.TryAddSingleton(provider => ActivatorUtilities.CreateInstance<KubernetesApi>(
-            provider, provider.GetRequiredKeyedService<Random>(KubernetesApi.RandomKey)));
-        return services;
-    }
-
     private static void AddCommon(
         IServiceCollection services, Action<KubernetesClusteringOptions>? configure, Action<KubernetesApiOptions>? configureApi)
     {

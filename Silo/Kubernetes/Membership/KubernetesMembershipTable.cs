@@ -75,7 +75,7 @@ internal sealed partial class KubernetesMembershipTable : IMembershipTable
             }
             catch (KubernetesApiException failure) when (_timeProvider.GetElapsedTime(began) + pause < _options.InitializationTimeout)
             {
-                // Also for what only an operator can mend: the silo keeps its device up meanwhile and says what is missing.
+                // Also for what only an operator can mend: the silo waits, and says what is missing.
                 var jittered = pause * (0.5 + (0.5 * _api.NextDouble()));
                 _health.OnFailure(failure.Message);
                 // Not by the message, in which there are times and ports.
