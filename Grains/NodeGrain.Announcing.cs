@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 
@@ -11,7 +12,7 @@ internal sealed partial class NodeGrain
         _ledger.NoteFailure(problem);
         if (_failures.Note(NodeName, problem) is { } line)
         {
-            LogFailed(_logger, line.IsNew ? unexpected : null, NodeName, problem, RetryDelay, line.Count);
+            LogFailed(_logger, line.IsNew ? unexpected : null, NodeName, problem, RotationTiming.RetryDelay, line.Count);
         }
     }
 
@@ -22,17 +23,6 @@ internal sealed partial class NodeGrain
         {
             LogRecovered(_logger, NodeName, end.Count, end.Duration);
         }
-    }
-
-    private bool IsAnnouncementDue()
-    {
-        var announced = _ledger.Announcement;
-        return announced is null
-            || (_floor is { } floor && IsPossible(floor) && announced.Sequence <= floor)
-            || !IsPossible(announced.Sequence)
-            || announced.Slots != AnnounceSlots()
-            || announced.FrozenUntil != _rotation.FrozenUntil
-            || (FindSelf() is { } self && (self.Endpoints != announced.Endpoints || self.AllowedIPs != announced.AllowedIPs));
     }
 
     private async Task<AnnouncementSequence> ApplyAndAnnounceAsync(CancellationToken cancellationToken)
@@ -71,7 +61,7 @@ internal sealed partial class NodeGrain
             throw DevicesFailed($"The devices of '{NodeName}' were not brought up to date within {_options.ApplyTimeout}");
         }
 
-        _failedAtPass = null;
+        _state = _state with { FailedAtPass = null };
 
         // Only now have the devices let go of the old keys.
         _retired.ForEach(key => key.KeyPair.Dispose());
@@ -80,7 +70,7 @@ internal sealed partial class NodeGrain
 
     private RotationFailedException DevicesFailed(string message)
     {
-        _failedAtPass = _agent.Snapshot.CompletedPasses;
+        _state = _state with { FailedAtPass = _agent.Snapshot.CompletedPasses };
         return new RotationFailedException($"{message}: {_agent.Snapshot.Problem ?? "no answer"}");
     }
 
@@ -107,28 +97,14 @@ internal sealed partial class NodeGrain
         {
             NodeName = NodeName,
             Identity = _identity.PublicKey,
-            Sequence = AnnouncementSequence.Next(Highest, MeshTime),
+            Sequence = _ledger.NextSequence(MeshTime, _clock.Horizon),
             Slots = AnnounceSlots(),
             Endpoints = self.Endpoints,
             AllowedIPs = self.AllowedIPs,
             IssuedAt = OwnTime,
-            FrozenUntil = _rotation.FrozenUntil,
+            FrozenUntil = _state.FrozenUntil,
         });
     }
 
-    private bool IsDisputed() =>
-        _store.Roster?.Conflicts.Any(conflict => conflict.Keeper.NodeName == NodeName || conflict.Loser.NodeName == NodeName) ?? false;
-
     private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
-
-    /// <summary>The highest sequence of this node that is known.</summary>
-    /// <remarks>
-    /// Of a clock that has been set back since, one may lie further ahead than anybody takes. Nobody counts it any more
-    /// (<see cref="AnnouncementRules"/>), and above it the node could announce nothing until the clock has come there.
-    /// </remarks>
-    private AnnouncementSequence? Highest =>
-        new[] { _ledger.Announcement?.Sequence, _floor, _store.Announcements.GetValueOrDefault(NodeName)?.Sequence }
-        .Where(sequence => sequence is { } known && IsPossible(known)).Max();
-
-    private bool IsPossible(AnnouncementSequence sequence) => AnnouncementRules.IsPossible(sequence, _clock.Horizon);
 }

@@ -21,14 +21,6 @@ internal sealed partial class NodeGrain
     [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName}, slot {Slot}: {Problem}")]
     private static partial void LogDeferred(ILogger logger, string nodeName, Slot slot, string problem);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} rotates by its own clock corrected by {Correction}: it is that far from the mesh's time, or was until now")]
-    private static partial void LogClock(ILogger logger, string nodeName, TimeSpan correction);
-
-    [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "The clock of {Other} is {Ahead} ahead of that of {NodeName}, more than an eighth of the period of {Period}; check time synchronisation on both")]
-    private static partial void LogSkew(ILogger logger, string other, TimeSpan ahead, string nodeName, TimeSpan period);
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "{NodeName} keeps its keys until {Until:u}: an operator froze it")]
     private static partial void LogFrozen(ILogger logger, string nodeName, DateTimeOffset until);
 

@@ -1,9 +1,10 @@
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Grains;
 
-/// <content>When a key is made, kept and destroyed.</content>
+/// <content>Executes what <see cref="RotationTurn"/> decides: keys are made, kept and destroyed here and nowhere else.</content>
 internal sealed partial class NodeGrain
 {
     // Whoever leaves the roster wakes this node, and a member may be there before the roster knows it.
@@ -18,48 +19,99 @@ internal sealed partial class NodeGrain
         }
     }
 
-    private void FollowClock()
+    /// <returns>When the next turn begins.</returns>
+    private async Task<TimeSpan> TakeTurnAsync(CancellationToken cancellationToken)
     {
-        var correction = _clock.Correction;
-        if (correction == TimeSpan.Zero == _isCorrected)
+        _state = _state.Begin(_schedule.KeyEpoch(MeshTime));
+        while (true)
         {
-            _isCorrected = !_isCorrected;
-            LogClock(_logger, NodeName, correction);
-        }
-
-        var skewed = _clock.Skews.Where(skew => MeshClock.IsWorthAWarning(skew.Ahead, _options.Period)).ToList();
-        foreach (var skew in skewed.Where(skew => !_skewed.Contains(skew.NodeName)))
-        {
-            LogSkew(_logger, skew.NodeName, skew.Ahead, NodeName, _options.Period);
-        }
-
-        _skewed = [.. skewed.Select(skew => skew.NodeName)];
-    }
-
-    /// <summary>Sees to it once that the ring has what the devices have, and that a new node has a key in every slot.</summary>
-    private async Task SettleKeysAsync(Epoch due, CancellationToken cancellationToken)
-    {
-        if (_ring.IsSettled)
-        {
-            return;
-        }
-
-        for (byte index = 0; index < _options.Slots; index++)
-        {
-            var slot = new Slot(index);
-            await AdoptAsync(slot, _schedule.LatestOf(slot, due), cancellationToken);
-        }
-
-        if (_ring.Keys.Count == 0)
-        {
-            for (byte index = 0; index < _options.Slots; index++)
+            // Calls change the state too while a command is awaited, so it is read and written without anything between.
+            (_state, var command) = _turn.Decide(_state, TakeFacts());
+            if (command is TurnCommand.Rest rest)
             {
-                var slot = new Slot(index);
-                _ = _ring.Replace(NewKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due)));
+                return rest.Delay;
+            }
+
+            try
+            {
+                await ExecuteAsync(command, cancellationToken);
+            }
+            catch (Exception e) when (command.Request is { } request)
+            {
+                // The caller hears of it; the node goes on trying without the caller.
+                EndCall(request, call => call.TrySetException(e));
+                throw;
             }
         }
+    }
 
-        _ring.Settle();
+    private TurnFacts TakeFacts()
+    {
+        var roster = _store.Roster;
+        return new TurnFacts
+        {
+            MeshTime = MeshTime,
+            Now = Now,
+            Keys = [.. _ring.Keys.Select(key => key.ToOwnKey())],
+            IsSettled = _ring.IsSettled,
+            Agent = _agent.Snapshot,
+            Others = _store.Announcements.Values.Where(announcement => announcement.NodeName != NodeName),
+            Active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal),
+            IsAnnouncementDue = _ledger.IsDue(AnnounceSlots(), _state.FrozenUntil, FindSelf(), _clock.Horizon),
+            IsSynced = _store.IsSynced,
+            IsDisputed = roster is not null && roster.Conflicts.Any(conflict => IsOurs(conflict.Keeper) || IsOurs(conflict.Loser)),
+            IsFormerSelfKnown = _ledger.FormerSelf is not null,
+        };
+
+        bool IsOurs(RosterNode node) => node.NodeName == NodeName;
+    }
+
+    private async Task ExecuteAsync(TurnCommand command, CancellationToken cancellationToken)
+    {
+        switch (command)
+        {
+            case TurnCommand.Adopt adopt:
+                foreach (var (slot, epoch) in adopt.Slots)
+                {
+                    await AdoptAsync(slot, epoch, cancellationToken);
+                }
+
+                break;
+            case TurnCommand.Settle settle:
+                settle.Keys.ToList().ForEach(key => MakeKey(key.Slot, key.Epoch));
+                _ring.Settle();
+                break;
+            case TurnCommand.Survey survey when _ring.Find(survey.Slot) is { } key:
+                var peers = await SurveyAsync(key, cancellationToken);
+                _state = _state with { Survey = new SurveyAnswer(key.Slot, key.KeyPair.PublicKey, peers) };
+                break;
+            case TurnCommand.Replace replace:
+                await ReplaceAsync(replace, cancellationToken);
+                break;
+            case TurnCommand.Reckon reckon:
+                // The same pairs in new records, so there is nothing to dispose.
+                reckon.Keys.ToList().ForEach(key =>
+                    _ring.Replace(_ring.Find(key.Slot)! with { Epoch = key.Made, ServesEpoch = key.Serves }));
+                TellDeferred(reckon.Keys[0].Slot, reckon.Problem);
+                break;
+            case TurnCommand.Share share:
+                var shared = MakeKey(share.Slot, share.Epoch).PublicKey.ToShortString();
+                LogShared(_logger, NodeName, shared, share.Slot, share.Peer);
+                break;
+            case TurnCommand.Retire retire:
+                var retired = _ring.Remove(retire.Slot)!;
+                _retired.Add(retired);
+                var publicKey = retired.KeyPair.PublicKey.ToShortString();
+                await ApplyAndAnnounceAsync(cancellationToken);
+                LogRetired(_logger, NodeName, publicKey, retire.Slot);
+                break;
+            case TurnCommand.Refuse refuse:
+                EndCall(refuse.Request!, call => call.TrySetException(new RotationFailedException(refuse.Reason)));
+                break;
+            case TurnCommand.Announce:
+                await ApplyAndAnnounceAsync(cancellationToken);
+                break;
+        }
     }
 
     /// <summary>
@@ -74,7 +126,7 @@ internal sealed partial class NodeGrain
         KeyPair? keyPair;
         try
         {
-            keyPair = _ring.Find(slot) is null ? await _agent.ReadKeyPairAsync(slot, cancellationToken) : null;
+            keyPair = await _agent.ReadKeyPairAsync(slot, cancellationToken);
         }
         catch (InvalidOperationException e)
         {
@@ -85,92 +137,22 @@ internal sealed partial class NodeGrain
         {
             var key = Correct(NewKey(slot, keyPair, epoch));
             _ = _ring.Replace(key);
-            _hasAdopted = true;
+            _state = _state with { HasAdopted = true };
             var publicKey = keyPair.PublicKey.ToShortString();
             LogAdopted(_logger, NodeName, publicKey, key.Epoch, slot);
         }
     }
 
-    private async Task ReplaceIfDueAsync(Epoch due, CancellationToken cancellationToken)
+    private async Task ReplaceAsync(TurnCommand.Replace command, CancellationToken cancellationToken)
     {
-        _isWaiting = false;
-        if (SetEpochs(key => KeyEpochs.WithoutFuture(key, due, _schedule)))
+        var old = _ring.Find(command.Slot)?.KeyPair.PublicKey;
+        var key = MakeKey(command.Slot, command.Epoch).PublicKey;
+        TellDeferred(command.Slot, command.Problem);
+        if (command.Request is { } request)
         {
-            // Others choose their slots by what is announced, so that comes first, and a key that is due in the next turn.
-            _isWaiting = true;
-            return;
+            var sequence = await ApplyAndAnnounceAsync(cancellationToken);
+            EndCall(request, call => call.TrySetResult(new RotationReceipt(NodeName, old, key, sequence)));
         }
-
-        var slot = _schedule.SlotOf(due);
-        if (_ring.Find(slot)?.ServesEpoch >= due)
-        {
-            return;
-        }
-
-        var decision = await DecideAsync(slot, MeshTime - _schedule.RotationAt(due), cancellationToken);
-        var key = _ring.Find(slot);
-        if (key?.ServesEpoch >= due)
-        {
-            // A former self has said so meanwhile.
-            return;
-        }
-
-        _isWaiting = decision.Action == RotationAction.Wait;
-        _rotation.Problem = decision.Problem;
-        if (decision.Action == RotationAction.Replace)
-        {
-            MakeKey(slot, due);
-        }
-        else if (decision.Action == RotationAction.Keep)
-        {
-            _ = _ring.Replace(key! with { ServesEpoch = due });
-            if (decision.Problem is not null)
-            {
-                _rotation.Deferrals++;
-            }
-        }
-
-        if (decision.Problem is not null && !_isWaiting)
-        {
-            LogDeferred(_logger, NodeName, slot, decision.Problem);
-        }
-    }
-
-    private void ShareSlots(Epoch due)
-    {
-        foreach (var (slot, peer) in FindMissing([.. _ring.Keys.Select(key => key.Slot)], isActiveOnly: true))
-        {
-            var key = NewKey(slot, _ring.CreateKeyPair(), _schedule.LatestOf(slot, due));
-            _ = _ring.Replace(key);
-            var publicKey = key.KeyPair.PublicKey.ToShortString();
-            LogShared(_logger, NodeName, publicKey, slot, peer);
-        }
-    }
-
-    private IReadOnlyList<(Slot Slot, string NodeName)> FindMissing(IReadOnlyCollection<Slot> own, bool isActiveOnly)
-    {
-        var active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
-        return SlotSharing.FindMissing(
-            own, _options.Slots, _store.Announcements.Values.Where(
-                other => other.NodeName != NodeName && (!isActiveOnly || active.Contains(other.NodeName))));
-    }
-
-    // The peer may not have got our key yet, and then nothing else would tell that it depends on the slot.
-    private bool IsNeeded(Slot slot) =>
-        FindMissing([.. _ring.Keys.Select(key => key.Slot).Where(other => other != slot)], isActiveOnly: true)
-            .Any(missing => missing.Slot == slot);
-
-    private async Task<RotationDecision> DecideAsync(Slot slot, TimeSpan overdue, CancellationToken cancellationToken)
-    {
-        var key = _ring.Find(slot);
-        var facts = key is null ? [] : await SurveyAsync(key, cancellationToken);
-        _rotation.Lagging = key is null ? [] : FindLagging(key, facts);
-        return RotationPlan.Decide(
-            new RotationSituation(
-                Now - key?.MadeAt, overdue, _rotation.ActiveFreeze(Now) is not null, _rotation.Lagging, facts.Count(peer => peer.IsLive)),
-            _options.Period,
-            _options.EffectiveMaxKeyAge,
-            _options.MaxLaggingFraction);
     }
 
     private async Task<IReadOnlyList<PeerFacts>> SurveyAsync(SlotKey key, CancellationToken cancellationToken)
@@ -183,82 +165,35 @@ internal sealed partial class NodeGrain
         return _survey.Facts(key, otherServes, _agent.Snapshot, answered, heard, _store.Announcements);
     }
 
-    private IReadOnlyList<LaggingNode> FindLagging(SlotKey key, IEnumerable<PeerFacts> facts) =>
-        LaggardRules.Find(key.Slot, key.KeyPair.PublicKey, _options.Slots == 1, facts, Now - Grace);
-
-    // The same pairs in new records, so there is nothing to dispose.
-    private bool SetEpochs(Func<SlotKey, SlotKey> change)
+    private void TellDeferred(Slot slot, string? problem)
     {
-        var changed = _ring.Keys.Select(key => (Old: key, New: change(key))).Where(key => key.New != key.Old).ToList();
-        changed.ForEach(key => _ = _ring.Replace(key.New));
-        return changed.Count > 0;
-    }
-
-    private SlotKey? FindDraining() =>
-        SlotPhases.FindDraining([.. _ring.Keys.Select(key => new SlotEpochs(key.Slot, key.Epoch, key.ServesEpoch))]) is { } slot
-            ? _ring.Find(slot)
-            : null;
-
-    // Others choose their slots by what is announced, so that comes first.
-    private bool MayRetire(Slot slot) =>
-        FindDraining()?.Slot == slot && !IsAnnouncementDue() && _rotation.ActiveFreeze(Now) is null && !IsNeeded(slot);
-
-    private async Task RetireIfQuietAsync(CancellationToken cancellationToken)
-    {
-        if (FindDraining() is not { } key || !MayRetire(key.Slot) || Now < _askAgainAt)
+        if (problem is not null)
         {
-            return;
-        }
-
-        // Asking costs a call for each node, so first what can be told from here.
-        var activeSince = SlotPhases.ActiveKey(_ring.Keys)!.MadeAt;
-        if (!RetireRules.IsQuiet(key.Slot, activeSince, _agent.Snapshot, Now - Grace))
-        {
-            return;
-        }
-
-        _askAgainAt = Now + Grace;
-        _rotation.Lagging = FindLagging(key, await SurveyAsync(key, cancellationToken));
-
-        // Meanwhile an operator may have frozen the node, and a former self may have said what the keys serve.
-        if (_rotation.Lagging.Count == 0 && MayRetire(key.Slot))
-        {
-            // Announced as well: a restarted node that finds an old session there must not take the slot for one that works.
-            _retired.Add(_ring.Remove(key.Slot)!);
-            await ApplyAndAnnounceAsync(cancellationToken);
-            var publicKey = key.KeyPair.PublicKey.ToShortString();
-            LogRetired(_logger, NodeName, publicKey, key.Slot);
+            LogDeferred(_logger, NodeName, slot, problem);
         }
     }
 
     private SlotKey NewKey(Slot slot, KeyPair keyPair, Epoch epoch) => new(slot, keyPair, epoch, OwnTime) { MadeAt = Now, HeldSince = Now };
 
-    private SlotKey Correct(SlotKey key) => KeyEpochs.Correct(key, _formerSelf, _ledger.Announcement, _schedule, MeshTime, Now);
-
-    private void MakeKey(Slot slot, Epoch epoch)
+    // The one that it replaces goes when the devices have let go of it.
+    private KeyPair MakeKey(Slot slot, Epoch epoch)
     {
-        if (_ring.Replace(NewKey(slot, _ring.CreateKeyPair(), epoch)) is { } old)
+        var keyPair = _ring.CreateKeyPair();
+        if (_ring.Replace(NewKey(slot, keyPair, epoch)) is { } old)
         {
             _retired.Add(old);
         }
 
-        _rotation.Rotations++;
-        _rotation.ReplacedAt = Now;
+        return keyPair;
     }
 
-    private TimeSpan WaitInterval => Clamp(_options.Period / 40, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
+    private SlotKey Correct(SlotKey key) => KeyEpochs.Correct(key, _ledger.FormerSelf, _ledger.Announcement, _schedule, MeshTime, Now);
 
-    private TimeSpan NextDelay(Epoch due)
+    // A former self has told what the keys serve; one may be due for replacement now.
+    private bool CorrectKeys()
     {
-        // This turn may have corrected the clock.
-        var next = Clamp(_schedule.DelayUntil(new Epoch(due.Value + 1), MeshTime), TimeSpan.Zero, _options.Period);
-        next = (_isWaiting || _requests.Count > 0) && WaitInterval < next ? WaitInterval : next;
-        var look = Clamp(Grace / 4, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2));
-
-        // A node without a slot in common may be announced before it is seen to be an active member.
-        var isLooking = FindDraining() is not null || FindMissing([.. _ring.Keys.Select(key => key.Slot)], isActiveOnly: false).Count > 0;
-        return isLooking && look < next ? look : next;
+        var changed = _ring.Keys.Select(key => (Old: key, New: Correct(key))).Where(key => key.New != key.Old).ToList();
+        changed.ForEach(key => _ = _ring.Replace(key.New));
+        return changed.Count > 0;
     }
-
-    private static TimeSpan Clamp(TimeSpan value, TimeSpan min, TimeSpan max) => value < min ? min : value > max ? max : value;
 }

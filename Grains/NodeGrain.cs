@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Placement;
@@ -26,11 +27,6 @@ namespace Orleans.WireGuard.Grains;
 [NodeLocal, Immovable, KeepAlive]
 internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 {
-    // After a failed rotation or announcement.
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SyncInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan MaxFreeze = TimeSpan.FromDays(1);
-
     private readonly ILocalSiloDetails _silo;
     private readonly KeyRing _ring;
     private readonly Identity _identity;
@@ -41,24 +37,18 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly RotationOptions _options;
     private readonly DeliveryOptions _delivery;
     private readonly RotationSchedule _schedule;
-    private readonly RotationState _rotation = new();
+    private readonly RotationTurn _turn;
     private readonly MeshClock _clock;
+    private readonly ClockLog _clockLog;
     private readonly ClockSurvey _clocks;
     private readonly PathSurvey _survey;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<NodeGrain> _logger;
     private readonly StateLog _failures;
     private readonly List<SlotKey> _retired = [];
+    private RotationState _state = new();
     private IGrainTimer? _timer;
-    private AnnouncementSequence? _floor;
-    private PeerAnnouncement? _formerSelf;
-    private SteadyTime _askAgainAt;
-    private bool _isCorrected;
-    private bool _isWaiting;
     private bool _isWoken;
-    private bool _hasAdopted;
-    private long? _failedAtPass;
-    private HashSet<string> _skewed = [];
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public NodeGrain(
@@ -81,7 +71,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             (silo, ring, identity, store, ledger, members, clock, clocks);
         (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
+        var timing = new RotationTiming(_options.Period, _options.GracePeriod);
         _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
+        _turn = new RotationTurn(silo.Name, _schedule, timing, _options);
+        _clockLog = new ClockLog(silo.Name, clock, _options.Period, logger);
         _survey = new PathSurvey(members, client, clock, timeProvider);
     }
 
@@ -95,8 +88,6 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     // The time by which epochs are told.
     private DateTimeOffset MeshTime => _clock.MeshTime;
-
-    private TimeSpan Grace => _options.GracePeriod < _options.Period / 8 ? _options.GracePeriod : _options.Period / 8;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -124,7 +115,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Epoch = Epoch.At(MeshTime, _options.Period),
             RotationPeriod = _options.Period,
             NextRotationAt = _schedule.NextRotationAt(MeshTime) - _clock.Correction,
-            Rotations = _rotation.Rotations,
+            Rotations = _state.Rotations,
             Slots = RotationState.ToStatus(keys, agent),
             Devices = agent.Devices,
             Delivery = _ledger.ToStatus(_members.Others),
@@ -137,7 +128,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Findings = agent.Findings,
             Witness = agent.Witness,
             IsStrictWithheld = agent.IsStrictWithheld,
-            Rotation = _rotation.ToStatus(keys, agent, _clock, Now),
+            Rotation = _state.ToStatus(keys, agent, _clock, Now),
         });
     }
 
@@ -158,10 +149,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     public Task<DateTimeOffset> Freeze(TimeSpan duration, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, MaxFreeze);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, RotationTiming.MaxFreeze);
         var until = MeshTime + duration;
         KeepFrozen(until, duration);
-        _rotation.IsFreezeKnown = true;
+        _state = _state with { IsFreezeKnown = true };
         LogFrozen(_logger, NodeName, until);
         return Task.FromResult(until);
     }
@@ -169,13 +160,12 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task Unfreeze(CancellationToken cancellationToken)
     {
-        if (_rotation.ActiveFreeze(Now) is not null)
+        if (_state.ActiveFreeze(Now) is not null)
         {
             LogUnfrozen(_logger, NodeName);
         }
 
-        _rotation.Unfreeze();
-        _rotation.IsFreezeKnown = true;
+        _state = _state.Unfreeze() with { IsFreezeKnown = true };
         WakeUp();
         return Task.CompletedTask;
     }
@@ -190,9 +180,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
                 nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");
         }
 
-        if (_floor is null || sequence > _floor)
+        if (_ledger.RaiseFloor(sequence))
         {
-            _floor = sequence;
             WakeUp();
         }
 
@@ -211,20 +200,15 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             throw new ArgumentException(detail, nameof(announcement));
         }
 
-        if (_formerSelf is null || announcement.Sequence > _formerSelf.Sequence)
+        var now = MeshTime;
+        if (_ledger.NoteFormerSelf(announcement) && !_state.IsFreezeKnown && announcement.FrozenUntil is { } said && said > now)
         {
-            _formerSelf = announcement;
-            var now = MeshTime;
-            if (!_rotation.IsFreezeKnown && announcement.FrozenUntil is { } said && said > now)
-            {
-                // It may have been said by a clock that was years ahead.
-                var until = said - now < MaxFreeze ? said : now + MaxFreeze;
-                KeepFrozen(until, until - now);
-            }
+            // It may have been said by a clock that was years ahead.
+            var until = said - now < RotationTiming.MaxFreeze ? said : now + RotationTiming.MaxFreeze;
+            KeepFrozen(until, until - now);
         }
 
-        // A key may be due for replacement now.
-        if (SetEpochs(Correct))
+        if (CorrectKeys())
         {
             WakeUp();
         }
@@ -241,7 +225,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     private void KeepFrozen(DateTimeOffset until, TimeSpan rest)
     {
-        _rotation.Freeze(until, Now + rest);
+        _state = _state.Freeze(until, Now + rest);
         WakeUp();
     }
 
@@ -254,29 +238,14 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     private async Task OnTimerAsync(CancellationToken cancellationToken)
     {
-        var delay = RetryDelay;
+        var delay = RotationTiming.RetryDelay;
         _isWoken = false;
         try
         {
             ForgetAbsent();
             await _clocks.AskFirstAsync(_delivery.AttemptTimeout).WaitAsync(cancellationToken);
-            FollowClock();
-            var due = _schedule.KeyEpoch(MeshTime);
-            await SettleKeysAsync(due, cancellationToken);
-            await AnswerRequestsAsync(due, cancellationToken);
-            await ReplaceIfDueAsync(due, cancellationToken);
-            ShareSlots(due);
-            await RetireIfQuietAsync(cancellationToken);
-
-            // Others may know that an adopted key is older than it seems, or may have what this node's object claims, and what is announced
-            // once is not taken back.
-            var isHeard = _store.IsSynced || (!IsDisputed() && (!_hasAdopted || _formerSelf is not null));
-            if (isHeard && IsAnnouncementDue())
-            {
-                await ApplyAndAnnounceAsync(cancellationToken);
-            }
-
-            delay = isHeard ? NextDelay(due) : SyncInterval;
+            _clockLog.Follow();
+            delay = await TakeTurnAsync(cancellationToken);
             EndFailure();
         }
         catch (RotationFailedException e)

@@ -5,12 +5,12 @@ using Orleans.WireGuard.Grains.Rotation;
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>The latest accepted announcement of every node, this one included, and what was refused. One for each silo.</summary>
-internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers members, MeshClock clock, TimeProvider timeProvider)
+internal sealed class AnnouncementStore(
+    INodeRosterSource roster, MeshMembers members, DeliveryLedger own, MeshClock clock, TimeProvider timeProvider)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
-    private PeerAnnouncement? _formerSelf;
     private RefusedAhead? _ahead;
     private DividedRoster? _divided;
     private volatile bool _isSynced;
@@ -59,18 +59,6 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
             {
                 return IndexRoster(null)?.Roster;
             }
-        }
-    }
-
-    /// <summary>
-    /// Notes what others hold of this node from before its silo started: it keeps what it had, though it has not announced it again yet.
-    /// </summary>
-    public void NoteFormerSelf(PeerAnnouncement announcement)
-    {
-        lock (_lock)
-        {
-            _formerSelf = _formerSelf is null || announcement.Sequence > _formerSelf.Sequence ? announcement : _formerSelf;
-            _divided = _divided?.Dispute is null ? _divided : null;
         }
     }
 
@@ -163,10 +151,11 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
             return new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, judged)));
         }
 
-        if (_divided.Index is null || dispute.Held != _held || dispute.IsSynced != _isSynced || !dispute.Active.SetEquals(active))
+        if (_divided.Index is null || dispute.Held != _held || !ReferenceEquals(dispute.FormerSelf, own.FormerSelf) || dispute.IsSynced != _isSynced
+            || !dispute.Active.SetEquals(active))
         {
             var index = new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, null)));
-            _divided = new DividedRoster(current, index, new Dispute(_held, active, _isSynced));
+            _divided = new DividedRoster(current, index, new Dispute(_held, own.FormerSelf, active, _isSynced));
         }
 
         return _divided.Index;
@@ -182,7 +171,7 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
         }
 
         // Where both have announced the same, neither has heard of the other before; then the objects decide, and the other way round too.
-        var held = _held.Announcements.GetValueOrDefault(name) ?? (isLocal ? _formerSelf : null);
+        var held = _held.Announcements.GetValueOrDefault(name) ?? (isLocal ? own.FormerSelf : null);
         return new NodePresence(
             [
                 .. held is null ? [] : new[] { ToClaims(held, isLocal && judged is not null ? ClaimRank.Claimed : ClaimRank.Held) },
@@ -200,8 +189,8 @@ internal sealed class AnnouncementStore(INodeRosterSource roster, MeshMembers me
     /// <param name="Dispute">From what it was divided; <see langword="null"/> if nothing in it is disputed.</param>
     private sealed record DividedRoster(NodeRoster Listed, RosterIndex? Index, Dispute? Dispute);
 
-    private sealed record Dispute(AnnouncementIndex Held, HashSet<string> Active, bool IsSynced)
+    private sealed record Dispute(AnnouncementIndex Held, PeerAnnouncement? FormerSelf, HashSet<string> Active, bool IsSynced)
     {
-        public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, [], false);
+        public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, null, [], false);
     }
 }

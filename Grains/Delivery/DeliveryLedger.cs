@@ -1,10 +1,15 @@
 using System.Collections.Immutable;
+using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>Who has answered to this node's current announcement. Written by the PeerGrain, read by the agent.</summary>
+/// <summary>
+/// This node's own announcement: the latest, above what the next one has to be, what a former silo of the node announced, and who has
+/// applied it. One for each silo; written by the NodeGrain and the PeerGrain, read by the agent.
+/// </summary>
 /// <remarks>
-/// Keyed by silo address and not by node name: a restarted silo has a new generation, remembers nothing, and has to be told again.
+/// Acknowledgements are kept by silo address and not by node name: a restarted silo has a new generation, remembers nothing, and has to be
+/// told again.
 /// </remarks>
 internal sealed class DeliveryLedger
 {
@@ -17,12 +22,76 @@ internal sealed class DeliveryLedger
     private const int LastingFailures = 3;
 
     private volatile Failure? _failure;
+    private volatile PeerAnnouncement? _formerSelf;
+    private AnnouncementSequence? _floor;
 
     /// <summary>Raised after <see cref="Begin"/>. Handlers only note it.</summary>
     public event Action? Began;
 
     /// <summary>The announcement being delivered; <see langword="null"/> before the first.</summary>
     public PeerAnnouncement? Announcement => _state.Announcement;
+
+    /// <summary>
+    /// The latest that a former silo of this node announced, as others have told; <see langword="null"/> while nobody has.
+    /// </summary>
+    public PeerAnnouncement? FormerSelf => _formerSelf;
+
+    /// <summary>Notes what others hold of this node from before its silo started.</summary>
+    /// <returns>Whether it is later than what was known.</returns>
+    public bool NoteFormerSelf(PeerAnnouncement announcement)
+    {
+        lock (_lock)
+        {
+            if (_formerSelf is { } known && announcement.Sequence <= known.Sequence)
+            {
+                return false;
+            }
+
+            _formerSelf = announcement;
+            return true;
+        }
+    }
+
+    /// <summary>Has the next announcement be above a sequence, because somebody holds it of this node.</summary>
+    /// <returns>Whether it is higher than what was known.</returns>
+    public bool RaiseFloor(AnnouncementSequence sequence)
+    {
+        lock (_lock)
+        {
+            if (_floor is { } floor && sequence <= floor)
+            {
+                return false;
+            }
+
+            _floor = sequence;
+            return true;
+        }
+    }
+
+    /// <summary>The sequence of the next announcement.</summary>
+    /// <param name="meshTime">The time by which epochs are told.</param>
+    /// <param name="horizon">The latest moment that others take (<see cref="AnnouncementRules.MaxLead"/>).</param>
+    /// <remarks>
+    /// Of a clock that has been set back since, a known one may lie further ahead than anybody takes. Nobody counts it any more, and above
+    /// it the node could announce nothing until the clock has come there.
+    /// </remarks>
+    public AnnouncementSequence NextSequence(DateTimeOffset meshTime, DateTimeOffset horizon) => AnnouncementSequence.Next(
+        new[] { Announcement?.Sequence, Floor }
+            .Where(sequence => sequence is { } known && AnnouncementRules.IsPossible(known, horizon)).Max(),
+        meshTime);
+
+    /// <summary>Whether the latest says other than what is, or has to be announced again to be taken.</summary>
+    /// <param name="slots">The keys as they are to be announced.</param>
+    /// <param name="frozenUntil">Until when an operator has the node keep them.</param>
+    /// <param name="self">The node's addresses; <see langword="null"/> while the roster does not list it.</param>
+    /// <param name="horizon">See <see cref="NextSequence"/>.</param>
+    public bool IsDue(EquatableArray<SlotAnnouncement> slots, DateTimeOffset? frozenUntil, AnnounceableNode? self, DateTimeOffset horizon) =>
+        Announcement is not { } latest
+        || (Floor is { } floor && AnnouncementRules.IsPossible(floor, horizon) && latest.Sequence <= floor)
+        || !AnnouncementRules.IsPossible(latest.Sequence, horizon)
+        || latest.Slots != slots
+        || latest.FrozenUntil != frozenUntil
+        || (self is not null && (self.Endpoints != latest.Endpoints || self.AllowedIPs != latest.AllowedIPs));
 
     /// <summary>Why this node is not ready as far as its announcement goes, in a sentence; <see langword="null"/> if it is.</summary>
     public string? Problem => (_state.Announcement, _failure) switch
@@ -138,6 +207,17 @@ internal sealed class DeliveryLedger
             state.Announcement?.Sequence,
             state.Announcement is null ? null : state.BeganAt,
             receivers.OrderBy(receiver => receiver.NodeName, StringComparer.Ordinal).ToEquatableArray());
+    }
+
+    private AnnouncementSequence? Floor
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _floor;
+            }
+        }
     }
 
     private ImmutableHashSet<string> Nodes(IEnumerable<SiloAddress> members, params AnnouncementOutcome[] outcomes)

@@ -217,7 +217,6 @@ internal sealed partial class PeerService : GrainService, IPeerService
             return _store.Refuse(announcement, outcome, detail);
         }
 
-        _store.NoteFormerSelf(announcement);
         await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
     }

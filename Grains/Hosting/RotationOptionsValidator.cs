@@ -25,7 +25,7 @@ internal sealed class RotationOptionsValidator(IOptions<SiloMessagingOptions> me
         .WithinCall(options.ApplyTimeout, TimeSpan.FromMilliseconds(100), messaging.Value.ResponseTimeout, nameof(options.ApplyTimeout))
         .Result;
 
-    // A due rotation waits for a part of a period (RotationPlan.PatienceFraction) before it asks for the key's age. What is out of range
+    // A due rotation waits for a part of a period (RotationTiming.Patience) before it asks for the key's age. What is out of range
     // itself is reported as that.
     private static TimeSpan MinMaxKeyAge(RotationOptions options) =>
         options.Period >= MinPeriod && options.Period <= MaxPeriod && options.Slots is >= 1 and <= Slot.Count

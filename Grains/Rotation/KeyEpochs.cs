@@ -41,30 +41,30 @@ internal static class KeyEpochs
     }
 
     /// <summary>The epoch that a key serves which takes another one's place before its time.</summary>
-    /// <param name="key">The one that is replaced.</param>
+    /// <param name="key">Those of the one that is replaced.</param>
     /// <param name="due">The epoch whose key is due.</param>
     /// <param name="schedule">This node's schedule.</param>
     /// <remarks>
     /// The one that the old key serves: with an earlier one the level of the slot would fall, and where that epoch is due the new key would
     /// be replaced at once. For the same reason it is the one that is due, where the slot has its turn and nobody has come to it yet.
     /// </remarks>
-    public static Epoch OfReplacement(SlotKey key, Epoch due, RotationSchedule schedule)
+    public static Epoch OfReplacement(SlotEpochs key, Epoch due, RotationSchedule schedule)
     {
-        var (serves, latest) = (WithoutFuture(key, due, schedule).ServesEpoch, schedule.LatestOf(key.Slot, due));
+        var (serves, latest) = (WithoutFuture(key, due, schedule).Serves, schedule.LatestOf(key.Slot, due));
         return serves > latest ? serves : latest;
     }
 
-    /// <summary>A key of an epoch to come as one of the present epoch.</summary>
-    /// <param name="key">The key.</param>
+    /// <summary>Those of a key of an epoch to come, as if it were one of the present epoch.</summary>
+    /// <param name="key">The key's.</param>
     /// <param name="due">The epoch whose key is due.</param>
     /// <param name="schedule">This node's schedule.</param>
     /// <remarks>
     /// It was made by a clock that was ahead, or with a shorter period, and waiting for its epoch could take months. The next epoch is no
     /// mistake: <c>owg rotate --all</c> brings it forward.
     /// </remarks>
-    public static SlotKey WithoutFuture(SlotKey key, Epoch due, RotationSchedule schedule)
+    public static SlotEpochs WithoutFuture(SlotEpochs key, Epoch due, RotationSchedule schedule)
     {
         var latest = schedule.LatestOf(key.Slot, due);
-        return key.ServesEpoch.Value > due.Value + 1 ? key with { Epoch = latest, ServesEpoch = latest } : key;
+        return key.Serves.Value > due.Value + 1 ? new SlotEpochs(key.Slot, latest, latest) : key;
     }
 }

@@ -63,7 +63,7 @@ internal sealed class KeyRing(Func<KeyPair>? create = null) : IDisposable
     /// </summary>
     public bool IsSettled => _isSettled;
 
-    /// <summary>Notes that.</summary>
+    /// <summary>From now on a slot without a key is one that shall have none.</summary>
     public void Settle() => _isSettled = true;
 
     /// <summary>Overwrites every private key.</summary>
@@ -98,4 +98,10 @@ internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTime
 
     /// <summary>Since when this process has had it.</summary>
     public SteadyTime HeldSince { get; init; }
+
+    /// <summary>Its slot, and which epochs it counts for.</summary>
+    public SlotEpochs Epochs => new(Slot, Epoch, ServesEpoch);
+
+    /// <summary>What decisions follow from: all but the private half.</summary>
+    public OwnKey ToOwnKey() => new(KeyPair.PublicKey, Epochs, MadeAt);
 }

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Grains.Rotation;
@@ -13,11 +14,6 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// <param name="period">Length of an epoch.</param>
 internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
 {
-    /// <summary>The part of a period beyond which the median is followed.</summary>
-    public const double FollowFraction = 1.0 / 4;
-
-    private const double WarnFraction = 1.0 / 8;
-
     // The program runs on .NET 10, which was published on that day, so a clock before it is wrong: one that was never set begins in 1970.
     // It is not the day of the build, which a reproducible build does not know. After half a century nobody runs the program any more, and
     // a clock that was set at random is mostly beyond that. An announcement is no such bound: a clock that is ahead has made some of them,
@@ -161,7 +157,7 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     }
 
     /// <summary>Whether clocks are so far apart that people should know: more than an eighth of a period. Pure.</summary>
-    public static bool IsWorthAWarning(TimeSpan ahead, TimeSpan period) => ahead.Duration() > period * WarnFraction;
+    public static bool IsWorthAWarning(TimeSpan ahead, TimeSpan period) => ahead.Duration() > RotationTiming.WorryingSkewOf(period);
 
     /// <summary>Whether a clock can say this and be right. Pure.</summary>
     public static bool CanBeRight(DateTimeOffset clock) => clock >= Earliest && clock <= Latest;
@@ -181,7 +177,7 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
         // that does not count decides nothing here either; what is announced by the lower one is ahead of nobody.
         var (low, high) = (counted[(counted.Count - 1) / 2] - own, counted[counted.Count / 2] - own);
         var median = !isCounted || low.Duration() < high.Duration() ? low : high;
-        return median.Duration() > period * FollowFraction ? median : TimeSpan.Zero;
+        return median.Duration() > RotationTiming.FollowedSkewOf(period) ? median : TimeSpan.Zero;
     }
 
     private IEnumerable<KeyValuePair<string, Reading>> Recent(SteadyTime now) => _readings.Where(reading => IsRecent(reading.Value, now));

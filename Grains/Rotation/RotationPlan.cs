@@ -37,15 +37,12 @@ internal sealed record RotationSituation(
 /// </remarks>
 internal static class RotationPlan
 {
-    /// <summary>The part of a period for which a due rotation waits before it leaves the key as it is.</summary>
-    public const double PatienceFraction = 0.25;
-
-    /// <summary>Decides.</summary>
-    /// <param name="situation">The facts.</param>
-    /// <param name="period">Length of an epoch.</param>
+    /// <summary>Whether the key is replaced now, later or not in this turn.</summary>
+    /// <param name="situation">What that follows from.</param>
+    /// <param name="patience">For how long a due rotation waits before it leaves the key as it is.</param>
     /// <param name="maxKeyAge">From which age on a key is replaced at the cost of a few peers.</param>
     /// <param name="maxLaggingFraction">How many of the live peers that may cost.</param>
-    public static RotationDecision Decide(RotationSituation situation, TimeSpan period, TimeSpan maxKeyAge, double maxLaggingFraction)
+    public static RotationDecision Decide(RotationSituation situation, TimeSpan patience, TimeSpan maxKeyAge, double maxLaggingFraction)
     {
         // An empty slot has nobody to cut off. A frozen node fills it too, or the others could not go on rotating around it.
         if (situation.KeyAge is not { } age)
@@ -65,7 +62,7 @@ internal static class RotationPlan
 
         var who = $"{situation.Lagging[0].NodeName}: {situation.Lagging[0].Reason}"
             + (situation.Lagging.Count > 1 ? $", and {situation.Lagging.Count - 1} more" : "");
-        if (situation.Overdue < period * PatienceFraction)
+        if (situation.Overdue < patience)
         {
             return new RotationDecision(RotationAction.Wait, who);
         }

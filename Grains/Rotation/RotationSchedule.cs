@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 
@@ -15,9 +16,6 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// </remarks>
 internal sealed class RotationSchedule
 {
-    /// <summary>The part of a period over which the nodes are spread: a quarter.</summary>
-    public const double JitterFraction = 0.25;
-
     // A timer of zero that fires early would spin until the moment has come.
     private static readonly TimeSpan MinDelay = TimeSpan.FromMilliseconds(1);
 
@@ -38,7 +36,7 @@ internal sealed class RotationSchedule
         _slots = slots;
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(nodeName));
         var fraction = BinaryPrimitives.ReadUInt32BigEndian(hash) / (double)uint.MaxValue;
-        _jitter = period * (JitterFraction * fraction);
+        _jitter = RotationTiming.SpreadOf(period) * fraction;
     }
 
     /// <summary>The epoch whose key the node should be using: the latest one whose moment has come.</summary>

@@ -26,7 +26,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         var members = Membership.Members;
         Roster.Set(TestMesh.Roster(1, 2, 3));
         Clock = new MeshClock(Time, Rotation.Period);
-        Store = new AnnouncementStore(Roster, members, Clock, Time);
+        Store = new AnnouncementStore(Roster, members, Ledger, Clock, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         var client = Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null);
         Grain = UnhostedGrain.SetUp(

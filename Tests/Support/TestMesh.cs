@@ -51,8 +51,9 @@ internal static class TestMesh
     public static NodeRoster Roster(params IEnumerable<int> nodes) => NodeRoster.Of(nodes.Select(RosterNode));
 
     /// <summary>A store of the node whose membership it is.</summary>
-    public static AnnouncementStore Store(INodeRosterSource roster, FakeMembership membership, TimeProvider timeProvider) =>
-        new(roster, membership.Members, new MeshClock(timeProvider, new RotationOptions().Period), timeProvider);
+    public static AnnouncementStore Store(
+        INodeRosterSource roster, FakeMembership membership, TimeProvider timeProvider, DeliveryLedger? own = null) => new(
+            roster, membership.Members, own ?? new DeliveryLedger(), new MeshClock(timeProvider, new RotationOptions().Period), timeProvider);
 
     /// <summary>The status of a node that has done nothing yet.</summary>
     public static NodeStatus Status(int node) => new()

@@ -63,7 +63,8 @@ public sealed class DisputedRosterTests : IDisposable
     [InlineData(9, 2)]
     public void Offer_AfterARestart_EveryoneKeepsWhatItHad(int first, int second)
     {
-        var store = Store(_disputed, out _, 1, 2, 3, 9);
+        var own = new DeliveryLedger();
+        var store = Store(_disputed, own, out _, 1, 2, 3, 9);
         Assert.Equal([TestMesh.PodCIDR(1)], store.Roster!.Find("node-1")!.PodCIDRs);
         EquatableArray<IPPrefix> rest = [IPPrefix.Parse("10.0.128.0/17")];
         foreach (var node in (int[])[first, second])
@@ -71,7 +72,7 @@ public sealed class DisputedRosterTests : IDisposable
             Take(store, node == 9 ? TestMesh.Announce(9) with { AllowedIPs = rest } : TestMesh.Announce(node, revision: 1));
         }
 
-        store.NoteFormerSelf(TestMesh.Announce(1, revision: 1));
+        Assert.True(own.NoteFormerSelf(TestMesh.Announce(1, revision: 1)));
         store.MarkSynced();
         Assert.Equal([TestMesh.PodCIDR(1)], store.Roster!.Find("node-1")!.PodCIDRs);
         Assert.Equal([TestMesh.PodCIDR(2)], store.Roster.Find("node-2")!.PodCIDRs);
@@ -106,11 +107,14 @@ public sealed class DisputedRosterTests : IDisposable
         Assert.Same(roster.Current, store.Roster);
     }
 
-    private static AnnouncementStore Store(NodeRoster current, out FakeRosterSource roster, params int[] active)
+    private static AnnouncementStore Store(NodeRoster current, out FakeRosterSource roster, params int[] active) =>
+        Store(current, new DeliveryLedger(), out roster, active);
+
+    private static AnnouncementStore Store(NodeRoster current, DeliveryLedger own, out FakeRosterSource roster, params int[] active)
     {
         roster = new FakeRosterSource(0);
         roster.Set(current);
-        return TestMesh.Store(roster, new FakeMembership(active), new FakeTimeProvider(TestMesh.Start));
+        return TestMesh.Store(roster, new FakeMembership(active), new FakeTimeProvider(TestMesh.Start), own);
     }
 
     private void Take(AnnouncementStore store, PeerAnnouncement announcement) =>

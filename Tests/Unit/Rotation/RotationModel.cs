@@ -24,6 +24,7 @@ internal sealed partial class RotationModel(ModelOptions options)
     private const int MaxNodes = 4;
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
     private static readonly RotationSchedule Schedule = new("node-1", Period, Slot.Count);
     private static readonly DateTimeOffset Now = TestMesh.Start;
     private static readonly SteadyTime SteadyNow = TestMesh.SteadyAt(0);

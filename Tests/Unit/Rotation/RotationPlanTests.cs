@@ -60,7 +60,7 @@ public sealed class RotationPlanTests
         Assert.Equal(new RotationDecision(RotationAction.Replace), Decide(Calm with { KeyAge = null, IsFrozen = isFrozen }));
 
     private static RotationDecision Decide(RotationSituation situation) =>
-        RotationPlan.Decide(situation, Period, MaxKeyAge, MaxLaggingFraction);
+        RotationPlan.Decide(situation, Period / 4, MaxKeyAge, MaxLaggingFraction);
 
     private static LaggingNode[] Lagging(int count) =>
         [.. Enumerable.Range(1, count).Select(node => new LaggingNode($"node-{node}", "it lags"))];

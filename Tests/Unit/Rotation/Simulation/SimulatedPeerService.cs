@@ -127,7 +127,6 @@ internal sealed class SimulatedPeerService(
             return silo.Store.Refuse(announcement, outcome, "");
         }
 
-        silo.Store.NoteFormerSelf(announcement);
         _ = silo.Keeper.MeetFormerSelf(announcement);
         return AnnouncementOutcome.StaleSequence;
     }

@@ -43,7 +43,7 @@ internal sealed class SimulatedSilo : IDisposable
         Members = new MeshMembers(Membership, Membership);
         Roster.Set(simulation.Roster);
         var meshClock = new MeshClock(_clock, period);
-        Store = new AnnouncementStore(Roster, Members, meshClock, _clock);
+        Store = new AnnouncementStore(Roster, Members, Ledger, meshClock, _clock);
         _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
         var rotation = Options.Create(simulation.RotationOptions(period));
         var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
