@@ -83,7 +83,7 @@ public sealed class DecisionTests
     [Theory]
     [InlineData("KeyRing", true)]
     [InlineData("FollowedOptions", true)]
-    [InlineData("NodeGrain.RetireIfQuietAsync", true)]
+    [InlineData("NodeGrain.AdoptAsync", true)]
     [InlineData("Grains/Placement", true)]
     [InlineData("deploy/Dockerfile", true)]
     [InlineData("KeyChain", false)]
