@@ -44,7 +44,7 @@ build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
 	dotnet build --no-restore --configuration Release --nologo
 
-test-fast: build ## Unit, property and in-process cluster tests; needs no root.
+test-fast: build ## Unit, property and in-process cluster tests, and those with servers on the loopback; needs no root.
 	@Tests/run fast
 
 test: build ## Every test; the end-to-end ones need root, skip without it, and install the Debian packages they need.

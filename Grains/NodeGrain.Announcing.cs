@@ -44,14 +44,13 @@ internal sealed partial class NodeGrain
 
     private async Task ApplyToDevicesAsync(CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(_options.ApplyTimeout, _timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var limit = new TimeLimit(_options.ApplyTimeout, _timeProvider, cancellationToken);
         bool isApplied;
         try
         {
-            isApplied = await _agent.ReconcileAsync(either.Token);
+            isApplied = await _agent.ReconcileAsync(limit.Token);
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        catch (OperationCanceledException) when (limit.IsOver)
         {
             isApplied = false;
         }

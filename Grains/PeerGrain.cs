@@ -47,13 +47,13 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         MeshClock clock,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
-        Random random,
+        Jitter jitter,
         ILogger<PeerGrain> logger)
     {
         (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
         (_clock, _options, _timeProvider, _logger) = (clock, options.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
-        _delivery = BuildPipeline(_options, timeProvider, random);
+        _delivery = BuildPipeline(_options, timeProvider, jitter);
     }
 
     /// <inheritdoc/>
@@ -108,7 +108,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         : _store.Offer(announcement).Outcome;
 
     // An attempt ends by time-out, refusal or receipt. "Held" means that the receiver's device was not written yet, so it is asked again.
-    private static ResiliencePipeline<AnnouncementReceipt> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Random random)
+    private static ResiliencePipeline<AnnouncementReceipt> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Jitter jitter)
     {
         var builder = new ResiliencePipelineBuilder<AnnouncementReceipt> { TimeProvider = timeProvider };
         if (options.MaxAttempts > 1)
@@ -121,22 +121,13 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 MaxRetryAttempts = options.MaxAttempts - 1,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
-                Randomizer = () => NextDouble(random),
+                Randomizer = jitter.NextDouble,
                 Delay = TimeSpan.FromMilliseconds(100),
                 MaxDelay = TimeSpan.FromSeconds(2),
             });
         }
 
         return builder.AddTimeout(new TimeoutStrategyOptions { Timeout = options.AttemptTimeout }).Build();
-    }
-
-    // The silo's one random source is used by several threads.
-    private static double NextDouble(Random random)
-    {
-        lock (random)
-        {
-            return random.NextDouble();
-        }
     }
 
     private Task DeliverToLaggardsAsync()

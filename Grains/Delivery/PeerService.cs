@@ -19,7 +19,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly ClockSurvey _clocks;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
-    private readonly Random _random;
+    private readonly Jitter _jitter;
     private readonly EndlessLoops _loops;
     private readonly ILogger<PeerService> _logger;
     private readonly StateLog _refusals;
@@ -40,12 +40,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
         ClockSurvey clocks,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
-        Random random,
+        Jitter jitter,
         EndlessLoops loops)
         : base(id, silo, loggerFactory)
     {
         (_store, _agent, _members, _client, _grains, _clock, _clocks) = (store, agent, members, client, grains, clock, clocks);
-        (_options, _timeProvider, _random, _loops) = (options.Value, timeProvider, random, loops);
+        (_options, _timeProvider, _jitter, _loops) = (options.Value, timeProvider, jitter, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
         (_refusals, _exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider), new StateLog(timeProvider));
     }
@@ -82,11 +82,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         await _clocks.AskAsync(_options.AttemptTimeout);
         TellClock();
         var others = _members.Others.ToArray();
-        lock (_random)
-        {
-            _random.Shuffle(others);
-        }
-
+        _jitter.Shuffle(others);
         var answers = 0;
         foreach (var (silo, nodeName) in others)
         {
@@ -253,12 +249,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     private async Task<bool> ReconcileAsync()
     {
-        using var timeout = new CancellationTokenSource(_options.AttemptTimeout, _timeProvider);
+        using var limit = new TimeLimit(_options.AttemptTimeout, _timeProvider);
         try
         {
-            return await _agent.ReconcileAsync(timeout.Token);
+            return await _agent.ReconcileAsync(limit.Token);
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        catch (OperationCanceledException) when (limit.IsOver)
         {
             return false;
         }

@@ -25,7 +25,7 @@ public static class WireGuardGrainsExtensions
         }
 
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(static _ => new Random());
+        services.TryAddSingleton(static _ => new Jitter(new Random()));
         services.AddEndlessLoops();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<Identity>();

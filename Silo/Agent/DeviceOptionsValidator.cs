@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -15,17 +16,16 @@ internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
         .Within(options.ResyncInterval, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(options.ResyncInterval))
         .Within(options.PollInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10), nameof(options.PollInterval))
         .Holds(options.Mtu is 0 or (>= MinMtu and <= MaxMtu), $"Device:Mtu must be 0 or from {MinMtu} to {MaxMtu}, not {options.Mtu}.")
-        .Holds(IsKeepalive(options.PersistentKeepalive), Describe(nameof(options.PersistentKeepalive), options.PersistentKeepalive))
         .Holds(
-            options.PersistentKeepaliveOf.Values.All(IsKeepalive),
+            KeepaliveInterval.IsValid(options.PersistentKeepalive),
+            Describe(nameof(options.PersistentKeepalive), options.PersistentKeepalive))
+        .Holds(
+            options.PersistentKeepaliveOf.Values.All(KeepaliveInterval.IsValid),
             Describe(
-                nameof(options.PersistentKeepaliveOf), options.PersistentKeepaliveOf.Values.FirstOrDefault(value => !IsKeepalive(value))))
+                nameof(options.PersistentKeepaliveOf),
+                options.PersistentKeepaliveOf.Values.FirstOrDefault(value => !KeepaliveInterval.IsValid(value))))
         .Holds(options.UserspaceCommand is { Length: > 0 }, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
         .Result;
-
-    // WireGuard keeps it as seconds in 16 bits (linux/wireguard.h).
-    private static bool IsKeepalive(TimeSpan value) =>
-        value >= TimeSpan.Zero && value <= TimeSpan.FromSeconds(ushort.MaxValue) && value.Ticks % TimeSpan.TicksPerSecond == 0;
 
     private static string Describe(string member, TimeSpan value) =>
         $"Device:{member} must be whole seconds from 0 to {ushort.MaxValue}, such as 00:00:25, not {value}.";

@@ -229,11 +229,10 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     {
         // A timer counts whole milliseconds and cuts the rest off: the loop would turn until it is over.
         var milliseconds = TimeSpan.FromMilliseconds(Math.Ceiling(delay.TotalMilliseconds));
-        using var timeout = new CancellationTokenSource(delay > TimeSpan.Zero ? milliseconds : TimeSpan.Zero, _timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stoppingToken);
+        using var limit = new TimeLimit(delay > TimeSpan.Zero ? milliseconds : TimeSpan.Zero, _timeProvider, stoppingToken);
         try
         {
-            await _wake.WaitAsync(either.Token);
+            await _wake.WaitAsync(limit.Token);
             return true;
         }
         catch (OperationCanceledException)

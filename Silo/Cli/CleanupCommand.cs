@@ -15,6 +15,7 @@ using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Silo.Web;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -119,7 +120,8 @@ internal static class CleanupCommand
 
         // A person waits for this, and can run it again.
         options.MaxRetries = Math.Min(options.MaxRetries, 1);
-        using var api = new KubernetesApi(Options.Create(options), TimeProvider.System, new Random(), NullLogger<KubernetesApi>.Instance);
+        using var api = new KubernetesApi(
+            Options.Create(options), TimeProvider.System, new Jitter(new Random()), NullLogger<KubernetesApi>.Instance);
         List<string> removed = [];
         var problem = await AnnotationCleanup.RunAsync(api, nodes.Source, nodeName, removed, cancellationToken);
         report.Removed.AddRange(removed.Select(item => new CleanupItem(Kind, $"{NodeReader.PublicKeyAnnotation} of {item}")));

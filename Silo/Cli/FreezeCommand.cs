@@ -85,7 +85,8 @@ internal static class FreezeCommand
     public static TimeSpan? Parse(string text, out string error)
     {
         var duration = DurationParser.TryParse(text);
-        error = duration is null ? $"--for '{text}' is not a duration; give a whole number and s, m or h, such as 90s, 10m or 2h."
+        error = duration is null || duration == TimeSpan.Zero
+            ? $"--for '{text}' is not a duration; give a whole number and s, m or h, such as 90s, 10m or 2h."
             : duration > Max ? $"--for '{text}' is too long; give at most 24h, and freeze again when that is over."
             : "";
         return error.Length == 0 ? duration : null;

@@ -49,11 +49,10 @@ internal sealed partial class SiloGeneration(ILogger<SiloGeneration> logger)
         SharedMembershipTable? table, IPEndPoint endPoint, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         int? newest = null;
-        using var timeout = new CancellationTokenSource(ReadTimeout, timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var limit = new TimeLimit(ReadTimeout, timeProvider, cancellationToken);
         try
         {
-            newest = table is null ? null : FindNewest(endPoint, await table.ReadSilosAsync(either.Token).WaitAsync(either.Token));
+            newest = table is null ? null : FindNewest(endPoint, await table.ReadSilosAsync(limit.Token).WaitAsync(limit.Token));
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -20,12 +20,11 @@ internal static class TcpProbe
     /// </returns>
     public static async Task<SocketError> ConnectAsync(IPEndPoint endpoint, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(Timeout, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var limit = new TimeLimit(Timeout, TimeProvider.System, cancellationToken);
         using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            await socket.ConnectAsync(endpoint, either.Token);
+            await socket.ConnectAsync(endpoint, limit.Token);
             return SocketError.Success;
         }
         catch (SocketException e)

@@ -67,8 +67,7 @@ public sealed class SystemCommand(TimeProvider timeProvider)
         using var drain = new CancellationTokenSource(System.Threading.Timeout.InfiniteTimeSpan, timeProvider);
         var output = ReadAsync(process.StandardOutput, drain.Token);
         var error = ReadAsync(process.StandardError, drain.Token);
-        using var timeout = new CancellationTokenSource(Timeout, timeProvider);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var limit = new TimeLimit(Timeout, timeProvider, cancellationToken);
         try
         {
             await process.WaitForExitAsync(limit.Token);

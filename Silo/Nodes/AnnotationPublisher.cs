@@ -28,10 +28,10 @@ internal sealed partial class AnnotationPublisher
     private readonly ILogger<AnnotationPublisher> _logger;
     private readonly LogPace _pace;
     private readonly Lock _lock = new();
+    private readonly AsyncSignal _wanted = new();
     private int _failures;
     private int _refusals;
     private PublicKey? _desired;
-    private TaskCompletionSource _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Makes a publisher; <see cref="RunAsync"/> starts it.</summary>
     public AnnotationPublisher(
@@ -52,10 +52,9 @@ internal sealed partial class AnnotationPublisher
         lock (_lock)
         {
             _desired = key;
-            var wanted = _wanted;
-            _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            wanted.SetResult();
         }
+
+        _wanted.Set();
     }
 
     /// <summary>
@@ -81,11 +80,11 @@ internal sealed partial class AnnotationPublisher
         {
             while (true)
             {
+                var wanted = _wanted.Next;
                 PublicKey? desired;
-                Task wanted;
                 lock (_lock)
                 {
-                    (desired, wanted) = (_desired, _wanted.Task);
+                    desired = _desired;
                 }
 
                 var nodes = _nodes.Current;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 
@@ -16,8 +17,8 @@ internal sealed partial class NodeWatcher
     private readonly ListWatch<NodeObject> _watch;
     private readonly ILogger<NodeWatcher> _logger;
     private readonly Lock _lock = new();
+    private readonly AsyncSignal _changed = new();
     private WatchedNodes _current = WatchedNodes.Unknown;
-    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Makes a watcher; <see cref="RunAsync"/> starts it.</summary>
     public NodeWatcher(
@@ -63,14 +64,8 @@ internal sealed partial class NodeWatcher
     {
         while (true)
         {
-            WatchedNodes nodes;
-            Task changed;
-            lock (_lock)
-            {
-                (nodes, changed) = (_current, _changed.Task);
-            }
-
-            yield return nodes;
+            var changed = _changed.Next;
+            yield return Current;
             await changed.WaitAsync(cancellationToken);
         }
     }
@@ -132,10 +127,9 @@ internal sealed partial class NodeWatcher
             }
 
             _current = next;
-            var changed = _changed;
-            _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            changed.SetResult();
         }
+
+        _changed.Set();
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Nodes come from {Kind} objects from now on")]

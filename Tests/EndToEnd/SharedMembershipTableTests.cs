@@ -18,6 +18,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>
 /// Every store that keeps membership outside of the silos: what it forgets ends the silo, and what it does not forget does not.
 /// </summary>
+[Trait("Kind", "Sockets")]
 public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixture<ApiCluster>, IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

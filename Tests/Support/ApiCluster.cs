@@ -118,7 +118,7 @@ public sealed class ApiCluster : IAsyncLifetime
         Configure(options, tokenFile);
         change?.Invoke(options);
         var api = new Api.KubernetesApi(
-            Options.Create(options), timeProvider ?? TimeProvider.System, random ?? new Random(), Logger<Api.KubernetesApi>());
+            Options.Create(options), timeProvider ?? TimeProvider.System, new Jitter(random ?? new Random()), Logger<Api.KubernetesApi>());
         lock (_owned)
         {
             _owned.Add(api);

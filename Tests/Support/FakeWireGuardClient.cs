@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
@@ -24,7 +23,6 @@ internal sealed record WireGuardCall(int Number, string Operation, string Device
 internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireGuardClient, IDisposable
 {
 
-    private static readonly TimeSpan MaxKeepalive = TimeSpan.FromSeconds(ushort.MaxValue);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, State> _devices = [];
@@ -269,10 +267,9 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
 
     private static void ApplyPeer(SortedDictionary<PublicKey, DevicePeer> peers, PeerPatch change, PublicKey? own)
     {
-        if (change.PersistentKeepaliveInterval is { } interval
-            && (interval < TimeSpan.Zero || interval > MaxKeepalive || interval.Ticks % TimeSpan.TicksPerSecond != 0))
+        if (change.PersistentKeepaliveInterval is { } interval)
         {
-            throw new ArgumentException($"A keepalive interval is 0 to 65535 whole seconds, not {interval}.", nameof(change));
+            _ = KeepaliveInterval.ToSeconds(interval);
         }
 
         if (change.Change == PeerChange.Remove)
@@ -316,14 +313,11 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
 
         peers[change.PublicKey] = peer with
         {
-            Endpoint = Unmap(change.Endpoint) ?? peer.Endpoint,
+            Endpoint = change.Endpoint?.Unmap() ?? peer.Endpoint,
             PersistentKeepaliveInterval = change.PersistentKeepaliveInterval ?? peer.PersistentKeepaliveInterval,
             AllowedIPs = [.. (change.ReplaceAllowedIPs ? [] : peer.AllowedIPs).Union(added).Order()],
         };
     }
-
-    private static IPEndPoint? Unmap(IPEndPoint? endpoint) =>
-        endpoint is { Address.IsIPv4MappedToIPv6: true } ? new(endpoint.Address.MapToIPv4(), endpoint.Port) : endpoint;
 
     private async Task<Failure?> ReceiveAsync(string operation, string name, DevicePatch? patch, CancellationToken cancellationToken)
     {

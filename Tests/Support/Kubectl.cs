@@ -1,5 +1,4 @@
-using System.Diagnostics;
-using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.LocalMesh.Processes;
 
 namespace Orleans.WireGuard.Tests.Support;
 
@@ -10,7 +9,7 @@ internal static class Kubectl
 
     /// <summary>Skips the test where there is none.</summary>
     public static void SkipUnlessInstalled() =>
-        Assert.SkipWhen(SystemCommand.Find("kubectl") is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
+        Assert.SkipWhen(Command.Find("kubectl") is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
 
     /// <summary>Skips the test where kubectl does not know what the overlays are written in.</summary>
     public static async Task SkipUnlessItKnowsComponentsAsync()
@@ -32,16 +31,7 @@ internal static class Kubectl
             cluster.AuthorityFile, "--token", cluster.Server.AdminToken,
             "--cache-dir", Path.Combine(Path.GetTempPath(), cluster.Namespace), "--kubeconfig", "/dev/null",
         ];
-        var start = new ProcessStartInfo(SystemCommand.Find("kubectl")!, [.. server, .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = TestData.Root,
-        };
-        using var process = Process.Start(start)!;
-        var error = process.StandardError.ReadToEndAsync(Token);
-        var output = await process.StandardOutput.ReadToEndAsync(Token);
-        await process.WaitForExitAsync(Token);
-        return (process.ExitCode, output + await error);
+        var result = await Command.RunAsync("kubectl", [.. server, .. arguments], Token, workingDirectory: TestData.Root);
+        return (result.ExitCode, result.Output + result.Error);
     }
 }

@@ -14,9 +14,6 @@ namespace Orleans.WireGuard.Api;
 /// <remarks>Thread-safe. Only <see cref="KubernetesApiException"/> and cancellation leave its methods, until it is disposed of.</remarks>
 internal sealed partial class KubernetesApi : IDisposable
 {
-    /// <summary>Key of the <see cref="Random"/> that jitters our pauses.</summary>
-    public const string RandomKey = "Orleans.WireGuard.KubernetesApi";
-
     /// <summary>Longest line of a watch, in bytes: an object of etcd's limit, escaped, with room to spare.</summary>
     private const int MaxEventBytes = 8 * 1024 * 1024;
 
@@ -35,7 +32,7 @@ internal sealed partial class KubernetesApi : IDisposable
 
     private readonly KubernetesApiOptions _options;
     private readonly TimeProvider _timeProvider;
-    private readonly Random _random;
+    private readonly Jitter _jitter;
     private readonly ILogger<KubernetesApi> _logger;
     private readonly StateLog _retries;
     private readonly ResiliencePipeline _pipeline;
@@ -44,14 +41,14 @@ internal sealed partial class KubernetesApi : IDisposable
     private volatile bool _isDisposed;
 
     /// <summary>Makes a client; its configuration is read at the first request.</summary>
-    public KubernetesApi(IOptions<KubernetesApiOptions> options, TimeProvider timeProvider, Random random, ILogger<KubernetesApi> logger)
+    public KubernetesApi(IOptions<KubernetesApiOptions> options, TimeProvider timeProvider, Jitter jitter, ILogger<KubernetesApi> logger)
     {
         _options = options.Value;
         _timeProvider = timeProvider;
-        _random = random;
+        _jitter = jitter;
         _logger = logger;
         _retries = new StateLog(timeProvider);
-        _pipeline = ApiResilience.Create(_options, timeProvider, NextDouble, TellRetry);
+        _pipeline = ApiResilience.Create(_options, timeProvider, jitter.NextDouble, TellRetry);
     }
 
     /// <summary>Namespace of our objects.</summary>
@@ -174,14 +171,7 @@ internal sealed partial class KubernetesApi : IDisposable
     }
 
     /// <summary>A number from 0 up to but not including 1, for jitter.</summary>
-    public double NextDouble()
-    {
-        // An injected Random is not thread-safe.
-        lock (_random)
-        {
-            return _random.NextDouble();
-        }
-    }
+    public double NextDouble() => _jitter.NextDouble();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -221,17 +211,16 @@ internal sealed partial class KubernetesApi : IDisposable
     private async Task<T> LimitAsync<T>(
         ApiCall call, TimeSpan limit, Func<CancellationToken, Task<T>> step, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(limit, _timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var time = new TimeLimit(limit, _timeProvider, cancellationToken);
         try
         {
-            return await step(either.Token);
+            return await step(time.Token);
         }
         catch (Exception error) when (error is not KubernetesApiException && !_isDisposed)
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw ApiFailures.NoAnswer(
-                call, _connection?.Server, timeout.IsCancellationRequested
+                call, _connection?.Server, time.IsOver
                     ? new TimeoutException($"no answer within {limit}", error)
                     : error);
         }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Api;
 
@@ -13,9 +14,8 @@ internal static class KubernetesApiExtensions
         services.AddOptions<KubernetesApiOptions>().Configure(configure ?? (_ => { })).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<KubernetesApiOptions>, KubernetesApiOptionsValidator>());
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddKeyedSingleton<Random>(KubernetesApi.RandomKey, (_, _) => new Random());
-        services.TryAddSingleton(provider => ActivatorUtilities.CreateInstance<KubernetesApi>(
-            provider, provider.GetRequiredKeyedService<Random>(KubernetesApi.RandomKey)));
+        services.TryAddSingleton(static _ => new Jitter(new Random()));
+        services.TryAddSingleton<KubernetesApi>();
         return services;
     }
 }

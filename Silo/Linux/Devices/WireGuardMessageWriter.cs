@@ -25,7 +25,6 @@ internal struct WireGuardMessageWriter
 {
     private const int SockAddrInSize = 16;
     private const int SockAddrIn6Size = 28;
-    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private readonly ushort _family;
     private readonly string _name;
@@ -142,7 +141,7 @@ internal struct WireGuardMessageWriter
         var isReset = peer.Change == PeerChange.Reset && !continued;
         var flags = Flags(peer, continued);
         var bare = continued || peer.Change == PeerChange.Remove;
-        var endpoint = bare ? null : Unmap(peer.Endpoint);
+        var endpoint = bare ? null : peer.Endpoint?.Unmap();
         var keepalive = bare ? null : peer.PersistentKeepaliveInterval;
         var allowedIPs = peer.Change == PeerChange.Remove ? default : peer.AllowedIPs.GetValueOrDefault().AsSpan();
         var size = HeadSize(flags, endpoint, keepalive) + (allowedIPs.IsEmpty ? 0 : ListSize(allowedIPs[_allowedIP]));
@@ -164,7 +163,7 @@ internal struct WireGuardMessageWriter
 
         if (keepalive is { } interval)
         {
-            writer.WriteUInt16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, ToSeconds(interval));
+            writer.WriteUInt16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, KeepaliveInterval.ToSeconds(interval));
         }
 
         if (!allowedIPs.IsEmpty)
@@ -210,19 +209,6 @@ internal struct WireGuardMessageWriter
         _ when continued => WGPEER_F_UPDATE_ONLY,
         _ => (peer.Change == PeerChange.Update ? WGPEER_F_UPDATE_ONLY : 0) | (peer.ReplaceAllowedIPs ? WGPEER_F_REPLACE_ALLOWEDIPS : 0),
     };
-
-    // The kernel opens its IPv6 socket with IPV6_V6ONLY (drivers/net/wireguard/socket.c), so a mapped address can never be reached.
-    private static IPEndPoint? Unmap(IPEndPoint? endpoint) =>
-        endpoint is { Address.IsIPv4MappedToIPv6: true } ? new(endpoint.Address.MapToIPv4(), endpoint.Port) : endpoint;
-
-    private static ushort ToSeconds(TimeSpan interval)
-    {
-        var seconds = interval / Second;
-        return seconds is >= 0 and <= ushort.MaxValue && double.IsInteger(seconds)
-            ? (ushort)seconds
-            : throw new ArgumentOutOfRangeException(
-                nameof(interval), interval, $"A keepalive interval is a whole number of seconds from 0 to {ushort.MaxValue}.");
-    }
 
     // struct sockaddr_in and sockaddr_in6: the port is in network byte order, the rest in host order.
     private static void WriteEndpoint(ref NetlinkWriter writer, IPEndPoint endpoint)

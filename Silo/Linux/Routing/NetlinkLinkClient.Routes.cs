@@ -20,7 +20,7 @@ public sealed partial class NetlinkLinkClient
     public Task<LinkPath?> TryGetPathAsync(IPAddress destination, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        var target = destination.IsIPv4MappedToIPv6 ? destination.MapToIPv4() : destination;
+        var target = destination.Unmap();
         return RunAsync($"find the way to {target}", connection => TryGetPath(connection, target), cancellationToken);
     }
 

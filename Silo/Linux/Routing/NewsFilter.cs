@@ -80,7 +80,7 @@ public sealed partial class NewsFilter
         (_pods, _remotePods) = (new AddressRanges(pods ?? []), new AddressRanges(remotePods ?? []));
         (_devices, _links) = ([.. devices], [.. links]);
         var byFamily = destinations
-            .Select(address => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address)
+            .Select(address => address.Unmap())
             .ToLookup(address => address.AddressFamily, address => ToBits(address.GetAddressBytes()));
         _ipv4 = [.. byFamily[AddressFamily.InterNetwork].Distinct().Order()];
         _ipv6 = [.. byFamily[AddressFamily.InterNetworkV6].Distinct().Order()];

@@ -13,6 +13,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>
 /// The annotation while the API server refuses it: how often it is asked, what is logged, and that it goes on when it may.
 /// </summary>
+[Trait("Kind", "Sockets")]
 public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(20);

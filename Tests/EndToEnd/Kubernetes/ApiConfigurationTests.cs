@@ -12,6 +12,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>
 /// How the API server is reached may be half-written when a silo starts: it is read again, and only one kind of exception tells it.
 /// </summary>
+[Trait("Kind", "Sockets")]
 public sealed class ApiConfigurationTests(ApiCluster cluster) : IClassFixture<ApiCluster>, IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

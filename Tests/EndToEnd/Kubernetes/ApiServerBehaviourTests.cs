@@ -7,6 +7,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>
 /// What our code relies on in an API server. Run against a real one, these tests say whether the test server tells the truth.
 /// </summary>
+[Trait("Kind", "Sockets")]
 public sealed class ApiServerBehaviourTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _name = $"t-{Guid.NewGuid():N}"[..14];

@@ -13,6 +13,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>
 /// One test for each of the twelve ways in which the community's Kubernetes provider (OrleansContrib 3632fa3) breaks the contract.
 /// </summary>
+[Trait("Kind", "Sockets")]
 public sealed class CommunityProviderDefectsTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _clusterId = TableEntries.ClusterId();

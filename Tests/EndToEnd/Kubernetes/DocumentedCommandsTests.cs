@@ -5,6 +5,7 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>The commands that the documentation tells an operator to type end as it says, with the kubectl of this machine.</summary>
+[Trait("Kind", "Sockets")]
 public sealed partial class DocumentedCommandsTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     // What needs a kubelet and the controllers, which no API server has.

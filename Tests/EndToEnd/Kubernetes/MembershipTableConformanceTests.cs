@@ -4,6 +4,7 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>Every case of Orleans' own membership tables tests (MembershipTableTestsBase), with 10.4.2's rule for the cleanup.</summary>
+[Trait("Kind", "Sockets")]
 public sealed class MembershipTableConformanceTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _clusterId = TableEntries.ClusterId();

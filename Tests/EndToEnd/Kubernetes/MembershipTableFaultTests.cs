@@ -9,6 +9,7 @@ using Orleans.WireGuard.Tests.Support.KubernetesApi;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>What the table does when the API server refuses, sheds load, answers late, or is away.</summary>
+[Trait("Kind", "Sockets")]
 public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _clusterId = TableEntries.ClusterId();

@@ -9,6 +9,7 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>Cases beyond Orleans' own: addresses, several clusters, torn reads, size, contention.</summary>
+[Trait("Kind", "Sockets")]
 public sealed class MembershipTableOwnCasesTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _clusterId = TableEntries.ClusterId();

@@ -13,6 +13,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// What the policy of <c>deploy/components/own-node</c> lets a silo do to node objects, whatever it may by RBAC: on the test server its
 /// expressions are evaluated as they stand in the file, on a real one (<c>KUBECONFIG</c>) by the server.
 /// </summary>
+[Trait("Kind", "Sockets")]
 public sealed class OwnNodePolicyTests(OwnNodePolicyFixture policy) : IClassFixture<OwnNodePolicyFixture>
 {
     private const string Key = """{"metadata":{"annotations":{"network.cilium.io/wg-pub-key":"k"}}}""";

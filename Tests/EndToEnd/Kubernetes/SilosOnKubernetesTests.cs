@@ -12,6 +12,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>Real silos over TCP with their membership in the API server, each with the rights that a silo is given and no more.</summary>
 /// <remarks>Gossip is off and the periodic refresh is an hour away, so what silos learn of each other they learn by the watch.</remarks>
+[Trait("Kind", "Sockets")]
 public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<ApiCluster>
 {
     private readonly string _clusterId = TableEntries.ClusterId();
@@ -58,6 +59,7 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
 
         await cluster.Server.StopListeningAsync();
         await Task.Delay(TimeSpan.FromSeconds(4), TimeProvider.System, Token);
+        Assert.All([first, second], silo => Assert.Contains("did not answer", silo.Problem, StringComparison.Ordinal));
         Assert.Equal(SiloStatus.Active, first.StatusOf("node-2"));
         Assert.Equal(SiloStatus.Active, second.StatusOf("node-1"));
         await cluster.Server.ListenAsync(Token);
@@ -131,6 +133,9 @@ public sealed class SilosOnKubernetesTests(ApiCluster cluster) : IClassFixture<A
     {
         private readonly IClusterMembershipService _membership = host.Services.GetRequiredService<IClusterMembershipService>();
         private IDisposable? _mute;
+
+        /// <summary>What it says of the membership's store.</summary>
+        public string? Problem => host.Services.GetRequiredService<ClusteringHealth>().Problem;
 
         public SiloStatus StatusOf(string name) =>
             _membership.CurrentSnapshot.Members.Values.Where(member => member.Name == name)

@@ -16,6 +16,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// Whatever a server does to a list or a watch is told, shown and tried again, and both watches know the newest when it is over.
 /// </summary>
 /// <remarks>Pauses are nothing here (a random number that is always 0), so that a kind of failure costs as long as its time-out.</remarks>
+[Trait("Kind", "Sockets")]
 public sealed class WatchFaultTests : IClassFixture<ApiCluster>
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

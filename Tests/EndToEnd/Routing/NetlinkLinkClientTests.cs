@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing;
@@ -218,12 +219,6 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
     private static List<JsonElement> Parse(string json) =>
         [.. JsonDocument.Parse(json.Length == 0 ? "[]" : json).RootElement.EnumerateArray()];
 
-    private static async Task<string> IpAsync(string arguments)
-    {
-        using var ip = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardOutput = true })!;
-        var output = await ip.StandardOutput.ReadToEndAsync(Token);
-        await ip.WaitForExitAsync(Token);
-        Assert.Equal(0, ip.ExitCode);
-        return output;
-    }
+    private static async Task<string> IpAsync(string arguments) =>
+        (await Command.RunAsync("ip", arguments.Split(' '), Token)).EnsureSuccess().Output;
 }

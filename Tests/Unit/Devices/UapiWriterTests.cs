@@ -99,7 +99,7 @@ public sealed class UapiWriterTests
     [InlineData(-1_000)]
     [InlineData(500)]
     [InlineData(65_536_000)]
-    public void WriteSet_KeepaliveNoDeviceCanHave_IsRefused(int milliseconds) => Assert.Throws<ArgumentException>(
+    public void WriteSet_KeepaliveNoDeviceCanHave_IsRefused(int milliseconds) => Assert.Throws<ArgumentOutOfRangeException>(
         () => Write(Peer() with { PersistentKeepaliveInterval = TimeSpan.FromMilliseconds(milliseconds) }));
 
     [Fact]

@@ -24,7 +24,7 @@ internal static class DemoLines
                 CultureInfo.InvariantCulture,
                 $"{row.Name}: epoch {row.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "-"}, key {row.PublicKey} for {DemoFormat.Age(row.KeyAge)}, ")
                 + $"held by {row.Agreeing}/{snapshot.Rows.Count - 1} peers, handshake {DemoFormat.Age(row.HandshakeAge)} ago, "
-                + $"received {DemoFormat.Bytes(row.ReceiveBytes)}, sent {DemoFormat.Bytes(row.TransmitBytes)}, {row.Rotations} rotations"
+                + $"received {Format.Bytes(row.ReceiveBytes)}, sent {Format.Bytes(row.TransmitBytes)}, {row.Rotations} rotations"
                 + (row.Problem.Length == 0 ? "" : $"; problem: {row.Problem}");
         }
 

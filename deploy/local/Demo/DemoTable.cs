@@ -43,8 +43,8 @@ internal static class DemoTable
                 new Text(row.PublicKey),
                 new Markup($"[{(row.Agreeing == others ? Good : Bad)}]{row.Agreeing}/{others}[/]"),
                 new Text(DemoFormat.Age(row.HandshakeAge)),
-                new Text(DemoFormat.Bytes(row.ReceiveBytes)),
-                new Text(DemoFormat.Bytes(row.TransmitBytes)),
+                new Text(Format.Bytes(row.ReceiveBytes)),
+                new Text(Format.Bytes(row.TransmitBytes)),
                 new Text(row.Rotations.ToString(CultureInfo.InvariantCulture)));
         }
 

@@ -27,6 +27,7 @@ internal static class Command
     /// <param name="arguments">Passed as they are, without a shell.</param>
     /// <param name="input">Standard input; empty when <see langword="null"/>.</param>
     /// <param name="environment">Variables to add or, with <see langword="null"/>, to remove.</param>
+    /// <param name="workingDirectory">Where it runs; where this program does when <see langword="null"/>.</param>
     /// <param name="cancellationToken">Ends the program.</param>
     /// <exception cref="FileNotFoundException">The program is not installed.</exception>
     public static async Task<CommandResult> RunAsync(
@@ -34,10 +35,12 @@ internal static class Command
         IEnumerable<string> arguments,
         CancellationToken cancellationToken,
         string? input = null,
-        IReadOnlyDictionary<string, string?>? environment = null)
+        IReadOnlyDictionary<string, string?>? environment = null,
+        string? workingDirectory = null)
     {
         var start = new ProcessStartInfo(file, arguments)
         {
+            WorkingDirectory = workingDirectory,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

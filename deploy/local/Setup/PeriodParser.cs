@@ -16,45 +16,20 @@ internal static class PeriodParser
     public static TimeSpan Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        if (!TryRead(text.Trim(), out var period))
-        {
-            throw new FormatException(
-                $"'{text}' is not a period: expected whole seconds, minutes or hours such as 5s, 2m, 1h, 120 or 00:00:10.");
-        }
-
+        var period = TryRead(text.Trim()) ?? throw new FormatException(
+            $"'{text}' is not a period: expected whole seconds, minutes or hours such as 5s, 2m, 1h, 120 or 00:00:10.");
         return period >= Min && period <= Max
             ? period
             : throw new FormatException($"A period of {text} is out of range: expected 1 second to 24 hours.");
     }
 
-    private static bool TryRead(string text, out TimeSpan period)
+    private static TimeSpan? TryRead(string text)
     {
-        period = default;
         if (text.Contains(':'))
         {
-            return TimeSpan.TryParseExact(text, ["hh\\:mm\\:ss", "h\\:mm\\:ss"], CultureInfo.InvariantCulture, out period);
+            return TimeSpan.TryParseExact(text, ["hh\\:mm\\:ss", "h\\:mm\\:ss"], CultureInfo.InvariantCulture, out var period) ? period : null;
         }
 
-        var unit = text.Length > 0 && char.IsAsciiLetterLower(text[^1]) ? text[^1] : 's';
-        var digits = text.TrimEnd('s', 'm', 'h');
-        if (text.Length - digits.Length > 1 || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-        {
-            return false;
-        }
-
-        switch (unit)
-        {
-            case 's':
-                period = TimeSpan.FromSeconds(number);
-                return true;
-            case 'm':
-                period = TimeSpan.FromMinutes(number);
-                return true;
-            case 'h':
-                period = TimeSpan.FromHours(number);
-                return true;
-            default:
-                return false;
-        }
+        return DurationParser.TryParse(text.Length > 0 && char.IsAsciiDigit(text[^1]) ? text + "s" : text);
     }
 }

@@ -92,8 +92,7 @@ public sealed class UapiWireGuardClient : IWireGuardClient
         string operation, string name, ReadOnlyMemory<byte> request, SecretBuffer reply, CancellationToken cancellationToken)
     {
         var socketPath = _userspaceDevice.SocketPath(name);
-        using var timeout = new CancellationTokenSource(_options.RequestTimeout, _timeProvider);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var limit = new TimeLimit(_options.RequestTimeout, _timeProvider, cancellationToken);
         try
         {
             return await GuardAsync(operation, async () =>

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Diagnostics;
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Orleans.WireGuard.Keys;
@@ -18,7 +17,6 @@ namespace Orleans.WireGuard.Linux.Devices.Uapi;
 /// </remarks>
 internal static class UapiWriter
 {
-    private static readonly TimeSpan MaxKeepalive = TimeSpan.FromSeconds(ushort.MaxValue);
 
     /// <summary>The request for everything that a device knows.</summary>
     public static ReadOnlySpan<byte> Get => "get=1\n\n"u8;
@@ -94,22 +92,14 @@ internal static class UapiWriter
 
         if (peer.Endpoint is { } endpoint)
         {
-            // An IPv6 socket of WireGuard is IPV6_V6ONLY, so a mapped address could never be reached.
-            var reachable = endpoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endpoint.Address.MapToIPv4(), endpoint.Port) : endpoint;
-            WriteText(writer, "endpoint="u8, reachable.ToString());
+            WriteText(writer, "endpoint="u8, endpoint.Unmap().ToString());
         }
 
         if (peer.PersistentKeepaliveInterval is { } interval)
         {
-            WriteNumber(writer, "persistent_keepalive_interval="u8, ToSeconds(interval));
+            WriteNumber(writer, "persistent_keepalive_interval="u8, KeepaliveInterval.ToSeconds(interval));
         }
     }
-
-    private static int ToSeconds(TimeSpan interval) =>
-        interval >= TimeSpan.Zero && interval <= MaxKeepalive && interval.Ticks % TimeSpan.TicksPerSecond == 0
-            ? (int)interval.TotalSeconds
-            : throw new ArgumentException(
-                $"A keepalive interval is 0 to {ushort.MaxValue} whole seconds, not {interval}.", nameof(interval));
 
     private static void WritePrivateKey(IBufferWriter<byte> writer, KeyPair keyPair)
     {

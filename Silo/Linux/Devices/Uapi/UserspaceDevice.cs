@@ -143,16 +143,15 @@ internal sealed partial class UserspaceDevice
 
     private async Task<bool> EndsAsync(UapiConnection connection, int? processId, TimeSpan limit, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(limit, _timeProvider);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var time = new TimeLimit(limit, _timeProvider, cancellationToken);
         try
         {
-            await connection.WaitForEndAsync(linked.Token);
+            await connection.WaitForEndAsync(time.Token);
 
             // A process that is killed closes its files in any order: the connection may end before the device does.
             while (processId is { } id && !UserspaceProcess.IsGone(id))
             {
-                await Task.Delay(PollInterval, _timeProvider, linked.Token);
+                await Task.Delay(PollInterval, _timeProvider, time.Token);
             }
 
             return true;
@@ -192,11 +191,10 @@ internal sealed partial class UserspaceDevice
     /// <returns><see langword="null"/> if it complains about nothing, or runs this time.</returns>
     private async Task<string?> AskWhyAsync(string operation, string name, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(ForegroundTimeout, _timeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var limit = new TimeLimit(ForegroundTimeout, _timeProvider, cancellationToken);
         try
         {
-            var result = await _command.RunAsync(operation, [.. _options.Command, name], Foreground, either.Token);
+            var result = await _command.RunAsync(operation, [.. _options.Command, name], Foreground, limit.Token);
             return result.ExitCode == 0 ? null : Reason(result);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

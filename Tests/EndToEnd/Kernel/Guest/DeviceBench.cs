@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Silo.Agent;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Kernel.Guest;
@@ -141,16 +142,8 @@ internal static class DeviceBench
         return clock.Elapsed.TotalMilliseconds;
     }
 
-    private static async Task StartAsync(string arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(Wg, arguments) { RedirectStandardOutput = true })!;
-        await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"wg {arguments}: exit code {process.ExitCode}");
-        }
-    }
+    private static async Task StartAsync(string arguments) =>
+        (await Command.RunAsync(Wg, arguments.Split(' '), CancellationToken.None)).EnsureSuccess();
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 

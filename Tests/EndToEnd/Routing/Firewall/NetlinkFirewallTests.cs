@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Net;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing.Firewall;
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Routing.Firewall;
@@ -150,17 +150,11 @@ public sealed class NetlinkFirewallTests
     private static async Task RunInsideAsync(Func<NetlinkFirewall, Task> body)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "network namespaces need root");
-        Assert.SkipUnless(File.Exists("/usr/sbin/nft"), "the program 'nft' is missing (Debian package nftables)");
+        Assert.SkipWhen(Command.Find("nft") is null, "the program 'nft' is missing (Debian package nftables)");
         using var space = await NamespaceThread.CreateAsync("firewall", Token);
         await space.RunAsync(() => body(new NetlinkFirewall(TimeProvider.System)));
     }
 
-    private static async Task<string> NftAsync(params string[] arguments)
-    {
-        using var nft = Process.Start(new ProcessStartInfo("/usr/sbin/nft", arguments) { RedirectStandardOutput = true })!;
-        var output = await nft.StandardOutput.ReadToEndAsync(Token);
-        await nft.WaitForExitAsync(Token);
-        Assert.Equal(0, nft.ExitCode);
-        return output;
-    }
+    private static async Task<string> NftAsync(params string[] arguments) =>
+        (await Command.RunAsync("nft", arguments, Token)).EnsureSuccess().Output;
 }

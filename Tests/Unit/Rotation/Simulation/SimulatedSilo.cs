@@ -11,6 +11,7 @@ using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Supervision;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
@@ -77,9 +78,8 @@ internal sealed class SimulatedSilo : IDisposable
             meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation)));
         _peer = SetUp(new Mailbox(simulation), new PeerGrain(
-            Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock, new Random(
-                machine.Number),
-            NullLogger<PeerGrain>.Instance));
+            Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock,
+            new Jitter(new Random(machine.Number)), NullLogger<PeerGrain>.Instance));
     }
 
     /// <summary>Where it runs.</summary>

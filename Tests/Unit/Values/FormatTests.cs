@@ -1,7 +1,6 @@
-using Orleans.WireGuard.Silo.Cli;
 using Orleans.WireGuard.Tests.Support;
 
-namespace Orleans.WireGuard.Tests.Unit.Cli;
+namespace Orleans.WireGuard.Tests.Unit.Values;
 
 /// <summary>Times and amounts as people read them.</summary>
 public sealed class FormatTests

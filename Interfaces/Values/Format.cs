@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Orleans.WireGuard.Silo.Cli;
+namespace Orleans.WireGuard;
 
 /// <summary>How times and amounts are printed for people, in the manner of <c>wg(8)</c>.</summary>
 internal static class Format
