@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
+using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
@@ -174,7 +174,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     public Task AnnounceAbove(AnnouncementSequence sequence)
     {
         // Whoever reaches a gateway can call this, and above what nobody takes a node could announce nothing any more.
-        if (!AnnouncementRules.IsPossible(sequence, _clock.Horizon))
+        if (!SequenceBounds.IsPossible(sequence, _clock.Horizon))
         {
             throw new ArgumentOutOfRangeException(
                 nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");

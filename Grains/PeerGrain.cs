@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Placement;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Supervision;
 using Polly;
@@ -212,7 +212,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
                 break;
             case AnnouncementOutcome.StaleSequence when receipt.HeldSequence is { } held && held >= announcement.Sequence
-                && AnnouncementRules.IsPossible(held, _clock.Horizon):
+                && SequenceBounds.IsPossible(held, _clock.Horizon):
                 LogBehind(_logger, announcement.Sequence, nodeName, held);
                 await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAbove(held);
                 break;

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
@@ -8,22 +9,11 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// </summary>
 internal static class AnnouncementRules
 {
-    // Clocks of machines that nobody keeps in step differ by minutes.
-    private static readonly TimeSpan MaxClockDifference = TimeSpan.FromMinutes(5);
-
-    private static readonly Epoch LastSecond = Epoch.At(DateTimeOffset.MaxValue, AnnouncementSequence.Unit);
-
-    /// <summary>How far ahead of the mesh's time an announcement may be and still be taken.</summary>
-    /// <param name="period">
-    /// Length of an epoch. A clock that is a period off is not corrected yet when two nodes start at once, so it is two of them.
-    /// </param>
-    public static TimeSpan MaxLead(TimeSpan period) => (2 * period) + MaxClockDifference;
-
     /// <summary>Judges an announcement.</summary>
     /// <param name="announcement">What came.</param>
     /// <param name="held">What is held.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> while that is unknown, then every name passes.</param>
-    /// <param name="horizon">The latest moment that may be in it: the mesh's time and <see cref="MaxLead"/>.</param>
+    /// <param name="horizon">The latest moment that may be in it: the mesh's time and <see cref="SequenceBounds.MaxLead"/>.</param>
     /// <returns>
     /// <see cref="AnnouncementOutcome.Held"/> if it may replace what is held, <see cref="AnnouncementOutcome.Applied"/> if it is the very
     /// one that is held, else the reason and what was wrong in a sentence.
@@ -62,7 +52,7 @@ internal static class AnnouncementRules
 
         // What was taken by a clock that has been set back since counts no more, or its node could announce nothing until the clock has
         // come there.
-        if (current is not null && announcement.Sequence <= current.Sequence && IsPossible(current.Sequence, horizon))
+        if (current is not null && announcement.Sequence <= current.Sequence && SequenceBounds.IsPossible(current.Sequence, horizon))
         {
             return (AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
         }
@@ -77,27 +67,6 @@ internal static class AnnouncementRules
             ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
         : (AnnouncementOutcome.Held, "");
 
-    /// <summary>Whether a sequence is one that an honest node can have reached and can still get above.</summary>
-    /// <param name="sequence">The sequence.</param>
-    /// <param name="horizon">The latest moment that it may stand for.</param>
-    /// <remarks>
-    /// The bound moves on with every millisecond, so whatever is taken now, its node can announce above it a moment later: a forged
-    /// sequence must neither drive a node to the end of the numbers, nor lock it out until the bound has moved.
-    /// </remarks>
-    public static bool IsPossible(AnnouncementSequence sequence, DateTimeOffset horizon) =>
-        sequence.Epoch.Value >= 0 && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision
-            && sequence <= AnnouncementSequence.At(horizon);
-
-    /// <summary>
-    /// Whether a sequence is a time, and one that lies too far ahead to be taken. What is out of range says nothing of any clock.
-    /// </summary>
-    public static bool IsAhead(AnnouncementSequence sequence, DateTimeOffset horizon) =>
-        sequence.Epoch.Value >= 0 && sequence.Epoch <= LastSecond && sequence.Revision is >= 0 and <= AnnouncementSequence.MaxRevision
-        && !IsPossible(sequence, horizon);
-
-    /// <summary>Of when a sequence is that <see cref="IsAhead"/>, for people.</summary>
-    public static string DescribeTime(AnnouncementSequence sequence) => $"is of {sequence.Epoch.Start(AnnouncementSequence.Unit):u}";
-
     private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset horizon)
     {
         if (!NodeNameRule.IsValid(announcement.NodeName))
@@ -105,10 +74,10 @@ internal static class AnnouncementRules
             return $"that is not a node name: {NodeNameRule.Description}";
         }
 
-        if (!IsPossible(announcement.Sequence, horizon))
+        if (!SequenceBounds.IsPossible(announcement.Sequence, horizon))
         {
-            return IsAhead(announcement.Sequence, horizon)
-                ? $"sequence {announcement.Sequence} {DescribeTime(announcement.Sequence)}, later than {horizon:u}: "
+            return SequenceBounds.IsAhead(announcement.Sequence, horizon)
+                ? $"sequence {announcement.Sequence} {SequenceBounds.DescribeTime(announcement.Sequence)}, later than {horizon:u}: "
                     + "the clock of its node is ahead, or that of this node behind"
                 : $"sequence {announcement.Sequence} is out of range";
         }

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
@@ -100,7 +100,7 @@ internal sealed class AnnouncementStore(
             var count = _refusals.TryGetValue(outcome, out var last) ? last.Count + 1 : 1;
             var name = NodeNameRule.Bound(announcement.NodeName);
             _refusals[outcome] = new RefusalCount(outcome, count, name, detail, timeProvider.GetUtcNow());
-            if (outcome == AnnouncementOutcome.Malformed && AnnouncementRules.IsAhead(announcement.Sequence, clock.Horizon))
+            if (outcome == AnnouncementOutcome.Malformed && SequenceBounds.IsAhead(announcement.Sequence, clock.Horizon))
             {
                 _ahead = new RefusedAhead(name, announcement.Sequence, SteadyTime.Now(timeProvider));
             }

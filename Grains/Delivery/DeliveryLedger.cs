@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
@@ -70,14 +71,14 @@ internal sealed class DeliveryLedger
 
     /// <summary>The sequence of the next announcement.</summary>
     /// <param name="meshTime">The time by which epochs are told.</param>
-    /// <param name="horizon">The latest moment that others take (<see cref="AnnouncementRules.MaxLead"/>).</param>
+    /// <param name="horizon">The latest moment that others take (<see cref="SequenceBounds.MaxLead"/>).</param>
     /// <remarks>
     /// Of a clock that has been set back since, a known one may lie further ahead than anybody takes. Nobody counts it any more, and above
     /// it the node could announce nothing until the clock has come there.
     /// </remarks>
     public AnnouncementSequence NextSequence(DateTimeOffset meshTime, DateTimeOffset horizon) => AnnouncementSequence.Next(
         new[] { Announcement?.Sequence, Floor }
-            .Where(sequence => sequence is { } known && AnnouncementRules.IsPossible(known, horizon)).Max(),
+            .Where(sequence => sequence is { } known && SequenceBounds.IsPossible(known, horizon)).Max(),
         meshTime);
 
     /// <summary>Whether the latest says other than what is, or has to be announced again to be taken.</summary>
@@ -87,8 +88,8 @@ internal sealed class DeliveryLedger
     /// <param name="horizon">See <see cref="NextSequence"/>.</param>
     public bool IsDue(EquatableArray<SlotAnnouncement> slots, DateTimeOffset? frozenUntil, AnnounceableNode? self, DateTimeOffset horizon) =>
         Announcement is not { } latest
-        || (Floor is { } floor && AnnouncementRules.IsPossible(floor, horizon) && latest.Sequence <= floor)
-        || !AnnouncementRules.IsPossible(latest.Sequence, horizon)
+        || (Floor is { } floor && SequenceBounds.IsPossible(floor, horizon) && latest.Sequence <= floor)
+        || !SequenceBounds.IsPossible(latest.Sequence, horizon)
         || latest.Slots != slots
         || latest.FrozenUntil != frozenUntil
         || (self is not null && (self.Endpoints != latest.Endpoints || self.AllowedIPs != latest.AllowedIPs));

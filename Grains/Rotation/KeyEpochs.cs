@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Clocks;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>Puts right for which epoch a key counts, where this process cannot know or a clock was wrong. Pure.</summary>

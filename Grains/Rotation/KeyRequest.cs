@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Clocks;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>A key that somebody waits for.</summary>

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Keys;
 
 namespace Orleans.WireGuard.Grains.Rotation;

@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Clocks;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>What a node knows about a peer that may depend on one of its keys.</summary>

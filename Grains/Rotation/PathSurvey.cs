@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Grains.Rotation;

@@ -1,3 +1,6 @@
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>Tells whether it is worth asking the others if a slot's key may go. Pure.</summary>

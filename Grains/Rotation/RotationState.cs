@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 

@@ -1,5 +1,4 @@
 using Orleans.WireGuard.Grains.Clocks;
-using Orleans.WireGuard.Grains.Hosting;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 

@@ -1,3 +1,6 @@
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
+
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>What the next step of a turn follows from besides the <see cref="RotationState"/>, taken anew for each.</summary>

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;

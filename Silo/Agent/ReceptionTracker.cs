@@ -1,4 +1,6 @@
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;

@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 

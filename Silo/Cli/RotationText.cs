@@ -1,4 +1,5 @@
 using System.Globalization;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Cli;

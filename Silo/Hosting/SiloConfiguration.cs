@@ -1,5 +1,7 @@
 using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Findings;

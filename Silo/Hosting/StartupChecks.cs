@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Devices.Uapi;

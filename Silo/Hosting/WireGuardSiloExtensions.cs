@@ -5,6 +5,7 @@ using Orleans.Configuration;
 using Orleans.Dashboard;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux.Routing;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Delivery;
 
 namespace Orleans.WireGuard.Silo.Web;

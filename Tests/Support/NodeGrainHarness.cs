@@ -2,6 +2,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Timers;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;

@@ -1,4 +1,5 @@
 using System.Net;
+using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;

@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;

@@ -1,4 +1,6 @@
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Architecture;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Reflection;
 using CsCheck;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Keys;
@@ -181,11 +182,11 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void IsPossible_HighestSequence_CanBeSurpassedAMillisecondLater() => MeshGen.Time.Sample(horizon =>
     {
         var highest = AnnouncementSequence.At(horizon);
-        Assert.True(AnnouncementRules.IsPossible(highest, horizon));
-        var next = AnnouncementSequence.Next(highest, horizon - AnnouncementRules.MaxLead(TimeSpan.Zero));
+        Assert.True(SequenceBounds.IsPossible(highest, horizon));
+        var next = AnnouncementSequence.Next(highest, horizon - SequenceBounds.MaxLead(TimeSpan.Zero));
         Assert.True(next > highest);
-        Assert.False(AnnouncementRules.IsPossible(next, horizon));
-        Assert.True(AnnouncementRules.IsPossible(next, horizon.AddMilliseconds(1)));
+        Assert.False(SequenceBounds.IsPossible(next, horizon));
+        Assert.True(SequenceBounds.IsPossible(next, horizon.AddMilliseconds(1)));
     });
 
     [Theory]
@@ -193,7 +194,7 @@ public sealed class AnnouncementRulesTests : IDisposable
     [InlineData(120, 540)]
     [InlineData(86_400, 173_100)]
     public void MaxLead_Period_IsTwiceThatAndFiveMinutes(int period, int expected) =>
-        Assert.Equal(TimeSpan.FromSeconds(expected), AnnouncementRules.MaxLead(TimeSpan.FromSeconds(period)));
+        Assert.Equal(TimeSpan.FromSeconds(expected), SequenceBounds.MaxLead(TimeSpan.FromSeconds(period)));
 
     // The node's clock, or the receiver's, was ahead and is not any more.
     [Fact]

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
@@ -47,7 +48,7 @@ public sealed class AnnouncementStoreTests : IDisposable
         }
 
         // And when it is over, the node is back at the time of its clock as soon as that has come there.
-        _time.Advance(AnnouncementRules.MaxLead(Period));
+        _time.Advance(SequenceBounds.MaxLead(Period));
         var last = AnnouncementSequence.Next(_store.Announcements[TestMesh.Name(1)].Sequence, _clock.MeshTime);
         Assert.Equal(AnnouncementSequence.At(_clock.MeshTime), last);
     }

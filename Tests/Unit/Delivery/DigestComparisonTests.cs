@@ -1,4 +1,5 @@
 using CsCheck;
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Tests.Support;
 

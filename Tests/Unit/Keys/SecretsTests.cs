@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
 using Orleans.Serialization.Serializers;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux.Devices;

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;

@@ -1,5 +1,7 @@
 using System.Reflection;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
@@ -32,8 +34,8 @@ public sealed class ForeignNumbersTests : IDisposable
     // Whatever a call or an answer can carry, and what becomes of it. The test below fails if one is missing here.
     private static readonly Dictionary<string, string> Bounds = new()
     {
-        ["Epoch.Value"] = "a sequence's: AnnouncementRules.IsPossible; a key's: not after the horizon, and Correct takes none after the next one",
-        ["AnnouncementSequence.Revision"] = "AnnouncementRules.IsPossible",
+        ["Epoch.Value"] = "a sequence's: SequenceBounds.IsPossible; a key's: not after the horizon, and Correct takes none after the next one",
+        ["AnnouncementSequence.Revision"] = "SequenceBounds.IsPossible",
         ["Slot.Index"] = "FindMalformation; an answer that names another slot is none",
         ["SlotAnnouncement.ListenPort"] = "FindMalformation: not 0, and every other one is a port",
         ["IPPrefix.Length"] = "FindMalformation: as it would be parsed",
@@ -184,7 +186,7 @@ public sealed class ForeignNumbersTests : IDisposable
         Assert.Contains(key, last.Slots.Select(slot => slot.PublicKey));
         Assert.Equal((AnnouncementOutcome.Held, ""), AnnouncementRules.JudgeAlone(last, _node.Clock.Horizon));
         Assert.True(last.Sequence > _node.Published[^2].Sequence
-            || !AnnouncementRules.IsPossible(_node.Published[^2].Sequence, _node.Clock.Horizon), after);
+            || !SequenceBounds.IsPossible(_node.Published[^2].Sequence, _node.Clock.Horizon), after);
         Assert.True(!(last.FrozenUntil > _node.Clock.MeshTime + MaxFreeze), $"{after}: frozen until {last.FrozenUntil}");
         var status = await _node.Grain.GetStatus(Token);
         Assert.True(

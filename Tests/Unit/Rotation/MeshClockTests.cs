@@ -1,5 +1,6 @@
 using CsCheck;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
@@ -148,7 +149,7 @@ public sealed class MeshClockTests
         Assert.True(_clock.Note("node-2", other, SteadyTime.Now(_time)));
         Assert.True(_clock.Note("node-3", other, SteadyTime.Now(_time)));
         Assert.Equal(other, _clock.MeshTime);
-        Assert.Equal(other + AnnouncementRules.MaxLead(Period), _clock.Horizon);
+        Assert.Equal(other + SequenceBounds.MaxLead(Period), _clock.Horizon);
         Assert.Equal(Epoch.At(other, Period), Epoch.At(_clock.MeshTime, Period));
     }
 

@@ -1,6 +1,7 @@
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation;

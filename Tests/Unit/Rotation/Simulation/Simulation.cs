@@ -1,5 +1,6 @@
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;

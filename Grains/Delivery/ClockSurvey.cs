@@ -1,11 +1,11 @@
-using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Clocks;
 
-namespace Orleans.WireGuard.Grains.Rotation;
+namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>Asks a few other silos for their clocks, as long as too few of them are known.</summary>
 /// <remarks>
 /// Before anything is announced by a clock that is wrong, or refused by it; and from then on, because a reading does not count for long and
-/// between two rotations, when all are asked (<see cref="PathSurvey"/>), a day may pass. Safe to use from several threads.
+/// between two rotations, when all are asked (<see cref="Rotation.PathSurvey"/>), a day may pass. Safe to use from several threads.
 /// </remarks>
 internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
 {

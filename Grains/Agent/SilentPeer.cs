@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 
-namespace Orleans.WireGuard.Grains;
+namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>A node whose silo answers, with which no slot has a handshake that counts.</summary>
 /// <param name="NodeName">Which node.</param>

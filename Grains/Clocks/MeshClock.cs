@@ -1,7 +1,4 @@
-using Orleans.WireGuard.Grains.Clocks;
-using Orleans.WireGuard.Grains.Delivery;
-
-namespace Orleans.WireGuard.Grains.Rotation;
+namespace Orleans.WireGuard.Grains.Clocks;
 
 /// <summary>The time by which this node rotates, and judges what others say: its own clock, unless that is far from the mesh's.</summary>
 /// <remarks>
@@ -77,8 +74,8 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     public DateTimeOffset MeshTime =>
         timeProvider.GetUtcNow() + Correction is var now && now > DateTimeOffset.UnixEpoch ? now : DateTimeOffset.UnixEpoch;
 
-    /// <summary>The latest moment that may be in what another silo says (<see cref="AnnouncementRules.MaxLead"/>).</summary>
-    public DateTimeOffset Horizon => MeshTime + AnnouncementRules.MaxLead(period);
+    /// <summary>The latest moment that may be in what another silo says (<see cref="SequenceBounds.MaxLead"/>).</summary>
+    public DateTimeOffset Horizon => MeshTime + SequenceBounds.MaxLead(period);
 
     /// <summary>
     /// The nodes whose clocks have been read lately enough, and whether each can be right; another reading is not due before half of the
@@ -113,7 +110,7 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
         lock (_lock)
         {
             var now = SteadyTime.Now(timeProvider);
-            return late is not null && now - late.RefusedAt <= RefusedAhead.MaxAge && !AnnouncementRules.IsPossible(late.Sequence, Horizon)
+            return late is not null && now - late.RefusedAt <= RefusedAhead.MaxAge && !SequenceBounds.IsPossible(late.Sequence, Horizon)
                 ? ClockRemarks.DescribeRefused(late, timeProvider.GetUtcNow(), Recent(now).Any())
                 : null;
         }

@@ -1,4 +1,6 @@
-namespace Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Clocks;
+
+namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>Data that came in through a slot: packets of pods, not handshakes and keepalives.</summary>
 /// <param name="NodeName">From which node.</param>

@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Grains;
+namespace Orleans.WireGuard.Grains.Clocks;
 
 /// <summary>
 /// A moment by the clock that nobody sets. Only the time between two of them means anything: it measures durations, and people read none of

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Orleans.WireGuard.Grains.Rotation;
+namespace Orleans.WireGuard.Grains.Clocks;
 
 /// <summary>Tells people once when this node begins or ends to correct its clock, and of each clock that is far from its own.</summary>
 /// <param name="nodeName">This node.</param>

@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Grains;
+namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>The outcome of a reconcile pass.</summary>
 /// <param name="Devices">As read back, by slot.</param>

@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Grains.Delivery;
+namespace Orleans.WireGuard.Grains.Clocks;
 
 /// <summary>An announcement that was refused because it lies too far ahead.</summary>
 /// <param name="NodeName">Whose it is said to be.</param>

@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Agent;
+using Orleans.WireGuard.Grains.Clocks;
+using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Supervision;
 
-namespace Orleans.WireGuard.Grains.Delivery;
+namespace Orleans.WireGuard.Grains;
 
 /// <summary>Receives announcements for this silo, and heals what got lost by comparing digests with a few others.</summary>
 internal sealed partial class PeerService : GrainService, IPeerService

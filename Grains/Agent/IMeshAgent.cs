@@ -1,6 +1,6 @@
 using Orleans.WireGuard.Keys;
 
-namespace Orleans.WireGuard.Grains;
+namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>The part of a silo that applies keys and peers to the local devices, as the grains see it.</summary>
 internal interface IMeshAgent

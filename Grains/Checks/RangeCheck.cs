@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
 
-namespace Orleans.WireGuard.Grains.Hosting;
+namespace Orleans.WireGuard.Grains.Checks;
 
 /// <summary>Collects what is out of range in one section.</summary>
 internal sealed class RangeCheck(string section)

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.WireGuard.Grains.Checks;
 
-namespace Orleans.WireGuard.Grains.Hosting;
+namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>Checks the range of every member of <see cref="DeliveryOptions"/> and reports all faults at once.</summary>
 internal sealed class DeliveryOptionsValidator(IOptions<SiloMessagingOptions> messaging) : IValidateOptions<DeliveryOptions>

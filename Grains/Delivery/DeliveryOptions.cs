@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Grains.Hosting;
+namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>How announcements travel (section <c>Delivery</c>).</summary>
 public sealed class DeliveryOptions

@@ -1,4 +1,4 @@
-namespace Orleans.WireGuard.Grains.Hosting;
+namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>When and how keys rotate (section <c>Rotation</c>).</summary>
 public sealed class RotationOptions

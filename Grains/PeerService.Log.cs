@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Orleans.WireGuard.Grains.Delivery;
+namespace Orleans.WireGuard.Grains;
 
 /// <content>Log messages.</content>
 internal sealed partial class PeerService

@@ -1,6 +1,4 @@
-using Orleans.WireGuard.Grains.Delivery;
-
-namespace Orleans.WireGuard.Grains.Rotation;
+namespace Orleans.WireGuard.Grains.Clocks;
 
 /// <summary>
 /// What there is to say of clocks, in sentences that name them: a wrong one shows as refusals and as silence otherwise. Pure.
@@ -25,7 +23,7 @@ internal static class ClockRemarks
     /// <param name="own">What this node's clock says.</param>
     /// <param name="isAnybodyKnown">Whether another clock could be asked.</param>
     public static string DescribeRefused(RefusedAhead refused, DateTimeOffset own, bool isAnybodyKnown) =>
-        $"announcements of '{refused.NodeName}' are refused, the last one {AnnouncementRules.DescribeTime(refused.Sequence)}, "
+        $"announcements of '{refused.NodeName}' are refused, the last one {SequenceBounds.DescribeTime(refused.Sequence)}, "
         + $"and the clock of this node says {own:u}; one of these two times is wrong"
         + (isAnybodyKnown ? "" : ", and nobody of the mesh could be asked for the time");
 }

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace Orleans.WireGuard.Grains.Hosting;
+namespace Orleans.WireGuard.Grains.Checks;
 
 /// <summary>Options that a validator compares with its own.</summary>
 internal static class ComparedOptions
