@@ -202,13 +202,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task MeetFormerSelf(PeerAnnouncement announcement)
     {
-        var (outcome, detail) = announcement.NodeName == NodeName
-            ? AnnouncementRules.JudgeAlone(announcement, _clock.Horizon)
-            : (AnnouncementOutcome.UnknownNode, $"it is not of '{NodeName}'");
-        if (outcome != AnnouncementOutcome.Held)
+        var fault = announcement.NodeName == NodeName
+            ? AnnouncementRules.FindFault(announcement, _clock.Horizon)
+            : AnnouncementVerdict.Refused(AnnouncementOutcome.UnknownNode, $"it is not of '{NodeName}'");
+        if (fault is { } refusal)
         {
-            _store.Refuse(announcement, outcome, detail);
-            throw new ArgumentException(detail, nameof(announcement));
+            _store.Refuse(announcement, refusal);
+            throw new ArgumentException(refusal.Detail, nameof(announcement));
         }
 
         if (_formerSelf is null || announcement.Sequence > _formerSelf.Sequence)

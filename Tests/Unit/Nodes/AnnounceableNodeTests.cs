@@ -31,7 +31,7 @@ public sealed class AnnounceableNodeTests : IDisposable
                     TestMesh.Announce(3) with { Endpoints = announceable.Endpoints, AllowedIPs = announceable.AllowedIPs });
                 var roster = new RosterIndex(NodeRoster.Of([node]));
                 Assert.Equal(
-                    (AnnouncementOutcome.Held, ""), AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
+                    AnnouncementVerdict.Taken, AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
             }
             else
             {
