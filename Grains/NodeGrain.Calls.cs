@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Grains;
@@ -100,7 +101,7 @@ internal sealed partial class NodeGrain
         if (decision.Action != RotationAction.Replace)
         {
             return Now - request.AskedAt > AdvancePatience
-                && request.Refuse($"Peers still depend on the key that '{NodeName}' would replace. {decision.Problem}. Try again later.");
+                && request.Refuse($"Peers still depend on the key that '{NodeName}' would replace. {Describe(decision)}. Try again later.");
         }
 
         var old = _ring.Find(slot);
@@ -108,6 +109,9 @@ internal sealed partial class NodeGrain
         await AnnounceForAsync(request, slot, old?.KeyPair.PublicKey, cancellationToken);
         return true;
     }
+
+    private static string Describe(RotationDecision decision) =>
+        decision.Problem is { } problem ? RotationReasonText.Describe(problem) : "";
 
     private string? FindObstacle(Epoch next) =>
         _rotation.ActiveFreeze(Now) is { } until ? $"'{NodeName}' is frozen until {until:u}; unfreeze it first."

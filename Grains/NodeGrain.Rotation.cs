@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 
@@ -132,7 +133,8 @@ internal sealed partial class NodeGrain
 
         if (decision.Problem is not null && !_isWaiting)
         {
-            LogDeferred(_logger, NodeName, slot, decision.Problem);
+            var problem = RotationReasonText.Describe(decision.Problem);
+            LogDeferred(_logger, NodeName, slot, problem);
         }
     }
 

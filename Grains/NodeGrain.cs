@@ -130,7 +130,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
-            Problem = FindProblem(agent),
+            Problems = FindProblems(agent),
             DroppedPackets = agent.DroppedPackets,
             DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,
@@ -142,10 +142,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     }
 
     // A device does not fail because of a clock, so neither hides the other.
-    private string? FindProblem(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
+    private EquatableArray<NodeProblem> FindProblems(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
     {
-        ({ } ofClock, { } ofAgent) => $"{ofClock}; {ofAgent}",
-        var (ofClock, ofAgent) => ofClock ?? ofAgent ?? _ledger.Problem,
+        ({ } ofClock, { } ofAgent) => [ofClock, ofAgent],
+        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _ledger.Problem) is { } problem ? [problem] : [],
     };
 
     /// <inheritdoc/>

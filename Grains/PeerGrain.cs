@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
@@ -185,7 +186,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                     }
                     catch (Exception e) when (!cancellationToken.IsCancellationRequested)
                     {
-                        var problem = token.IsCancellationRequested ? $"no answer within {_options.AttemptTimeout}" : e.Message;
+                        var problem = token.IsCancellationRequested
+                            ? NodeProblem.Of(
+                                NodeProblemCode.NoAnswer, _options.AttemptTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture))
+                            : NodeProblem.Of(NodeProblemCode.CallFailed, e.Message);
                         Record(announcement, silo, nodeName, null, problem);
                         throw;
                     }
@@ -249,6 +253,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
-    private void Record(PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem) =>
+    private void Record(
+        PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, NodeProblem? problem) =>
         _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, SincePublished);
 }

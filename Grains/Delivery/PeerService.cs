@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Supervision;
 
@@ -116,7 +117,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
         else if (_clockProblem.Note(_members.LocalNodeName, "") is not null)
         {
-            LogClock(_logger, problem);
+            var text = NodeProblemText.Describe(problem);
+            LogClock(_logger, text);
         }
     }
 
@@ -134,7 +136,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
                 taken = 0;
                 foreach (var newer in reply.Newer)
                 {
-                    taken += await AcceptAsync(newer) == AnnouncementOutcome.Held ? 1 : 0;
+                    taken += (await AcceptAsync(newer)).IsTaken ? 1 : 0;
                 }
             }
             while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);

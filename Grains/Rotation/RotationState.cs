@@ -15,7 +15,7 @@ internal sealed class RotationState
     public IReadOnlyList<LaggingNode> Lagging { get; set; } = [];
 
     /// <summary>What operators should know of the latest decision.</summary>
-    public string? Problem { get; set; }
+    public RotationProblem? Problem { get; set; }
 
     /// <summary>When the latest key was made.</summary>
     public SteadyTime? ReplacedAt { get; set; }

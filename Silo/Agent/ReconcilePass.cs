@@ -292,10 +292,10 @@ internal sealed class ReconcilePass
         IsStrictWithheld = _reality.IsStrictWithheld,
     };
 
-    private static string? FindProblem(MeshView view) =>
-        view.Roster is null ? "waits for the first answer of the node source"
-        : !view.IsSynced ? "waits for the first answer of another silo"
-        : view.Keys.Count == 0 ? "has no key yet"
+    private static NodeProblem? FindProblem(MeshView view) =>
+        view.Roster is null ? NodeProblem.Of(NodeProblemCode.WaitsForNodes)
+        : !view.IsSynced ? NodeProblem.Of(NodeProblemCode.WaitsForSilo)
+        : view.Keys.Count == 0 ? NodeProblem.Of(NodeProblemCode.HasNoKey)
         : null;
 }
 
@@ -306,7 +306,7 @@ internal sealed class ReconcilePass
 /// <param name="IsApplied">
 /// Whether the devices now are what they should be; false while there is no key, or nobody can tell whose they are.
 /// </param>
-internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, string? Problem, TimeSpan? LookAgainAfter, bool IsApplied)
+internal sealed record PassResult(EquatableArray<DeviceStatus> Devices, NodeProblem? Problem, TimeSpan? LookAgainAfter, bool IsApplied)
 {
     /// <inheritdoc cref="AgentSnapshot.Drifts"/>
     public EquatableArray<DriftCount> Drifts { get; init; } = [];

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Hosting;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Findings;
 

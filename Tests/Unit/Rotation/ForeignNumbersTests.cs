@@ -196,7 +196,7 @@ public sealed class ForeignNumbersTests : IDisposable
         [.. _node.Ring.Keys.Select(key => new DeviceStatus(
             key.Slot,
             "cilium_wg",
-            "fake",
+            Transport.Uapi,
             key.KeyPair.PublicKey,
             TestMesh.ListenPort,
             1420,
