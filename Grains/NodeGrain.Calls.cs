@@ -101,7 +101,7 @@ internal sealed partial class NodeGrain
         if (decision.Action != RotationAction.Replace)
         {
             return Now - request.AskedAt > AdvancePatience
-                && request.Refuse($"Peers still depend on the key that '{NodeName}' would replace. {Describe(decision)}. Try again later.");
+                && request.Refuse(new RotationRefusal(RotationRefusalCode.PeersDepend, NodeName, Until: null, decision.Problem));
         }
 
         var old = _ring.Find(slot);
@@ -110,13 +110,10 @@ internal sealed partial class NodeGrain
         return true;
     }
 
-    private static string Describe(RotationDecision decision) =>
-        decision.Problem is { } problem ? RotationReasonText.Describe(problem) : "";
-
-    private string? FindObstacle(Epoch next) =>
-        _rotation.ActiveFreeze(Now) is { } until ? $"'{NodeName}' is frozen until {until:u}; unfreeze it first."
+    private RotationRefusal? FindObstacle(Epoch next) =>
+        _rotation.ActiveFreeze(Now) is { } until ? new RotationRefusal(RotationRefusalCode.Frozen, NodeName, until, Problem: null)
         : _ring.Find(_schedule.SlotOf(next))?.ServesEpoch >= next
-            ? $"'{NodeName}' has the key of the next epoch already; the one after it can be brought forward from {_schedule.RotationAt(next):u} on."
+            ? new RotationRefusal(RotationRefusalCode.HasKey, NodeName, _schedule.RotationAt(next), Problem: null)
         : null;
 
     private async Task AnnounceForAsync(KeyRequest request, Slot slot, PublicKey? old, CancellationToken cancellationToken)
@@ -142,9 +139,9 @@ internal sealed partial class NodeGrain
 
         /// <summary>Answers that it will not be.</summary>
         /// <returns>True: it is answered.</returns>
-        public bool Refuse(string reason)
+        public bool Refuse(RotationRefusal refusal)
         {
-            Done.TrySetException(new RotationFailedException(reason));
+            Done.TrySetException(new RotationRefusedException(refusal, RotationReasonText.Describe(refusal)));
             return true;
         }
     }

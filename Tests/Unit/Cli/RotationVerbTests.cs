@@ -38,6 +38,8 @@ public sealed class RotationVerbTests
         Assert.Equal(ExitCode.Unhealthy, NodeOutcome.ExitCodeOf([done, absent]));
         Assert.Equal(ExitCode.Failed, NodeOutcome.ExitCodeOf([done, absent, failed]));
         Assert.Equal(ExitCode.Failed, NodeOutcome.ExitCodeOf([]));
+        Assert.Equal(ExitCode.Failed, NodeOutcome.ExitCodeOf([done, absent, Outcome(NodeOutcomeKind.Refused)]));
+        Assert.Equal("node-1: REFUSED: why", Outcome(NodeOutcomeKind.Refused).ToString());
         Assert.Equal("node-1: NO SILO: why", absent.ToString());
     }
 

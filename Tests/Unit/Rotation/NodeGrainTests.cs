@@ -213,8 +213,9 @@ public sealed class NodeGrainTests : IDisposable
 
         Assert.True(node.Grain.Freeze(TimeSpan.FromHours(1), Token).IsCompletedSuccessfully);
         await node.TurnAsync();
-        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message,
-            StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<RotationRefusedException>(() => WithinAsync(call));
+        Assert.Equal((RotationRefusalCode.Frozen, "node-1"), (refused.Refusal?.Code, refused.Refusal?.NodeName));
+        Assert.Contains("is frozen until", refused.Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -230,8 +231,10 @@ public sealed class NodeGrainTests : IDisposable
         Assert.False(call.IsCompleted);
         node.Time.Advance(TimeSpan.FromTicks(1));
         await node.TurnAsync();
-        Assert.Contains(
-            "node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<RotationRefusedException>(() => WithinAsync(call));
+        Assert.Equal(
+            (RotationRefusalCode.PeersDepend, "node-2"), (refused.Refusal?.Code, refused.Refusal?.Problem?.FirstLagging.NodeName));
+        Assert.Contains("node-2", refused.Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 

@@ -152,6 +152,7 @@ internal static class WireSamples
         [typeof(RotationFailedException)] = new RotationFailedException("The device of 'node-1' did not take the new key."),
         [typeof(RotationProblem)] = RotationProblem,
         [typeof(RotationRefusal)] = Refused,
+        [typeof(RotationRefusedException)] = new RotationRefusedException(Refused, "Peers still depend on the key."),
         [typeof(RotationReceipt)] = new RotationReceipt("node-1", Key(0x33), Key(0x34), Sequence),
         [typeof(RotationStatus)] = Rotation,
         [typeof(Slot)] = Slot.One,
@@ -169,6 +170,7 @@ internal static class WireSamples
     {
         NodeUnavailableException e => (e.GetType(), e.NodeName, e.Message),
         MeshTooLargeException e => (e.GetType(), e.Nodes, e.MaxNodes, e.Message),
+        RotationRefusedException e => (e.GetType(), e.Refusal, e.Message),
         Exception e => (e.GetType(), e.Message),
         PlacementStrategy strategy => strategy.GetType(),
         _ => value,
