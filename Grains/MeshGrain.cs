@@ -1,3 +1,4 @@
+using System.Globalization;
 using Orleans.Concurrency;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
@@ -63,7 +64,7 @@ internal sealed class MeshGrain(
     private Task<MeshNode[]> AskNodesAsync(IEnumerable<string> names, HashSet<string> active) =>
         Task.WhenAll(names.Select(name => active.Contains(name)
             ? AskSharedAsync(name)
-            : Task.FromResult(Describe(name, null, "no active silo; its tunnels keep the last key"))));
+            : Task.FromResult(Describe(name, null, [NodeProblem.Of(NodeProblemCode.NoSilo)]))));
 
     private Task<MeshNode> AskSharedAsync(string nodeName)
     {
@@ -84,12 +85,14 @@ internal sealed class MeshGrain(
         try
         {
             var status = await GrainFactory.GetGrain<INodeGrain>(nodeName).GetStatus().WaitAsync(AnswerTimeout, timeProvider);
-            return Describe(nodeName, status, status.Problem);
+            return Describe(nodeName, status, status.Problems);
         }
         catch (Exception e)
         {
             // One node that cannot answer, for whatever reason, must not hide the others.
-            return Describe(nodeName, null, e is TimeoutException ? $"no answer within {AnswerTimeout.TotalSeconds} s" : e.Message);
+            return Describe(nodeName, null, [e is TimeoutException
+                ? NodeProblem.Of(NodeProblemCode.NoAnswer, AnswerTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture))
+                : NodeProblem.Of(NodeProblemCode.CallFailed, e.Message)]);
         }
         finally
         {
@@ -98,16 +101,17 @@ internal sealed class MeshGrain(
     }
 
     // What the node says of itself, what the source of the roster says of it, and what is wrong with its place in the roster.
-    private MeshNode Describe(string nodeName, NodeStatus? status, string? problem)
+    private MeshNode Describe(string nodeName, NodeStatus? status, EquatableArray<NodeProblem> own)
     {
         var divided = store.Roster;
-        string?[] problems =
-            [problem, roster.FindProblem(nodeName, store.Announcements.GetValueOrDefault(nodeName)), RosterRemarks.FindProblem(
-                divided, nodeName)];
-        var known = problems.Where(each => each is not null).ToList();
-        return new MeshNode(nodeName, status, known.Count == 0
-            ? null
-            : string.Join("; ", known))
-        { Note = RosterRemarks.FindNote(divided, nodeName) };
+        return new MeshNode(
+            nodeName,
+            status,
+            [
+                .. own,
+                .. roster.FindProblems(nodeName, store.Announcements.GetValueOrDefault(nodeName)),
+                .. RosterRemarks.FindProblems(divided, nodeName),
+            ])
+        { Notes = RosterRemarks.FindNotes(divided, nodeName) };
     }
 }

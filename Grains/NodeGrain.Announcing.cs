@@ -1,6 +1,7 @@
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Grains;
 
@@ -70,7 +71,8 @@ internal sealed partial class NodeGrain
     private RotationFailedException DevicesFailed(string message)
     {
         _state = _state with { FailedAtPass = _agent.Snapshot.CompletedPasses };
-        return new RotationFailedException($"{message}: {_agent.Snapshot.Problem ?? "no answer"}");
+        var problem = _agent.Snapshot.Problem is { } known ? NodeProblemText.Describe(known) : "no answer";
+        return new RotationFailedException($"{message}: {problem}");
     }
 
     private EquatableArray<SlotAnnouncement> AnnounceSlots() => _ring.Keys

@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 
@@ -106,7 +107,8 @@ internal sealed partial class NodeGrain
                 LogRetired(_logger, NodeName, publicKey, retire.Slot);
                 break;
             case TurnCommand.Refuse refuse:
-                EndCall(refuse.Request!, call => call.TrySetException(new RotationFailedException(refuse.Reason)));
+                EndCall(refuse.Request!, call => call.TrySetException(
+                    new RotationRefusedException(refuse.Refusal, RotationReasonText.Describe(refuse.Refusal))));
                 break;
             case TurnCommand.Announce:
                 await ApplyAndAnnounceAsync(cancellationToken);
@@ -165,11 +167,12 @@ internal sealed partial class NodeGrain
         return _survey.Facts(key, otherServes, _agent.Snapshot, answered, heard, _store.Announcements);
     }
 
-    private void TellDeferred(Slot slot, string? problem)
+    private void TellDeferred(Slot slot, RotationProblem? problem)
     {
         if (problem is not null)
         {
-            LogDeferred(_logger, NodeName, slot, problem);
+            var text = RotationReasonText.Describe(problem);
+            LogDeferred(_logger, NodeName, slot, text);
         }
     }
 

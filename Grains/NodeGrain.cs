@@ -121,7 +121,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Delivery = _ledger.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
-            Problem = FindProblem(agent),
+            Problems = FindProblems(agent),
             DroppedPackets = agent.DroppedPackets,
             DroppedOutgoingPackets = agent.DroppedOutgoingPackets,
             Paths = agent.Paths,
@@ -133,10 +133,10 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     }
 
     // A device does not fail because of a clock, so neither hides the other.
-    private string? FindProblem(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
+    private EquatableArray<NodeProblem> FindProblems(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
     {
-        ({ } ofClock, { } ofAgent) => $"{ofClock}; {ofAgent}",
-        var (ofClock, ofAgent) => ofClock ?? ofAgent ?? _ledger.Problem,
+        ({ } ofClock, { } ofAgent) => [ofClock, ofAgent],
+        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _ledger.Problem) is { } problem ? [problem] : [],
     };
 
     /// <inheritdoc/>
@@ -191,13 +191,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     /// <inheritdoc/>
     public Task MeetFormerSelf(PeerAnnouncement announcement)
     {
-        var (outcome, detail) = announcement.NodeName == NodeName
-            ? AnnouncementRules.JudgeAlone(announcement, _clock.Horizon)
-            : (AnnouncementOutcome.UnknownNode, $"it is not of '{NodeName}'");
-        if (outcome != AnnouncementOutcome.Held)
+        var fault = announcement.NodeName == NodeName
+            ? AnnouncementRules.FindFault(announcement, _clock.Horizon)
+            : AnnouncementVerdict.Refused(AnnouncementOutcome.UnknownNode, $"it is not of '{NodeName}'");
+        if (fault is { } refusal)
         {
-            _store.Refuse(announcement, outcome, detail);
-            throw new ArgumentException(detail, nameof(announcement));
+            _store.Refuse(announcement, refusal);
+            throw new ArgumentException(refusal.Detail, nameof(announcement));
         }
 
         var now = MeshTime;

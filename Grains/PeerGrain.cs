@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
@@ -83,8 +84,8 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     /// <inheritdoc/>
     public ValueTask<AnnouncementReceipt> Publish(PeerAnnouncement announcement, CancellationToken cancellationToken)
     {
-        var outcome = Judge(announcement);
-        if (outcome == AnnouncementOutcome.Held)
+        var verdict = Judge(announcement);
+        if (verdict.IsTaken)
         {
             _current.Cancel();
             _current.Dispose();
@@ -95,17 +96,18 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             _ = DeliverToLaggardsAsync();
         }
 
-        return new(new AnnouncementReceipt(_silo.Name, outcome, _ledger.Announcement?.Sequence));
+        return new(new AnnouncementReceipt(_silo.Name, verdict.Outcome, _ledger.Announcement?.Sequence));
     }
 
     // Whoever reaches a gateway can call this, so it takes only what this very silo has signed.
-    private AnnouncementOutcome Judge(PeerAnnouncement announcement) =>
+    private AnnouncementVerdict Judge(PeerAnnouncement announcement) =>
         announcement.NodeName != this.GetPrimaryKeyString()
-            ? _store.Refuse(
-                announcement, AnnouncementOutcome.UnknownNode, $"the PeerGrain of '{this.GetPrimaryKeyString()}' publishes for itself only")
+            ? _store.Refuse(announcement, AnnouncementVerdict.Refused(
+                AnnouncementOutcome.UnknownNode, $"the PeerGrain of '{this.GetPrimaryKeyString()}' publishes for itself only"))
         : announcement.Identity != _identity.PublicKey
-            ? _store.Refuse(announcement, AnnouncementOutcome.BadSignature, "it is signed by another identity than this silo's")
-        : _store.Offer(announcement).Outcome;
+            ? _store.Refuse(announcement, AnnouncementVerdict.Refused(
+                AnnouncementOutcome.BadSignature, "it is signed by another identity than this silo's"))
+        : _store.Offer(announcement);
 
     // An attempt ends by time-out, refusal or receipt. "Held" means that the receiver's device was not written yet, so it is asked again.
     private static ResiliencePipeline<AnnouncementReceipt> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Jitter jitter)
@@ -175,7 +177,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                     }
                     catch (Exception e) when (!cancellationToken.IsCancellationRequested)
                     {
-                        var problem = token.IsCancellationRequested ? $"no answer within {_options.AttemptTimeout}" : e.Message;
+                        var problem = token.IsCancellationRequested
+                            ? NodeProblem.Of(
+                                NodeProblemCode.NoAnswer, _options.AttemptTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture))
+                            : NodeProblem.Of(NodeProblemCode.CallFailed, e.Message);
                         Record(announcement, silo, nodeName, null, problem);
                         throw;
                     }
@@ -239,6 +244,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         }
     }
 
-    private void Record(PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem) =>
+    private void Record(
+        PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, NodeProblem? problem) =>
         _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, SincePublished);
 }

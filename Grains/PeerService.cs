@@ -4,6 +4,7 @@ using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Supervision;
 
@@ -58,11 +59,9 @@ internal sealed partial class PeerService : GrainService, IPeerService
         // By a clock that is wrong it would be refused. Whoever is asked for the time answers at once, so two silos that start do not wait
         // for each other.
         await _clocks.AskFirstAsync(_options.AttemptTimeout);
-        var outcome = await AcceptAsync(announcement);
-        if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
-        {
-            outcome = await ReconcileAsync() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
-        }
+        var verdict = await AcceptAsync(announcement);
+        var outcome = !verdict.IsAccepted ? verdict.Outcome
+            : await ReconcileAsync() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
 
         var held = _store.Announcements.GetValueOrDefault(announcement.NodeName);
         return new AnnouncementReceipt(_members.LocalNodeName, outcome, held?.Sequence);
@@ -116,7 +115,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
         else if (_clockProblem.Note(_members.LocalNodeName, "") is not null)
         {
-            LogClock(_logger, problem);
+            var text = NodeProblemText.Describe(problem);
+            LogClock(_logger, text);
         }
     }
 
@@ -134,7 +134,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
                 taken = 0;
                 foreach (var newer in reply.Newer)
                 {
-                    taken += await AcceptAsync(newer) == AnnouncementOutcome.Held ? 1 : 0;
+                    taken += (await AcceptAsync(newer)).IsTaken ? 1 : 0;
                 }
             }
             while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);
@@ -168,55 +168,51 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    private async Task<AnnouncementOutcome> AcceptAsync(PeerAnnouncement announcement)
+    private async Task<AnnouncementVerdict> AcceptAsync(PeerAnnouncement announcement)
     {
         if (announcement.NodeName == _members.LocalNodeName)
         {
             return await MeetFormerSelfAsync(announcement);
         }
 
-        var (outcome, detail) = _store.Offer(announcement);
-        switch (outcome)
+        var verdict = _store.Offer(announcement);
+        if (verdict.IsTaken)
         {
-            case AnnouncementOutcome.Held:
-                var publicKeys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
-                LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKeys);
-                _ = ShareSlotAsync(announcement);
-                if (_refusals.End(announcement.NodeName) is { } end)
-                {
-                    LogTakenAgain(_logger, announcement.NodeName, end.Count, end.Duration);
-                }
-
-                break;
-            case AnnouncementOutcome.Applied:
-                break;
-            case AnnouncementOutcome.StaleSequence:
-                // Normal with several paths to one receiver, so it is counted and not shouted about.
-                LogStale(_logger, announcement.NodeName, detail);
-                break;
-            default:
-                TellRefused(announcement, outcome, detail);
-                break;
+            var publicKeys = string.Join(", ", announcement.Slots.Select(slot => slot.PublicKey.ToShortString()));
+            LogAccepted(_logger, announcement.NodeName, announcement.Sequence, publicKeys);
+            _ = ShareSlotAsync(announcement);
+            if (_refusals.End(announcement.NodeName) is { } end)
+            {
+                LogTakenAgain(_logger, announcement.NodeName, end.Count, end.Duration);
+            }
+        }
+        else if (verdict.Outcome == AnnouncementOutcome.StaleSequence)
+        {
+            // Normal with several paths to one receiver, so it is counted and not shouted about.
+            LogStale(_logger, announcement.NodeName, verdict.Detail);
+        }
+        else if (!verdict.IsAccepted)
+        {
+            TellRefused(announcement, verdict);
         }
 
-        return outcome;
+        return verdict;
     }
 
     /// <summary>
     /// Others hold an announcement of this node that this silo did not make: it was restarted. Its own announcements must be above that
     /// one, or nobody would take them.
     /// </summary>
-    private async Task<AnnouncementOutcome> MeetFormerSelfAsync(PeerAnnouncement announcement)
+    private async Task<AnnouncementVerdict> MeetFormerSelfAsync(PeerAnnouncement announcement)
     {
-        var (outcome, detail) = AnnouncementRules.JudgeAlone(announcement, _clock.Horizon);
-        if (outcome != AnnouncementOutcome.Held)
+        if (AnnouncementRules.FindFault(announcement, _clock.Horizon) is { } fault)
         {
-            TellRefused(announcement, outcome, detail);
-            return _store.Refuse(announcement, outcome, detail);
+            TellRefused(announcement, fault);
+            return _store.Refuse(announcement, fault);
         }
 
         await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
-        return AnnouncementOutcome.StaleSequence;
+        return AnnouncementVerdict.Refused(AnnouncementOutcome.StaleSequence, "it is of a former silo of this node");
     }
 
     // Not awaited: whoever delivers has nothing to do with it, and the NodeGrain may be waiting for others.
@@ -238,14 +234,14 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    private void TellRefused(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
+    private void TellRefused(PeerAnnouncement announcement, AnnouncementVerdict refusal)
     {
         // What differs from one to the next, such as a sequence, is in the status. Whoever is refused may have given any name, which is
         // kept for a while.
         var name = NodeNameRule.Bound(announcement.NodeName);
-        if (_refusals.Note(name, outcome.ToString()) is { } line)
+        if (_refusals.Note(name, refusal.Outcome.ToString()) is { } line)
         {
-            LogRefused(_logger, name, outcome, detail, line.Count);
+            LogRefused(_logger, name, refusal.Outcome, refusal.Detail, line.Count);
         }
     }
 

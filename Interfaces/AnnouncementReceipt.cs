@@ -3,10 +3,10 @@ namespace Orleans.WireGuard;
 /// <summary>What a receiver did with an announcement.</summary>
 public enum AnnouncementOutcome
 {
-    /// <summary>It is held, and the receiver's device has it. Also the answer to a repeated delivery.</summary>
+    /// <summary>Accepted, and on this receiver's device. Also the answer to who offers again what is held already.</summary>
     Applied,
 
-    /// <summary>It is held, but the device could not be written in time; the receiver goes on trying.</summary>
+    /// <summary>Accepted, but not on this receiver's device yet; the receiver goes on trying.</summary>
     Held,
 
     /// <summary>Refused: the receiver holds a newer one of this node, or another one with the same sequence.</summary>

@@ -24,10 +24,10 @@ public interface INodeGrain : IGrainWithStringKey
     /// <summary>Brings the key of the next epoch forward: hitless, like the rotation that its time would have brought.</summary>
     /// <returns>After the device uses the new key and the announcement was handed to the PeerGrain.</returns>
     /// <exception cref="NodeUnavailableException">The node's silo is not an active member.</exception>
-    /// <exception cref="RotationFailedException">
-    /// The node is frozen, or has that key already, or peers still depend on the key that it would replace, or its device did not take the
-    /// new one in time; the message says which.
+    /// <exception cref="RotationRefusedException">
+    /// The node is frozen, or has that key already, or peers still depend on the key that it would replace. Nothing was changed.
     /// </exception>
+    /// <exception cref="RotationFailedException">The device did not take the key in time; nothing was announced.</exception>
     [Alias("Advance"), AlwaysInterleave]
     Task<RotationReceipt> Advance(CancellationToken cancellationToken = default);
 

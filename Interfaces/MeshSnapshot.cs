@@ -16,18 +16,17 @@ public sealed record MeshSnapshot(
 /// <summary>A node in a <see cref="MeshSnapshot"/>.</summary>
 /// <param name="NodeName">The node.</param>
 /// <param name="Status">Its own answer; <see langword="null"/> if it gave none.</param>
-/// <param name="Problem">Why it gave none, or what it complains about; <see langword="null"/> if all is well.</param>
+/// <param name="Problems">Why it gave none, and what it complains about; empty if all is well.</param>
+/// <remarks>Numbers 2 and 3 were sentences, and are not used again.</remarks>
 [GenerateSerializer, Immutable, Alias("owg.MeshNode")]
 public sealed record MeshNode(
     [property: Id(0)] string NodeName,
     [property: Id(1)] NodeStatus? Status,
-    [property: Id(2)] string? Problem)
+    [property: Id(4)] EquatableArray<NodeProblem> Problems)
 {
-    /// <summary>
-    /// What should be put right although it costs this node nothing, in a sentence; <see langword="null"/> if nothing should.
-    /// </summary>
-    [Id(3)]
-    public string? Note { get; init; }
+    /// <summary>What should be put right although it costs this node nothing; empty if nothing should.</summary>
+    [Id(5)]
+    public EquatableArray<NodeProblem> Notes { get; init; } = [];
 }
 
 /// <summary>Whether a holder's device has the key that a node's device really uses.</summary>

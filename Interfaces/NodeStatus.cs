@@ -44,9 +44,11 @@ public sealed record NodeStatus
     [Id(9)]
     public required EquatableArray<RefusalCount> Refusals { get; init; }
 
-    /// <summary>Why this node is not ready, in a sentence; <see langword="null"/> if it is.</summary>
-    [Id(10)]
-    public required string? Problem { get; init; }
+    // Number 10 was a sentence, and is not used again.
+
+    /// <summary>Why this node is not ready; empty if it is.</summary>
+    [Id(23)]
+    public required EquatableArray<NodeProblem> Problems { get; init; }
 
     /// <summary>
     /// What others changed on this node's device, links, routes and rules since its silo started, by kind. All of it was repaired.
@@ -116,7 +118,7 @@ public sealed record SlotStatus(
 /// <param name="Outcome">The reason.</param>
 /// <param name="Count">How often; 1 or more.</param>
 /// <param name="LastNodeName">The node named by the last one refused.</param>
-/// <param name="LastDetail">What was wrong with it, in a sentence.</param>
+/// <param name="LastDetail">What was wrong with it, for people: what a program can branch on is <paramref name="Outcome"/>.</param>
 /// <param name="LastAt">When.</param>
 [GenerateSerializer, Immutable, Alias("owg.RefusalCount")]
 public sealed record RefusalCount(

@@ -1,6 +1,10 @@
 namespace Orleans.WireGuard;
 
-/// <summary>A new key was made, but the node's device does not hold it yet, so it was not announced. The node goes on trying.</summary>
+/// <summary>
+/// A node tried what was asked of it, or what was due, and could not: its devices did not take the key in time or cannot be read, or the
+/// node cannot be announced. The message says which. A key that was made meanwhile is not lost: the node goes on trying.
+/// </summary>
+/// <remarks>What a node does not even try is a <see cref="RotationRefusedException"/>.</remarks>
 [GenerateSerializer, Alias("owg.RotationFailedException")]
 public sealed class RotationFailedException : Exception
 {

@@ -64,18 +64,12 @@ public sealed record RotationStatus
     [Id(9)]
     public EquatableArray<ClockSkew> ClockSkews { get; init; } = [];
 
-    /// <summary>
-    /// Why the latest due key was not made, or at what cost it was, in a sentence; <see langword="null"/> if all went well.
-    /// </summary>
-    [Id(10)]
-    public string? Problem { get; init; }
-}
+    // Number 10 was a sentence, and is not used again.
 
-/// <summary>A node that depends on a key which is due.</summary>
-/// <param name="NodeName">The node.</param>
-/// <param name="Reason">Why, in half a sentence.</param>
-[GenerateSerializer, Immutable, Alias("owg.LaggingNode")]
-public sealed record LaggingNode([property: Id(0)] string NodeName, [property: Id(1)] string Reason);
+    /// <summary>Why the latest due key was not made, or at what cost it was; <see langword="null"/> if all went well.</summary>
+    [Id(11)]
+    public RotationProblem? Problem { get; init; }
+}
 
 /// <summary>How another node's clock compares with this one's.</summary>
 /// <param name="NodeName">The other node.</param>

@@ -2,9 +2,9 @@ namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>The outcome of a reconcile pass.</summary>
 /// <param name="Devices">As read back, by slot.</param>
-/// <param name="Problem">Why the devices are not what they should be, in a sentence; <see langword="null"/> if they are.</param>
+/// <param name="Problem">Why the devices are not what they should be; <see langword="null"/> if they are.</param>
 /// <param name="CompletedPasses">Passes so far, failed ones included.</param>
-internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, string? Problem, long CompletedPasses)
+internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, NodeProblem? Problem, long CompletedPasses)
 {
     /// <summary>What others changed, by kind.</summary>
     public EquatableArray<DriftCount> Drifts { get; init; } = [];
@@ -44,7 +44,7 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, strin
     /// <summary>
     /// Why the node is not ready: what keeps the devices from being what they should be, or else that they are and carry nothing.
     /// </summary>
-    public string? FindProblem() => Problem ?? SilentPeer.Describe(SilentPeers);
+    public NodeProblem? FindProblem() => Problem ?? SilentPeer.FindProblem(SilentPeers);
 
     /// <summary>The path to a node, or <see langword="null"/>.</summary>
     public PathStatus? FindPath(string nodeName) => Paths.FirstOrDefault(path => path.NodeName == nodeName);

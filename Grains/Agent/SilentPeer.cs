@@ -12,18 +12,13 @@ internal sealed record SilentPeer(string NodeName, DateTimeOffset Since, Equatab
     // With more of them it is this node that is cut off, and their names say nothing.
     private const int MaxNamed = 3;
 
-    /// <summary>What people are told of them; <see langword="null"/> if there are none.</summary>
-    public static string? Describe(EquatableArray<SilentPeer> peers)
-    {
-        if (peers.Count == 0)
-        {
-            return null;
-        }
+    /// <summary>What is wrong with the node that has them; <see langword="null"/> if there are none.</summary>
+    public static NodeProblem? FindProblem(EquatableArray<SilentPeer> peers) => peers.Count == 0
+        ? null
+        : new NodeProblem(
+            NodeProblemCode.TunnelsSilent,
+            [peers.Count.ToString(CultureInfo.InvariantCulture), .. peers.Take(MaxNamed).SelectMany(Describe)]);
 
-        var named = peers.Take(MaxNamed).Select(peer => string.Create(
-            CultureInfo.InvariantCulture,
-            $"{peer.NodeName} since {peer.Since.UtcDateTime:HH:mm:ss} UTC (tried {(peer.Endpoints.Count > 0 ? string.Join(", ", peer.Endpoints) : "no address")})"));
-        var more = peers.Count > MaxNamed ? string.Create(CultureInfo.InvariantCulture, $" and {peers.Count - MaxNamed} more") : "";
-        return $"no tunnel works to {string.Join("; ", named)}{more}, although the silos answer";
-    }
+    private static string[] Describe(SilentPeer peer) =>
+        [peer.NodeName, peer.Since.ToString("O", CultureInfo.InvariantCulture), string.Join(", ", peer.Endpoints)];
 }

@@ -1,8 +1,8 @@
+using System.Globalization;
+
 namespace Orleans.WireGuard.Grains.Clocks;
 
-/// <summary>
-/// What there is to say of clocks, in sentences that name them: a wrong one shows as refusals and as silence otherwise. Pure.
-/// </summary>
+/// <summary>What there is to say of clocks: a wrong one shows as refusals and as silence otherwise. Pure.</summary>
 internal static class ClockRemarks
 {
     /// <summary>That this node's clock cannot be right and nobody has told it the time; <see langword="null"/> if it is not so.</summary>
@@ -12,13 +12,12 @@ internal static class ClockRemarks
     /// While one of the others can be right the node follows that, and shows how far it is off
     /// (<see cref="RotationStatus.ClockCorrection"/>).
     /// </remarks>
-    public static string? FindProblem(DateTimeOffset own, IReadOnlyCollection<DateTimeOffset> others) =>
+    public static NodeProblem? FindProblem(DateTimeOffset own, IReadOnlyCollection<DateTimeOffset> others) =>
         MeshClock.CanBeRight(own) || others.Any(MeshClock.CanBeRight) ? null
-        : $"the clock of this node says {own:u}, which cannot be, and "
-            + (others.Count == 0 ? "nobody of the mesh could be asked for the time; set the clock"
-                : "no other clock of the mesh is any better; set the clocks");
+        : NodeProblem.Of(
+            others.Count == 0 ? NodeProblemCode.ClockWrong : NodeProblemCode.ClocksWrong, own.ToString("O", CultureInfo.InvariantCulture));
 
-    /// <summary>That an announcement is refused because by the time of this node it comes from the future.</summary>
+    /// <summary>That an announcement is refused because by the time of this node it comes from the future, in a sentence.</summary>
     /// <param name="refused">The announcement.</param>
     /// <param name="own">What this node's clock says.</param>
     /// <param name="isAnybodyKnown">Whether another clock could be asked.</param>

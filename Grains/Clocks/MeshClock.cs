@@ -92,9 +92,9 @@ internal sealed class MeshClock(TimeProvider timeProvider, TimeSpan period)
     }
 
     /// <summary>
-    /// That this node's clock cannot be right and no other one has told it the time, in a sentence; <see langword="null"/> if it is not so.
+    /// That this node's clock cannot be right and no other one has told it the time; <see langword="null"/> if it is not so.
     /// </summary>
-    public string? FindProblem()
+    public NodeProblem? FindProblem()
     {
         lock (_lock)
         {

@@ -14,58 +14,63 @@ internal static class AnnouncementRules
     /// <param name="held">What is held.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> while that is unknown, then every name passes.</param>
     /// <param name="horizon">The latest moment that may be in it: the mesh's time and <see cref="SequenceBounds.MaxLead"/>.</param>
-    /// <returns>
-    /// <see cref="AnnouncementOutcome.Held"/> if it may replace what is held, <see cref="AnnouncementOutcome.Applied"/> if it is the very
-    /// one that is held, else the reason and what was wrong in a sentence.
-    /// </returns>
-    public static (AnnouncementOutcome Outcome, string Detail) Judge(
+    public static AnnouncementVerdict Judge(
         PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster, DateTimeOffset horizon)
     {
         if (FindMalformation(announcement, horizon) is { } malformation)
         {
-            return (AnnouncementOutcome.Malformed, malformation);
+            return AnnouncementVerdict.Refused(AnnouncementOutcome.Malformed, malformation);
         }
 
         var current = held.Announcements.GetValueOrDefault(announcement.NodeName);
         if (current == announcement)
         {
-            return (AnnouncementOutcome.Applied, "");
+            return AnnouncementVerdict.Repeated;
         }
 
         foreach (var slot in announcement.Slots)
         {
             if (slot.PublicKey.IsZero)
             {
-                return (AnnouncementOutcome.ZeroKey, $"the public key of slot {slot.Slot} is all-zero");
+                return AnnouncementVerdict.Refused(AnnouncementOutcome.ZeroKey, $"the public key of slot {slot.Slot} is all-zero");
             }
         }
 
         if (roster is not null && roster.Roster.Find(announcement.NodeName) is null)
         {
-            return (AnnouncementOutcome.UnknownNode, $"the roster of {roster.Roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
+            return AnnouncementVerdict.Refused(
+                AnnouncementOutcome.UnknownNode, $"the roster of {roster.Roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
         }
 
-        if (!AnnouncementSignature.Verify(announcement))
+        if (FindForgery(announcement) is { } forgery)
         {
-            return (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}");
+            return forgery;
         }
 
         // What was taken by a clock that has been set back since counts no more, or its node could announce nothing until the clock has
         // come there.
         if (current is not null && announcement.Sequence <= current.Sequence && SequenceBounds.IsPossible(current.Sequence, horizon))
         {
-            return (AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
+            return AnnouncementVerdict.Refused(
+                AnnouncementOutcome.StaleSequence, $"sequence {announcement.Sequence} is not above {current.Sequence}, which is held");
         }
 
-        return FindConflict(announcement, held, roster);
+        return FindConflict(announcement, held, roster) ?? AnnouncementVerdict.Taken;
     }
 
-    /// <summary>Judges an announcement by itself, without comparing it with anything: its form and its signature.</summary>
-    public static (AnnouncementOutcome Outcome, string Detail) JudgeAlone(PeerAnnouncement announcement, DateTimeOffset horizon) =>
-        FindMalformation(announcement, horizon) is { } malformation ? (AnnouncementOutcome.Malformed, malformation)
-        : !AnnouncementSignature.Verify(announcement)
-            ? (AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
-        : (AnnouncementOutcome.Held, "");
+    /// <summary>
+    /// What is wrong with an announcement by itself, without comparing it with anything: its form or its signature. <see langword="null"/>
+    /// if nothing is.
+    /// </summary>
+    public static AnnouncementVerdict? FindFault(PeerAnnouncement announcement, DateTimeOffset horizon) =>
+        FindMalformation(announcement, horizon) is { } malformation
+            ? AnnouncementVerdict.Refused(AnnouncementOutcome.Malformed, malformation)
+            : FindForgery(announcement);
+
+    private static AnnouncementVerdict? FindForgery(PeerAnnouncement announcement) => AnnouncementSignature.Verify(announcement)
+        ? null
+        : AnnouncementVerdict.Refused(
+            AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}");
 
     private static string? FindMalformation(PeerAnnouncement announcement, DateTimeOffset horizon)
     {
@@ -135,19 +140,20 @@ internal static class AnnouncementRules
     }
 
     // Each of some thousand announcements that come at once is compared with thousands, so only what the indexes find is looked at.
-    private static (AnnouncementOutcome Outcome, string Detail) FindConflict(
+    private static AnnouncementVerdict? FindConflict(
         PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster)
     {
         foreach (var slot in announcement.Slots)
         {
             if (held.FindOwner(slot.PublicKey) is { } owner && owner != announcement.NodeName)
             {
-                return (AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{owner}'");
+                return AnnouncementVerdict.Refused(
+                    AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{owner}'");
             }
         }
 
         return roster?.Roster.Find(announcement.NodeName) is { } node
-            ? FindUnexplained(announcement, roster, node) ?? (AnnouncementOutcome.Held, "")
+            ? FindUnexplained(announcement, roster, node)
             : FindOverlap(announcement, held);
     }
 
@@ -155,19 +161,22 @@ internal static class AnnouncementRules
     /// The roster says whose every pod address is, also while its node has announced nothing yet, so what is held need not be asked: of
     /// that only the part counts that the roster explains.
     /// </summary>
-    private static (AnnouncementOutcome Outcome, string Detail)? FindUnexplained(
+    private static AnnouncementVerdict? FindUnexplained(
         PeerAnnouncement announcement, RosterIndex roster, RosterNode node)
     {
         foreach (var prefix in announcement.AllowedIPs)
         {
             if (roster.PodCIDRs.FindOverlap(prefix, announcement.NodeName) is var (cidr, nodeName))
             {
-                return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{nodeName}' in the roster");
+                return AnnouncementVerdict.Refused(
+                    AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{nodeName}' in the roster");
             }
 
             if (!node.PodCIDRs.Any(own => own.Contains(prefix)))
             {
-                return (AnnouncementOutcome.NotInRoster, $"{prefix} is no part of the pod CIDRs that {node.Describe()} has: {Join(node.PodCIDRs)}");
+                return AnnouncementVerdict.Refused(
+                    AnnouncementOutcome.NotInRoster,
+                    $"{prefix} is no part of the pod CIDRs that {node.Describe()} has: {Join(node.PodCIDRs)}");
             }
         }
 
@@ -175,7 +184,9 @@ internal static class AnnouncementRules
         {
             if (!node.Addresses.Contains(endpoint))
             {
-                return (AnnouncementOutcome.NotInRoster, $"{endpoint} is none of the addresses that {node.Describe()} has: {Join(node.Addresses)}");
+                return AnnouncementVerdict.Refused(
+                    AnnouncementOutcome.NotInRoster,
+                    $"{endpoint} is none of the addresses that {node.Describe()} has: {Join(node.Addresses)}");
             }
         }
 
@@ -183,17 +194,17 @@ internal static class AnnouncementRules
     }
 
     // Until the roster is known, what is held is all there is to compare with.
-    private static (AnnouncementOutcome Outcome, string Detail) FindOverlap(PeerAnnouncement announcement, AnnouncementIndex held)
+    private static AnnouncementVerdict? FindOverlap(PeerAnnouncement announcement, AnnouncementIndex held)
     {
         foreach (var prefix in announcement.AllowedIPs)
         {
             if (held.Prefixes.FindOverlap(prefix, announcement.NodeName) is var (other, nodeName))
             {
-                return (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {other} of '{nodeName}'");
+                return AnnouncementVerdict.Refused(AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {other} of '{nodeName}'");
             }
         }
 
-        return (AnnouncementOutcome.Held, "");
+        return null;
     }
 
     private static string Join<T>(EquatableArray<T> items)

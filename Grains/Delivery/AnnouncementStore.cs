@@ -67,45 +67,46 @@ internal sealed class AnnouncementStore(
 
     /// <summary>Accepts or refuses an announcement.</summary>
     /// <returns>See <see cref="AnnouncementRules.Judge"/>.</returns>
-    public (AnnouncementOutcome Outcome, string Detail) Offer(PeerAnnouncement announcement)
+    public AnnouncementVerdict Offer(PeerAnnouncement announcement)
     {
-        (AnnouncementOutcome Outcome, string Detail) judgement;
+        AnnouncementVerdict verdict;
         lock (_lock)
         {
-            judgement = AnnouncementRules.Judge(announcement, _held, IndexRoster(announcement), clock.Horizon);
-            if (judgement.Outcome == AnnouncementOutcome.Held)
+            verdict = AnnouncementRules.Judge(announcement, _held, IndexRoster(announcement), clock.Horizon);
+            if (verdict.IsTaken)
             {
                 _held = _held.Set(announcement);
             }
-            else if (judgement.Outcome != AnnouncementOutcome.Applied)
+            else if (!verdict.IsAccepted)
             {
-                Refuse(announcement, judgement.Outcome, judgement.Detail);
+                Refuse(announcement, verdict);
             }
         }
 
-        if (judgement.Outcome == AnnouncementOutcome.Held)
+        if (verdict.IsTaken)
         {
             Accepted?.Invoke(announcement);
         }
 
-        return judgement;
+        return verdict;
     }
 
     /// <summary>Counts a refusal that the caller found out by itself.</summary>
-    /// <returns>The outcome.</returns>
-    public AnnouncementOutcome Refuse(PeerAnnouncement announcement, AnnouncementOutcome outcome, string detail)
+    /// <returns>The verdict.</returns>
+    public AnnouncementVerdict Refuse(PeerAnnouncement announcement, AnnouncementVerdict verdict)
     {
+        var outcome = verdict.Outcome;
         lock (_lock)
         {
             var count = _refusals.TryGetValue(outcome, out var last) ? last.Count + 1 : 1;
             var name = NodeNameRule.Bound(announcement.NodeName);
-            _refusals[outcome] = new RefusalCount(outcome, count, name, detail, timeProvider.GetUtcNow());
+            _refusals[outcome] = new RefusalCount(outcome, count, name, verdict.Detail, timeProvider.GetUtcNow());
             if (outcome == AnnouncementOutcome.Malformed && SequenceBounds.IsAhead(announcement.Sequence, clock.Horizon))
             {
                 _ahead = new RefusedAhead(name, announcement.Sequence, SteadyTime.Now(timeProvider));
             }
 
-            return outcome;
+            return verdict;
         }
     }
 

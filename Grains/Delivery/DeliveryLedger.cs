@@ -94,12 +94,12 @@ internal sealed class DeliveryLedger
         || latest.FrozenUntil != frozenUntil
         || (self is not null && (self.Endpoints != latest.Endpoints || self.AllowedIPs != latest.AllowedIPs));
 
-    /// <summary>Why this node is not ready as far as its announcement goes, in a sentence; <see langword="null"/> if it is.</summary>
-    public string? Problem => (_state.Announcement, _failure) switch
+    /// <summary>Why this node is not ready as far as its announcement goes; <see langword="null"/> if it is.</summary>
+    public NodeProblem? Problem => (_state.Announcement, _failure) switch
     {
-        (null, null) => "has not announced its key yet",
-        (null, { } failure) => $"has not announced its key yet: {failure.Problem}",
-        (_, { Times: >= LastingFailures } failure) => $"cannot rotate or announce: {failure.Problem}",
+        (null, null) => NodeProblem.Of(NodeProblemCode.NotAnnounced),
+        (null, { } failure) => NodeProblem.Of(NodeProblemCode.NotAnnounced, failure.Problem),
+        (_, { Times: >= LastingFailures } failure) => NodeProblem.Of(NodeProblemCode.TurnsFail, failure.Problem),
         _ => null,
     };
 
@@ -132,7 +132,12 @@ internal sealed class DeliveryLedger
     /// <param name="problem">Why none came.</param>
     /// <param name="elapsed">How long ago the delivery began.</param>
     public void Record(
-        AnnouncementSequence sequence, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, string? problem, TimeSpan elapsed)
+        AnnouncementSequence sequence,
+        SiloAddress silo,
+        string nodeName,
+        AnnouncementOutcome? outcome,
+        NodeProblem? problem,
+        TimeSpan elapsed)
     {
         lock (_lock)
         {

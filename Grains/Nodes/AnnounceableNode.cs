@@ -15,13 +15,13 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
 {
     private const int MaxTold = 3;
 
-    /// <summary>Which addresses are left out, in a sentence; <see langword="null"/> if none is.</summary>
-    public string? Note { get; private init; }
+    /// <summary>Which addresses are left out; <see langword="null"/> if none is.</summary>
+    public NodeProblem? Note { get; private init; }
 
     /// <summary>
-    /// Which pod CIDRs are left out, in a sentence: their pods are reached by no other node. <see langword="null"/> if none is.
+    /// Which pod CIDRs are left out: their pods are reached by no other node. <see langword="null"/> if none is.
     /// </summary>
-    public string? Problem { get; private init; }
+    public NodeProblem? Problem { get; private init; }
 
     /// <summary>Chooses.</summary>
     public static AnnounceableNode Of(RosterNode node)
@@ -35,8 +35,9 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
         var allowedIPs = Fit(widest, cidr => cidr.IsIPv6, PeerAnnouncement.MaxAllowedIPs).Order().ToEquatableArray();
         return new AnnounceableNode(endpoints, allowedIPs)
         {
-            Note = Tell(node, "addresses", [.. node.Addresses.Distinct()], endpoints, $"the first {PeerAnnouncement.MaxEndpoints} without a zone are announced, at least half of them of each IP family that has so many"),
-            Problem = Tell(node, "pod CIDRs", widest, allowedIPs, $"the widest {PeerAnnouncement.MaxAllowedIPs} are announced, and the pods of the others are reached by no other node"),
+            Note = Tell(
+                NodeProblemCode.AddressesLeftOut, node, [.. node.Addresses.Distinct()], endpoints, PeerAnnouncement.MaxEndpoints),
+            Problem = Tell(NodeProblemCode.PodCIDRsLeftOut, node, widest, allowedIPs, PeerAnnouncement.MaxAllowedIPs),
         };
     }
 
@@ -48,17 +49,14 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
         return items.Where(item => room[isIPv6(item)]-- > 0);
     }
 
-    private static string? Tell<T>(RosterNode node, string what, List<T> listed, IReadOnlyCollection<T> announced, string rule)
+    private static NodeProblem? Tell<T>(
+        NodeProblemCode code, RosterNode node, List<T> listed, IReadOnlyCollection<T> announced, int max)
     {
         var left = listed.Except(announced).ToList();
-        if (left.Count == 0)
-        {
-            return null;
-        }
-
-        var more = left.Count > MaxTold ? string.Create(CultureInfo.InvariantCulture, $" and {left.Count - MaxTold} more") : "";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{node.Describe()} has {listed.Count} {what}; {rule}; {left.Count} left out: {string.Join(", ", left.Take(MaxTold))}{more}");
+        return left.Count == 0 ? null : new NodeProblem(
+            code,
+            [node.Describe(), Text(listed.Count), Text(max), Text(left.Count), .. left.Take(MaxTold).Select(item => item!.ToString()!)]);
     }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

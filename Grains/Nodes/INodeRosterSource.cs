@@ -10,10 +10,10 @@ internal interface INodeRosterSource
     event Action? Changed;
 
     /// <summary>
-    /// What the source knows to be wrong with a node, in a sentence: it lacks addresses, say, or publishes another key than it announces.
-    /// For people; nothing is decided by it. <see langword="null"/> if nothing is wrong.
+    /// What the source knows to be wrong with a node: it lacks addresses, say, or publishes another key than it announces. For people;
+    /// nothing is decided by it.
     /// </summary>
     /// <param name="nodeName">The node.</param>
     /// <param name="announced">Its current announcement; <see langword="null"/> if none is held.</param>
-    string? FindProblem(string nodeName, PeerAnnouncement? announced) => null;
+    EquatableArray<NodeProblem> FindProblems(string nodeName, PeerAnnouncement? announced) => [];
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Orleans.WireGuard.Grains.Nodes;
 
 /// <summary>Two nodes of a roster of which both claim an address.</summary>
@@ -9,32 +11,31 @@ internal sealed record RosterConflict(RosterNode Keeper, IPPrefix Kept, RosterNo
 {
     private const int MaxTold = 3;
 
-    /// <summary>What an operator has to know of a node that lost, naming both objects; <see langword="null"/> if it lost nothing.</summary>
-    public static string? FindProblem(NodeRoster roster, string nodeName) => Tell(
+    /// <summary>What an operator has to know of a node that lost, naming both objects; empty if it lost nothing.</summary>
+    public static EquatableArray<NodeProblem> FindProblems(NodeRoster roster, string nodeName) => Tell(
         roster,
         conflict => conflict.Loser.NodeName == nodeName,
-        conflict =>
-            $"{conflict.Lost} of {conflict.Loser.Describe()} overlaps {conflict.Kept} of {conflict.Keeper.Describe()}, which keeps it");
+        conflict => NodeProblem.Of(
+            NodeProblemCode.OverlapLost,
+            conflict.Lost.ToString(), conflict.Loser.Describe(), conflict.Kept.ToString(), conflict.Keeper.Describe()));
 
-    /// <summary>
-    /// The same for a node that goes on as if nothing were: which object claims what it has; <see langword="null"/> if none does.
-    /// </summary>
-    public static string? FindNote(NodeRoster roster, string nodeName) => Tell(
+    /// <summary>The same for a node that goes on as if nothing were: which object claims what it has; empty if none does.</summary>
+    public static EquatableArray<NodeProblem> FindNotes(NodeRoster roster, string nodeName) => Tell(
         roster,
         conflict => conflict.Keeper.NodeName == nodeName,
-        conflict =>
-            $"{conflict.Keeper.Describe()} keeps its {conflict.Kept}, which {conflict.Loser.Describe()} claims too with {conflict.Lost}");
+        conflict => NodeProblem.Of(
+            NodeProblemCode.OverlapKept,
+            conflict.Keeper.Describe(), conflict.Kept.ToString(), conflict.Loser.Describe(), conflict.Lost.ToString()));
 
-    private static string? Tell(NodeRoster roster, Func<RosterConflict, bool> isAboutIt, Func<RosterConflict, string> describe)
+    private static EquatableArray<NodeProblem> Tell(
+        NodeRoster roster, Func<RosterConflict, bool> isAboutIt, Func<RosterConflict, NodeProblem> describe)
     {
         var conflicts = roster.Conflicts.Where(isAboutIt).ToList();
-        if (conflicts.Count == 0)
-        {
-            return null;
-        }
 
         // Whoever lists a CIDR of the whole cluster has a conflict with each of its nodes.
-        var more = conflicts.Count > MaxTold ? $"; and {conflicts.Count - MaxTold} more" : "";
-        return string.Join("; ", conflicts.Take(MaxTold).Select(describe)) + more;
+        return [
+            .. conflicts.Take(MaxTold).Select(describe),
+            .. conflicts.Skip(MaxTold).Take(1).Select(_ => NodeProblem.Of(
+                NodeProblemCode.MoreOverlaps, (conflicts.Count - MaxTold).ToString(CultureInfo.InvariantCulture)))];
     }
 }

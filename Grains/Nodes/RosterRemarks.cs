@@ -3,26 +3,29 @@ namespace Orleans.WireGuard.Grains.Nodes;
 /// <summary>What there is to say of a node's entry in the roster, whichever source it came from. Pure.</summary>
 internal static class RosterRemarks
 {
-    /// <summary>What costs the node something, in a sentence; <see langword="null"/> if nothing does.</summary>
+    /// <summary>What costs the node something.</summary>
     /// <param name="roster">Divided by <see cref="RosterShares"/>.</param>
     /// <param name="nodeName">The node.</param>
-    public static string? FindProblem(NodeRoster? roster, string nodeName) =>
-        Find(roster, nodeName, RosterConflict.FindProblem, static announceable => announceable.Problem);
+    public static EquatableArray<NodeProblem> FindProblems(NodeRoster? roster, string nodeName) =>
+        Find(roster, nodeName, RosterConflict.FindProblems, static announceable => announceable.Problem);
 
-    /// <summary>What costs it nothing and should be put right all the same; <see langword="null"/> if nothing should.</summary>
-    /// <inheritdoc cref="FindProblem"/>
-    public static string? FindNote(NodeRoster? roster, string nodeName) =>
-        Find(roster, nodeName, RosterConflict.FindNote, static announceable => announceable.Note);
+    /// <summary>What costs it nothing and should be put right all the same.</summary>
+    /// <inheritdoc cref="FindProblems"/>
+    public static EquatableArray<NodeProblem> FindNotes(NodeRoster? roster, string nodeName) =>
+        Find(roster, nodeName, RosterConflict.FindNotes, static announceable => announceable.Note);
 
-    private static string? Find(
-        NodeRoster? roster, string nodeName, Func<NodeRoster, string, string?> findConflict, Func<AnnounceableNode, string?> findLeftOut)
+    private static EquatableArray<NodeProblem> Find(
+        NodeRoster? roster,
+        string nodeName,
+        Func<NodeRoster, string, EquatableArray<NodeProblem>> findConflicts,
+        Func<AnnounceableNode, NodeProblem?> findLeftOut)
     {
         if (roster?.Find(nodeName) is not { } node)
         {
-            return null;
+            return [];
         }
 
-        string?[] remarks = [findConflict(roster, nodeName), findLeftOut(AnnounceableNode.Of(node))];
-        return remarks.Any(remark => remark is not null) ? string.Join("; ", remarks.Where(remark => remark is not null)) : null;
+        var conflicts = findConflicts(roster, nodeName);
+        return findLeftOut(AnnounceableNode.Of(node)) is { } left ? [.. conflicts, left] : conflicts;
     }
 }

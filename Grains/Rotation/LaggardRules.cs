@@ -50,7 +50,7 @@ internal static class LaggardRules
             let reason = isOnly ? ReasonOnOnlySlot(peer) : Reason(slot, key, peer, quietSince)
             where reason is not null
             orderby peer.NodeName
-            select new LaggingNode(peer.NodeName, reason)];
+            select new LaggingNode(peer.NodeName, reason.Value, slot)];
 
     // The side that started a handshake has completed it, and may send, before the first packet of it tells our device the same.
     private static bool HasProven(PeerFacts peer, Slot slot, PublicKey key) =>
@@ -59,18 +59,15 @@ internal static class LaggardRules
     // Any other answer was true until its next handshake only, and then it may have moved: also before its silo went away.
     private static bool HasMovedAway(PeerFacts peer, Slot slot) => peer.Path is { IsProven: true } path && path.Slot != slot;
 
-    private static string? ReasonOnOnlySlot(PeerFacts peer) =>
-        peer.HasAnswered ? null : "its silo does not answer, so it would not learn the new key";
+    private static LaggingReason? ReasonOnOnlySlot(PeerFacts peer) => peer.HasAnswered ? null : LaggingReason.WouldNotLearnKey;
 
-    private static string? Reason(Slot slot, PublicKey key, PeerFacts peer, SteadyTime quietSince) =>
-        !peer.IsPathKnown ? "its silo does not answer, and nobody knows through which slot it sends"
-        : peer.Path is { } path && path.Slot == slot && path.PeerKey == key ? (peer.HasAnswered
-            ? $"it sends through slot {slot}; no handshake with it was completed on the other slot"
-            : $"its silo does not answer, and it sent through slot {slot} when it last did")
-        : !HasMovedAway(peer, slot) ? "it had shaken hands on no other slot when it last answered"
-        : peer.MayMoveHere
-            ? $"it may still move to slot {slot}: its other key or ours serves no later epoch, or it has not heard which epochs ours serve"
-        : peer.LastDataAt > quietSince ? $"packets of it still come in through slot {slot}"
-        : peer.OwnSlot == slot ? $"this node still sends to it through slot {slot}"
+    private static LaggingReason? Reason(Slot slot, PublicKey key, PeerFacts peer, SteadyTime quietSince) =>
+        !peer.IsPathKnown ? LaggingReason.PathUnknown
+        : peer.Path is { } path && path.Slot == slot && path.PeerKey == key
+            ? (peer.HasAnswered ? LaggingReason.Sends : LaggingReason.SentLast)
+        : !HasMovedAway(peer, slot) ? LaggingReason.NoOtherHandshake
+        : peer.MayMoveHere ? LaggingReason.MayMove
+        : peer.LastDataAt > quietSince ? LaggingReason.PacketsArrive
+        : peer.OwnSlot == slot ? LaggingReason.IsSentTo
         : null;
 }

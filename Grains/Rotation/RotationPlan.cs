@@ -16,7 +16,7 @@ internal enum RotationAction
 /// <summary>The decision, and why.</summary>
 /// <param name="Action">What to do.</param>
 /// <param name="Problem">What operators should know; <see langword="null"/> if nothing.</param>
-internal sealed record RotationDecision(RotationAction Action, string? Problem = null);
+internal sealed record RotationDecision(RotationAction Action, RotationProblem? Problem = null);
 
 /// <summary>Everything that the decision follows from.</summary>
 /// <param name="KeyAge">How old the key is; <see langword="null"/> if the slot has none.</param>
@@ -60,23 +60,21 @@ internal static class RotationPlan
             return new RotationDecision(RotationAction.Replace);
         }
 
-        var who = $"{situation.Lagging[0].NodeName}: {situation.Lagging[0].Reason}"
-            + (situation.Lagging.Count > 1 ? $", and {situation.Lagging.Count - 1} more" : "");
         if (situation.Overdue < patience)
         {
-            return new RotationDecision(RotationAction.Wait, who);
+            return Decision(RotationAction.Wait, RotationProblemCode.Waits);
         }
 
         if (age < maxKeyAge)
         {
-            return new RotationDecision(RotationAction.Keep, $"kept the key for another turn, because it would cut off {who}");
+            return Decision(RotationAction.Keep, RotationProblemCode.Kept);
         }
 
         return situation.Lagging.Count > situation.LivePeers * maxLaggingFraction
-            ? new RotationDecision(
-                RotationAction.Keep,
-                $"ROTATION IS FROZEN: the key is older than {maxKeyAge}, and replacing it would cut off {situation.Lagging.Count} of {situation.LivePeers} live peers, "
-                + $"more than {maxLaggingFraction:P0}. {who}")
-            : new RotationDecision(RotationAction.Replace, $"replaced a key older than {maxKeyAge} although that cuts off {who}");
+            ? Decision(RotationAction.Keep, RotationProblemCode.TooManyLagging)
+            : Decision(RotationAction.Replace, RotationProblemCode.Replaced);
+
+        RotationDecision Decision(RotationAction action, RotationProblemCode code) => new(action, new RotationProblem(
+            code, situation.Lagging[0], situation.Lagging.Count, situation.LivePeers, maxKeyAge, maxLaggingFraction));
     }
 }

@@ -50,7 +50,7 @@ internal sealed record RotationState
     public IReadOnlyList<LaggingNode> Lagging { get; init; } = [];
 
     /// <summary>What operators should know of the latest decision.</summary>
-    public string? Problem { get; init; }
+    public RotationProblem? Problem { get; init; }
 
     /// <summary>When the latest key was made.</summary>
     public SteadyTime? ReplacedAt { get; init; }

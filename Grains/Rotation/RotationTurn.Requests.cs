@@ -57,20 +57,19 @@ internal sealed partial class RotationTurn
 
         if (facts.Now - request.AskedAt > RotationTiming.AdvancePatience)
         {
-            return Refuse(
-                state, request, $"Peers still depend on the key that '{nodeName}' would replace. {decision.Problem}. Try again later.");
+            return Refuse(state, request, new RotationRefusal(RotationRefusalCode.PeersDepend, nodeName, Until: null, decision.Problem));
         }
 
         state = state.Without(request);
         return (state with { Postponed = state.Postponed.Add(request) }, null);
     }
 
-    private static (RotationState State, TurnCommand? Command) Refuse(RotationState state, KeyRequest request, string reason) =>
-        (state.Without(request), new TurnCommand.Refuse(reason) { Request = request });
+    private static (RotationState State, TurnCommand? Command) Refuse(RotationState state, KeyRequest request, RotationRefusal refusal) =>
+        (state.Without(request), new TurnCommand.Refuse(refusal) { Request = request });
 
-    private string? FindObstacle(Epoch next, RotationState state, TurnFacts facts) =>
-        state.ActiveFreeze(facts.Now) is { } until ? $"'{nodeName}' is frozen until {until:u}; unfreeze it first."
+    private RotationRefusal? FindObstacle(Epoch next, RotationState state, TurnFacts facts) =>
+        state.ActiveFreeze(facts.Now) is { } until ? new RotationRefusal(RotationRefusalCode.Frozen, nodeName, until, Problem: null)
         : facts.Find(schedule.SlotOf(next))?.Epochs.Serves >= next
-            ? $"'{nodeName}' has the key of the next epoch already; the one after it can be brought forward from {schedule.RotationAt(next):u} on."
+            ? new RotationRefusal(RotationRefusalCode.HasKey, nodeName, schedule.RotationAt(next), Problem: null)
         : null;
 }

@@ -54,12 +54,12 @@ internal abstract record TurnCommand
     /// <param name="Slot">Where.</param>
     /// <param name="Epoch">For which epoch.</param>
     /// <param name="Problem">What operators should know; <see langword="null"/> if nothing.</param>
-    public sealed record Replace(Slot Slot, Epoch Epoch, string? Problem = null) : TurnCommand;
+    public sealed record Replace(Slot Slot, Epoch Epoch, RotationProblem? Problem = null) : TurnCommand;
 
     /// <summary>Count present keys for other epochs.</summary>
     /// <param name="Keys">Which ones.</param>
     /// <param name="Problem">What operators should know; <see langword="null"/> if nothing.</param>
-    public sealed record Reckon(IReadOnlyList<SlotEpochs> Keys, string? Problem = null) : TurnCommand;
+    public sealed record Reckon(IReadOnlyList<SlotEpochs> Keys, RotationProblem? Problem = null) : TurnCommand;
 
     /// <summary>Make a key in an empty slot, because a peer has one nowhere else.</summary>
     /// <param name="Slot">Where.</param>
@@ -72,8 +72,8 @@ internal abstract record TurnCommand
     public sealed record Retire(Slot Slot) : TurnCommand;
 
     /// <summary>Tell whoever asked for a key that there will be none.</summary>
-    /// <param name="Reason">Why, in a sentence.</param>
-    public sealed record Refuse(string Reason) : TurnCommand;
+    /// <param name="Refusal">Why.</param>
+    public sealed record Refuse(RotationRefusal Refusal) : TurnCommand;
 
     /// <summary>Announce what is.</summary>
     public sealed record Announce : TurnCommand;

@@ -2,6 +2,7 @@ using System.Net;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
@@ -72,7 +73,8 @@ internal sealed partial class DeviceReconciler(
     /// <exception cref="LinuxException">The name is taken, or the system refused.</exception>
     public async Task<Device> MakeAsync(CancellationToken cancellationToken)
     {
-        LogCreating(logger, DeviceName, devices.Transport);
+        var transport = TransportText.Describe(devices.Transport);
+        LogCreating(logger, DeviceName, transport);
 
         // The settings of the link went away with the device that was here before.
         (_link, _sourceCheck) = (null, null);

@@ -18,7 +18,7 @@ internal static class DeviceStatusBuilder
     public static DeviceStatus Build(
         Slot slot,
         Device device,
-        string transport,
+        Transport transport,
         int mtu,
         IReadOnlyDictionary<string, PeerAnnouncement> announcements,
         KeyPairClock clock,

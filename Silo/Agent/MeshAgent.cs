@@ -35,7 +35,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private TaskCompletionSource<bool> _nextPass = NewPassSource();
     private int _isAsked;
     private int _news;
-    private volatile AgentSnapshot _snapshot = new([], "has not reconciled its device yet", 0);
+    private volatile AgentSnapshot _snapshot = new([], NodeProblem.Of(NodeProblemCode.NotReconciled), 0);
 
     /// <summary>Makes the agent; <see cref="BackgroundService.StartAsync"/> starts the loop.</summary>
     public MeshAgent(ReconcilePass pass, IOptions<DeviceOptions> options, TimeProvider timeProvider, ILogger<MeshAgent> logger)
@@ -175,7 +175,11 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             {
                 failures++;
                 var delay = RetryDelay.After(failures, isAsked: false);
-                _snapshot = _snapshot with { Problem = e.Message, CompletedPasses = _snapshot.CompletedPasses + 1 };
+                _snapshot = _snapshot with
+                {
+                    Problem = NodeProblem.Of(NodeProblemCode.DevicesFailed, e.Message),
+                    CompletedPasses = _snapshot.CompletedPasses + 1,
+                };
                 if (_failing.Note("", e.Message) is { } line)
                 {
                     LogFailed(_logger, line.IsNew ? e : null, e.Message, delay, line.Count);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
@@ -57,10 +58,10 @@ internal sealed partial class RealityReconciler(
     public bool IsStrictWithheld => encryption.IsWithheld;
 
     /// <summary>Why a strict node is not ready; <see langword="null"/> if nothing that was found speaks against it.</summary>
-    public string? Problem =>
+    public NodeProblem? Problem =>
         encryption.Configured.Mode == EncryptionMode.Strict
             && StrictGate.FindProblem(IsStrictWithheld, Findings, encryption.Configured.AcceptedFindings) is { } finding
-            ? FindingText.Problem(finding, IsStrictWithheld)
+            ? NodeProblem.Of(IsStrictWithheld ? NodeProblemCode.StrictWithheld : NodeProblemCode.StrictBroken) with { Finding = finding }
             : null;
 
     /// <summary>Whether it is time to look again.</summary>

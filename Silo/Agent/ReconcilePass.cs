@@ -245,9 +245,9 @@ internal sealed class ReconcilePass
         return new PassResult(snapshot, isAwaiting ? HandshakeCheckInterval : null, isApplied);
     }
 
-    private static string? FindProblem(MeshView view) =>
-        view.Roster is null ? "waits for the first answer of the node source"
-        : !view.IsSynced ? "waits for the first answer of another silo"
-        : view.Keys.Count == 0 ? "has no key yet"
+    private static NodeProblem? FindProblem(MeshView view) =>
+        view.Roster is null ? NodeProblem.Of(NodeProblemCode.WaitsForNodes)
+        : !view.IsSynced ? NodeProblem.Of(NodeProblemCode.WaitsForSilo)
+        : view.Keys.Count == 0 ? NodeProblem.Of(NodeProblemCode.HasNoKey)
         : null;
 }

@@ -13,8 +13,11 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
     private readonly Dictionary<IPPrefix, (WayExpectation Expected, WrongWay? Wrong)> _known = [];
     private readonly Dictionary<IPPrefix, PodLink> _pods = [];
 
-    /// <summary>Which way is wrong, in a sentence; <see langword="null"/> if all are right.</summary>
-    public string? Problem { get; private set; }
+    // Names what this kernel has, which nobody else can put into words.
+    private string? _wrong;
+
+    /// <summary>Which way is wrong; <see langword="null"/> if all are right.</summary>
+    public NodeProblem? Problem => _wrong is null ? null : NodeProblem.Of(NodeProblemCode.RoutedByOthers, _wrong);
 
     /// <summary>Asks, and says in <see cref="Problem"/> what is wrong.</summary>
     /// <param name="view">The sources.</param>
@@ -102,16 +105,16 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
             ? null
             : WayRules.Describe(
                 wrong, await links.GetAllRulesAsync(wrong[0].Expectation.Destination.IsIPv6, cancellationToken), links.Table);
-        if (problem is not null && problem != Problem)
+        if (problem is not null && problem != _wrong)
         {
             LogWrong(logger, problem);
         }
-        else if (problem is null && Problem is not null)
+        else if (problem is null && _wrong is not null)
         {
             LogRight(logger);
         }
 
-        Problem = problem;
+        _wrong = problem;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Something else routes on this node: {Problem}")]

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -27,7 +27,7 @@ internal sealed record Diagnosis(
     /// <summary>Makes it of what a node says of itself.</summary>
     public static Diagnosis Of(NodeStatus status) =>
         new(status.NodeName, status.TakenAt, DiagnosedFinding.Of(
-            status.Findings), status.Witness, status.Problem)
+            status.Findings), status.Witness, NodeProblemText.Describe(status.Problems))
         { IsStrictWithheld = status.IsStrictWithheld };
 
     /// <summary>What is printed for people: nodes and findings, the worst first.</summary>

@@ -84,6 +84,7 @@ internal sealed class MeshConnection : IAsyncDisposable
     public static string? DescribeRefusal(Exception exception, IPEndPoint gateway) => exception switch
     {
         NodeUnavailableException or RotationFailedException => exception.Message,
+        RotationRefusedException refused => NodesVerb.Describe(refused),
         MeshTooLargeException =>
             $"Not asked: {exception.Message}. Ask a node at a time: 'owg peers --node NAME' shows its peers and ends with 3 if it has a problem; /readyz of its silo says which.",
         TimeoutException => $"The silo at {gateway} did not answer in time: {exception.Message}",

@@ -2,12 +2,13 @@ using System.Net;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
 /// <summary>
 /// The JSON that every <c>-o json</c> prints: camel case, keys in base64, prefixes and addresses as text, durations in seconds, times in
-/// ISO 8601, enums by name.
+/// ISO 8601, enums by name; reasons as sentences and as values (<see cref="ReasonJson"/>).
 /// </summary>
 internal static class MeshJson
 {
@@ -30,7 +31,9 @@ internal static class MeshJson
 
             // The default escapes the '+' of base64, for the sake of HTML. This goes to a terminal or to jq.
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { ReasonJson.AddText } },
         };
+        options.Converters.Add(new JsonStringEnumConverter<Transport>(JsonNamingPolicy.CamelCase));
         options.Converters.Add(new JsonStringEnumConverter());
         options.Converters.Add(new TextConverter<PublicKey>(PublicKey.Parse));
         options.Converters.Add(new TextConverter<IPPrefix>(IPPrefix.Parse));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -34,6 +35,11 @@ internal static class NodesVerb
         return NodeOutcome.ExitCodeOf(outcomes);
     }
 
+    /// <summary>Why a node refuses. One of another version may say it in its own words only.</summary>
+    public static string Describe(RotationRefusedException exception) => exception.Refusal is { } refusal
+        ? RotationReasonText.Describe(refusal)
+        : exception.Message;
+
     // A node that was heard of and has no silo now says so itself: the placement finds none. No need to guess from the snapshot.
     private static async Task<NodeOutcome> TryAsync(INodeGrain node, string name, Func<INodeGrain, string, Task<NodeOutcome>> act)
     {
@@ -44,6 +50,10 @@ internal static class NodesVerb
         catch (NodeUnavailableException e)
         {
             return new NodeOutcome(name, NodeOutcomeKind.NoSilo, $"{e.Message} Run the verb again when 'owg status' shows the node");
+        }
+        catch (RotationRefusedException e)
+        {
+            return new NodeOutcome(name, NodeOutcomeKind.Refused, Describe(e)) { Refusal = e.Refusal };
         }
         catch (RotationFailedException e)
         {

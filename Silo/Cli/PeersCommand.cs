@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -24,14 +25,15 @@ internal static class PeersCommand
             }
         }
 
-        return status.Problem is null ? ExitCode.Success : ExitCode.Unhealthy;
+        return status.Problems.Count == 0 ? ExitCode.Success : ExitCode.Unhealthy;
     }
 
-    private static string Because(DeviceStatus device) => device.TransportReason.Length == 0 ? "" : $" ({device.TransportReason})";
+    private static string Describe(DeviceStatus device) => TransportText.Describe(device.Transport)
+        + (TransportText.Describe(device.TransportReason) is { Length: > 0 } reason ? $" ({reason})" : "");
 
     private static void Print(DeviceStatus device, DateTimeOffset now)
     {
-        Terminal.Out.Line($"{device.Name}: key {device.PublicKey?.ToString() ?? "none"}, UDP {device.ListenPort}, MTU {device.Mtu}, {device.Transport}{Because(device)}");
+        Terminal.Out.Line($"{device.Name}: key {device.PublicKey?.ToString() ?? "none"}, UDP {device.ListenPort}, MTU {device.Mtu}, {Describe(device)}");
         Terminal.Out.Table(
             ["NODE", "KEY", "ENDPOINT", "ALLOWED IPS", "HANDSHAKE", "RECEIVED", "SENT", "STATE"],
             device.Peers.Select(peer => (string[])[

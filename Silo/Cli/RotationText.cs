@@ -1,5 +1,6 @@
 using System.Globalization;
 using Orleans.WireGuard.Grains.Clocks;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Cli;
@@ -62,12 +63,12 @@ internal static class RotationText
 
         if (rotation.Problem is { } problem)
         {
-            yield return $"{name} rotation: {problem}";
+            yield return $"{name} rotation: {RotationReasonText.Describe(problem)}";
         }
 
         foreach (var lagging in rotation.Lagging)
         {
-            yield return $"{name} waits for {lagging.NodeName}: {lagging.Reason}";
+            yield return $"{name} waits for {lagging.NodeName}: {RotationReasonText.Describe(lagging)}";
         }
 
         if (rotation.Deferrals > 0)

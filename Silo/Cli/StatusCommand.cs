@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Orleans.WireGuard.Silo.Findings;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -40,21 +40,21 @@ internal static class StatusCommand
     /// Whether every node answered without complaint, rotates as it should or is frozen by an operator, and all agree on all keys.
     /// </summary>
     public static bool IsWell(MeshSnapshot snapshot) =>
-        snapshot.Nodes.All(node => node.Problem is null && node.Status?.Rotation.Problem is null)
+        snapshot.Nodes.All(node => node.Problems.Count == 0 && node.Status?.Rotation.Problem is null)
             && snapshot.Agreements.All(cell => cell.State == AgreementState.Agrees);
 
     /// <summary>Prints all of it for people.</summary>
     public static void Print(MeshSnapshot snapshot, Terminal output)
     {
         output.Table(RotationText.Columns, RotationText.Rows(snapshot));
-        foreach (var node in snapshot.Nodes.Where(node => node.Problem is not null))
+        foreach (var node in snapshot.Nodes.Where(node => node.Problems.Count > 0))
         {
-            output.Line($"{node.NodeName}: {node.Problem}");
+            output.Line($"{node.NodeName}: {NodeProblemText.Describe(node.Problems)}");
         }
 
-        foreach (var node in snapshot.Nodes.Where(node => node.Note is not null))
+        foreach (var node in snapshot.Nodes.Where(node => node.Notes.Count > 0))
         {
-            output.Line($"NOTE: {node.NodeName}: {node.Note}");
+            output.Line($"NOTE: {node.NodeName}: {NodeProblemText.Describe(node.Notes)}");
         }
 
         foreach (var node in snapshot.Nodes)

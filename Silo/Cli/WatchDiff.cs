@@ -1,4 +1,5 @@
 using System.Globalization;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Cli;
 
@@ -60,7 +61,7 @@ internal static class WatchDiff
         {
             return [new WatchEvent(at, WatchEventKind.SiloGone, name) { Detail = node is null
                 ? "nobody knows the node any more"
-                : node.Problem ?? "no answer" }];
+                : NodeProblemText.Describe(node.Problems) ?? "no answer" }];
         }
 
         if (now is null)
@@ -136,12 +137,18 @@ internal static class WatchDiff
     {
         foreach (var lagging in now.Lagging.Where(lagging => !was.Lagging.Contains(lagging)))
         {
-            yield return new WatchEvent(at, WatchEventKind.Late, name) { Peer = lagging.NodeName, Detail = lagging.Reason };
+            yield return new WatchEvent(at, WatchEventKind.Late, name)
+            {
+                Peer = lagging.NodeName,
+                Detail = RotationReasonText.Describe(lagging),
+            };
         }
 
-        if (now.Problem is not null && now.Problem != was.Problem)
+        // What changes in a problem without changing what people read of it is no news.
+        if (now.Problem is { } problem && RotationReasonText.Describe(problem) is var text
+            && (was.Problem is not { } former || text != RotationReasonText.Describe(former)))
         {
-            yield return new WatchEvent(at, WatchEventKind.Problem, name) { Detail = now.Problem };
+            yield return new WatchEvent(at, WatchEventKind.Problem, name) { Detail = text };
         }
 
         if (now.FrozenUntil is { } until && until != was.FrozenUntil)

@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Reasons;
+
 namespace Orleans.WireGuard.Silo.Findings;
 
 /// <summary>What happens to pod traffic between nodes for which there is no tunnel.</summary>

@@ -1,3 +1,5 @@
+using Orleans.WireGuard.Grains.Reasons;
+
 namespace Orleans.WireGuard.Silo.Findings;
 
 /// <summary>What is known of each finding before it is found. Pure.</summary>

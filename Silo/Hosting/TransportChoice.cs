@@ -4,8 +4,8 @@ namespace Orleans.WireGuard.Silo.Hosting;
 
 /// <summary>Which transport drives the devices, and why. Pure.</summary>
 /// <param name="UseKernel">Netlink if true, UAPI if false.</param>
-/// <param name="Reason">Why, in half a sentence.</param>
-internal sealed record TransportChoice(bool UseKernel, string Reason)
+/// <param name="Reason">Why.</param>
+internal sealed record TransportChoice(bool UseKernel, TransportReason Reason)
 {
     /// <summary>Chooses.</summary>
     /// <param name="wanted">What is configured.</param>
@@ -24,13 +24,13 @@ internal sealed record TransportChoice(bool UseKernel, string Reason)
                 fault = "This kernel has no WireGuard, and Device:StartUserspace is false; load the module 'wireguard' (Linux 5.6 or newer), or set it to true.";
                 return null;
             case DeviceTransport.Userspace:
-                return new TransportChoice(false, "Device:Transport says so");
+                return new TransportChoice(false, TransportReason.Configured);
             case DeviceTransport.Kernel:
-                return new TransportChoice(true, "Device:Transport says so");
+                return new TransportChoice(true, TransportReason.Configured);
             default:
                 return hasKernel
-                    ? new TransportChoice(true, "this kernel has WireGuard")
-                    : new TransportChoice(false, "this kernel has no WireGuard");
+                    ? new TransportChoice(true, TransportReason.KernelHasWireGuard)
+                    : new TransportChoice(false, TransportReason.KernelHasNone);
         }
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Devices.Uapi;
 using Orleans.WireGuard.Silo.Agent;
@@ -29,7 +30,8 @@ internal sealed partial class WireGuardClientFactory(
                 TransportReason = choice.Reason,
             };
         var logger = loggerFactory.CreateLogger<WireGuardClientFactory>();
-        LogChosen(logger, client.Transport, choice.Reason);
+        var (transport, reason) = (TransportText.Describe(client.Transport), TransportText.Describe(choice.Reason));
+        LogChosen(logger, transport, reason);
         return client;
     }
 

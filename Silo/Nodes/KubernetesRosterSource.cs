@@ -29,38 +29,39 @@ internal sealed class KubernetesRosterSource(
     public NodeRoster? Current => _current;
 
     /// <inheritdoc/>
-    public string? FindProblem(string nodeName, PeerAnnouncement? announced)
+    public EquatableArray<NodeProblem> FindProblems(string nodeName, PeerAnnouncement? announced)
     {
         var known = watcher.Current;
-        return FindProblem(known, nodeName, announced, differences.Note(nodeName, known.Nodes.GetValueOrDefault(nodeName), announced));
+        return FindProblems(known, nodeName, announced, differences.Note(nodeName, known.Nodes.GetValueOrDefault(nodeName), announced));
     }
 
-    /// <summary>What is wrong with a node, in a sentence; null if nothing is. Pure.</summary>
+    /// <summary>What is wrong with a node. Pure.</summary>
     /// <param name="known">What the watcher knows.</param>
     /// <param name="nodeName">The node.</param>
     /// <param name="announced">Its current announcement; null if none is held.</param>
     /// <param name="misleading">For how long its annotation has shown another key than the announced one.</param>
-    public static string? FindProblem(WatchedNodes known, string nodeName, PeerAnnouncement? announced, TimeSpan misleading)
+    public static EquatableArray<NodeProblem> FindProblems(
+        WatchedNodes known, string nodeName, PeerAnnouncement? announced, TimeSpan misleading)
     {
         if (!known.IsSynced)
         {
-            return null;
+            return [];
         }
 
         if (known.Nodes.GetValueOrDefault(nodeName) is not { } node)
         {
-            return $"has no {known.Kind} object";
+            return [NodeProblem.Of(NodeProblemCode.NoObject, known.Kind ?? "")];
         }
 
-        var problems = node.Problems.Select(problem => $"its {node.Kind} object {problem}").ToList();
+        var problems = node.Problems.Select(problem => NodeProblem.Of(NodeProblemCode.ObjectWrong, node.Kind, problem)).ToList();
         if (misleading > AnnotationGrace && AnnotationDifferences.IsMisleading(node, announced))
         {
-            var shown = PublicKey.TryParse(node.AnnotatedKey, out var key) ? key.ToShortString() : "no key at all";
+            var shown = PublicKey.TryParse(node.AnnotatedKey, out var key) ? key.ToShortString() : "";
             var active = SlotPhases.ActiveKey(announced!)!.PublicKey.ToShortString();
-            problems.Add($"its annotation {NodeReader.PublicKeyAnnotation} shows {shown}, not the announced {active}");
+            problems.Add(NodeProblem.Of(NodeProblemCode.AnnotationWrong, NodeReader.PublicKeyAnnotation, shown, active));
         }
 
-        return problems.Count == 0 ? null : string.Join("; ", problems);
+        return problems.ToEquatableArray();
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Web;
@@ -13,8 +14,11 @@ namespace Orleans.WireGuard.Silo.Web;
 internal sealed class ClockCheck(MeshClock clock, AnnouncementStore store, IServiceProvider services) : IHealthCheck
 {
     /// <inheritdoc/>
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(Health.Of(
-            (services.GetService<KubernetesApi>()?.ClockProblem ?? clock.FindProblem()) is { } problem ? $"clock: {problem}" : null,
-            clock.FindNote(store.LastAhead) is { } note ? $"clock: {note}" : null));
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var problem = services.GetService<KubernetesApi>()?.ClockProblem
+            ?? (clock.FindProblem() is { } own ? NodeProblemText.Describe(own) : null);
+        return Task.FromResult(Health.Of(
+            problem is null ? null : $"clock: {problem}", clock.FindNote(store.LastAhead) is { } note ? $"clock: {note}" : null));
+    }
 }

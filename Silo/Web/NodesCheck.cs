@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Silo.Nodes;
 
 namespace Orleans.WireGuard.Silo.Web;
@@ -15,9 +16,10 @@ internal sealed class NodesCheck(
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
-            : roster.FindProblem(silo.Name, ledger.Announcement) is { } own ? $"nodes: {silo.Name} {own}"
-            : RosterRemarks.FindProblem(store.Roster, silo.Name) is { } loss ? $"nodes: {loss}"
+            : NodeProblemText.Describe(roster.FindProblems(silo.Name, ledger.Announcement)) is { } own ? $"nodes: {silo.Name} {own}"
+            : NodeProblemText.Describe(RosterRemarks.FindProblems(store.Roster, silo.Name)) is { } loss ? $"nodes: {loss}"
             : null;
-        return Task.FromResult(Health.Of(problem, RosterRemarks.FindNote(store.Roster, silo.Name) is { } note ? $"nodes: {note}" : null));
+        var note = NodeProblemText.Describe(RosterRemarks.FindNotes(store.Roster, silo.Name));
+        return Task.FromResult(Health.Of(problem, note is null ? null : $"nodes: {note}"));
     }
 }

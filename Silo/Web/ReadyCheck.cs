@@ -2,6 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Reasons;
 
 namespace Orleans.WireGuard.Silo.Web;
 
@@ -11,6 +12,7 @@ internal sealed class ReadyCheck(IMeshAgent agent, DeliveryLedger ledger) : IHea
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        return Task.FromResult(Health.Of(agent.Snapshot.FindProblem() ?? ledger.Problem));
+        var problem = agent.Snapshot.FindProblem() ?? ledger.Problem;
+        return Task.FromResult(Health.Of(problem is null ? null : NodeProblemText.Describe(problem)));
     }
 }

@@ -39,7 +39,7 @@ public sealed class MeshTimeTests
                 line => line.StartsWith("Warning: The time is not known: the clock of this node says 1970-", StringComparison.Ordinal)),
             "the log to name the clock");
         Assert.Contains(
-            "nobody of the mesh could be asked", (await mesh.Node("node-0").GetStatus(Token)).Problem, StringComparison.Ordinal);
+            "nobody of the mesh could be asked", (await mesh.Node("node-0").GetStatus(Token)).Problems.ToText(), StringComparison.Ordinal);
 
         await mesh.StartSiloAsync("node-1");
         await mesh.UntilAllAgreeAsync();

@@ -307,7 +307,7 @@ public sealed class PropagationTests(ITestOutputHelper output)
         var snapshot = await mesh.GetSnapshotAsync();
 
         Assert.Null(snapshot.Nodes.Single(node => node.NodeName == "node-1").Status);
-        Assert.NotNull(snapshot.Nodes.Single(node => node.NodeName == "node-1").Problem);
+        Assert.NotEmpty(snapshot.Nodes.Single(node => node.NodeName == "node-1").Problems);
         var living = snapshot.Agreements.Where(cell => cell.NodeName is "node-0" or "node-2" && cell.Holder is "node-0" or "node-2")
             .ToList();
         // Two directions, two slots.

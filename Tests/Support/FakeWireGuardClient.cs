@@ -30,10 +30,10 @@ internal sealed class FakeWireGuardClient(FakeLinkClient? links = null) : IWireG
     private ImmutableList<WireGuardCall> _calls = [];
 
     /// <inheritdoc/>
-    public string Transport => "fake";
+    public Transport Transport => Transport.Uapi;
 
     /// <inheritdoc/>
-    public string TransportReason => "a test says so";
+    public TransportReason TransportReason => TransportReason.Configured;
 
     /// <summary>Runs before every call takes effect: may wait, may throw to fail it, may change a device as somebody else would.</summary>
     public Func<WireGuardCall, CancellationToken, Task>? OnCall { get; set; }

@@ -69,7 +69,7 @@ internal static class TestMesh
         Devices = [],
         Delivery = new DeliveryStatus(null, null, []),
         Refusals = [],
-        Problem = null,
+        Problems = [],
     };
 
     /// <summary>An announcement without a signature.</summary>

@@ -9,11 +9,11 @@ namespace Orleans.WireGuard.Linux.Devices;
 /// <remarks>Every failure of the system is a <see cref="LinuxException"/> that carries the operation and the errno.</remarks>
 public interface IWireGuardClient
 {
-    /// <summary>How it is done: <c>netlink</c> or <c>uapi</c>.</summary>
-    string Transport { get; }
+    /// <summary>How it is done.</summary>
+    Transport Transport { get; }
 
-    /// <summary>Why it was chosen, in half a sentence; empty if nobody said.</summary>
-    string TransportReason { get; }
+    /// <summary>Why it was chosen; <see cref="TransportReason.Unknown"/> if nobody said.</summary>
+    TransportReason TransportReason { get; }
 
     /// <summary>Reads a device, or <see langword="null"/> if there is none of this name.</summary>
     /// <exception cref="LinuxException">It exists but cannot be read.</exception>

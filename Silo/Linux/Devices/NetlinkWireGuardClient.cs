@@ -39,10 +39,10 @@ public sealed class NetlinkWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
-    public string Transport => "netlink";
+    public Transport Transport => Transport.Netlink;
 
     /// <inheritdoc/>
-    public string TransportReason { get; init; } = "";
+    public TransportReason TransportReason { get; init; }
 
     /// <summary>Whether this kernel has WireGuard. Loads its module if that is possible.</summary>
     /// <exception cref="LinuxException">The system refused to say.</exception>

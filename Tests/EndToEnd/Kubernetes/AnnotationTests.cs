@@ -153,7 +153,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         Assert.Equal(AnnouncementOutcome.Held, store.Offer(announced).Outcome);
         time.Elapsed += TimeSpan.FromSeconds(31);
         Assert.Contains(
-            $"not the announced {TestMesh.Key(1).ToShortString()}", source.FindProblem("node-1", announced), StringComparison.Ordinal);
+            $"not the announced {TestMesh.Key(1).ToShortString()}", source.FindProblems("node-1", announced).ToText(), StringComparison.Ordinal);
 
         ledger.Begin(announced, TestMesh.Start);
         await foreach (var known in watcher.ChangesAsync(Token))
@@ -165,7 +165,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
             }
         }
 
-        Assert.DoesNotContain("annotation", source.FindProblem("node-1", announced) ?? "", StringComparison.Ordinal);
+        Assert.DoesNotContain("annotation", source.FindProblems("node-1", announced).ToText() ?? "", StringComparison.Ordinal);
         await source.StopAsync(Token);
         await follower.StopAsync(Token);
         await cluster.SendAsync(HttpMethod.Delete, "api/v1/nodes/node-1");

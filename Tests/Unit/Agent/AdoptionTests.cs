@@ -74,7 +74,7 @@ public sealed class AdoptionTests
         mesh.Roster.Set(null);
         mesh.Devices.Change(Name, device => device with { Peers = [Peer(2)] }, left);
         var result = await mesh.Pass.RunAsync(true, Token);
-        Assert.Equal(("waits for the first answer of the node source", 0), (result.Snapshot.Problem, mesh.Writes));
+        Assert.Equal(("waits for the first answer of the node source", 0), (result.Snapshot.Problem.ToText(), mesh.Writes));
         await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token));
         mesh.Roster.Set(TestMesh.Roster(1, 2));
         await mesh.Pass.RunAsync(true, Token);
@@ -255,7 +255,7 @@ public sealed class AdoptionTests
                 $"bring link {Name} up", EADDRINUSE, "the UDP port of the device is taken: see 'ss -lunp' for by whom, or use another one")
             : Task.CompletedTask;
         var delay = await mesh.StartAsync();
-        Assert.Contains("UDP port of the device is taken", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
+        Assert.Contains("UDP port of the device is taken", mesh.Agent.Snapshot.Problem.ToText(), StringComparison.Ordinal);
         isTaken = false;
         mesh.Time.Advance(delay);
         await mesh.NextWaitAsync();

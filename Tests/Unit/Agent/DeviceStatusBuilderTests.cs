@@ -24,12 +24,12 @@ public sealed class DeviceStatusBuilderTests
         clock.Observe(Slot.Zero, device, TestMesh.SteadyAt(0), TestMesh.Start);
         var announcements = new[] { TestMesh.Announce(1), TestMesh.Announce(2), TestMesh.Announce(3), SlotOneOnly(9) }
             .ToDictionary(announcement => announcement.NodeName);
-        var status = DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.SteadyAt(100));
+        var status = DeviceStatusBuilder.Build(Slot.Zero, device, Transport.Uapi, 1420, announcements, clock, TestMesh.SteadyAt(100));
         Assert.Equal(
             new DeviceStatus(
                 Slot.Zero,
                 "cilium_wg0",
-                "fake",
+                Transport.Uapi,
                 TestMesh.Key(1),
                 TestMesh.ListenPort,
                 1420,
@@ -41,7 +41,7 @@ public sealed class DeviceStatusBuilderTests
                 ]),
             status);
         Assert.All(
-            DeviceStatusBuilder.Build(Slot.Zero, device, "fake", 1420, announcements, clock, TestMesh.SteadyAt(0)
+            DeviceStatusBuilder.Build(Slot.Zero, device, Transport.Uapi, 1420, announcements, clock, TestMesh.SteadyAt(0)
                 + PeerStateCalculator.DownAfter).Peers,
             peer => Assert.Equal(PeerState.Down, peer.State));
     }

@@ -169,7 +169,7 @@ public sealed class EndpointTests
             endpoint => endpoint.ToString()[..3] == "192"));
         Assert.Equal(
             "no tunnel works to node-2 since 00:00:00 UTC (tried 192.168.0.2:51871, 198.51.100.2:51871), although the silos answer",
-            Grains.SilentPeer.Describe(result.Snapshot.SilentPeers));
+            Grains.Agent.SilentPeer.FindProblem(result.Snapshot.SilentPeers).ToText());
 
         ShakeHands(mesh, 2);
         Assert.Empty((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers);

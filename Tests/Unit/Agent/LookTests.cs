@@ -148,7 +148,7 @@ public sealed class LookTests
         mesh.Links.FailNextCall();
         mesh.Agent.RequestLook(KernelNews.Routes);
         var delay = await mesh.NextWaitAsync();
-        Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
+        Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem.ToText(), StringComparison.Ordinal);
         mesh.Time.Advance(delay);
         await mesh.NextWaitAsync();
         Assert.Null(mesh.Agent.Snapshot.Problem);

@@ -16,7 +16,7 @@ public sealed class MeshAgentTests
     public async Task Snapshot_NotStarted_SaysSo()
     {
         await using var mesh = new AgentHarness(2);
-        Assert.Equal(("has not reconciled its device yet", 0L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Equal(("has not reconciled its device yet", 0L), (mesh.Agent.Snapshot.Problem.ToText(), mesh.Agent.Snapshot.CompletedPasses));
         Assert.Empty(mesh.Agent.Snapshot.Devices);
     }
 
@@ -32,7 +32,7 @@ public sealed class MeshAgentTests
     {
         await using var mesh = new AgentHarness(2).Settled(2);
         Assert.Equal(Resync, await mesh.StartAsync());
-        Assert.Equal((null, 1L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Equal((null, 1L), (mesh.Agent.Snapshot.Problem.ToText(), mesh.Agent.Snapshot.CompletedPasses));
         Assert.Single(mesh.Agent.Snapshot.Devices);
     }
 
@@ -119,7 +119,7 @@ public sealed class MeshAgentTests
         gate.Open();
         Assert.True(await first);
         Assert.False(await second);
-        Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem, StringComparison.Ordinal);
+        Assert.Contains("told to fail", mesh.Agent.Snapshot.Problem.ToText(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class MeshAgentTests
         var delays = new List<double> { (await mesh.StartAsync()).TotalMilliseconds };
         while (delays.Count < 7)
         {
-            Assert.Equal("get cilium_wg0: told to fail (errno 5)", mesh.Agent.Snapshot.Problem);
+            Assert.Equal("get cilium_wg0: told to fail (errno 5)", mesh.Agent.Snapshot.Problem.ToText());
             mesh.Time.Advance(TimeSpan.FromMilliseconds(delays[^1]));
             delays.Add((await mesh.NextWaitAsync()).TotalMilliseconds);
         }
@@ -157,7 +157,7 @@ public sealed class MeshAgentTests
         isFailing = false;
         mesh.Time.Advance(TimeSpan.FromSeconds(5));
         Assert.Equal(Resync, await mesh.NextWaitAsync());
-        Assert.Equal((null, 8L), (mesh.Agent.Snapshot.Problem, mesh.Agent.Snapshot.CompletedPasses));
+        Assert.Equal((null, 8L), (mesh.Agent.Snapshot.Problem.ToText(), mesh.Agent.Snapshot.CompletedPasses));
         Assert.Single(mesh.Device.Peers);
 
         // A fault much later begins with the short delay again.

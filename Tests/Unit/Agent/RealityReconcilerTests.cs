@@ -30,7 +30,10 @@ public sealed class RealityReconcilerTests
         var result = await SendAsync(mesh, size, 2, isSeen: false);
         Assert.Equal(isFound, result.Findings.Any(finding => finding is { Code: FindingCode.SentPastNetfilter, Subject: Underlay }));
         Assert.Equal(isFound, result.Witness!.IsPartial);
-        Assert.Equal(isFound, result.Problem?.Contains("OWG313", StringComparison.Ordinal) ?? false);
+        Assert.Equal(isFound, result.Problem.ToText()?.Contains("OWG313", StringComparison.Ordinal) ?? false);
+        Assert.Equal(
+            isFound ? (NodeProblemCode.StrictBroken, FindingCode.SentPastNetfilter) : (null, null),
+            ((NodeProblemCode?)result.Problem?.Code, (FindingCode?)result.Problem?.Finding?.Code));
     }
 
     [Fact]

@@ -29,7 +29,7 @@ public sealed class ReconcilePassTests
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Name), new Route(TestMesh.PodCIDR(3), Name)], await mesh.Links.GetRoutesAsync(Token));
         Assert.Equal([TestMesh.PodCIDR(1)], await mesh.Links.GetRulesAsync(Token));
         var status = Assert.Single(result.Snapshot.Devices);
-        Assert.Equal((mesh.Device.PublicKey, 1440, "fake"), (status.PublicKey, status.Mtu, status.Transport));
+        Assert.Equal((mesh.Device.PublicKey, 1440, Transport.Uapi), (status.PublicKey, status.Mtu, status.Transport));
         Assert.Equal(["node-2", "node-3"], status.Peers.Select(peer => peer.NodeName));
     }
 
@@ -65,7 +65,8 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2);
         mesh.Store.MarkSynced();
-        Assert.Equal(new PassResult(new AgentSnapshot([], "has no key yet", 0), null, false), await mesh.Pass.RunAsync(true, Token));
+        var snapshot = new AgentSnapshot([], NodeProblem.Of(NodeProblemCode.HasNoKey), 0);
+        Assert.Equal(new PassResult(snapshot, null, false), await mesh.Pass.RunAsync(true, Token));
         Assert.Equal(0, mesh.Writes);
     }
 
@@ -75,9 +76,9 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2);
         mesh.MakeKey();
         mesh.Roster.Set(null);
-        Assert.Equal("waits for the first answer of the node source", (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
+        Assert.Equal("waits for the first answer of the node source", (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem.ToText());
         mesh.Roster.Set(TestMesh.Roster(1, 2));
-        Assert.Equal("waits for the first answer of another silo", (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
+        Assert.Equal("waits for the first answer of another silo", (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem.ToText());
         mesh.Store.MarkSynced();
         Assert.Null((await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
     }

@@ -115,6 +115,9 @@ public sealed class GatewayFaultTests(ITestOutputHelper output)
             (new ArgumentOutOfRangeException("duration", "too long"), "refused: too long"),
             (new NodeUnavailableException("node-2", "No active silo hosts node 'node-2'."), "No active silo hosts node 'node-2'."),
             (new RotationFailedException("the device of 'node-1' did not take it"), "did not take it"),
+            (new RotationRefusedException(
+                new RotationRefusal(RotationRefusalCode.PeersDepend, "node-1", null, null), "in other words"), "Peers still depend on the key"),
+            (new RotationRefusedException("in its own words"), "in its own words"),
             (new MeshTooLargeException(101, 100), "the mesh has 101 nodes"),
             (new TimeoutException("no answer"), "did not answer in time"),
             (new OrleansException("shutting down"), "could not answer"),

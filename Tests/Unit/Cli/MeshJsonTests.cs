@@ -17,7 +17,7 @@ public sealed class MeshJsonTests
         get
         {
             var sample = (MeshSnapshot)WireSamples.All[typeof(MeshSnapshot)];
-            return sample with { Nodes = [.. sample.Nodes, new MeshNode("node-2", null, "no active silo; its tunnels keep the last key")] };
+            return sample with { Nodes = [.. sample.Nodes, new MeshNode("node-2", null, [NodeProblem.Of(NodeProblemCode.NoSilo)])] };
         }
     }
 

@@ -38,6 +38,8 @@ public sealed class RotationVerbTests
         Assert.Equal(ExitCode.Unhealthy, NodeOutcome.ExitCodeOf([done, absent]));
         Assert.Equal(ExitCode.Failed, NodeOutcome.ExitCodeOf([done, absent, failed]));
         Assert.Equal(ExitCode.Failed, NodeOutcome.ExitCodeOf([]));
+        Assert.Equal(ExitCode.Failed, NodeOutcome.ExitCodeOf([done, absent, Outcome(NodeOutcomeKind.Refused)]));
+        Assert.Equal("node-1: REFUSED: why", Outcome(NodeOutcomeKind.Refused).ToString());
         Assert.Equal("node-1: NO SILO: why", absent.ToString());
     }
 
@@ -70,8 +72,9 @@ public sealed class RotationVerbTests
         var notes = string.Join('\n', RotationText.Notes(Node(1, rotation: new()
         {
             FrozenUntil = TestMesh.Start.AddMinutes(5),
-            Problem = "kept the key",
-            Lagging = [new LaggingNode("node-2", "packets still come in")],
+            Problem = new RotationProblem(
+                RotationProblemCode.Kept, new LaggingNode("node-2", LaggingReason.IsSentTo, Slot.Zero), 1, 1, TimeSpan.FromHours(1), 0.25),
+            Lagging = [new LaggingNode("node-2", LaggingReason.PacketsArrive, Slot.Zero)],
             Deferrals = 3,
             HandshakeRetries = 4,
             ClockCorrection = TimeSpan.FromSeconds(31),
@@ -82,7 +85,7 @@ public sealed class RotationVerbTests
             ],
         })));
         string[] expected = [
-            "FROZEN until 2026-01-01 00:05:00Z", "kept the key", "waits for node-2: packets", "3 times",
+            "FROZEN until 2026-01-01 00:05:00Z", "kept the key", "waits for node-2: packets of it still come in through slot 0", "3 times",
             "4 times", "does UDP 51871 pass", "node-3 is 16 s behind", "which is 31 s ahead"];
         Assert.All(expected, text => Assert.Contains(text, notes, StringComparison.Ordinal));
 
@@ -117,9 +120,9 @@ public sealed class RotationVerbTests
     [Fact]
     public void Compare_RotationStatus_IsLateFrozenAndUnfrozen()
     {
-        var late = Node(1, rotation: new() { Lagging = [new LaggingNode("node-2", "its silo does not answer")] });
+        var late = Node(1, rotation: new() { Lagging = [new LaggingNode("node-2", LaggingReason.WouldNotLearnKey, Slot.Zero)] });
         var e = Assert.Single(WatchDiff.Compare(Mesh(Node(1)), Mesh(late)));
-        Assert.Equal("00:00:00.000Z  node-1 waits, node-2 is late: its silo does not answer", e.ToString());
+        Assert.Equal("00:00:00.000Z  node-1 waits, node-2 is late: its silo does not answer, so it would not learn the new key", e.ToString());
         Assert.True(WatchCommand.Concerns(e, "node-2"));
         Assert.False(WatchCommand.Concerns(e, "node-3"));
         var frozen = Node(1, rotation: new() { FrozenUntil = TestMesh.Start.AddMinutes(1) });
@@ -154,7 +157,7 @@ public sealed class RotationVerbTests
 
     private static MeshSnapshot Mesh(params MeshNode[] nodes) => new(TestMesh.Start, [.. nodes], []);
 
-    private static MeshNode Gone(int node) => new(TestMesh.Name(node), null, "gone");
+    private static MeshNode Gone(int node) => new(TestMesh.Name(node), null, []);
 
     // Node 1 and 2 are each other's peers; held and path are the keys of the other that this one's device has and sends to.
     private static MeshNode Node(int node, int? key = null, int? held = null, int? path = null, RotationStatus? rotation = null)
@@ -167,10 +170,10 @@ public sealed class RotationVerbTests
             TestMesh.Status(node) with
             {
                 Slots = [new SlotStatus(Slot.Zero, own, new Epoch(1), TestMesh.Start) { Phase = SlotPhase.Carrying }],
-                Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", "fake", own, TestMesh.ListenPort, 1420, [peer])],
+                Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", Transport.Uapi, own, TestMesh.ListenPort, 1420, [peer])],
                 Paths = [new PathStatus(TestMesh.Name(other), Slot.Zero, TestMesh.Key(path ?? other), true)],
                 Rotation = rotation ?? new(),
             },
-            null);
+            []);
     }
 }

@@ -17,7 +17,8 @@ public sealed class StatusCommandTests
         Assert.False(StatusCommand.IsWell(Snapshot(null, AgreementState.Agrees, state)));
 
     [Fact]
-    public void IsWell_NodeComplains_IsFalse() => Assert.False(StatusCommand.IsWell(Snapshot("has no key yet", AgreementState.Agrees)));
+    public void IsWell_NodeComplains_IsFalse() =>
+        Assert.False(StatusCommand.IsWell(Snapshot(NodeProblem.Of(NodeProblemCode.HasNoKey), AgreementState.Agrees)));
 
     // It was copied from a terminal; whoever changes a column copies it again.
     [Fact]
@@ -33,8 +34,8 @@ public sealed class StatusCommandTests
 
     private static string[] Cells(string line) => line.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static MeshSnapshot Snapshot(string? problem, params AgreementState[] states) => new(
+    private static MeshSnapshot Snapshot(NodeProblem? problem, params AgreementState[] states) => new(
         TestMesh.Start,
-        [new MeshNode("node-1", null, problem)],
+        [new MeshNode("node-1", null, problem is null ? [] : [problem])],
         [.. states.Select(state => new KeyAgreement("node-1", "node-2", Slot.Zero, state, null, null, null))]);
 }

@@ -37,8 +37,8 @@ public sealed class AnnouncementIndexTests : IDisposable
                 var announcement = Sign(offer, revision);
                 var judgement = AnnouncementRules.Judge(announcement, held, index, TestMesh.Start);
                 var conflicts = FindConflicts(announcement, held.Announcements, isRosterKnown ? roster : null);
-                Assert.Contains(judgement, conflicts.Count == 0 ? [(AnnouncementOutcome.Held, "")] : conflicts);
-                held = judgement.Outcome == AnnouncementOutcome.Held ? held.Set(announcement) : held;
+                Assert.Contains(judgement, conflicts.Count == 0 ? [AnnouncementVerdict.Taken] : conflicts);
+                held = judgement.IsTaken ? held.Set(announcement) : held;
                 held = offer.IsForgotten ? held.Remove([announcement.NodeName]) : held;
             }
         }, iter: 300);
@@ -61,7 +61,7 @@ public sealed class AnnouncementIndexTests : IDisposable
 
     // Which of several conflicts is told is up to the rules, but one of keys comes before one of prefixes. With a roster it alone says
     // whose an address is.
-    private static List<(AnnouncementOutcome Outcome, string Detail)> FindConflicts(
+    private static List<AnnouncementVerdict> FindConflicts(
         PeerAnnouncement announcement, ImmutableDictionary<string, PeerAnnouncement> held, NodeRoster? roster)
     {
         var others = held.Values.Where(other => other.NodeName != announcement.NodeName).ToList();
@@ -90,8 +90,9 @@ public sealed class AnnouncementIndexTests : IDisposable
             where own is { } known && !known.Any(cidr => cidr.Contains(prefix))
             where !cidrs.Any(conflict => conflict.Item2.StartsWith($"{prefix} ", StringComparison.Ordinal))
             select (AnnouncementOutcome.NotInRoster, $"{prefix} is no part of the pod CIDRs that '{announcement.NodeName}' has: {Tell(own!.Value)}");
-        return new[] { keys, prefixes, cidrs.Concat(unexplained) }.Select(Enumerable.ToList)
+        var first = new[] { keys, prefixes, cidrs.Concat(unexplained) }.Select(Enumerable.ToList)
             .FirstOrDefault(conflicts => conflicts.Count > 0) ?? [];
+        return first.ConvertAll(conflict => AnnouncementVerdict.Refused(conflict.Item1, conflict.Item2));
     }
 
     private static string Tell(EquatableArray<IPPrefix> cidrs) =>

@@ -25,7 +25,7 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Dispose() => _identity.Dispose();
 
     [Fact]
-    public void Judge_FirstOfANode_IsHeld() => Assert.Equal((AnnouncementOutcome.Held, ""), Judge(Signed(TestMesh.Announce(3))));
+    public void Judge_FirstOfANode_IsHeld() => Assert.Equal(AnnouncementVerdict.Taken, Judge(Signed(TestMesh.Announce(3))));
 
     [Fact]
     public void Judge_Newer_IsHeld()
@@ -37,7 +37,7 @@ public sealed class AnnouncementRulesTests : IDisposable
 
     [Fact]
     public void Judge_TheOneThatIsHeld_IsApplied() =>
-        Assert.Equal((AnnouncementOutcome.Applied, ""), Judge(_held.Announcements[TestMesh.Name(1)]));
+        Assert.Equal(AnnouncementVerdict.Repeated, Judge(_held.Announcements[TestMesh.Name(1)]));
 
     [Theory]
     [InlineData(5)]
@@ -90,9 +90,9 @@ public sealed class AnnouncementRulesTests : IDisposable
     public void Judge_PodCIDRThatTheRosterGivesToAnother_IsRefused()
     {
         var taken = _identity.Sign(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse("10.0.1.128/25")] });
-        var (outcome, detail) = AnnouncementRules.Judge(taken, AnnouncementIndex.Empty, Roster, Now);
-        Assert.Equal(AnnouncementOutcome.OverlappingAllowedIPs, outcome);
-        Assert.Contains("10.0.1.0/24 of 'node-1' in the roster", detail, StringComparison.Ordinal);
+        var verdict = AnnouncementRules.Judge(taken, AnnouncementIndex.Empty, Roster, Now);
+        Assert.Equal((false, AnnouncementOutcome.OverlappingAllowedIPs), (verdict.IsAccepted, verdict.Outcome));
+        Assert.Contains("10.0.1.0/24 of 'node-1' in the roster", verdict.Detail, StringComparison.Ordinal);
         Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(taken, AnnouncementIndex.Empty, null, Now).Outcome);
     }
 
@@ -309,13 +309,13 @@ public sealed class AnnouncementRulesTests : IDisposable
 
     private PeerAnnouncement Signed(PeerAnnouncement announcement) => _identity.Sign(announcement);
 
-    private (AnnouncementOutcome Outcome, string Detail) Judge(PeerAnnouncement announcement) =>
+    private AnnouncementVerdict Judge(PeerAnnouncement announcement) =>
         AnnouncementRules.Judge(announcement, _held, Roster, Now);
 
     private void AssertRefused(AnnouncementOutcome outcome, string detail, PeerAnnouncement announcement)
     {
         var judgement = Judge(announcement);
-        Assert.Equal(outcome, judgement.Outcome);
+        Assert.Equal((false, outcome), (judgement.IsAccepted, judgement.Outcome));
         Assert.Contains(detail, judgement.Detail, StringComparison.Ordinal);
     }
 }

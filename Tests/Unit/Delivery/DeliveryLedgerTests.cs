@@ -9,6 +9,8 @@ namespace Orleans.WireGuard.Tests.Unit.Delivery;
 /// <summary>Who has acknowledged the current announcement, and only the current one.</summary>
 public sealed class DeliveryLedgerTests
 {
+    private static readonly NodeProblem NoAnswer = NodeProblem.Of(NodeProblemCode.NoAnswer, "2");
+
     private static readonly SiloAddress Second = Silo(2, 1);
     private static readonly SiloAddress Third = Silo(3, 1);
     private static readonly PeerAnnouncement Announcement = TestMesh.Announce(1);
@@ -25,7 +27,7 @@ public sealed class DeliveryLedgerTests
     public void Record_Applied_TellsHowLongItTook()
     {
         _ledger.Begin(Announcement, TestMesh.Start);
-        Record(Second, "node-2", null, "no answer", 1000);
+        Record(Second, "node-2", null, NoAnswer, 1000);
         Record(Second, "node-2", AnnouncementOutcome.Held, null, 1100);
         Record(Second, "node-2", AnnouncementOutcome.Applied, null, 1250);
         Assert.True(_ledger.HasApplied(Second));
@@ -44,10 +46,10 @@ public sealed class DeliveryLedgerTests
         _ledger.Begin(Announcement, TestMesh.Start);
         Record(Second, "node-2", AnnouncementOutcome.Applied, null, 10);
         Record(Second, "node-2", AnnouncementOutcome.Applied, null, 20);
-        Record(Second, "node-2", null, "no answer", 30);
+        Record(Second, "node-2", null, NoAnswer, 30);
         Assert.True(_ledger.HasApplied(Second));
         Assert.Equal(
-            [new ReceiverStatus("node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(10), 3, "no answer")],
+            [new ReceiverStatus("node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(10), 3, NoAnswer)],
             _ledger.ToStatus([(Second, "node-2")]).Receivers);
     }
 
@@ -93,7 +95,7 @@ public sealed class DeliveryLedgerTests
         Record(Second, "node-2", AnnouncementOutcome.Applied, null, 10);
         Record(Third, "node-3", AnnouncementOutcome.Held, null, 10);
         Record(fourth, "node-4", AnnouncementOutcome.UnknownNode, null, 10);
-        Record(fifth, "node-5", null, "no answer", 10);
+        Record(fifth, "node-5", null, NoAnswer, 10);
         Assert.Equal(["node-2", "node-3"], _ledger.HeldNodes(members).Order());
         Assert.Equal(["node-3"], _ledger.HeldNodes([Silo(2, 2), Third]));
 
@@ -180,7 +182,7 @@ public sealed class DeliveryLedgerTests
 
     private static SiloAddress Silo(int node, int generation) => SiloAddress.New(new IPEndPoint(TestMesh.Address(node), 11111), generation);
 
-    private void Record(SiloAddress silo, string name, AnnouncementOutcome? outcome, string? problem, int afterMilliseconds) =>
+    private void Record(SiloAddress silo, string name, AnnouncementOutcome? outcome, NodeProblem? problem, int afterMilliseconds) =>
         _ledger.Record(Announcement.Sequence, silo, name, outcome, problem, TimeSpan.FromMilliseconds(afterMilliseconds));
 
     private sealed class CountingList(IReadOnlyList<(SiloAddress Silo, string NodeName)> items)

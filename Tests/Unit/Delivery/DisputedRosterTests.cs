@@ -118,5 +118,5 @@ public sealed class DisputedRosterTests : IDisposable
     }
 
     private void Take(AnnouncementStore store, PeerAnnouncement announcement) =>
-        Assert.Equal((AnnouncementOutcome.Held, ""), store.Offer(_identity.Sign(announcement)));
+        Assert.Equal(AnnouncementVerdict.Taken, store.Offer(_identity.Sign(announcement)));
 }

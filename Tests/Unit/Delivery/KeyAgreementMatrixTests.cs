@@ -38,8 +38,8 @@ public sealed class KeyAgreementMatrixTests
     [Fact]
     public void Build_NoAnswer_IsUnknown()
     {
-        Assert.Equal((AgreementState.Unknown, TestMesh.Key(1)), Brief(Cell([new MeshNode("node-1", null, "gone"), Node(2, 1)])));
-        Assert.Equal((AgreementState.Unknown, null), Brief(Cell([Node(1), new MeshNode("node-2", null, "gone")])));
+        Assert.Equal((AgreementState.Unknown, TestMesh.Key(1)), Brief(Cell([new MeshNode("node-1", null, []), Node(2, 1)])));
+        Assert.Equal((AgreementState.Unknown, null), Brief(Cell([Node(1), new MeshNode("node-2", null, [])])));
     }
 
     [Fact]
@@ -87,14 +87,14 @@ public sealed class KeyAgreementMatrixTests
     [Fact]
     public void Build_NoAnswerWithTwoSlots_IsUnknownForThoseInUse()
     {
-        var gone = new MeshNode("node-9", null, "gone");
+        var gone = new MeshNode("node-9", null, []);
         Assert.Equal([Slot.Zero], SlotsOf(KeyAgreementMatrix.Build([WithSlotOne(Node(1), null), gone])));
         Assert.Equal([Slot.Zero, Slot.One], SlotsOf(KeyAgreementMatrix.Build([WithSlotOne(Node(1), 101), gone])));
     }
 
     [Fact]
     public void Build_NobodyAnswered_IsEmpty() =>
-        Assert.Empty(KeyAgreementMatrix.Build([new MeshNode("node-1", null, "gone"), new MeshNode("node-2", null, "gone")]));
+        Assert.Empty(KeyAgreementMatrix.Build([new MeshNode("node-1", null, []), new MeshNode("node-2", null, [])]));
 
     // It was cubic: a cell searched all peers of its holder, and 300 nodes took five seconds.
     [Theory]
@@ -120,7 +120,7 @@ public sealed class KeyAgreementMatrixTests
     private static MeshNode WithSlotOne(MeshNode node, int? key, params PeerStatus[] peers)
     {
         var device = new DeviceStatus(
-            Slot.One, "cilium_wg1", "fake", key is { } number ? TestMesh.Key(number) : null, 51872, 1420, [.. peers]);
+            Slot.One, "cilium_wg1", Transport.Uapi, key is { } number ? TestMesh.Key(number) : null, 51872, 1420, [.. peers]);
         return node with { Status = node.Status! with { Devices = [.. node.Status.Devices, device] } };
     }
 
@@ -135,9 +135,9 @@ public sealed class KeyAgreementMatrixTests
         TestMesh.Name(node),
         TestMesh.Status(node) with
         {
-            Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", "fake", TestMesh.Key(node), TestMesh.ListenPort, 1420, [.. peers])],
+            Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", Transport.Uapi, TestMesh.Key(node), TestMesh.ListenPort, 1420, [.. peers])],
         },
-        null);
+        []);
 
     private static PeerStatus Peer(int node, int key) =>
         new(TestMesh.Name(node), TestMesh.Key(key), TestMesh.Endpoint(node), [TestMesh.PodCIDR(node)], TestMesh.Start, 0, 0, PeerState.Up);

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Tests.Support;
 

@@ -114,24 +114,26 @@ public sealed class PrintableTests
 
     private static MeshSnapshot Snapshot(string text)
     {
+        var lagging = new LaggingNode(text, LaggingReason.PacketsArrive, Slot.One);
+        EquatableArray<NodeProblem> problems = [.. Enum.GetValues<NodeProblemCode>()
+            .Select(code => NodeProblem.Of(code, text, text, text, text, text))];
         var status = TestMesh.Status(1) with
         {
             NodeName = text,
             Refusals = [new RefusalCount(AnnouncementOutcome.Malformed, 1, text, text, TestMesh.Start)],
             Drifts = [new DriftCount(DriftKind.EndpointChanged, 1, text, TestMesh.Start)],
-            Problem = text,
+            Problems = problems,
             DroppedPackets = 1,
             Rotation = new()
             {
-                Problem = text,
-                Lagging = [
-                new LaggingNode(text, text)],
+                Problem = new RotationProblem(RotationProblemCode.Kept, lagging, 2, 3, TimeSpan.FromHours(1), 0.25),
+                Lagging = [lagging],
                 ClockSkews = [new ClockSkew(text, TimeSpan.FromMinutes(5), TestMesh.Start)]
             },
         };
         return new(
             TestMesh.Start,
-            [new MeshNode(text, status, text) { Note = text }],
+            [new MeshNode(text, status, problems) { Notes = problems }],
             [new KeyAgreement(text, text, Slot.Zero, AgreementState.Missing, null, null, null)]);
     }
 

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Hosting;
@@ -19,7 +20,7 @@ public sealed class StartupRefusalTests
         var choice = TransportChoice.Choose(wanted, mayStart, hasKernel, out var fault);
         Assert.Null(fault);
         Assert.Equal(usesKernel, choice!.UseKernel);
-        Assert.NotEmpty(choice.Reason);
+        Assert.NotEmpty(TransportText.Describe(choice.Reason));
     }
 
     [Theory]

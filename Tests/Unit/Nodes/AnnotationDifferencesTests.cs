@@ -66,8 +66,8 @@ public sealed class AnnotationDifferencesTests
     private string? Problem(PublicKey annotated, PublicKey active)
     {
         var (node, announced) = (Node(annotated), TestMesh.Announce(1, active) with { IssuedAt = _time.GetUtcNow() });
-        return KubernetesRosterSource.FindProblem(
-            WatchedNodes.Unknown.Replace([node], "Node"), "a", announced, _differences.Note("a", node, announced));
+        return KubernetesRosterSource.FindProblems(
+            WatchedNodes.Unknown.Replace([node], "Node"), "a", announced, _differences.Note("a", node, announced)).ToText();
     }
 
     private static PublicKey Key(int epoch) => TestMesh.Key(1 + epoch);

@@ -31,7 +31,7 @@ public sealed class AnnounceableNodeTests : IDisposable
                     TestMesh.Announce(3) with { Endpoints = announceable.Endpoints, AllowedIPs = announceable.AllowedIPs });
                 var roster = new RosterIndex(NodeRoster.Of([node]));
                 Assert.Equal(
-                    (AnnouncementOutcome.Held, ""), AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
+                    AnnouncementVerdict.Taken, AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
             }
             else
             {
@@ -63,8 +63,8 @@ public sealed class AnnounceableNodeTests : IDisposable
         Assert.Equal([.. four.Take(announcedFours), .. six.Take(announcedSixes)], announceable.Endpoints);
         var left = fours + sixes - announcedFours - announcedSixes;
         Assert.Equal(
-            left > 0, announceable.Note?.Contains($"Node 'node-3' has {fours + sixes} addresses;", StringComparison.Ordinal) ?? false);
-        Assert.Equal(left > 0, announceable.Note?.Contains($" {left} left out: ", StringComparison.Ordinal) ?? false);
+            left > 0, announceable.Note.ToText()?.Contains($"Node 'node-3' has {fours + sixes} addresses;", StringComparison.Ordinal) ?? false);
+        Assert.Equal(left > 0, announceable.Note.ToText()?.Contains($" {left} left out: ", StringComparison.Ordinal) ?? false);
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class AnnounceableNodeTests : IDisposable
         var zoned = IPAddress.Parse("fe80::1%7");
         var announceable = AnnounceableNode.Of(TestMesh.RosterNode(3) with { Addresses = [zoned, TestMesh.Address(3)] });
         Assert.Equal([TestMesh.Address(3)], announceable.Endpoints);
-        Assert.Contains("1 left out: fe80::1%7", announceable.Note, StringComparison.Ordinal);
+        Assert.Contains("1 left out: fe80::1%7", announceable.Note.ToText(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -83,8 +83,8 @@ public sealed class AnnounceableNodeTests : IDisposable
             .Select(number => IPPrefix.Parse($"10.{number / 256}.{number % 256}.0/{(number < 100 ? 25 : 24)}")).ToList();
         var announceable = AnnounceableNode.Of(TestMesh.RosterNode(3) with { PodCIDRs = [.. cidrs] });
         Assert.Equal(cidrs.Where(cidr => cidr.Length == 24).Concat(cidrs.Take(56)).Order(), announceable.AllowedIPs);
-        Assert.Contains("300 pod CIDRs; the widest 256 are announced", announceable.Problem, StringComparison.Ordinal);
-        Assert.Contains("44 left out", announceable.Problem, StringComparison.Ordinal);
+        Assert.Contains("300 pod CIDRs; the widest 256 are announced", announceable.Problem.ToText(), StringComparison.Ordinal);
+        Assert.Contains("44 left out", announceable.Problem.ToText(), StringComparison.Ordinal);
     }
 
     private static IPAddress WithZone(IPAddress address, int zone) =>

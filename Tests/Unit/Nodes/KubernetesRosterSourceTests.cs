@@ -20,10 +20,10 @@ public sealed class KubernetesRosterSourceTests
     {
         var known = WatchedNodes.Unknown.Replace([Node("a"), Bare("b")], "Node");
         Assert.Equal(["a", "b"], KubernetesRosterSource.Project(known, "a")!.Nodes.Keys);
-        Assert.Equal("its Node object has no pod CIDR", KubernetesRosterSource.FindProblem(known, "b", null, TimeSpan.Zero));
-        Assert.Null(KubernetesRosterSource.FindProblem(known, "a", null, TimeSpan.Zero));
-        Assert.Equal("has no Node object", KubernetesRosterSource.FindProblem(known, "c", null, TimeSpan.Zero));
-        Assert.Null(KubernetesRosterSource.FindProblem(WatchedNodes.Unknown, "c", null, TimeSpan.Zero));
+        Assert.Equal("its Node object has no pod CIDR", KubernetesRosterSource.FindProblems(known, "b", null, TimeSpan.Zero).ToText());
+        Assert.Null(KubernetesRosterSource.FindProblems(known, "a", null, TimeSpan.Zero).ToText());
+        Assert.Equal("has no Node object", KubernetesRosterSource.FindProblems(known, "c", null, TimeSpan.Zero).ToText());
+        Assert.Null(KubernetesRosterSource.FindProblems(WatchedNodes.Unknown, "c", null, TimeSpan.Zero).ToText());
     }
 
     // Cilium's definition without an object of ours, as an uninstall leaves it, or an object deleted: whatever it says, it is not our mesh.
@@ -32,8 +32,8 @@ public sealed class KubernetesRosterSourceTests
     {
         Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([], "CiliumNode"), "a"));
         Assert.Null(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("b")], "Node"), "a"));
-        Assert.Equal("has no CiliumNode object", KubernetesRosterSource.FindProblem(
-            WatchedNodes.Unknown.Replace([], "CiliumNode"), "a", null, TimeSpan.Zero));
+        Assert.Equal("has no CiliumNode object", KubernetesRosterSource.FindProblems(
+            WatchedNodes.Unknown.Replace([], "CiliumNode"), "a", null, TimeSpan.Zero).ToText());
     }
 
     [Fact]
@@ -62,8 +62,8 @@ public sealed class KubernetesRosterSourceTests
             Problem("forged", TimeSpan.FromSeconds(31)));
 
         string? Problem(string? annotated, TimeSpan misleading) =>
-            KubernetesRosterSource.FindProblem(
-                WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }], "Node"), "a", announced, misleading);
+            KubernetesRosterSource.FindProblems(
+                WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated }], "Node"), "a", announced, misleading).ToText();
     }
 
     // A key that is kept serves the later epoch and carries the traffic; the one made last waits for its turn.
@@ -81,9 +81,9 @@ public sealed class KubernetesRosterSourceTests
         Assert.Null(Problem(TestMesh.Key(1)));
         Assert.Contains($"not the announced {TestMesh.Key(1).ToShortString()}", Problem(TestMesh.Key(2)), StringComparison.Ordinal);
 
-        string? Problem(PublicKey annotated) => KubernetesRosterSource.FindProblem(
+        string? Problem(PublicKey annotated) => KubernetesRosterSource.FindProblems(
             WatchedNodes.Unknown.Replace([Node("a") with { AnnotatedKey = annotated.ToString() }], "Node"),
-            "a", announced, TimeSpan.FromHours(1));
+            "a", announced, TimeSpan.FromHours(1)).ToText();
     }
 
     [Theory]

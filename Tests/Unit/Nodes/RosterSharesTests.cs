@@ -140,10 +140,11 @@ public sealed class RosterSharesTests
 
         // Both objects by kind and name, on either side.
         var conflict = divided.Conflicts[0];
-        var (problem, note) = (RosterRemarks.FindProblem(divided, "wide"), RosterRemarks.FindNote(divided, conflict.Keeper.NodeName));
+        var (problem, note) =
+            (RosterRemarks.FindProblems(divided, "wide").ToText(), RosterRemarks.FindNotes(divided, conflict.Keeper.NodeName).ToText());
         Assert.All([problem, note], text => Assert.Contains("Node 'wide'", text, StringComparison.Ordinal));
         Assert.All([problem, note], text => Assert.Contains($"Node '{conflict.Keeper.NodeName}'", text, StringComparison.Ordinal));
-        Assert.All(nodes, node => Assert.Null(RosterRemarks.FindProblem(divided, node.NodeName)));
+        Assert.All(nodes, node => Assert.Empty(RosterRemarks.FindProblems(divided, node.NodeName)));
     }
 
     // The rest is the newcomer's: it loses the common part and nothing else.

@@ -16,12 +16,12 @@ public sealed class ClockRemarksTests
     [Fact]
     public void FindProblem_NobodyCouldBeAsked_NamesTheClock() => Assert.Equal(
         "the clock of this node says 1970-01-01 00:10:00Z, which cannot be, and nobody of the mesh could be asked for the time; set the clock",
-        ClockRemarks.FindProblem(Never, []));
+        ClockRemarks.FindProblem(Never, []).ToText());
 
     [Fact]
     public void FindProblem_NoOtherClockIsBetter_NamesThemAll() => Assert.Equal(
         "the clock of this node says 1970-01-01 00:10:00Z, which cannot be, and no other clock of the mesh is any better; set the clocks",
-        ClockRemarks.FindProblem(Never, [Never, Never.AddDays(1)]));
+        ClockRemarks.FindProblem(Never, [Never, Never.AddDays(1)]).ToText());
 
     [Fact]
     public void FindProblem_TheTimeIsKnown_IsNone()
@@ -36,14 +36,16 @@ public sealed class ClockRemarksTests
     public async Task GetStatus_ClockCannotBeRight_IsAProblemUntilSomebodyTellsTheTime()
     {
         using var node = new NodeGrainHarness(2);
-        node.Snapshot = new AgentSnapshot([], "a device failed", 1);
+        var failed = NodeProblem.Of(NodeProblemCode.DevicesFailed, "a device failed");
+        node.Snapshot = new AgentSnapshot([], failed, 1);
         node.Time.SetBy = Never - TestMesh.Start;
         await node.TurnAsync();
         var token = TestContext.Current.CancellationToken;
-        Assert.Equal($"{ClockRemarks.FindProblem(Never, [])}; a device failed", (await node.Grain.GetStatus(token)).Problem);
+        Assert.Equal([ClockRemarks.FindProblem(Never, [])!, failed], (await node.Grain.GetStatus(token)).Problems);
         Assert.True(node.Clock.Note("node-2", TestMesh.Start, SteadyTime.Now(node.Time)));
         var status = await node.Grain.GetStatus(token);
-        Assert.Equal(("a device failed", TestMesh.Start - Never), (status.Problem, status.Rotation.ClockCorrection));
+        Assert.Equal([failed], status.Problems);
+        Assert.Equal(TestMesh.Start - Never, status.Rotation.ClockCorrection);
     }
 
     [Fact]

@@ -184,7 +184,7 @@ public sealed class ForeignNumbersTests : IDisposable
             : (await call).NewPublicKey;
         var last = _node.Published[^1];
         Assert.Contains(key, last.Slots.Select(slot => slot.PublicKey));
-        Assert.Equal((AnnouncementOutcome.Held, ""), AnnouncementRules.JudgeAlone(last, _node.Clock.Horizon));
+        Assert.Null(AnnouncementRules.FindFault(last, _node.Clock.Horizon));
         Assert.True(last.Sequence > _node.Published[^2].Sequence
             || !SequenceBounds.IsPossible(_node.Published[^2].Sequence, _node.Clock.Horizon), after);
         Assert.True(!(last.FrozenUntil > _node.Clock.MeshTime + MaxFreeze), $"{after}: frozen until {last.FrozenUntil}");
@@ -198,7 +198,7 @@ public sealed class ForeignNumbersTests : IDisposable
         [.. _node.Ring.Keys.Select(key => new DeviceStatus(
             key.Slot,
             "cilium_wg",
-            "fake",
+            Transport.Uapi,
             key.KeyPair.PublicKey,
             TestMesh.ListenPort,
             1420,

@@ -52,7 +52,8 @@ public sealed class NodeGrainTests : IDisposable
         {
             await _node.TurnAsync();
             Assert.Equal(TimeSpan.FromSeconds(1), _node.NextTurn);
-            Assert.Contains("has not announced its key yet: The roster lists no address of this node 'node-1'", _node.Ledger.Problem, StringComparison.Ordinal);
+            Assert.Equal(NodeProblemCode.NotAnnounced, _node.Ledger.Problem?.Code);
+            Assert.Contains("has not announced its key yet: The roster lists no address of this node 'node-1'", _node.Ledger.Problem.ToText(), StringComparison.Ordinal);
             _node.Time.Advance(TimeSpan.FromSeconds(1));
         }
 
@@ -71,7 +72,7 @@ public sealed class NodeGrainTests : IDisposable
         await _node.TurnAsync();
         _node.OnReconcile = static _ => Task.FromResult(false);
         _node.Time.Advance(_node.Rotation.Period);
-        List<string?> problems = [];
+        List<NodeProblem?> problems = [];
         for (var turn = 0; turn < 4; turn++)
         {
             await _node.TurnAsync();
@@ -79,7 +80,8 @@ public sealed class NodeGrainTests : IDisposable
         }
 
         Assert.Equal([true, true, false, false], problems.Select(problem => problem is null));
-        Assert.StartsWith("cannot rotate or announce: ", problems[^1], StringComparison.Ordinal);
+        Assert.Equal(NodeProblemCode.TurnsFail, problems[^1]!.Code);
+        Assert.StartsWith("cannot rotate or announce: ", problems[^1].ToText(), StringComparison.Ordinal);
     }
 
     // Made while the clock was far ahead. Others go by what is announced, and a key that is due must not wait for the next epoch because of
@@ -213,8 +215,9 @@ public sealed class NodeGrainTests : IDisposable
 
         Assert.True(node.Grain.Freeze(TimeSpan.FromHours(1), Token).IsCompletedSuccessfully);
         await node.TurnAsync();
-        Assert.Contains("is frozen until", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message,
-            StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<RotationRefusedException>(() => WithinAsync(call));
+        Assert.Equal((RotationRefusalCode.Frozen, "node-1"), (refused.Refusal?.Code, refused.Refusal?.NodeName));
+        Assert.Contains("is frozen until", refused.Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -230,8 +233,10 @@ public sealed class NodeGrainTests : IDisposable
         Assert.False(call.IsCompleted);
         node.Time.Advance(TimeSpan.FromTicks(1));
         await node.TurnAsync();
-        Assert.Contains(
-            "node-2", (await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call))).Message, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<RotationRefusedException>(() => WithinAsync(call));
+        Assert.Equal(
+            (RotationRefusalCode.PeersDepend, "node-2"), (refused.Refusal?.Code, refused.Refusal?.Problem?.FirstLagging.NodeName));
+        Assert.Contains("node-2", refused.Message, StringComparison.Ordinal);
         Assert.Equal(old, node.Ring.Find(old.Slot));
     }
 
@@ -315,7 +320,7 @@ public sealed class NodeGrainTests : IDisposable
         var old = node.AddKey(Other(due.Slot), due.Value - 1, due.Value - 1);
         var peer = new PeerStatus(TestMesh.Name(2), TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
         node.Snapshot = new AgentSnapshot(
-            [new DeviceStatus(old.Slot, "cilium_wg", "fake", old.KeyPair.PublicKey, TestMesh.ListenPort, 1420, [peer])], null, 1);
+            [new DeviceStatus(old.Slot, "cilium_wg", Transport.Uapi, old.KeyPair.PublicKey, TestMesh.ListenPort, 1420, [peer])], null, 1);
         return (due, old);
     }
 

@@ -111,7 +111,7 @@ public sealed class PathSurveyTests : IDisposable
         }
 
         var peer = new PeerStatus(nodeName, TestMesh.Key(2), null, [TestMesh.PodCIDR(2)], TestMesh.Start, 0, 0, PeerState.Up);
-        var device = new DeviceStatus(Slot.One, "cilium_wg1", "fake", TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
+        var device = new DeviceStatus(Slot.One, "cilium_wg1", Transport.Uapi, TestMesh.Key(1), TestMesh.ListenPort, 1420, [peer]);
         return Assert.Single(_survey.Facts(
             question,
             new Epoch(otherServes),

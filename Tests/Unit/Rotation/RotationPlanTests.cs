@@ -24,7 +24,8 @@ public sealed class RotationPlanTests
     {
         var decision = Decide(Calm with { Lagging = Lagging(1), Overdue = TimeSpan.FromSeconds(overdue) });
         Assert.Equal(expected, decision.Action.ToString());
-        Assert.Contains("node-1: it lags", decision.Problem, StringComparison.Ordinal);
+        var code = decision.Action == RotationAction.Wait ? RotationProblemCode.Waits : RotationProblemCode.Kept;
+        Assert.Equal(new RotationProblem(code, Lagging(1)[0], 1, Calm.LivePeers, MaxKeyAge, MaxLaggingFraction), decision.Problem);
     }
 
     [Fact]
@@ -33,7 +34,9 @@ public sealed class RotationPlanTests
         var overdue = Calm with { Lagging = Lagging(2), Overdue = Period };
         Assert.Equal(RotationAction.Keep, Decide(overdue with { KeyAge = MaxKeyAge - TimeSpan.FromTicks(1) }).Action);
         Assert.Equal(RotationAction.Replace, Decide(overdue with { KeyAge = MaxKeyAge }).Action);
-        Assert.Contains("and 1 more", Decide(overdue with { KeyAge = MaxKeyAge }).Problem, StringComparison.Ordinal);
+        Assert.Equal(
+            new RotationProblem(RotationProblemCode.Replaced, Lagging(1)[0], 2, Calm.LivePeers, MaxKeyAge, MaxLaggingFraction),
+            Decide(overdue with { KeyAge = MaxKeyAge }).Problem);
     }
 
     // Then it is more likely this node's fault than theirs.
@@ -42,7 +45,7 @@ public sealed class RotationPlanTests
     {
         var decision = Decide(Calm with { Lagging = Lagging(3), Overdue = Period, KeyAge = MaxKeyAge });
         Assert.Equal(RotationAction.Keep, decision.Action);
-        Assert.StartsWith("ROTATION IS FROZEN", decision.Problem, StringComparison.Ordinal);
+        Assert.Equal((RotationProblemCode.TooManyLagging, 3), (decision.Problem?.Code, decision.Problem?.LaggingPeers));
     }
 
     [Fact]
@@ -63,5 +66,5 @@ public sealed class RotationPlanTests
         RotationPlan.Decide(situation, Period / 4, MaxKeyAge, MaxLaggingFraction);
 
     private static LaggingNode[] Lagging(int count) =>
-        [.. Enumerable.Range(1, count).Select(node => new LaggingNode($"node-{node}", "it lags"))];
+        [.. Enumerable.Range(1, count).Select(node => new LaggingNode($"node-{node}", LaggingReason.Sends, Slot.Zero))];
 }

@@ -189,7 +189,7 @@ public sealed class RotationTurnTests
 
         var late = facts with { Now = Now + RotationTiming.AdvancePatience + TimeSpan.FromTicks(1) };
         var refusal = Turn.Decide(Answered(asking, Depends(2, Slot.One)), late);
-        Assert.Contains("Peers still depend", Assert.IsType<TurnCommand.Refuse>(refusal.Command).Reason, StringComparison.Ordinal);
+        Assert.Equal(RotationRefusalCode.PeersDepend, Assert.IsType<TurnCommand.Refuse>(refusal.Command).Refusal.Code);
         Assert.False(refusal.State.HasRequests);
     }
 
@@ -198,11 +198,11 @@ public sealed class RotationTurnTests
     {
         var request = new KeyRequest(1, IsAdvance: true, Now);
         var facts = Facts with { Keys = [Key(0, 100), Key(1, 101)] };
-        Assert.Contains("already", Assert.IsType<TurnCommand.Refuse>(Turn.Decide(Asked(request), facts).Command).Reason, StringComparison.Ordinal);
+        Assert.Equal(RotationRefusalCode.HasKey, Assert.IsType<TurnCommand.Refuse>(Turn.Decide(Asked(request), facts).Command).Refusal.Code);
 
         var asked = Answered(Turn.Decide(Asked(request), Facts with { Keys = [Key(0, 100), Key(1, 99)] }));
         var frozen = asked.Freeze(TestMesh.Start, Now + TimeSpan.FromSeconds(1));
-        Assert.Contains("is frozen", Assert.IsType<TurnCommand.Refuse>(Turn.Decide(frozen, facts).Command).Reason, StringComparison.Ordinal);
+        Assert.Equal(RotationRefusalCode.Frozen, Assert.IsType<TurnCommand.Refuse>(Turn.Decide(frozen, facts).Command).Refusal.Code);
     }
 
     // A turn that fails leaves requests that were not looked at.

@@ -59,7 +59,7 @@ public sealed class SnapshotSizeTests(ITestOutputHelper output)
 
     private static MeshSnapshot Snapshot(int count)
     {
-        var nodes = Enumerable.Range(1, count).Select(node => new MeshNode(Name(node), Status(node, count), null)).ToList();
+        var nodes = Enumerable.Range(1, count).Select(node => new MeshNode(Name(node), Status(node, count), [])).ToList();
         return new MeshSnapshot(TestMesh.Start, nodes.ToEquatableArray(), KeyAgreementMatrix.Build(nodes));
     }
 
@@ -70,7 +70,7 @@ public sealed class SnapshotSizeTests(ITestOutputHelper output)
         {
             Slots = [.. Both(slot => new SlotStatus(slot, Key(node, slot), new Epoch(14_726_880), TestMesh.Start))],
             Devices = [.. Both(slot => new DeviceStatus(
-                slot, $"cilium_wg{slot}", "netlink", Key(node, slot), TestMesh.ListenPort, 1420, others.Select(other => Peer(other, slot))
+                slot, $"cilium_wg{slot}", Transport.Netlink, Key(node, slot), TestMesh.ListenPort, 1420, others.Select(other => Peer(other, slot))
                     .ToEquatableArray()))],
             Delivery = new DeliveryStatus(
                 new AnnouncementSequence(new Epoch(14_726_880), 1),

@@ -16,7 +16,7 @@ internal static class WireSamples
     private static readonly SlotAnnouncement SlotAnnouncement =
         new(Slot.One, Key(0x22), new Epoch(14_726_879), 51872) { ServesEpoch = new Epoch(14_726_881) };
     private static readonly PathStatus Path = new("node-2", Slot.One, Key(0x44), IsProven: true);
-    private static readonly LaggingNode Lagging = new("node-3", "packets of it still come in through slot 0");
+    private static readonly LaggingNode Lagging = new("node-3", LaggingReason.PacketsArrive, Slot.One);
     private static readonly ClockSkew Skew = new("node-2", TimeSpan.FromMilliseconds(-250), Time);
 
     private static readonly SlotStatus SlotStatus = new(Slot.One, Key(0x22), new Epoch(14_726_879), Time)
@@ -24,6 +24,9 @@ internal static class WireSamples
         ServesEpoch = new Epoch(14_726_881),
         Phase = SlotPhase.Carrying,
     };
+
+    private static readonly RotationProblem RotationProblem = new(
+        RotationProblemCode.Kept, Lagging, LaggingPeers: 2, LivePeers: 9, TimeSpan.FromHours(1), 0.25);
 
     private static readonly RotationStatus Rotation = new()
     {
@@ -37,13 +40,15 @@ internal static class WireSamples
         FrozenUntil = Time.AddMinutes(10),
         ClockCorrection = TimeSpan.FromSeconds(-31),
         ClockSkews = [Skew],
-        Problem = "kept the key for another turn",
+        Problem = RotationProblem,
     };
+
+    private static readonly RotationRefusal Refused = new(RotationRefusalCode.PeersDepend, "node-1", Time.AddMinutes(10), RotationProblem);
 
     private static readonly RefusalCount Refusal = new(
         AnnouncementOutcome.KeyOfAnotherNode, 3, "node-2", "key AAAA belongs to 'node-3'", Time);
     private static readonly ReceiverStatus Receiver = new(
-        "node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, "no answer");
+        "node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, NodeProblem.Of(NodeProblemCode.NoAnswer, "2"));
     private static readonly DeliveryStatus Delivery = new(Sequence, Time, [Receiver]);
     private static readonly DigestEntry DigestEntry = new("node-1", Sequence);
 
@@ -64,9 +69,9 @@ internal static class WireSamples
         "node-2", Key(0x44), IPEndPoint.Parse("192.168.100.2:51871"),
         [IPPrefix.Parse("10.244.2.0/24")], Time, 1_000_000, 2_000_000, PeerState.Up);
 
-    private static readonly DeviceStatus Device = new(Slot.One, "cilium_wg1", "uapi", Key(0x33), 51872, 1440, [Peer])
+    private static readonly DeviceStatus Device = new(Slot.One, "cilium_wg1", Transport.Uapi, Key(0x33), 51872, 1440, [Peer])
     {
-        TransportReason = "this kernel has no WireGuard",
+        TransportReason = TransportReason.KernelHasNone,
     };
 
     private static readonly DriftCount Drift = new(DriftKind.EndpointChanged, 4, "peer BBBB", Time);
@@ -76,6 +81,10 @@ internal static class WireSamples
     private static readonly Finding Finding = new(
         FindingCode.PodsOutsidePrefixes, FindingSeverity.Error, "10.244.1.0/24", [Evidence], Time);
     private static readonly WitnessStatus Witness = new(1, 2, 3, 4, 5, 6, IsPartial: true);
+
+    private static readonly NodeProblem Problem =
+        NodeProblem.Of(NodeProblemCode.StrictWithheld, "not used, but it may be") with { Finding = Finding };
+    private static readonly NodeProblem Waits = NodeProblem.Of(NodeProblemCode.WaitsForSilo);
 
     private static readonly NodeStatus Status = new()
     {
@@ -90,7 +99,7 @@ internal static class WireSamples
         Delivery = Delivery,
         Refusals = [Refusal],
         Drifts = [Drift],
-        Problem = "waits for the first answer of another silo",
+        Problems = [Waits],
         DroppedPackets = 12,
         DroppedOutgoingPackets = 5,
         Paths = [Path],
@@ -100,9 +109,10 @@ internal static class WireSamples
         Rotation = Rotation,
     };
 
-    private static readonly MeshNode Node = new("node-1", Status, "waits for the first answer of another silo")
+    private static readonly MeshNode Node = new("node-1", Status, [Waits])
     {
-        Note = "Node 'node-1' keeps its 10.244.1.0/24, which Node 'node-9' claims too with 10.244.0.0/16",
+        Notes = [NodeProblem.Of(
+            NodeProblemCode.OverlapKept, "Node 'node-1'", "10.244.1.0/24", "Node 'node-9'", "10.244.0.0/16")],
     };
 
     /// <summary>The values, by type; of a generic type by its definition.</summary>
@@ -129,6 +139,7 @@ internal static class WireSamples
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
         [typeof(MeshTooLargeException)] = new MeshTooLargeException(130, 100),
         [typeof(NodeLocalPlacement)] = new NodeLocalPlacement(),
+        [typeof(NodeProblem)] = Problem,
         [typeof(NodeStatus)] = Status,
         [typeof(NodeUnavailableException)] = new NodeUnavailableException("node-2", "No active silo hosts node 'node-2'."),
         [typeof(PathReply)] = new PathReply(Path, Time),
@@ -139,6 +150,9 @@ internal static class WireSamples
         [typeof(ReceiverStatus)] = Receiver,
         [typeof(RefusalCount)] = Refusal,
         [typeof(RotationFailedException)] = new RotationFailedException("The device of 'node-1' did not take the new key."),
+        [typeof(RotationProblem)] = RotationProblem,
+        [typeof(RotationRefusal)] = Refused,
+        [typeof(RotationRefusedException)] = new RotationRefusedException(Refused, "Peers still depend on the key."),
         [typeof(RotationReceipt)] = new RotationReceipt("node-1", Key(0x33), Key(0x34), Sequence),
         [typeof(RotationStatus)] = Rotation,
         [typeof(Slot)] = Slot.One,
@@ -156,6 +170,7 @@ internal static class WireSamples
     {
         NodeUnavailableException e => (e.GetType(), e.NodeName, e.Message),
         MeshTooLargeException e => (e.GetType(), e.Nodes, e.MaxNodes, e.Message),
+        RotationRefusedException e => (e.GetType(), e.Refusal, e.Message),
         Exception e => (e.GetType(), e.Message),
         PlacementStrategy strategy => strategy.GetType(),
         _ => value,

@@ -33,10 +33,10 @@ public sealed class UapiWireGuardClient : IWireGuardClient
     }
 
     /// <inheritdoc/>
-    public string Transport => "uapi";
+    public Transport Transport => Transport.Uapi;
 
     /// <inheritdoc/>
-    public string TransportReason { get; init; } = "";
+    public TransportReason TransportReason { get; init; }
 
     /// <inheritdoc/>
     public async Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken)

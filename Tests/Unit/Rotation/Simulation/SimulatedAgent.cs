@@ -23,7 +23,7 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
     private long _packets;
 
     /// <inheritdoc/>
-    public AgentSnapshot Snapshot { get; private set; } = new([], "has not reconciled its device yet", 0);
+    public AgentSnapshot Snapshot { get; private set; } = new([], NodeProblem.Of(NodeProblemCode.NotReconciled), 0);
 
     /// <inheritdoc/>
     public ushort GetListenPort(Slot slot) => (ushort)(TestMesh.ListenPort + slot.Index);

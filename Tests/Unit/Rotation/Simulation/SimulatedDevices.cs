@@ -8,10 +8,10 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 internal sealed class SimulatedDevices(Simulation simulation, SimulatedMachine machine, FakeWireGuardClient kernel) : IWireGuardClient
 {
     /// <inheritdoc/>
-    public string Transport => kernel.Transport;
+    public Transport Transport => kernel.Transport;
 
     /// <inheritdoc/>
-    public string TransportReason => kernel.TransportReason;
+    public TransportReason TransportReason => kernel.TransportReason;
 
     /// <inheritdoc/>
     public async Task<Device?> TryGetDeviceAsync(string name, CancellationToken cancellationToken)

@@ -15,11 +15,9 @@ internal sealed class SimulatedPeerService(
     public async Task<AnnouncementReceipt> ReceiveAsync(PeerAnnouncement announcement)
     {
         await silo.Clocks.AskFirstAsync(options.AttemptTimeout);
-        var outcome = Accept(announcement);
-        if (outcome is AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
-        {
-            outcome = await ReconcileAsync() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
-        }
+        var verdict = Accept(announcement);
+        var outcome = !verdict.IsAccepted ? verdict.Outcome
+            : await ReconcileAsync() ? AnnouncementOutcome.Applied : AnnouncementOutcome.Held;
 
         var held = silo.Store.Announcements.GetValueOrDefault(announcement.NodeName);
         return new AnnouncementReceipt(silo.Machine.Name, outcome, held?.Sequence);
@@ -99,7 +97,7 @@ internal sealed class SimulatedPeerService(
         }
     }
 
-    private AnnouncementOutcome Accept(PeerAnnouncement announcement)
+    private AnnouncementVerdict Accept(PeerAnnouncement announcement)
     {
         if (announcement.NodeName == silo.Machine.Name)
         {
@@ -111,26 +109,25 @@ internal sealed class SimulatedPeerService(
             silo.Store.ForgetAbsent(simulation.RosterWithout(announcement.NodeName));
         }
 
-        var outcome = silo.Store.Offer(announcement).Outcome;
-        if (outcome == AnnouncementOutcome.Held
+        var verdict = silo.Store.Offer(announcement);
+        if (verdict.IsTaken
             && SlotSharing.IsApart(silo.Store.Announcements.GetValueOrDefault(silo.Machine.Name), announcement))
         {
             _ = silo.Keeper.AnnounceAgain();
         }
 
-        return outcome;
+        return verdict;
     }
 
-    private AnnouncementOutcome MeetFormerSelf(PeerAnnouncement announcement)
+    private AnnouncementVerdict MeetFormerSelf(PeerAnnouncement announcement)
     {
-        var outcome = AnnouncementRules.JudgeAlone(announcement, meshClock.Horizon).Outcome;
-        if (outcome != AnnouncementOutcome.Held)
+        if (AnnouncementRules.FindFault(announcement, meshClock.Horizon) is { } fault)
         {
-            return silo.Store.Refuse(announcement, outcome, "");
+            return silo.Store.Refuse(announcement, fault);
         }
 
         _ = silo.Keeper.MeetFormerSelf(announcement);
-        return AnnouncementOutcome.StaleSequence;
+        return AnnouncementVerdict.Refused(AnnouncementOutcome.StaleSequence, "");
     }
 
     private async Task<bool> ReconcileAsync()

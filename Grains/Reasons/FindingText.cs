@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Orleans.WireGuard.Silo.Findings;
+namespace Orleans.WireGuard.Grains.Reasons;
 
 /// <summary>Findings in words: what is wrong, and what to do. Pure.</summary>
 internal static class FindingText
