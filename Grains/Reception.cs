@@ -1,7 +1,4 @@
 namespace Orleans.WireGuard.Grains;
 
 /// <summary>Data that came in through a slot: packets of pods, not handshakes and keepalives.</summary>
-/// <param name="NodeName">From which node.</param>
-/// <param name="Slot">The slot.</param>
-/// <param name="LastAt">When it was last seen.</param>
 internal sealed record Reception(string NodeName, Slot Slot, SteadyTime LastAt);

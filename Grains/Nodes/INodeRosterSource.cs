@@ -13,7 +13,7 @@ internal interface INodeRosterSource
     /// What the source knows to be wrong with a node, in a sentence: it lacks addresses, say, or publishes another key than it announces.
     /// For people; nothing is decided by it. <see langword="null"/> if nothing is wrong.
     /// </summary>
-    /// <param name="nodeName">The node.</param>
+    /// <param name="nodeName">One that the source may not know at all.</param>
     /// <param name="announced">Its current announcement; <see langword="null"/> if none is held.</param>
     string? FindProblem(string nodeName, PeerAnnouncement? announced) => null;
 }

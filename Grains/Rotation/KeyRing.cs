@@ -63,7 +63,7 @@ internal sealed class KeyRing(Func<KeyPair>? create = null) : IDisposable
     /// </summary>
     public bool IsSettled => _isSettled;
 
-    /// <summary>Notes that.</summary>
+    /// <summary>Notes that the keys are in here that the devices had at start.</summary>
     public void Settle() => _isSettled = true;
 
     /// <summary>Overwrites every private key.</summary>
@@ -82,8 +82,8 @@ internal sealed class KeyRing(Func<KeyPair>? create = null) : IDisposable
 }
 
 /// <summary>A key pair in its slot.</summary>
-/// <param name="Slot">The slot.</param>
-/// <param name="KeyPair">The pair.</param>
+/// <param name="Slot">Whose device has it.</param>
+/// <param name="KeyPair">Not disposed of while the device has it.</param>
 /// <param name="Epoch">The epoch for which it was made.</param>
 /// <param name="CreatedAt">When it was made, for people.</param>
 internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTimeOffset CreatedAt)
