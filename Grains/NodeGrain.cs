@@ -52,6 +52,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public NodeGrain(
+        IGrainContext context,
         ILocalSiloDetails silo,
         KeyRing ring,
         Identity identity,
@@ -66,6 +67,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         IOptions<DeliveryOptions> delivery,
         TimeProvider timeProvider,
         ILogger<NodeGrain> logger)
+        : base(context)
     {
         (_silo, _ring, _identity, _store, _ledger, _members, _clock, _clocks) =
             (silo, ring, identity, store, ledger, members, clock, clocks);

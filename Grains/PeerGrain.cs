@@ -38,6 +38,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
     /// <summary>Made by Orleans on the node's own silo.</summary>
     public PeerGrain(
+        IGrainContext context,
         ILocalSiloDetails silo,
         Identity identity,
         AnnouncementStore store,
@@ -50,6 +51,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         TimeProvider timeProvider,
         Jitter jitter,
         ILogger<PeerGrain> logger)
+        : base(context)
     {
         (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
         (_clock, _options, _timeProvider, _logger) = (clock, options.Value, timeProvider, logger);

@@ -4,7 +4,7 @@ using System.Net;
 namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>A node whose silo answers, with which no slot has a handshake that counts.</summary>
-/// <param name="NodeName">Which node.</param>
+/// <param name="NodeName">Which is also the name of that silo.</param>
 /// <param name="Since">Since when, for people.</param>
 /// <param name="Endpoints">Where it was sent to in vain.</param>
 internal sealed record SilentPeer(string NodeName, DateTimeOffset Since, EquatableArray<IPEndPoint> Endpoints)

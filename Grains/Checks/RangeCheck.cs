@@ -8,7 +8,7 @@ internal sealed class RangeCheck(string section)
 {
     private readonly List<string> _failures = [];
 
-    /// <summary>The verdict.</summary>
+    /// <summary>Success, or everything that was found at once.</summary>
     public ValidateOptionsResult Result => _failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(_failures);
 
     /// <summary>Notes a fault unless the value lies between the bounds, both included.</summary>

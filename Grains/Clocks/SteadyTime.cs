@@ -51,6 +51,6 @@ internal readonly record struct SteadyTime : IComparable<SteadyTime>
 /// <summary>Tells the <see cref="SteadyTime"/>.</summary>
 internal sealed class SteadyClock(TimeProvider timeProvider)
 {
-    /// <summary>Now.</summary>
+    /// <summary>The time of now, by the timestamps of the clock that it was made with.</summary>
     public SteadyTime Now => SteadyTime.Now(timeProvider);
 }

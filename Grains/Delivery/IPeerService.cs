@@ -33,9 +33,7 @@ internal sealed record PathReply([property: Id(0)] PathStatus? Path, [property: 
 [GenerateSerializer, Immutable, Alias("owg.MeshDigest")]
 internal sealed record MeshDigest([property: Id(0)] EquatableArray<DigestEntry> Entries);
 
-/// <summary>The announcement that a silo holds of one node.</summary>
-/// <param name="NodeName">The node.</param>
-/// <param name="Sequence">Its sequence.</param>
+/// <summary>How far the announcement goes that a silo holds of one node.</summary>
 [GenerateSerializer, Immutable, Alias("owg.DigestEntry")]
 internal sealed record DigestEntry([property: Id(0)] string NodeName, [property: Id(1)] AnnouncementSequence Sequence);
 

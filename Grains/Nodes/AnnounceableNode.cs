@@ -23,7 +23,7 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
     /// </summary>
     public NodeProblem? Problem { get; private init; }
 
-    /// <summary>Chooses.</summary>
+    /// <summary>As much of a node of the roster as fits, and what is left out.</summary>
     public static AnnounceableNode Of(RosterNode node)
     {
         // A zone means something on its own machine only.

@@ -13,7 +13,7 @@ internal interface INodeRosterSource
     /// What the source knows to be wrong with a node: it lacks addresses, say, or publishes another key than it announces. For people;
     /// nothing is decided by it.
     /// </summary>
-    /// <param name="nodeName">The node.</param>
+    /// <param name="nodeName">One that the source may not know at all.</param>
     /// <param name="announced">Its current announcement; <see langword="null"/> if none is held.</param>
     EquatableArray<NodeProblem> FindProblems(string nodeName, PeerAnnouncement? announced) => [];
 }

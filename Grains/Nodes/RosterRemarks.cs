@@ -3,9 +3,7 @@ namespace Orleans.WireGuard.Grains.Nodes;
 /// <summary>What there is to say of a node's entry in the roster, whichever source it came from. Pure.</summary>
 internal static class RosterRemarks
 {
-    /// <summary>What costs the node something.</summary>
-    /// <param name="roster">Divided by <see cref="RosterShares"/>.</param>
-    /// <param name="nodeName">The node.</param>
+    /// <summary>What costs a node something in a roster that <see cref="RosterShares"/> has divided.</summary>
     public static EquatableArray<NodeProblem> FindProblems(NodeRoster? roster, string nodeName) =>
         Find(roster, nodeName, RosterConflict.FindProblems, static announceable => announceable.Problem);
 

@@ -18,10 +18,7 @@ internal enum ClaimRank
     Held,
 }
 
-/// <summary>What of its claims a node has announced.</summary>
-/// <param name="Rank">What that is worth.</param>
-/// <param name="AllowedIPs">Its allowed IPs.</param>
-/// <param name="Endpoints">Its endpoints.</param>
+/// <summary>What of its claims a node has announced, and what that is worth.</summary>
 internal sealed record AnnouncedClaims(ClaimRank Rank, EquatableArray<IPPrefix> AllowedIPs, EquatableArray<IPAddress> Endpoints);
 
 /// <summary>What speaks for a node.</summary>

@@ -57,9 +57,6 @@ internal static class KeyEpochs
     }
 
     /// <summary>Those of a key of an epoch to come, as if it were one of the present epoch.</summary>
-    /// <param name="key">The key's.</param>
-    /// <param name="due">The epoch whose key is due.</param>
-    /// <param name="schedule">This node's schedule.</param>
     /// <remarks>
     /// It was made by a clock that was ahead, or with a shorter period, and waiting for its epoch could take months. The next epoch is no
     /// mistake: <c>owg rotate --all</c> brings it forward.

@@ -83,8 +83,8 @@ internal sealed class KeyRing(Func<KeyPair>? create = null) : IDisposable
 }
 
 /// <summary>A key pair in its slot.</summary>
-/// <param name="Slot">The slot.</param>
-/// <param name="KeyPair">The pair.</param>
+/// <param name="Slot">Whose device has it.</param>
+/// <param name="KeyPair">Not disposed of while the device has it.</param>
 /// <param name="Epoch">The epoch for which it was made.</param>
 /// <param name="CreatedAt">When it was made, for people.</param>
 internal sealed record SlotKey(Slot Slot, KeyPair KeyPair, Epoch Epoch, DateTimeOffset CreatedAt)

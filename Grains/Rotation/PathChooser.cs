@@ -1,7 +1,7 @@
 namespace Orleans.WireGuard.Grains.Rotation;
 
 /// <summary>A slot through which a peer could be reached: both sides have a key there.</summary>
-/// <param name="Slot">The slot.</param>
+/// <param name="Slot">The same on both sides.</param>
 /// <param name="Level">See <see cref="SlotLevel"/>.</param>
 /// <param name="IsProven">Whether our own device completed a handshake between just these two keys.</param>
 /// <param name="IsFresh">

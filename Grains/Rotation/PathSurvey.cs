@@ -16,7 +16,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
 
     /// <summary>Asks every other active silo at once.</summary>
     /// <param name="timeout">How long to wait for each.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Ends the wait for all of them.</param>
     /// <returns>The names of the nodes that answered.</returns>
     public async Task<IReadOnlySet<string>> AskAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {

@@ -24,7 +24,7 @@ internal sealed class RotationSchedule
     private readonly TimeSpan _jitter;
 
     /// <summary>Makes the schedule of one node.</summary>
-    /// <param name="nodeName">The node.</param>
+    /// <param name="nodeName">Decides how late in an epoch the node rotates.</param>
     /// <param name="period">Length of an epoch; positive.</param>
     /// <param name="slots">How many slots take turns: 1 or 2.</param>
     public RotationSchedule(string nodeName, TimeSpan period, int slots)

@@ -19,7 +19,7 @@ internal static class SlotLevel
     public static Epoch Of(Epoch own, Epoch other) => own < other ? own : other;
 
     /// <summary>Whether a peer may yet move its traffic to a slot whose key serves an epoch, by its next rotation if not now.</summary>
-    /// <param name="slot">The slot.</param>
+    /// <param name="slot">The same on both sides.</param>
     /// <param name="serves">The epoch that our key there serves.</param>
     /// <param name="otherServes">
     /// The epoch that our key of the other slot serves; <see langword="null"/> without one. Earlier if we missed its turn.

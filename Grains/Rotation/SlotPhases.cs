@@ -1,9 +1,6 @@
 namespace Orleans.WireGuard.Grains.Rotation;
 
-/// <summary>The epochs of a slot's key.</summary>
-/// <param name="Slot">The slot.</param>
-/// <param name="Made">The epoch that the key was made for.</param>
-/// <param name="Serves">The epoch that it serves: a later one if it was kept.</param>
+/// <summary>The epoch that a slot's key was made for, and the one that it serves: a later one if it was kept.</summary>
 internal readonly record struct SlotEpochs(Slot Slot, Epoch Made, Epoch Serves);
 
 /// <summary>Derives where each slot is in its life. Pure.</summary>
@@ -28,7 +25,6 @@ internal static class SlotPhases
     public static SlotStatus? ActiveKey(NodeStatus status) => Latest(status.Slots, slot => slot.ServesEpoch);
 
     /// <summary>The slot whose key has had its turn, while another one has the latest; <see langword="null"/> if there is none.</summary>
-    /// <param name="keys">The keys.</param>
     /// <remarks>
     /// Not if the latest one is older and was only kept: a peer that has not heard of it yet may still move to the newer key.
     /// </remarks>
@@ -43,10 +39,10 @@ internal static class SlotPhases
         return draining.Made <= latest.Made ? draining.Slot : null;
     }
 
-    /// <summary>The phase of a slot.</summary>
-    /// <param name="slot">The slot.</param>
-    /// <param name="served">See <see cref="Active"/>.</param>
-    /// <param name="paths">Through which slot this node sends to each other node.</param>
+    /// <summary>
+    /// The phase of a slot, by the epochs that its keys serve (see <see cref="Active"/>) and the slots through which this node sends to the
+    /// others.
+    /// </summary>
     public static SlotPhase Of(Slot slot, IReadOnlyList<Epoch?> served, IEnumerable<PathStatus> paths) =>
         served[slot.Index] is null ? SlotPhase.Idle
         : Active(served) != slot ? SlotPhase.Draining

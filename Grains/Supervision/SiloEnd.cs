@@ -16,7 +16,7 @@ internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger
     /// <summary>Is cancelled when the silo ends, for whatever reason.</summary>
     public CancellationToken Stopping => lifetime.ApplicationStopping;
 
-    /// <summary>Ends it. The first reason counts.</summary>
+    /// <summary>Ends the silo, and says why. Whoever comes later, with another reason, ends nothing.</summary>
     /// <param name="reason">A sentence.</param>
     public void Because(string reason)
     {

@@ -36,7 +36,7 @@ internal sealed class DeviceAdoption(string deviceName, IWireGuardClient devices
     /// <summary>The key pair that a former silo left on the device; the caller disposes it.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="name">What the device is called now.</param>
-    /// <param name="device">The device.</param>
+    /// <param name="device">As it was read under that name.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <returns><see langword="null"/> if there is none, or somebody else made it and knows its private half.</returns>
     /// <exception cref="LinuxException">The device is somebody else's, or it is too early to tell, or it cannot be read.</exception>

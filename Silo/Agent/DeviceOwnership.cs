@@ -30,9 +30,9 @@ internal enum DeviceOwner
 /// </remarks>
 internal static class DeviceOwnership
 {
-    /// <summary>Judges a device.</summary>
+    /// <summary>Whose a device is that was there before this silo.</summary>
     /// <param name="device">As read.</param>
-    /// <param name="nodeName">This node.</param>
+    /// <param name="nodeName">The node that the device is on.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> until the source has answered.</param>
     /// <param name="announcements">What is held, by node name; empty at start.</param>
     /// <param name="routes">The routes of our table.</param>

@@ -13,7 +13,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// </remarks>
 internal static class DevicePatchBuilder
 {
-    /// <summary>Builds the patch.</summary>
+    /// <summary>What a device has to be told to become as desired; nothing if it is.</summary>
     public static DevicePatch Build(DesiredDevice desired, Device observed)
     {
         var peers = new Phases();

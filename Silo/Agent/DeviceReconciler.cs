@@ -37,10 +37,10 @@ internal sealed partial class DeviceReconciler(
     private Link? _link;
     private SourceCheck? _sourceCheck;
 
-    /// <summary>The slot.</summary>
+    /// <summary>The slot whose device it keeps.</summary>
     public Slot Slot => slot;
 
-    /// <summary>Name of the device.</summary>
+    /// <summary>What its device is to be called.</summary>
     public string DeviceName { get; } = SlotDevices.Name(slot);
 
     /// <summary>Whether this pass found the link down or replaced: then its routes are gone and nobody deleted them.</summary>

@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <summary>Turns a device as it was read into what people and integrations see. Pure.</summary>
 internal static class DeviceStatusBuilder
 {
-    /// <summary>Builds the status.</summary>
+    /// <summary>A device in its node's status.</summary>
     /// <param name="slot">The slot that the device serves.</param>
     /// <param name="device">As read.</param>
     /// <param name="transport">How it was read.</param>

@@ -75,13 +75,13 @@ internal sealed class EndpointChooser(UnderlayPaths paths, KeyPairClock clock)
     /// <summary>
     /// Whether a peer answers, as far as the device tells: a handshake is shown, and nothing that was sent since stayed without an answer.
     /// </summary>
-    /// <param name="slot">The slot.</param>
+    /// <param name="slot">Whose device has the peer.</param>
     /// <param name="peer">The peer as its device has it.</param>
     /// <param name="isAwaited">
     /// Whether its node waits for a handshake on any slot. Then a session that is over proves nothing: what this node sends may not even
     /// leave it, and is not counted then. Without that it only means that nobody had anything to say.
     /// </param>
-    /// <param name="now">The time.</param>
+    /// <param name="now">Against which ages are measured.</param>
     public bool IsAnswering(Slot slot, DevicePeer peer, bool isAwaited, SteadyTime now)
     {
         var hasSession = HasSession(slot, peer.PublicKey, now);

@@ -61,10 +61,10 @@ internal sealed class EndpointTrials
     }
 
     /// <summary>Whether what was sent to a peer's present endpoint stayed without an answer.</summary>
-    /// <param name="slot">The slot.</param>
-    /// <param name="peer">The peer.</param>
+    /// <param name="slot">Whose device has the peer.</param>
+    /// <param name="peer">By the key that it has there.</param>
     /// <param name="hasSession">Whether there is a session in which data could be sent.</param>
-    /// <param name="now">The time.</param>
+    /// <param name="now">Against which ages are measured.</param>
     public bool IsEndpointUnanswered(Slot slot, PublicKey peer, bool hasSession, SteadyTime now) =>
         _trials.TryGetValue((slot, peer), out var trial) && now - trial.TriedAt >= Patience(hasSession);
 

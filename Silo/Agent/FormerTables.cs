@@ -54,7 +54,7 @@ internal sealed class FormerTables(ILinkClient links)
         return [.. routes, .. kept];
     }
 
-    /// <summary>Removes them.</summary>
+    /// <summary>Takes routes and rules out of the former tables, once the present one has everything.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
         foreach (var (former, _) in _tables ?? [])

@@ -82,9 +82,9 @@ internal sealed class HandshakeAttempts
     }
 
     /// <summary>The side that starts does so, now as before.</summary>
-    /// <param name="pair">The pair.</param>
+    /// <param name="pair">The two keys between which there is no session yet, or none that lasts.</param>
     /// <param name="session">What there is of a session.</param>
-    /// <param name="now">The time.</param>
+    /// <param name="now">From which the next attempt is counted.</param>
     /// <returns>Whether the peer has to be removed and added again for it.</returns>
     public bool Start(HandshakePair pair, HandshakeSession session, SteadyTime now)
     {

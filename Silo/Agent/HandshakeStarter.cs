@@ -22,7 +22,7 @@ internal static class HandshakeStarter
     public static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(25);
 
     /// <summary>Whether this side is the one that starts a handshake that the pair needs.</summary>
-    /// <param name="slot">The slot.</param>
+    /// <param name="slot">In which both have a key.</param>
     /// <param name="own">
     /// This node's announcement, if it announces the key that the device uses; <see langword="null"/> if a newer key is not announced yet.
     /// </param>

@@ -37,7 +37,7 @@ internal sealed class CleanupReport
 /// <param name="findClient">The client for devices of a link kind; <see langword="null"/> for a kind that is no WireGuard device.</param>
 internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitness witness, Func<string, IWireGuardClient?> findClient)
 {
-    /// <summary>Removes everything.</summary>
+    /// <summary>Removes devices, routes, rules and tables that silos made, and tells what it left.</summary>
     /// <param name="nodeName">This node; empty if unknown.</param>
     /// <param name="roster">Who the nodes are; <see langword="null"/> if unknown.</param>
     /// <param name="report">Gets each item at once, so that it is true even if this fails.</param>

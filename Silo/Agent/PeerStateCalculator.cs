@@ -15,7 +15,7 @@ internal static class PeerStateCalculator
     /// <summary>The age from which a peer counts as down: 180 + 5 + 90 seconds.</summary>
     public static readonly TimeSpan DownAfter = TimeSpan.FromSeconds(180 + 5 + 90);
 
-    /// <summary>Judges a peer.</summary>
+    /// <summary>Whether a peer is up or down, or nobody can tell yet.</summary>
     /// <param name="handshakeAge">How long ago its latest handshake was; <see langword="null"/> if there was none.</param>
     /// <param name="heldFor">For how long the device has had it; <see langword="null"/> if that is unknown.</param>
     public static PeerState Calculate(TimeSpan? handshakeAge, TimeSpan? heldFor) =>

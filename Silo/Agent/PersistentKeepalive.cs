@@ -51,10 +51,7 @@ internal static class PersistentKeepalive
         };
     }
 
-    /// <summary>What is configured towards a node.</summary>
-    /// <param name="options">The options.</param>
-    /// <param name="nodeName">The node.</param>
-    /// <param name="hasSilo">Whether its silo is an active member.</param>
+    /// <summary>What is configured towards a node; if that is nothing, <see cref="ToSilent"/> while its silo is no active member.</summary>
     public static TimeSpan Configured(DeviceOptions options, string nodeName, bool hasSilo)
     {
         var configured = options.PersistentKeepaliveOf.TryGetValue(nodeName, out var own) ? own : options.PersistentKeepalive;

@@ -85,7 +85,7 @@ internal sealed partial class RealityReconciler(
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>
     /// <param name="underlay">The ways to the peers.</param>
-    /// <param name="deviceNames">Our devices.</param>
+    /// <param name="deviceNames">Names of the devices through which the tunnels go.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     public async Task LookAsync(
         MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, CancellationToken cancellationToken)

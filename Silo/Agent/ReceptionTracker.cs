@@ -19,7 +19,7 @@ internal sealed class ReceptionTracker
     private readonly Dictionary<(Slot Slot, PublicKey Peer), long> _bytes = [];
     private readonly SortedDictionary<(string NodeName, Slot Slot), SteadyTime> _lastAt = [];
 
-    /// <summary>What is known.</summary>
+    /// <summary>From which nodes data came in, through which slot, and when last.</summary>
     public EquatableArray<Reception> Receptions =>
         _lastAt.Select(entry => new Reception(entry.Key.NodeName, entry.Key.Slot, entry.Value)).ToEquatableArray();
 
@@ -34,7 +34,7 @@ internal sealed class ReceptionTracker
     }
 
     /// <summary>Notes the counters of a slot's device.</summary>
-    /// <param name="slot">The slot.</param>
+    /// <param name="slot">Which the device serves.</param>
     /// <param name="device">As read.</param>
     /// <param name="receivedPackets">How many packets came in through its link.</param>
     /// <param name="nodeNames">Names of the nodes, by key.</param>

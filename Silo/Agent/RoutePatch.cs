@@ -13,7 +13,7 @@ internal sealed record RoutePatch(
     EquatableArray<IPPrefix> AddRules,
     EquatableArray<IPPrefix> DeleteRules)
 {
-    /// <summary>Builds the patch.</summary>
+    /// <summary>What has to be done to routes and rules so that they become as desired.</summary>
     /// <param name="desired">The routes that should be there.</param>
     /// <param name="observed">The routes of our table.</param>
     /// <param name="desiredRules">The sources that should be looked up; <see langword="null"/> leaves them as they are.</param>

@@ -7,11 +7,11 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <summary>What the witness of a node is to count, by what the mesh believes and what the kernel shows. Pure.</summary>
 internal static class WitnessSpecBuilder
 {
-    /// <summary>Tells it.</summary>
+    /// <summary>Puts together the links, prefixes and ports by which the witness counts.</summary>
     /// <param name="view">What the mesh believes.</param>
     /// <param name="dump">What the kernel shows.</param>
     /// <param name="underlay">Numbers of the links by which others are reached.</param>
-    /// <param name="deviceNames">Our devices.</param>
+    /// <param name="deviceNames">Names of the devices through which the tunnels go.</param>
     /// <param name="tunnelPorts">Their UDP ports.</param>
     public static WitnessSpec Build(
         MeshView view, NetworkDump dump, IReadOnlySet<int> underlay,

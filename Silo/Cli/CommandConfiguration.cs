@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// <summary>The configuration of a verb: the sources that a silo has, read once.</summary>
 internal static class CommandConfiguration
 {
-    /// <summary>Reads it.</summary>
+    /// <summary>Reads the sources, with the file that the command line names.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="fault">Why it cannot be read; empty if it can.</param>
     /// <returns><see langword="null"/> if it cannot be read.</returns>

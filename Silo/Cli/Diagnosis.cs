@@ -79,15 +79,7 @@ internal sealed record Diagnosis(
     }
 }
 
-/// <summary>A finding with its words.</summary>
-/// <param name="Code">As in <c>OWG301</c>.</param>
-/// <param name="Name">Its name.</param>
-/// <param name="Severity">How bad it is.</param>
-/// <param name="Subject">What it is about.</param>
-/// <param name="Since">When it was first seen.</param>
-/// <param name="Sentence">What is wrong.</param>
-/// <param name="Evidence">What was seen.</param>
-/// <param name="Remedy">What to do.</param>
+/// <summary>A finding with its code, such as <c>OWG301</c>, and the words for it.</summary>
 internal sealed record DiagnosedFinding(
     string Code, FindingCode Name, FindingSeverity Severity, string Subject,
     DateTimeOffset Since, string Sentence, string Evidence, string Remedy)

@@ -8,7 +8,7 @@ internal sealed class KeyHolders
     private readonly HashSet<string> _answering;
     private readonly Dictionary<(string NodeName, Slot Slot, PublicKey Key), int> _holding = [];
 
-    /// <summary>Counts.</summary>
+    /// <summary>Counts the holders of every key in a snapshot.</summary>
     public KeyHolders(MeshSnapshot snapshot)
     {
         // A silo that is away cannot be asked what its device holds, so only those that answer count.

@@ -12,7 +12,7 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// </summary>
 internal static class MeshJson
 {
-    /// <summary>The options.</summary>
+    /// <summary>How keys, slots, epochs and the like become JSON.</summary>
     public static JsonSerializerOptions Options { get; } = Create();
 
     /// <summary>Prints a value.</summary>

@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// </summary>
 internal static class MeshReader
 {
-    /// <summary>Reads it.</summary>
+    /// <summary>Reads the names of all nodes, then page by page how each of them is.</summary>
     /// <param name="mesh">Whom to ask.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ctrl-C.</param>

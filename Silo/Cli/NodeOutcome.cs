@@ -16,10 +16,7 @@ internal enum NodeOutcomeKind
     Refused,
 }
 
-/// <summary>What a verb did on one of several nodes.</summary>
-/// <param name="NodeName">The node.</param>
-/// <param name="Outcome">How it went.</param>
-/// <param name="Detail">What was done, or why not, in a sentence.</param>
+/// <summary>What a verb did on one of several nodes, or why it did not, in a sentence.</summary>
 internal sealed record NodeOutcome(string NodeName, NodeOutcomeKind Outcome, string Detail)
 {
     /// <summary>What the node's rotation did; <see langword="null"/> if it was not asked for one, or did none.</summary>

@@ -6,7 +6,7 @@ namespace Orleans.WireGuard.Silo.Cli;
 /// <summary>The command <c>owg</c> with its verbs.</summary>
 internal static class OwgCommand
 {
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes the command with all its verbs.</summary>
     public static RootCommand Create() => new("The WireGuard agent of a Kubernetes node: runs its silo, and shows and steers the mesh.")
     {
         RunCommand.Create(),

@@ -28,9 +28,7 @@ internal static class WatchCommand
         return command;
     }
 
-    /// <summary>Whether an event concerns a node. Pure.</summary>
-    /// <param name="e">The event.</param>
-    /// <param name="nodeName">The node; <see langword="null"/> for any.</param>
+    /// <summary>Whether an event concerns a node, itself or as the other end; without a name each one does. Pure.</summary>
     public static bool Concerns(WatchEvent e, string? nodeName) => nodeName is null || e.NodeName == nodeName || e.Peer == nodeName;
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

@@ -39,7 +39,7 @@ internal enum WatchEventKind
 /// <summary>One line of <c>owg watch</c>.</summary>
 /// <param name="At">When the snapshot was taken that shows it.</param>
 /// <param name="Event">What happened.</param>
-/// <param name="NodeName">To which node.</param>
+/// <param name="NodeName">Whom it is about.</param>
 internal sealed record WatchEvent(DateTimeOffset At, WatchEventKind Event, string NodeName)
 {
     /// <summary>The other node, of a move or a delay.</summary>

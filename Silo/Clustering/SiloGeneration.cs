@@ -43,8 +43,8 @@ internal sealed partial class SiloGeneration(ILogger<SiloGeneration> logger)
     /// <summary>Chooses it, above all that the membership table knows of this address. Without an answer it is the clock's.</summary>
     /// <param name="table">The table; <see langword="null"/> if it begins with this process.</param>
     /// <param name="endPoint">Where the silo listens.</param>
-    /// <param name="timeProvider">The clock.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="timeProvider">Times the wait for the table.</param>
+    /// <param name="cancellationToken">Ends the wait with an exception.</param>
     public async Task ChooseAsync(
         SharedMembershipTable? table, IPEndPoint endPoint, TimeProvider timeProvider, CancellationToken cancellationToken)
     {

@@ -46,10 +46,10 @@ internal sealed class TableMemory(long patience)
     }
 
     /// <summary>The store has answered with a table.</summary>
-    /// <param name="version">Its version.</param>
+    /// <param name="version">Which never falls while nothing is lost.</param>
     /// <param name="hasOwnRow">Whether it has a row of this silo.</param>
     /// <param name="began">When it was asked, as a timestamp.</param>
-    /// <param name="now">When it had answered.</param>
+    /// <param name="now">When it had answered, as a timestamp.</param>
     public TableVerdict OnRead(int version, bool hasOwnRow, long began, long now)
     {
         var highest = _highest;

@@ -6,9 +6,9 @@ using Orleans.WireGuard.Linux.Routing.Witness;
 namespace Orleans.WireGuard.Silo.Findings;
 
 /// <summary>A link by which packets leave that netfilter does not see.</summary>
-/// <param name="Link">Its name.</param>
+/// <param name="Link">What the kernel calls it.</param>
 /// <param name="IsDevice">Whether it is a device of ours, whose packets are encrypted behind it; else others are reached by it.</param>
-/// <param name="SentBytes">What it sent.</param>
+/// <param name="SentBytes">What it sent by its own counters.</param>
 /// <param name="SeenBytes">What netfilter saw of it in the same time.</param>
 internal sealed record BlindSpot(string Link, bool IsDevice, long SentBytes, long SeenBytes);
 

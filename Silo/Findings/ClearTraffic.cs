@@ -15,9 +15,9 @@ internal sealed class ClearTraffic
     private WitnessCounts _last = new();
 
     /// <summary>Notes what was read.</summary>
-    /// <param name="counts">The counters.</param>
+    /// <param name="counts">As they stand since the table was made.</param>
     /// <param name="isFirst">Whether they are what a former process left: that was then.</param>
-    /// <param name="now">The moment.</param>
+    /// <param name="now">When they were read.</param>
     public void Note(WitnessCounts counts, bool isFirst, SteadyTime now)
     {
         var (left, arrived) = (Grown(counts, counts => counts.Clear + counts.ClearEncapsulated), Grown(

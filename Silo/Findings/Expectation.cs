@@ -6,9 +6,9 @@ namespace Orleans.WireGuard.Silo.Findings;
 /// <summary>What the mesh believes of this node, to be compared with what the kernel shows.</summary>
 /// <param name="OwnPrefixes">The pod prefixes of this node; empty while nobody has told them.</param>
 /// <param name="RemotePrefixes">Those of the other nodes, with their names.</param>
-/// <param name="NodeAddresses">Addresses of all nodes.</param>
+/// <param name="NodeAddresses">Where the nodes are reached, this one included.</param>
 /// <param name="PodRanges">What the configuration calls ranges of pods (<c>Encryption:ClusterCIDRs</c>).</param>
-/// <param name="DeviceNames">Our devices.</param>
+/// <param name="DeviceNames">Names of the devices through which the tunnels go.</param>
 /// <param name="UnderlayLinks">Numbers of the links by which peers are reached.</param>
 internal sealed record Expectation(
     EquatableArray<IPPrefix> OwnPrefixes,

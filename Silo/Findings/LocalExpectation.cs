@@ -10,7 +10,7 @@ internal static class LocalExpectation
 {
     private const string SomeNode = "another node";
 
-    /// <summary>Tells it.</summary>
+    /// <summary>Puts together what a silo of this node would expect, as far as the node still shows it.</summary>
     /// <param name="nodeName">This node; empty if unknown.</param>
     /// <param name="roster">The configured nodes; <see langword="null"/> if there is no list.</param>
     /// <param name="dump">What the kernel shows.</param>

@@ -18,7 +18,7 @@ internal static partial class RealityCheck
     // of Cilium).
     private const int BpfHeadroom = 10;
 
-    /// <summary>Compares.</summary>
+    /// <summary>Finds where the kernel shows something else than what the mesh believes.</summary>
     /// <param name="dump">What the kernel shows.</param>
     /// <param name="expected">What the mesh believes.</param>
     /// <param name="now">The moment, for <see cref="Finding.Since"/>.</param>

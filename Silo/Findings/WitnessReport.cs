@@ -5,7 +5,7 @@ namespace Orleans.WireGuard.Silo.Findings;
 /// <summary>What the witness counted, as it crosses the wire. Pure.</summary>
 internal static class WitnessReport
 {
-    /// <summary>Makes it.</summary>
+    /// <summary>The counters, and whether only a part could be counted.</summary>
     public static WitnessStatus Of(WitnessCounts counts, bool isPartial) => new(
         (long)counts.Clear,
         (long)counts.ClearEncapsulated,

@@ -18,7 +18,7 @@ internal sealed partial class ConfigurationFollower(
     private string? _seen;
     private string? _told;
 
-    /// <summary>Looks once.</summary>
+    /// <summary>Looks once at every file, and says what changed.</summary>
     public void Look()
     {
         foreach (var file in _files)

@@ -9,7 +9,6 @@ namespace Orleans.WireGuard.Silo.Hosting;
 /// The framework's own asks the kernel for a watch on the folder and everything below: that fails where a node's inotify instances are used
 /// up, and it does not see the link of a ConfigMap's volume move. The content is the same by whatever way it is replaced.
 /// </remarks>
-/// <param name="file">The file.</param>
 internal sealed class FollowedJsonFile(FileInfo file) : ConfigurationProvider, IConfigurationSource
 {
     private byte[]? _content;

@@ -12,7 +12,7 @@ internal static class GatewayFarewell
     // A loopback or a cluster's network carries a hundred bytes in a fraction of it.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Adds it.</summary>
+    /// <summary>Has every connection of the gateway that ends with a refusal wait a moment before it is closed.</summary>
     public static ISiloBuilder UseGatewayFarewell(this ISiloBuilder builder) => builder.Configure<SiloConnectionOptions>(options =>
         options.ConfigureGatewayInboundConnection(gateway => gateway.Use(next => async context =>
         {

@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Hosting;
 /// <param name="Reason">Why.</param>
 internal sealed record TransportChoice(bool UseKernel, TransportReason Reason)
 {
-    /// <summary>Chooses.</summary>
+    /// <summary>The configured transport; if none is, the kernel's before the one in userspace.</summary>
     /// <param name="wanted">What is configured.</param>
     /// <param name="mayStartUserspace">Whether userspace is allowed as a fallback.</param>
     /// <param name="hasKernel">Whether this kernel has WireGuard.</param>

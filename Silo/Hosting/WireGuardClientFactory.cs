@@ -11,7 +11,7 @@ namespace Orleans.WireGuard.Silo.Hosting;
 internal sealed partial class WireGuardClientFactory(
     IOptions<DeviceOptions> options, TimeProvider timeProvider, ILoggerFactory loggerFactory)
 {
-    /// <summary>Makes it, and says in one log line which it is and why.</summary>
+    /// <summary>Makes the client, and says in one log line which it is and why.</summary>
     /// <exception cref="StartupException">No transport will do.</exception>
     public IWireGuardClient Create()
     {

@@ -22,9 +22,9 @@ internal static class AnnotationCleanup
     /// </summary>
     /// <param name="api">The API server.</param>
     /// <param name="source">Which kinds of objects.</param>
-    /// <param name="nodeName">The node.</param>
+    /// <param name="nodeName">Whose objects they are.</param>
     /// <param name="removed">Gets each object at once, such as <c>nodes/node-1</c>, so that it is true even if this fails.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Ends it; what was removed until then has been told.</param>
     /// <returns>Why the annotation may still be there, in a sentence; null if it is not.</returns>
     public static async Task<string?> RunAsync(
         KubernetesApi api, NodeSource source, string nodeName, ICollection<string> removed, CancellationToken cancellationToken)

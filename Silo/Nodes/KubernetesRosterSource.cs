@@ -37,7 +37,7 @@ internal sealed class KubernetesRosterSource(
 
     /// <summary>What is wrong with a node. Pure.</summary>
     /// <param name="known">What the watcher knows.</param>
-    /// <param name="nodeName">The node.</param>
+    /// <param name="nodeName">One that may have no object.</param>
     /// <param name="announced">Its current announcement; null if none is held.</param>
     /// <param name="misleading">For how long its annotation has shown another key than the announced one.</param>
     public static EquatableArray<NodeProblem> FindProblems(

@@ -36,7 +36,7 @@ internal sealed class NodeSourceChoice(KubernetesApi api, NodesOptions options, 
     /// The kind of objects to follow; asks the API server if that has not been decided yet, or may be decided otherwise by now.
     /// </summary>
     /// <param name="known">What has been read so far.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Ends the question to the API server.</param>
     /// <exception cref="KubernetesApiException">The API server did not answer.</exception>
     public async Task<ApiResource> ChooseAsync(WatchedNodes known, CancellationToken cancellationToken)
     {

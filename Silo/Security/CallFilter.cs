@@ -40,8 +40,8 @@ internal sealed partial class CallFilter(IOptions<ClientAccessOptions> access, T
 
     /// <summary>What is wrong with a call of a system target. Pure.</summary>
     /// <param name="source">Who calls; <see langword="null"/> if nobody is named.</param>
-    /// <param name="interfaceName">The interface.</param>
-    /// <param name="methodName">The method.</param>
+    /// <param name="interfaceName">What of it is called; <see langword="null"/> if the call does not say.</param>
+    /// <param name="methodName">As the call names it.</param>
     /// <param name="access">What clients may call.</param>
     public static string? FindFault(GrainId? source, string? interfaceName, string methodName, ClientAccessOptions access) =>
         methodName == GossipMethod ? $"{methodName} is refused: this silo reads the membership itself."

@@ -15,11 +15,7 @@ internal static class NodeStatusQuery
     private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>The fields of NodeStatus of a node, by <c>owg status -o json</c>.</summary>
-    /// <param name="mesh">The mesh.</param>
-    /// <param name="askedOn">Where the verb runs.</param>
-    /// <param name="node">Whose status it is.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>The fields of NodeStatus of one node, by <c>owg status -o json</c> on another one or on itself.</summary>
     /// <exception cref="ExpectationException">No status came.</exception>
     public static async Task<JsonElement> ReadAsync(MeshHarness mesh, NodePlan askedOn, NodePlan node, CancellationToken cancellationToken)
     {
@@ -42,9 +38,6 @@ internal static class NodeStatusQuery
     }
 
     /// <summary>Waits until nodes send through their current keys to every other one: traffic may have started on the other slot.</summary>
-    /// <param name="mesh">The mesh.</param>
-    /// <param name="nodes">The nodes.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ExpectationException">They still do not.</exception>
     public static async Task WaitMovedAsync(MeshHarness mesh, IReadOnlyList<NodePlan> nodes, CancellationToken cancellationToken)
     {

@@ -12,7 +12,7 @@ internal sealed class ConsoleCapture : IDisposable
     private readonly StringWriter _output = new();
     private readonly StringWriter _error = new();
 
-    /// <summary>Begins.</summary>
+    /// <summary>Takes the place of the console until it is disposed of.</summary>
     public ConsoleCapture()
     {
         lock (Install)

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Orleans.WireGuard.Tests.Support;
 
 /// <summary>An entry of <c>DECISIONS.md</c>.</summary>
-/// <param name="Number">Its number.</param>
+/// <param name="Number">Counts from 1 over all entries.</param>
 /// <param name="Title">Without what it says of earlier entries.</param>
 /// <param name="Date">Of which day it is.</param>
 /// <param name="Code">Where it is to be seen: a type, a member of one, a file or a folder.</param>

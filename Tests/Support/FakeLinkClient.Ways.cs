@@ -13,7 +13,7 @@ internal sealed partial class FakeLinkClient
     private readonly Dictionary<uint, SortedDictionary<(IPPrefix Destination, bool IsUnreachable), Route>> _tables = [];
     private readonly Dictionary<RouteTable, SortedSet<IPPrefix>> _ruleSets = [];
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes a system without links.</summary>
     /// <param name="table">Where our routes live; the default table if not given.</param>
     public FakeLinkClient(RouteTable? table = null) => Table = table ?? RouteTable.Default;
 

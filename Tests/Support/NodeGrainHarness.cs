@@ -31,14 +31,11 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         Store = new AnnouncementStore(Roster, members, Ledger, Clock, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         var client = Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null);
-        Grain = UnhostedGrain.SetUp(
-            new NodeGrain(
-                Membership, Ring, _identity, Store, Ledger, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
-                Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
-                LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>()),
-            Membership.Name,
-            this,
-            Stub.Of<IGrainFactory>((_, _) => peer));
+        Grain = new NodeGrain(
+            UnhostedGrain.Context(Membership.Name, this, Stub.Of<IGrainFactory>((_, _) => peer)),
+            Membership, Ring, _identity, Store, Ledger, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
+            Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
+            LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>());
         _ = Grain.OnActivateAsync(CancellationToken.None);
     }
 

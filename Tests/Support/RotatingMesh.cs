@@ -127,10 +127,9 @@ internal sealed class RotatingMesh : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until these nodes have each had so many rotations from now on.</summary>
-    /// <param name="nodes">The nodes.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="limit">How long; reaching it is a failure.</param>
+    /// <summary>
+    /// Waits until these nodes have each had so many rotations from now on; that it takes longer than the limit is a failure.
+    /// </summary>
     public async Task UntilRotatedAsync(IReadOnlyList<NodePlan> nodes, int count, TimeSpan limit)
     {
         await Watch.SampleAsync(_token);
@@ -146,9 +145,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
             SlowPoll);
     }
 
-    /// <summary>Waits until every node sends to every other through one device.</summary>
-    /// <param name="device">The device.</param>
-    /// <param name="limit">How long; reaching it is a failure.</param>
+    /// <summary>Waits until every node sends to every other through one device; that it takes longer than the limit is a failure.</summary>
     public Task UntilAllSendThroughAsync(string device, TimeSpan limit) => UntilAsync(
         async () =>
         {
@@ -168,9 +165,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
         limit,
         SlowPoll);
 
-    /// <summary>Waits until shortly before a node's next rotation.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="lead">How long before.</param>
+    /// <summary>Waits until so long before a node's next rotation.</summary>
     /// <returns>The port of the device that is due: of two the one whose key did not change just now.</returns>
     public async Task<int> UntilBeforeRotationAsync(NodePlan node, TimeSpan lead)
     {
@@ -231,7 +226,7 @@ internal sealed class RotatingMesh : IAsyncDisposable
         File.WriteAllText(Harness.State.SiloConfiguration(node), configuration.ToJsonString());
     }
 
-    /// <summary>Waits.</summary>
+    /// <summary>Waits by the clock of the mesh, unless the test is over before.</summary>
     public Task DelayAsync(TimeSpan time) => Task.Delay(time, Time, _token);
 
     /// <summary>Waits for something; it not happening in time is a failure of the test.</summary>

@@ -73,7 +73,7 @@ internal static class TestMesh
     };
 
     /// <summary>An announcement without a signature.</summary>
-    /// <param name="node">Which node.</param>
+    /// <param name="node">By its number in this mesh.</param>
     /// <param name="key">Of slot 0; <see cref="Key"/> of the node's number if not given.</param>
     /// <param name="revision">Of its sequence, in epoch 1.</param>
     public static PeerAnnouncement Announce(int node, PublicKey? key = null, long revision = 0) => new()

@@ -108,7 +108,7 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <param name="resource">What to list.</param>
     /// <param name="query">Selectors, escaped; empty for all.</param>
     /// <param name="type">How the list is read.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Ends the page under way, and asks for no other.</param>
     /// <returns>The items, and the resource version from which a watch goes on.</returns>
     public async Task<(List<T> Items, string ResourceVersion)> ListAsync<T>(
         ApiResource resource, string query, JsonTypeInfo<ResourceList<T>> type, CancellationToken cancellationToken)
@@ -151,7 +151,7 @@ internal sealed partial class KubernetesApi : IDisposable
     /// <summary>Events of a watch until the server ends it, without any retry: the caller knows where to go on.</summary>
     /// <param name="call">The watch.</param>
     /// <param name="type">How an event is read.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Ends the watch, and its connection with it.</param>
     /// <param name="onOpen">Told when the server has accepted it, which on a quiet cluster may be long before the first event.</param>
     /// <exception cref="KubernetesApiException">
     /// The watch was refused, broke, fell silent, made no sense, or is <see cref="ApiFailure.Gone"/>.

@@ -6,10 +6,7 @@ namespace Orleans.WireGuard.Api;
 /// <summary>Reads one line of a watch. Pure: an event, or the exception that says why it is none.</summary>
 internal static class WatchEventReader
 {
-    /// <summary>The event, with an object that has metadata and a resource version.</summary>
-    /// <param name="call">The watch.</param>
-    /// <param name="line">The line.</param>
-    /// <param name="type">How it is read.</param>
+    /// <summary>The event that a line of a watch says, with an object that has metadata and a resource version.</summary>
     /// <exception cref="KubernetesApiException">It is an ERROR event, or nothing that a watch says.</exception>
     public static WatchEvent<T> Read<T>(ApiCall call, ReadOnlyMemory<byte> line, JsonTypeInfo<WatchEvent<T>> type)
         where T : class, IApiObject

@@ -32,7 +32,7 @@ public sealed record DesiredDevice(
 }
 
 /// <summary>A peer that a device should have.</summary>
-/// <param name="PublicKey">Its key.</param>
+/// <param name="PublicKey">What the device knows it by.</param>
 /// <param name="Endpoints">Where it says that it can be reached, in order of preference.</param>
 /// <param name="AllowedIPs">Sorted.</param>
 /// <param name="PersistentKeepaliveInterval"><see cref="TimeSpan.Zero"/> if off.</param>

@@ -20,7 +20,7 @@ public sealed record Device(
     EquatableArray<DevicePeer> Peers);
 
 /// <summary>A peer of a <see cref="Device"/> as it was read.</summary>
-/// <param name="PublicKey">Its key.</param>
+/// <param name="PublicKey">What the device knows it by.</param>
 /// <param name="Endpoint">Where the device sends to; <see langword="null"/> if unknown.</param>
 /// <param name="AllowedIPs">Sorted.</param>
 /// <param name="PersistentKeepaliveInterval"><see cref="TimeSpan.Zero"/> if off.</param>

@@ -44,7 +44,7 @@ internal readonly ref struct NetlinkAttribute
     private const int IPv4Size = 4;
     private const int IPv6Size = 16;
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes one of a type, whose flag bits are gone, and of what follows its header.</summary>
     public NetlinkAttribute(ushort type, ReadOnlySpan<byte> value)
     {
         Type = type;

@@ -1,7 +1,7 @@
 namespace Orleans.WireGuard.Linux.Routing;
 
-/// <summary>A link.</summary>
-/// <param name="Name">Its name.</param>
+/// <summary>A link as a dump of the kernel has it.</summary>
+/// <param name="Name">Such as <c>eth0</c>; it may change.</param>
 /// <param name="Index">The kernel's number for it; 1 or more.</param>
 /// <param name="Kind">What it is, such as <c>veth</c>; empty for hardware.</param>
 /// <param name="Mtu">Bytes.</param>

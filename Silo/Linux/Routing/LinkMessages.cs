@@ -164,7 +164,7 @@ internal static class LinkMessages
     /// <param name="buffer">Where to.</param>
     /// <param name="type">RTM_NEWADDR or RTM_DELADDR.</param>
     /// <param name="index">Number of the link.</param>
-    /// <param name="address">The address.</param>
+    /// <param name="address">With the length of its prefix.</param>
     /// <param name="scope">How far it is valid; RT_SCOPE_HOST for one that no packet shall carry.</param>
     public static Span<byte> WriteAddress(Span<byte> buffer, ushort type, int index, LinkAddress address, byte scope = RT_SCOPE_UNIVERSE)
     {

@@ -132,7 +132,7 @@ public sealed partial class NetlinkLinkClient : ILinkClient
     }
 
     /// <summary>Makes a link without any settings.</summary>
-    /// <param name="name">Its name.</param>
+    /// <param name="name">One that no link has yet.</param>
     /// <param name="kind">What it is, such as <c>wireguard</c>.</param>
     /// <param name="cancellationToken">Checked before the call.</param>
     /// <exception cref="LinuxException">The name is taken (EEXIST), or the kernel has no such kind (EOPNOTSUPP).</exception>
@@ -158,7 +158,7 @@ public sealed partial class NetlinkLinkClient : ILinkClient
     }
 
     /// <summary>Deletes a link. One that is not there is fine; one of another kind is somebody else's and stays.</summary>
-    /// <param name="name">Its name.</param>
+    /// <param name="name">One that a link may have.</param>
     /// <param name="kind">What it has to be.</param>
     /// <param name="cancellationToken">Checked before the call.</param>
     /// <exception cref="LinuxException">It is of another kind (EOPNOTSUPP), or the system refused.</exception>

@@ -111,9 +111,7 @@ internal static partial class RouteMessages
         return writer.Complete();
     }
 
-    /// <summary>A route as <c>ip route</c> would say it.</summary>
-    /// <param name="route">The route.</param>
-    /// <param name="linkName">Name of its link; empty if it has none.</param>
+    /// <summary>A route as <c>ip route</c> would say it, with the name of its link; empty if it has none.</summary>
     public static string Describe(AnyRoute route, string linkName)
     {
         var type = route.Type switch

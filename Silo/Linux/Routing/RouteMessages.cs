@@ -23,11 +23,9 @@ internal static partial class RouteMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a route, or replaces the one with the same destination and metric in one step.</summary>
-    /// <param name="buffer">Where to.</param>
-    /// <param name="table">The table.</param>
-    /// <param name="route">The route.</param>
-    /// <param name="index">Number of its link; 0 for an unreachable or throw route.</param>
+    /// <summary>
+    /// Adds a route, or replaces the one with the same destination and metric in one step. An unreachable or throw route has the link 0.
+    /// </summary>
     public static Span<byte> WriteReplaceRoute(Span<byte> buffer, RouteTable table, Route route, int index) =>
         WriteRoute(buffer, RTM_NEWROUTE, Acknowledged | NLM_F_CREATE | NLM_F_REPLACE, table, route, index);
 

@@ -41,10 +41,7 @@ public sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Acti
     public bool IsOurs =>
         Protocol == RouteTable.Protocol && IsLookup && Source is not null && Destination is null && IncomingLink.Length == 0 && !IsNarrowed;
 
-    /// <summary>Whether it may be about a packet.</summary>
-    /// <param name="source">Its source.</param>
-    /// <param name="incomingLink">The link that it comes in by.</param>
-    /// <param name="destination">Its destination.</param>
+    /// <summary>Whether it may be about a packet with this source and destination that comes in by this link.</summary>
     public bool MayDecide(IPAddress source, string incomingLink, IPAddress destination) =>
         Source?.Contains(source) != false && Destination?.Contains(destination) != false
             && (IncomingLink.Length == 0 || IncomingLink == incomingLink);

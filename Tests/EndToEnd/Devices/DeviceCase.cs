@@ -71,21 +71,14 @@ internal sealed class DeviceCaseContext : IAsyncDisposable
     /// <summary>Ends the case when it takes too long.</summary>
     public CancellationToken CancellationToken { get; }
 
-    /// <summary>Runs a case between two fresh nodes.</summary>
-    /// <param name="deviceCase">The case.</param>
-    /// <param name="newClient">Makes a client of the transport under test; called inside the namespace.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>Runs a case between two fresh nodes, whose clients of the transport under test are made inside their namespaces.</summary>
     public static async Task RunAsync(DeviceCase deviceCase, Func<IWireGuardClient> newClient, CancellationToken cancellationToken)
     {
         await using var context = await CreateAsync(newClient, cancellationToken);
         await context.A.Namespace.RunAsync(() => deviceCase.Run(context)).WaitAsync(cancellationToken);
     }
 
-    /// <summary>Runs a case on a client in memory.</summary>
-    /// <param name="deviceCase">One that does not need the system.</param>
-    /// <param name="client">The client.</param>
-    /// <param name="links">Where its devices have their links.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>Runs a case that does not need the system on a client in memory.</summary>
     public static Task RunInMemoryAsync(
         DeviceCase deviceCase, IWireGuardClient client, ILinkClient links, CancellationToken cancellationToken)
     {

@@ -16,7 +16,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 internal sealed record Flow(NodePlan From, NodePlan To, bool IsIPv6 = false);
 
 /// <summary>What became of the packets of a flow.</summary>
-/// <param name="Flow">The flow.</param>
+/// <param name="Flow">Between which pods, and how fast.</param>
 /// <param name="Sent">How many were sent, those counted that the system refused to send.</param>
 /// <param name="Lost">How many of them never arrived.</param>
 /// <param name="PerSecond">The rate that was reached.</param>

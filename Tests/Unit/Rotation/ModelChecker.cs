@@ -31,7 +31,7 @@ internal sealed class ModelChecker(ModelOptions options, int nodes)
     private readonly HashSet<UInt128> _seen = [];
     private readonly List<(UInt128 Hash, int From)> _ways = [];
 
-    /// <summary>Checks.</summary>
+    /// <summary>Visits every state that can be reached, and checks the invariants in each.</summary>
     /// <param name="maxStates">Fails rather than fill the memory.</param>
     /// <param name="visit">Is shown every state, and whether it is a terminal one.</param>
     public ModelReport Check(int maxStates, Action<ModelState, bool>? visit = null)

@@ -37,7 +37,7 @@ internal sealed class SiloKeeper(
         }
     }
 
-    /// <summary>Looks once.</summary>
+    /// <summary>Starts the silos that are missing, and ends those whose node object is gone.</summary>
     public async Task KeepAsync(CancellationToken cancellationToken)
     {
         var named = await nodes.ListAsync(cancellationToken);

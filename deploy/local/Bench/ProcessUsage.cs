@@ -11,7 +11,7 @@ internal sealed record ProcessUsage(double ResidentMiB, TimeSpan ProcessorTime)
     private const double TicksPerSecond = 100;
     private const int UserTimeField = 11;
 
-    /// <summary>Reads it.</summary>
+    /// <summary>Reads what a running process uses at this moment.</summary>
     public static ProcessUsage Read(int processId)
     {
         var resident = File.ReadLines($"/proc/{processId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));

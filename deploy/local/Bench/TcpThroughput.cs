@@ -12,7 +12,7 @@ internal static class TcpThroughput
     // TCP begins slowly; these seconds are left out.
     private const int SecondsToOmit = 2;
 
-    /// <summary>Measures it.</summary>
+    /// <summary>Sends for so long from one pod to the other.</summary>
     /// <returns>Mbit/s as the receiver saw them.</returns>
     /// <exception cref="CommandException">iperf3 failed.</exception>
     public static async Task<double> MeasureAsync(

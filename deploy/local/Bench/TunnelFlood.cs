@@ -12,7 +12,7 @@ internal static class TunnelFlood
     private const int PingsPerDirection = 2;
 
     /// <summary>Sends echo requests between two pods, both ways, each as soon as the one before is answered.</summary>
-    /// <param name="mesh">The mesh.</param>
+    /// <param name="mesh">Whose first two pods they are.</param>
     /// <param name="packets">How many, requests and answers together.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>How many requests were answered.</returns>

@@ -44,7 +44,7 @@ internal sealed class WitnessBench(
     // Small ones, of which a link carries most.
     private const string PacketSize = "64";
 
-    /// <summary>Measures.</summary>
+    /// <summary>Makes a mesh, measures all rounds in it, and removes it.</summary>
     /// <exception cref="MeshFailedException">The mesh did not come up.</exception>
     public async Task<WitnessBenchResult> RunAsync(CancellationToken cancellationToken)
     {

@@ -22,9 +22,9 @@ internal sealed partial class PacketCapture
     public string File { get; }
 
     /// <summary>Starts capturing, and returns when no frame can be missed any more.</summary>
-    /// <param name="mesh">The mesh.</param>
+    /// <param name="mesh">Whose bridge is listened at.</param>
     /// <param name="name">Name of the file, without extension.</param>
-    /// <param name="timeProvider">The clock.</param>
+    /// <param name="timeProvider">Times the wait for its first word.</param>
     /// <param name="cancellationToken">Gives up; the process ends with the mesh.</param>
     public static async Task<PacketCapture> StartAsync(
         MeshHarness mesh, string name, TimeProvider timeProvider, CancellationToken cancellationToken)

@@ -11,7 +11,7 @@ internal sealed class CrashRun(
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(2);
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Kills one silo, starts it again, and proves what that cost the others: nothing.</summary>
     public async IAsyncEnumerable<Proof> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var probes = new MeshProbes(mesh, timeProvider);

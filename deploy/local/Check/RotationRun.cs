@@ -13,7 +13,7 @@ internal sealed class RotationRun(
     private static readonly TimeSpan StatusPoll = TimeSpan.FromMilliseconds(500);
     private const int StatusAttempts = 5;
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Starts the mesh and watches it; each proof comes as soon as it is there.</summary>
     public async IAsyncEnumerable<Proof> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Watched before the first silo exists: a mesh must not leak while it starts either.

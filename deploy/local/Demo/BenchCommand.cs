@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <summary><c>make bench-mesh</c>: figures of a mesh on this machine.</summary>
 internal sealed class BenchCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
-    /// <summary>Runs it.</summary>
+    /// <summary>Measures, and prints the figures.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var start = timeProvider.GetTimestamp();

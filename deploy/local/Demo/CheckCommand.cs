@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <summary><c>make demo-check</c>: all proofs, one after the other, and an exit code.</summary>
 internal sealed class CheckCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
-    /// <summary>Runs it.</summary>
+    /// <summary>Prints each proof as it comes; fails if one does.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var start = timeProvider.GetTimestamp();

@@ -8,7 +8,7 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <summary><c>make demo</c>: a mesh to look at and to play with, until Ctrl-C.</summary>
 internal sealed class DemoCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
-    /// <summary>Runs it.</summary>
+    /// <summary>Makes the mesh, shows it until it is cancelled, and removes it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var start = timeProvider.GetTimestamp();

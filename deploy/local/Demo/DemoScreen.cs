@@ -10,7 +10,7 @@ internal sealed class DemoScreen(TimeProvider timeProvider, TextWriter output)
     // A line a second would bury everything else in a log.
     private static readonly TimeSpan PlainRefresh = TimeSpan.FromSeconds(5);
 
-    /// <summary>Shows it.</summary>
+    /// <summary>Shows the mesh anew every second, or prints it every five.</summary>
     public Task ShowAsync(DemoView view, CancellationToken cancellationToken) =>
         Console.IsOutputRedirected ? PrintLinesAsync(view, cancellationToken) : ShowLiveAsync(view, cancellationToken);
 

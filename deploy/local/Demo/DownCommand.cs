@@ -8,7 +8,7 @@ internal sealed class DownCommand(LocalOptions options, TimeProvider timeProvide
 {
     private static readonly TimeSpan OwnerTimeout = TimeSpan.FromSeconds(20);
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Has the owner of a running demo end it, or removes what has no owner.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var plan = MeshPlan.Demo(options.NodeCount);

@@ -12,7 +12,7 @@ internal sealed class KubernetesDemoCommand(LocalOptions options, TimeProvider t
     /// <summary>Machines beyond the nodes of the beginning, to be added.</summary>
     private const int SpareMachines = 2;
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Makes machines and node objects, keeps silos where there are both, and removes all of it when it is cancelled.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var start = timeProvider.GetTimestamp();

@@ -14,7 +14,7 @@ internal static class LocalCommand
 
     private delegate Task<int> Run(LocalOptions options, ParseResult parsed, CancellationToken cancellationToken);
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes the command with all its verbs.</summary>
     /// <param name="timeProvider">The clock of all verbs.</param>
     /// <param name="output">Where they print.</param>
     public static RootCommand Create(TimeProvider timeProvider, TextWriter output) => new(

@@ -6,7 +6,7 @@ namespace Orleans.WireGuard.LocalMesh.Demo;
 /// <summary>Makes the topology and the membership store without silos, and holds them until it is cancelled: for experiments.</summary>
 internal sealed class UpCommand(LocalOptions options, TimeProvider timeProvider, TextWriter output)
 {
-    /// <summary>Runs it.</summary>
+    /// <summary>Makes the topology, waits until it is cancelled, and removes it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         var plan = MeshPlan.Demo(options.NodeCount);

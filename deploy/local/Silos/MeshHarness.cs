@@ -109,9 +109,7 @@ internal sealed class MeshHarness : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the silo of a node with its configuration file.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="variables">Environment variables besides the usual ones.</param>
+    /// <summary>Starts the silo of a node with its configuration file, and with environment variables besides the usual ones.</summary>
     public void StartSilo(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null) => _silos[node] = _recorder.Start(
         NamespaceCommand.InNode(State, node, "owg", "run", "--config", State.SiloConfiguration(node)),
         State.SiloLog(node),

@@ -5,7 +5,7 @@ namespace Orleans.WireGuard.LocalMesh.Silos;
 /// <summary>Asks the mesh about itself, by <c>owg status</c> inside a node.</summary>
 internal static class MeshStatusReader
 {
-    /// <summary>Asks.</summary>
+    /// <summary>What a node says of the mesh.</summary>
     /// <returns>The answer, or what went wrong in a sentence.</returns>
     public static async Task<(MeshStatus? Status, string Problem)> ReadAsync(
         MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)
@@ -21,7 +21,7 @@ internal static class MeshStatusReader
         }
     }
 
-    /// <summary>Asks, for all fields that there are.</summary>
+    /// <summary>What a node says of the mesh, with all fields that there are.</summary>
     /// <returns>The answer in JSON, or what went wrong in a sentence.</returns>
     public static async Task<(string? Text, string Problem)> ReadTextAsync(
         MeshHarness mesh, NodePlan node, CancellationToken cancellationToken)

@@ -86,15 +86,10 @@ internal static class FirewallTable
     ];
 }
 
-/// <summary>A chain of our table.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Hook">Where packets meet it.</param>
+/// <summary>A chain of our table, and where packets meet it.</summary>
 internal sealed record FirewallChain(string Name, NftablesHook Hook);
 
-/// <summary>A set of prefixes of one family.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="IsIPv6">Its family.</param>
-/// <param name="Id">By which the rules of the same transaction refer to it.</param>
+/// <summary>A set of prefixes of one family, with the number by which the rules of the same transaction refer to it.</summary>
 internal sealed record FirewallSet(string Name, bool IsIPv6, uint Id);
 
 /// <summary>A rule that counts and drops packets that take another link than ours.</summary>

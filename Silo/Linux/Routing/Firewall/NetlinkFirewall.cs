@@ -20,7 +20,7 @@ public sealed class NetlinkFirewall : IFirewall
 
     private readonly NetlinkTransport _transport;
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes a client. It touches nothing yet.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
     public NetlinkFirewall(TimeProvider timeProvider) =>
         _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);

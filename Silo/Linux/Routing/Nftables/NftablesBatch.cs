@@ -8,7 +8,7 @@ internal ref struct NftablesBatch
     private readonly Span<byte> _buffer;
     private int _length;
 
-    /// <summary>Begins it.</summary>
+    /// <summary>Begins a transaction in a buffer, which has to hold all of it.</summary>
     public NftablesBatch(Span<byte> buffer)
     {
         _buffer = buffer;
@@ -21,7 +21,7 @@ internal ref struct NftablesBatch
     /// <summary>Keeps what was written to <see cref="Rest"/>.</summary>
     public void Take(ReadOnlySpan<byte> written) => _length += NetlinkWriter.Align(written.Length);
 
-    /// <summary>Ends it.</summary>
+    /// <summary>Writes the end of the transaction, and gives all that is to be sent.</summary>
     public Span<byte> Complete()
     {
         Take(NftablesMessages.WriteEnd(Rest));

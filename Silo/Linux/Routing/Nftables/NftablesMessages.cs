@@ -55,11 +55,7 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a chain that lets pass what its rules do not drop.</summary>
-    /// <param name="buffer">Where to.</param>
-    /// <param name="table">The table.</param>
-    /// <param name="name">Name of the chain.</param>
-    /// <param name="hook">Where it is called from; <see langword="null"/> from other chains only.</param>
+    /// <summary>Adds a chain that lets pass what its rules do not drop. Without a hook it is called from other chains only.</summary>
     public static Span<byte> WriteAddChain(Span<byte> buffer, NftablesTable table, string name, NftablesHook? hook)
     {
         var writer = Begin(buffer, NFT_MSG_NEWCHAIN, table, NLM_F_CREATE);
@@ -111,11 +107,7 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a counter; one that is there goes on.</summary>
-    /// <param name="buffer">Where to.</param>
-    /// <param name="table">The table.</param>
-    /// <param name="name">Name of the counter.</param>
-    /// <param name="packets">How many it begins with.</param>
+    /// <summary>Adds a counter that begins with so many packets; one that is there goes on.</summary>
     public static Span<byte> WriteAddCounter(Span<byte> buffer, NftablesTable table, string name, ulong packets = 0)
     {
         var writer = Begin(buffer, NFT_MSG_NEWOBJ, table, NLM_F_CREATE);
@@ -129,12 +121,9 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a set of prefixes.</summary>
-    /// <param name="buffer">Where to.</param>
-    /// <param name="table">The table.</param>
-    /// <param name="name">Name of the set.</param>
-    /// <param name="isIPv6">The family of its prefixes.</param>
-    /// <param name="id">A number by which rules of the same transaction name it; unique in it.</param>
+    /// <summary>
+    /// Adds a set of prefixes of one family, which the rules of the same transaction name by a number that is unique in it.
+    /// </summary>
     public static Span<byte> WriteAddSet(Span<byte> buffer, NftablesTable table, string name, bool isIPv6, uint id)
     {
         var writer = Begin(buffer, NFT_MSG_NEWSET, table, NLM_F_CREATE);
@@ -187,13 +176,10 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Adds a rule behind those that are there.</summary>
-    /// <param name="buffer">Where to.</param>
-    /// <param name="table">The table.</param>
-    /// <param name="chain">The chain.</param>
-    /// <param name="comment">What nft shows behind it, and what tells that it is ours.</param>
-    /// <param name="body">Its expressions.</param>
-    /// <param name="flags">NLM_F_ACK on the last message of a transaction.</param>
+    /// <summary>
+    /// Adds a rule behind those that are there, with a comment that nft shows behind it and that tells that it is ours. On the last message
+    /// of a transaction the flags are NLM_F_ACK.
+    /// </summary>
     public static Span<byte> WriteAddRule(
         Span<byte> buffer, NftablesTable table, string chain, string comment, RuleBody body, ushort flags = 0)
     {

@@ -24,7 +24,7 @@ public sealed class NetlinkWitness : IWitness
     private readonly NetlinkTransport _transport;
     private readonly bool _hasEgressHook;
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes a client. It touches nothing yet.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
     public NetlinkWitness(TimeProvider timeProvider)
         : this(timeProvider, hasEgressHook: true)

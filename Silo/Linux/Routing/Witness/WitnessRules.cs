@@ -15,9 +15,7 @@ namespace Orleans.WireGuard.Linux.Routing.Witness;
 /// <param name="Body">Its expressions.</param>
 internal sealed record WitnessRule(string Chain, string Comment, NftablesMessages.RuleBody Body);
 
-/// <summary>A chain of the witness.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Hook">Where packets meet it; <see langword="null"/> if other chains call it.</param>
+/// <summary>A chain of the witness. Without a hook other chains call it.</summary>
 internal sealed record WitnessChain(string Name, NftablesHook? Hook)
 {
     /// <summary>As it is read back: with the name of the link that it is called from, or an empty one.</summary>

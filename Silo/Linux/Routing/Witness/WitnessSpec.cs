@@ -2,9 +2,7 @@ using System.Net;
 
 namespace Orleans.WireGuard.Linux.Routing.Witness;
 
-/// <summary>A link at which is counted.</summary>
-/// <param name="Index">The kernel's number for it.</param>
-/// <param name="Name">Its name.</param>
+/// <summary>A link at which is counted, by the kernel's number for it and by its name.</summary>
 public readonly record struct WitnessLink(int Index, string Name);
 
 /// <summary>A port of an encapsulation that hides nothing.</summary>

@@ -33,7 +33,7 @@ internal static class DeviceBench
     private static readonly int[] Sizes = [10, 50, 100, 1000, 5000];
     private static int _devices;
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Compares for every number of peers, and prints the lines.</summary>
     public static async Task RunAsync(CancellationToken cancellationToken)
     {
         if (!File.Exists(Wg))

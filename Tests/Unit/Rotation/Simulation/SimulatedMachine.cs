@@ -54,7 +54,7 @@ internal sealed class SimulatedMachine(Simulation simulation, int number, TimeSp
     /// <summary>Whether it has left for good.</summary>
     public bool IsGone { get; set; }
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Gives the machine a kernel, without any device yet.</summary>
     public SimulatedMachine Begin()
     {
         Kernel = new FakeWireGuardClient(Links);

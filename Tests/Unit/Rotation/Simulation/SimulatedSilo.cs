@@ -74,13 +74,13 @@ internal sealed class SimulatedSilo : IDisposable
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
                 : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurnsAsync(member, arguments)
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
-        _node = SetUp(_keeperTurns, new NodeGrain(
-            Membership, _ring, _identity, Store, Ledger, Members, Agent, Client,
+        _node = new NodeGrain(
+            Context(_keeperTurns), Membership, _ring, _identity, Store, Ledger, Members, Agent, Client,
             meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
-            new SimulationLogger<NodeGrain>(simulation)));
-        _peer = SetUp(new Mailbox(simulation), new PeerGrain(
-            Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock, Options.Create(_delivery), _clock,
-            new Jitter(new Random(machine.Number)), NullLogger<PeerGrain>.Instance));
+            new SimulationLogger<NodeGrain>(simulation));
+        _peer = new PeerGrain(
+            Context(new Mailbox(simulation)), Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock,
+            Options.Create(_delivery), _clock, new Jitter(new Random(machine.Number)), NullLogger<PeerGrain>.Instance);
     }
 
     /// <summary>Where it runs.</summary>
@@ -122,7 +122,7 @@ internal sealed class SimulatedSilo : IDisposable
     /// <summary>The NodeGrain, in its turns.</summary>
     public INodeKeeper Keeper { get; }
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts the agent and the anti-entropy, and the grains a little later.</summary>
     public void Start()
     {
         Agent.Poll(_simulation.PollInterval);
@@ -173,12 +173,10 @@ internal sealed class SimulatedSilo : IDisposable
         }
     }
 
-    private T SetUp<T>(Mailbox turns, T grain)
-        where T : Grain => UnhostedGrain.SetUp(
-            grain,
-            Machine.Name,
-            new SimulatedTimers(_clock, turns),
-            Stub.Of<IGrainFactory>((member, _) => member.ReturnType == typeof(IPeerGrain) ? _peer : Keeper));
+    private IGrainContext Context(Mailbox turns) => UnhostedGrain.Context(
+        Machine.Name,
+        new SimulatedTimers(_clock, turns),
+        Stub.Of<IGrainFactory>((member, _) => member.ReturnType == typeof(IPeerGrain) ? _peer : Keeper));
 }
 
 /// <summary>Grain timers in virtual time; each call of one is a turn of its grain, unless it interleaves.</summary>

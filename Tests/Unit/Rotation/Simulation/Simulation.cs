@@ -54,7 +54,7 @@ internal sealed partial class Simulation : IDisposable
     public TimeSpan PollInterval => Plan.Period / 20;
 
     /// <summary>Runs a plan to its end.</summary>
-    /// <param name="plan">The plan.</param>
+    /// <param name="plan">What goes wrong, and when.</param>
     /// <param name="broken">A rule to break.</param>
     public static SimulationReport Run(SimulationPlan plan, SimulationBreak broken = SimulationBreak.None)
     {

@@ -31,7 +31,7 @@ internal enum FaultKind
 }
 
 /// <summary>One thing that goes wrong.</summary>
-/// <param name="Kind">What.</param>
+/// <param name="Kind">What goes wrong.</param>
 /// <param name="At">When, in percent of the faulty time.</param>
 /// <param name="Node">Which node, modulo the nodes there are.</param>
 /// <param name="Duration">For how long, in percent of a period.</param>
