@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Checks;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Linux.Devices;
 
 namespace Orleans.WireGuard.Silo.Agent;

@@ -1,5 +1,4 @@
 using System.Net;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Devices;
 

@@ -1,6 +1,4 @@
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Keys;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Linux;

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Checks;
-using Orleans.WireGuard.Grains.Hosting;
 
 namespace Orleans.WireGuard.Silo.Agent;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Checks;
-using Orleans.WireGuard.Grains.Hosting;
 
 namespace Orleans.WireGuard.Silo.Clustering;
 

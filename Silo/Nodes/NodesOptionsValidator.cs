@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Checks;
-using Orleans.WireGuard.Grains.Hosting;
 
 namespace Orleans.WireGuard.Silo.Nodes;
 

@@ -3,7 +3,6 @@ using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Reasons;
-using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Silo.Web;
 

@@ -1,10 +1,8 @@
 using System.Buffers.Binary;
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;

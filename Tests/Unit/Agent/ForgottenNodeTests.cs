@@ -1,6 +1,4 @@
 using System.Reflection;
-using Orleans.WireGuard.Grains.Checks;
-using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Silo.Agent;

@@ -1,5 +1,4 @@
 using CsCheck;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Silo.Agent;

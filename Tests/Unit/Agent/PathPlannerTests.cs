@@ -1,4 +1,3 @@
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Tests.Support;
 

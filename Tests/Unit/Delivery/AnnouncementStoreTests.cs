@@ -2,7 +2,6 @@ using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Tests.Support;
 

@@ -1,5 +1,4 @@
 using CsCheck;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Tests.Support;
 

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Clustering;

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Time.Testing;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Web;
 using Orleans.WireGuard.Tests.Support;
 

@@ -1,8 +1,5 @@
 using CsCheck;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
-using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation;

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Silo.Agent;

@@ -1,7 +1,5 @@
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Tests.Support;
 

@@ -1,4 +1,3 @@
-using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Silo.Agent;

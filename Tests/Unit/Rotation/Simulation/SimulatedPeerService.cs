@@ -1,7 +1,6 @@
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
 
 namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;

@@ -6,7 +6,6 @@ using Orleans.Timers;
 using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
-using Orleans.WireGuard.Grains.Hosting;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux.Routing;
