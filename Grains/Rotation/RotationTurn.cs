@@ -56,7 +56,7 @@ internal sealed partial class RotationTurn(string nodeName, RotationSchedule sch
         }
 
         var slot = schedule.SlotOf(state.Due);
-        if (facts.Find(slot)?.Epochs.Serves >= state.Due)
+        if (!IsDue(slot, state, facts))
         {
             return Share(NoteAnswer(state, facts).Enter(TurnStage.Sharing), facts);
         }
@@ -134,6 +134,12 @@ internal sealed partial class RotationTurn(string nodeName, RotationSchedule sch
             || FindMissing(facts, [.. facts.Keys.Select(key => key.Slot)], isActiveOnly: false).Count > 0;
         return isLooking && timing.LookInterval < next ? timing.LookInterval : next;
     }
+
+    // Where the key of the next epoch was brought forward, the slot of this one may be empty again. It is filled in its next turn: a key
+    // that was made now would carry nothing, and go as soon as it had been quiet for the grace period.
+    private static bool IsDue(Slot slot, RotationState state, TurnFacts facts) => facts.Find(slot) is { } key
+        ? key.Epochs.Serves < state.Due
+        : !facts.Keys.Any(other => other.Epochs.Serves > state.Due);
 
     // An empty slot has nobody who depends on it.
     private static bool NeedsSurvey(Slot slot, RotationState state, TurnFacts facts) =>

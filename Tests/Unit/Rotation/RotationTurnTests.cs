@@ -62,6 +62,15 @@ public sealed class RotationTurnTests
     public void Decide_EmptySlotIsDue_FillsItWithoutAsking() =>
         Assert.Equal(new TurnCommand.Replace(Slot.Zero, Due), Turn.Decide(Begun(), Facts with { Keys = [Key(1, 99)] }).Command);
 
+    // The next epoch's key was brought forward, everybody has moved to it, and the slot of this epoch was destroyed.
+    [Fact]
+    public void Decide_EmptySlotIsDueAfterAnAdvance_StaysEmptyUntilItsNextTurn()
+    {
+        var facts = Facts with { Keys = [Key(1, 101)] };
+        Assert.IsType<TurnCommand.Rest>(Turn.Decide(Begun(), facts).Command);
+        Assert.Equal(new TurnCommand.Replace(Slot.Zero, new Epoch(102)), Turn.Decide(new RotationState().Begin(new Epoch(102)), facts).Command);
+    }
+
     [Fact]
     public void Decide_PeerDependsOnTheKey_WaitsThenKeepsIt()
     {
