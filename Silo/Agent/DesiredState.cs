@@ -1,61 +1,10 @@
 using System.Net;
 using Orleans.WireGuard.Grains.Nodes;
-using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Agent;
-
-/// <summary>Everything the desired state follows from, taken at one moment.</summary>
-/// <param name="NodeName">This node.</param>
-/// <param name="Keys">Its key pairs.</param>
-/// <param name="Announcements">What is held, by node name, this node's own included.</param>
-/// <param name="Roster">
-/// Who the nodes are, divided by <see cref="RosterShares"/>; <see langword="null"/> until the source has answered.
-/// </param>
-/// <param name="IsSynced">Whether the other silos have been asked for their announcements.</param>
-/// <param name="IsSettled">
-/// Whether <paramref name="Keys"/> has what the devices had at start, so that a slot without a key shall have none.
-/// </param>
-internal sealed record MeshView(
-    string NodeName,
-    IReadOnlyList<SlotKey> Keys,
-    IReadOnlyDictionary<string, PeerAnnouncement> Announcements,
-    NodeRoster? Roster,
-    bool IsSynced,
-    bool IsSettled)
-{
-    /// <summary>
-    /// Whether every source has answered once, so that what they do not mention may be removed (invariant I4). A roster that does not list
-    /// this node is not one of its mesh.
-    /// </summary>
-    public bool MayRemove => IsSynced && Roster?.Find(NodeName) is not null;
-
-    /// <summary>
-    /// The accepted announcements of the other nodes of the mesh, with those of their allowed IPs that the roster explains now.
-    /// </summary>
-    /// <remarks>
-    /// A roster may change after an announcement was accepted. Then its keys go on, and its node loses the addresses that are another's.
-    /// </remarks>
-    public IEnumerable<PeerAnnouncement> Others =>
-        from announcement in Announcements.Values
-        where announcement.NodeName != NodeName && IsOfTheMesh(announcement.NodeName)
-        select Explain(announcement);
-
-    private bool IsOfTheMesh(string name) => Roster?.Find(NodeName) is null || Roster.Find(name) is not null;
-
-    private PeerAnnouncement Explain(PeerAnnouncement announcement)
-    {
-        if (Roster?.Find(announcement.NodeName) is not { } node)
-        {
-            return announcement;
-        }
-
-        var explained = PrefixArithmetic.Intersect(announcement.AllowedIPs, node.PodCIDRs);
-        return explained == announcement.AllowedIPs ? announcement : announcement with { AllowedIPs = explained };
-    }
-}
 
 /// <summary>Derives what the devices, routes and rules of this node should be. Pure.</summary>
 internal static class DesiredState
@@ -127,7 +76,7 @@ internal static class DesiredState
     /// The sources whose packets follow our routes: this node's own pods, those too whose address another node has. They fail closed then.
     /// </summary>
     /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>
-    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Roster?.Find(view.NodeName)?.ListedPodCIDRs;
+    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Self?.ListedPodCIDRs;
 
     /// <summary>
     /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods and all
@@ -141,14 +90,14 @@ internal static class DesiredState
             return [];
         }
 
-        if (view.Roster?.Find(view.NodeName) is not { } self)
+        if (view is not { Roster: { } roster, Self: { } self })
         {
             return null;
         }
 
         // As they are listed: a CIDR with a thousand holes is one refusal with as many exceptions as this node needs.
         var cluster = encryption.ClusterCIDRs.Select(IPPrefix.Parse);
-        var refused = OthersOf(view.Roster, self).SelectMany(node => node.ListedPodCIDRs)
+        var refused = OthersOf(roster, self).SelectMany(node => node.ListedPodCIDRs)
             .Concat(view.Others.SelectMany(announcement => announcement.AllowedIPs))
             .Concat(cluster)
             .Where(prefix => !self.PodCIDRs.Any(own => own.Contains(prefix)))
@@ -156,7 +105,7 @@ internal static class DesiredState
 
         // In sorted order, because every pass asks this of every node.
         var covered = PrefixSet.Merge(refused);
-        var excepted = Spared(view.Roster, self).Where(prefix => PrefixSet.Covers(covered, prefix));
+        var excepted = Spared(roster, self).Where(prefix => PrefixSet.Covers(covered, prefix));
         return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw))
             .OrderBy(route => route.Destination).ToEquatableArray();
     }
@@ -165,16 +114,16 @@ internal static class DesiredState
     /// <returns><see langword="null"/> while the nodes are unknown; then the table stays as it is.</returns>
     public static EquatableArray<IPPrefix>? BuildDroppedSources(MeshView view)
     {
-        if (view.Roster?.Find(view.NodeName) is not { } self)
+        if (view is not { Roster: { } roster, Self: { } self })
         {
             return null;
         }
 
-        var others = PrefixSet.Merge(OthersOf(view.Roster, self).SelectMany(node => node.ListedPodCIDRs));
+        var others = PrefixSet.Merge(OthersOf(roster, self).SelectMany(node => node.ListedPodCIDRs));
 
         // Only where somebody claims what another has is there anything to spare.
-        return view.Roster.Conflicts.Count == 0 ? others
-            : others.SelectMany(prefix => PrefixArithmetic.Subtract(prefix, [.. Spared(view.Roster, self)])).ToEquatableArray();
+        return roster.Conflicts.Count == 0 ? others
+            : others.SelectMany(prefix => PrefixArithmetic.Subtract(prefix, [.. Spared(roster, self)])).ToEquatableArray();
     }
 
     private static IEnumerable<RosterNode> OthersOf(NodeRoster roster, RosterNode self) =>

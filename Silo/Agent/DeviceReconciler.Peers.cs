@@ -1,7 +1,7 @@
 using System.Net;
 using Orleans.WireGuard.Linux.Devices;
 
-// What the peers of a device have to do with nodes: their names, keepalive and endpoints.
+// What the peers of a device have to do with nodes: their keepalive and endpoints.
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -11,7 +11,7 @@ internal sealed partial class DeviceReconciler
     {
         var now = steady.Now;
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
-        var names = NodeNames(view);
+        var names = view.NodeNamesOf(slot);
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         var isSameKey = desired.KeyPair is null || desired.KeyPair.PublicKey == observed.PublicKey;
         return PersistentKeepalive.Apply(desired, observed, Wanted, IsSettled);
@@ -25,17 +25,12 @@ internal sealed partial class DeviceReconciler
             && (planner.Clock.IsProven(slot, peer) || now - planner.Clock.Since(slot, key) >= PersistentKeepalive.Patience);
     }
 
-    /// <summary>The names of the nodes, by the key that they announced for this slot.</summary>
-    public IReadOnlyDictionary<PublicKey, string> NodeNames(MeshView view) =>
-        view.Others.Where(other => other.Find(slot) is not null)
-            .ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
-
     private EndpointSources EndpointSources(MeshView view, Device observed, HashSet<PublicKey> resets)
     {
         // A session that is over begins afresh too, and that is no retry: nobody has been asked yet.
         var retried = observed.Peers.Where(peer => resets.Contains(peer.PublicKey) && !planner.Clock.IsProven(slot, peer))
             .Select(peer => peer.PublicKey);
-        return new EndpointSources(slot, observed, NodeNames(view), retried.ToHashSet(), _formerEndpoints, steady.Now);
+        return new EndpointSources(slot, observed, view.NodeNamesOf(slot), retried.ToHashSet(), _formerEndpoints, steady.Now);
     }
 
     // Kept until they are set again: the pass that noticed may fail before.
@@ -55,7 +50,8 @@ internal sealed partial class DeviceReconciler
     // A peer that no announcement explains is kept as it is, wherever it roams.
     private Dictionary<PublicKey, EquatableArray<IPEndPoint>> AnnouncedEndpoints(MeshView view, DesiredDevice desired)
     {
-        var announced = view.Others.Select(other => other.Find(slot)?.PublicKey).ToHashSet();
-        return desired.Peers.Where(peer => announced.Contains(peer.PublicKey)).ToDictionary(peer => peer.PublicKey, peer => peer.Endpoints);
+        var announced = view.NodeNamesOf(slot);
+        return desired.Peers.Where(peer => announced.ContainsKey(peer.PublicKey))
+            .ToDictionary(peer => peer.PublicKey, peer => peer.Endpoints);
     }
 }

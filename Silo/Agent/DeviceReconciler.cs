@@ -148,21 +148,30 @@ internal sealed partial class DeviceReconciler(
         }
     }
 
-    /// <summary>Makes the device what it should be.</summary>
+    /// <summary>Plans what the device should be. Asks which ways lead to the peers, and writes nothing.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="plan">Where handshakes are to be started.</param>
     /// <param name="observed">The device as it is.</param>
-    /// <param name="isResync">Whether to ask again what the ways to the peers carry.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    /// <returns>What it should be, and what it is now.</returns>
-    public async Task<(DesiredDevice Desired, Device Observed)> ApplyAsync(
-        MeshView view, PathPlan plan, Device observed, bool isResync, CancellationToken cancellationToken)
+    public async Task<DesiredDevice> PlanAsync(MeshView view, PathPlan plan, Device observed, CancellationToken cancellationToken)
     {
         var starts = plan.Starts.Where(start => start.Slot == slot).Select(start => start.Peer).ToHashSet();
         var desired = DesiredState.BuildDevice(view, slot, DeviceName, (ushort)(options.ListenPort + slot.Index), observed, starts);
         var resets = plan.Resets.Where(reset => reset.Slot == slot).Select(reset => reset.Peer).ToHashSet();
         desired = await endpoints.ChooseAsync(desired, EndpointSources(view, observed, resets), cancellationToken);
-        desired = KeepAlive(view, plan, desired, observed) with { Resets = resets };
+        return KeepAlive(view, plan, desired, observed) with { Resets = resets };
+    }
+
+    /// <summary>Makes the device what it should be.</summary>
+    /// <param name="view">The sources.</param>
+    /// <param name="desired">What it should be.</param>
+    /// <param name="observed">The device as it is.</param>
+    /// <param name="isResync">Whether to ask again what the ways to the peers carry.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    /// <returns>The device as it is now.</returns>
+    public async Task<Device> ApplyAsync(
+        MeshView view, DesiredDevice desired, Device observed, bool isResync, CancellationToken cancellationToken)
+    {
         var patch = DevicePatchBuilder.Build(desired, observed);
 
         // The write may start a handshake, which takes a millisecond: it is over before the device has been read back.
@@ -180,7 +189,7 @@ internal sealed partial class DeviceReconciler(
         planner.Clock.Observe(slot, observed, heldSince, timeProvider.GetUtcNow());
         _expected = new ExpectedDevice(observed, AnnouncedEndpoints(view, desired));
         _link = await _mtu.ReconcileAsync(desired, _link!, isResync, cancellationToken);
-        return (desired, observed);
+        return observed;
     }
 
     /// <summary>Turns the device into what people see.</summary>

@@ -1,15 +1,14 @@
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing.Firewall;
-using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>Keeps the table that drops plaintext between pods of different nodes what it should be.</summary>
 /// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
-internal sealed partial class FirewallReconciler(
-    IFirewall firewall, EncryptionInForce encryption, ILogger<FirewallReconciler> logger)
+internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<FirewallReconciler> logger)
 {
     private Observation? _observed;
+    private bool _isWanted;
 
     /// <summary>
     /// Packets that came in clear, dropped since the table was made, as of the last time that it was read; 0 if there is none.
@@ -19,8 +18,6 @@ internal sealed partial class FirewallReconciler(
     /// <summary>The same of packets that would have left in clear.</summary>
     public long DroppedOutgoingPackets { get; private set; }
 
-    private bool IsWanted => encryption.CurrentValue is { Mode: EncryptionMode.Strict, DropPlaintext: true };
-
     /// <summary>Whether the table is another one than the last pass left. Only reads.</summary>
     public async Task<bool> HasChangedAsync(CancellationToken cancellationToken)
     {
@@ -29,26 +26,25 @@ internal sealed partial class FirewallReconciler(
             return true;
         }
 
-        var state = (await ReadAsync(IsWanted, cancellationToken)).State;
+        var state = (await ReadAsync(_isWanted, cancellationToken)).State;
         return state is null || expected is null
             ? state != expected
             : (state.IsIntact, state.Prefixes) != (expected.IsIntact, expected.Prefixes);
     }
 
     /// <summary>Compares, and writes what differs.</summary>
-    /// <param name="view">The sources.</param>
+    /// <param name="plan">What it should be.</param>
     /// <param name="isResync">Whether to read the table again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task ReconcileAsync(MeshView view, bool isResync, CancellationToken cancellationToken)
+    public async Task ReconcileAsync(FirewallPlan plan, bool isResync, CancellationToken cancellationToken)
     {
-        var isWanted = IsWanted;
+        _isWanted = plan.IsWanted;
         if (isResync || _observed is null)
         {
-            _observed = await ReadAsync(isWanted, cancellationToken);
+            _observed = await ReadAsync(_isWanted, cancellationToken);
         }
 
-        var wanted = isWanted ? BuildPrefixes(view) : null;
-        if (isWanted && wanted is null)
+        if (plan is { IsWanted: true, Prefixes: null })
         {
             // Until the roster is known, what an earlier process left stays in force.
             return;
@@ -58,13 +54,8 @@ internal sealed partial class FirewallReconciler(
 
         // Until these writes have succeeded we do not know what is there; the next pass reads it.
         _observed = null;
-        _observed = new Observation(await WriteAsync(wanted, observed, cancellationToken));
+        _observed = new Observation(await WriteAsync(plan.Prefixes, observed, cancellationToken));
     }
-
-    private static FirewallPrefixes? BuildPrefixes(MeshView view) =>
-        DesiredState.BuildDroppedSources(view) is { } remote && DesiredState.BuildRules(view) is { } local
-            ? new FirewallPrefixes(remote.Order().ToEquatableArray(), PrefixSet.Merge(local))
-            : null;
 
     // A node that never was strict may have no nf_tables at all, and needs none.
     private async Task<Observation> ReadAsync(bool isWanted, CancellationToken cancellationToken)

@@ -14,7 +14,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <remarks>
 /// <code>
 /// announcement ─┐
-/// own key ──────┼─▶ RequestReconcile ─▶ (notes merge) ─▶ one pass: observe, diff, apply, read back ─▶ waiters
+/// own key ──────┼─▶ RequestReconcile ─▶ (notes merge) ─▶ one pass: observe, plan, apply, observe ─▶ waiters
 /// roster ───────┤
 /// resync ───────┤   WireGuard notifies nobody, so the device is read again and again (ReadPace)
 /// rtnetlink ────┘   links, routes and rules do notify (NetlinkLinkMonitor): a look whether all is as it was left, else a pass
@@ -141,7 +141,7 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
                     pass = TakePass();
                     var began = _timeProvider.GetTimestamp();
                     var result = await _pass.RunAsync(isResync, stoppingToken);
-                    Publish(result);
+                    _snapshot = result.Snapshot with { CompletedPasses = _snapshot.CompletedPasses + 1 };
                     if (isDue)
                     {
                         nextResync = SteadyTime.Now(_timeProvider) + _options.ResyncInterval;
@@ -242,21 +242,6 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
             return false;
         }
     }
-
-    private void Publish(PassResult result) => _snapshot = new AgentSnapshot(result.Devices, result.Problem, _snapshot.CompletedPasses + 1)
-    {
-        Drifts = result.Drifts,
-        DroppedPackets = result.DroppedPackets,
-        DroppedOutgoingPackets = result.DroppedOutgoingPackets,
-        Paths = result.Paths,
-        SilentPeers = result.SilentPeers,
-        Receptions = result.Receptions,
-        HandshakeRetries = result.HandshakeRetries,
-        Moves = result.Moves,
-        Findings = result.Findings,
-        Witness = result.Witness,
-        IsStrictWithheld = result.IsStrictWithheld,
-    };
 
     /// <summary>A time to wait, from when it was made. By the clock that nobody sets.</summary>
     private readonly record struct Pause(TimeSpan Length, long From, TimeProvider? TimeProvider)

@@ -1,6 +1,5 @@
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
-using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -9,13 +8,13 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// Two steps of a pass, so that there is no moment in which a packet for another node's pod finds neither tunnel nor refusal (invariant
 /// I7):
 /// <code>
-/// Protect: throw routes, unreachable routes, then rules ──▶ the device is made and configured ──▶ Connect: routes through it,
-///          a packet that comes now is refused                                                      removals, refusals last
+/// Protect: throw routes, unreachable routes, then rules ──▶ the device is made and configured ──▶ Observe ──▶ Connect: routes through it,
+///          a packet that comes now is refused                                                                 removals, refusals last
 /// </code>
 /// A refusal has the largest metric, so a route through the device lies above it, and taking that one away uncovers it.
 /// Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
-internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encryption)
+internal sealed class RouteReconciler(ILinkClient links)
 {
     private readonly FormerTables _former = new(links);
     private EquatableArray<Route>? _routes;
@@ -52,16 +51,16 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
         || (await links.GetForeignRoutesAsync(cancellationToken)).Count > 0;
 
     /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing but what others added to our table.</summary>
-    /// <param name="view">The sources.</param>
+    /// <param name="plan">What is to be refused.</param>
     /// <param name="isResync">Whether to read routes and rules again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     /// <exception cref="LinuxException">The table is somebody else's, or the system refused something.</exception>
-    public async Task ProtectAsync(MeshView view, bool isResync, CancellationToken cancellationToken)
+    public async Task ProtectAsync(ProtectionPlan plan, bool isResync, CancellationToken cancellationToken)
     {
         await ReadAsync(isResync, cancellationToken);
-        var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue);
-        var kept = _former.RoutesToKeep(_routes!.Value.Union(refusals ?? []).ToEquatableArray(), keepsRefusals: refusals is null);
-        var patch = RoutePatch.Build(kept, _routes.Value, DesiredState.BuildRules(view), _rules!.Value);
+        var routes = _routes!.Value.Union(plan.Refusals ?? []).ToEquatableArray();
+        var kept = _former.RoutesToKeep(routes, keepsRefusals: plan.Refusals is null);
+        var patch = RoutePatch.Build(kept, _routes.Value, plan.Rules, _rules!.Value);
         await ApplyAsync(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
         foreach (var route in _foreign)
         {
@@ -71,21 +70,25 @@ internal sealed class RouteReconciler(ILinkClient links, EncryptionInForce encry
         _foreign = [];
     }
 
-    /// <summary>Sends packets for other nodes' pods through the devices, and removes what nobody wants any more.</summary>
-    /// <param name="view">The sources.</param>
-    /// <param name="buildTunnels">Gives the routes through the devices, of the routes as they are.</param>
-    /// <param name="cancellationToken">Ends it between two calls.</param>
-    public async Task ConnectAsync(
-        MeshView view, Func<EquatableArray<Route>, EquatableArray<Route>> buildTunnels, CancellationToken cancellationToken)
+    /// <summary>The routes as they are, by which the tunnels are planned: read again if they were forgotten since.</summary>
+    public async Task<EquatableArray<Route>> ObserveAsync(CancellationToken cancellationToken)
     {
         await ReadAsync(isResync: false, cancellationToken);
-        var refusals = DesiredState.BuildRefusals(view, encryption.CurrentValue)
-            ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
-        var desired = buildTunnels(_routes!.Value).Concat(refusals).ToEquatableArray();
-        var rules = DesiredState.BuildRules(view);
-        var patch = RoutePatch.Build(desired, _routes.Value, rules, _rules!.Value);
+        return _routes!.Value;
+    }
+
+    /// <summary>
+    /// Sends packets for other nodes' pods through the devices, and removes what nobody wants any more. Comes after <see cref="ObserveAsync"/>.
+    /// </summary>
+    /// <param name="plan">What is refused below the tunnels.</param>
+    /// <param name="tunnels">The routes through the devices.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task ConnectAsync(ProtectionPlan plan, EquatableArray<Route> tunnels, CancellationToken cancellationToken)
+    {
+        var refusals = plan.Refusals ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
+        var patch = RoutePatch.Build(tunnels.Concat(refusals).ToEquatableArray(), _routes!.Value, plan.Rules, _rules!.Value);
         await ApplyAsync(patch, cancellationToken);
-        if (rules is not null)
+        if (plan.Rules is not null)
         {
             await _former.RemoveAsync(cancellationToken);
         }

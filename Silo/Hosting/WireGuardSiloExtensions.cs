@@ -63,7 +63,6 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<MeshAgent>();
         services.AddSingleton<IMeshAgent>(provider => provider.GetRequiredService<MeshAgent>());
         services.AddSingleton<ReconcilePass>();
-        services.AddSingleton<RouteReconciler>();
         services.AddSingleton<FirewallReconciler>();
         services.AddSingleton<EncryptionInForce>();
         services.AddSingleton<RealityReconciler>();

@@ -59,9 +59,9 @@ internal sealed class AgentHarness : IAsyncDisposable
         Pass = new ReconcilePass(
             Devices,
             Links,
-            new RouteReconciler(Links, inForce),
-            new FirewallReconciler(Firewall, inForce, NullLogger<FirewallReconciler>.Instance),
+            new FirewallReconciler(Firewall, NullLogger<FirewallReconciler>.Instance),
             new RealityReconciler(Dump, Witness, Links, inForce, Time, NullLogger<RealityReconciler>.Instance),
+            inForce,
             Watch,
             Ring,
             Store,

@@ -74,7 +74,7 @@ public sealed class AdoptionTests
         mesh.Roster.Set(null);
         mesh.Devices.Change(Name, device => device with { Peers = [Peer(2)] }, left);
         var result = await mesh.Pass.RunAsync(true, Token);
-        Assert.Equal(("waits for the first answer of the node source", 0), (result.Problem, mesh.Writes));
+        Assert.Equal(("waits for the first answer of the node source", 0), (result.Snapshot.Problem, mesh.Writes));
         await Assert.ThrowsAsync<InvalidOperationException>(() => mesh.Agent.ReadKeyPairAsync(Slot.Zero, Token));
         mesh.Roster.Set(TestMesh.Roster(1, 2));
         await mesh.Pass.RunAsync(true, Token);

@@ -226,7 +226,7 @@ public sealed class DesiredStateTests
     }
 
     private static MeshView View(NodeRoster? roster, bool isSynced, params PeerAnnouncement[] announcements) =>
-        new(TestMesh.Name(1), [], announcements.ToDictionary(announcement => announcement.NodeName), roster, isSynced, IsSettled: false);
+        new(TestMesh.Name(1), [], announcements.ToDictionary(announcement => announcement.NodeName), roster, isSynced, isSettled: false);
 
     private static EquatableArray<Route> Routes(MeshView view, Dictionary<string, string> paths, EquatableArray<Route> observed) =>
         DesiredState.BuildRoutes(view, [Build(view)], paths, observed);

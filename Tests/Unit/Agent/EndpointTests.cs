@@ -158,20 +158,20 @@ public sealed class EndpointTests
         mesh.Time.SetBy = -TimeSpan.FromHours(1);
         for (var second = 1; second <= SilentPeers.Patience.TotalSeconds; second++)
         {
-            Assert.Empty(result.SilentPeers);
+            Assert.Empty(result.Snapshot.SilentPeers);
             result = await SendAsync(mesh, 2);
         }
 
-        var silent = Assert.Single(result.SilentPeers);
+        var silent = Assert.Single(result.Snapshot.SilentPeers);
         Assert.Equal(("node-2", TestMesh.Start), (silent.NodeName, silent.Since));
         Assert.Equal([TestMesh.Endpoint(2), new IPEndPoint(Second, TestMesh.ListenPort)], silent.Endpoints.OrderByDescending(
             endpoint => endpoint.ToString()[..3] == "192"));
         Assert.Equal(
             "no tunnel works to node-2 since 00:00:00 UTC (tried 192.168.0.2:51871, 198.51.100.2:51871), although the silos answer",
-            Grains.SilentPeer.Describe(result.SilentPeers));
+            Grains.SilentPeer.Describe(result.Snapshot.SilentPeers));
 
         ShakeHands(mesh, 2);
-        Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
+        Assert.Empty((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers);
     }
 
     // The handshake that was once is none that works.
@@ -183,11 +183,11 @@ public sealed class EndpointTests
         var result = await mesh.Pass.RunAsync(false, Token);
         for (var second = 0; second <= SilentPeers.Patience.TotalSeconds; second++)
         {
-            Assert.Empty(result.SilentPeers);
+            Assert.Empty(result.Snapshot.SilentPeers);
             result = await SendAsync(mesh, 2);
         }
 
-        var silent = Assert.Single(result.SilentPeers);
+        var silent = Assert.Single(result.Snapshot.SilentPeers);
         Assert.Equal("node-2", silent.NodeName);
         Assert.Equal([TestMesh.Address(2), Second], silent.Endpoints.Select(endpoint => endpoint.Address));
     }
@@ -206,17 +206,17 @@ public sealed class EndpointTests
         ShakeHands(mesh, 2);
         await mesh.Pass.RunAsync(false, Token);
         mesh.Time.Advance(PathPlanner.OverAfter);
-        Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
+        Assert.Empty((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers);
 
         var next = new SlotAnnouncement(Slot.One, TestMesh.Key(22), new Epoch(2), TestMesh.ListenPort);
         mesh.Announce(TestMesh.Announce(2, revision: 1) with { Slots = [TestMesh.Announce(2).Slots[0], next] });
         for (var second = 0; second < SilentPeers.Patience.TotalSeconds; second++)
         {
-            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
+            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers);
             mesh.Time.Advance(Tick);
         }
 
-        Assert.Equal("node-2", Assert.Single((await mesh.Pass.RunAsync(false, Token)).SilentPeers).NodeName);
+        Assert.Equal("node-2", Assert.Single((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers).NodeName);
     }
 
     // Quiet is not silent: nobody has anything to say, or the node is off, or its silo has not said anything yet.
@@ -231,7 +231,7 @@ public sealed class EndpointTests
         for (var minute = 0; minute < 10; minute++)
         {
             mesh.Time.Advance(TimeSpan.FromMinutes(1));
-            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
+            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers);
         }
     }
 
@@ -248,7 +248,7 @@ public sealed class EndpointTests
         for (var second = 0; second < 120; second++)
         {
             mesh.Time.Advance(Tick);
-            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).SilentPeers);
+            Assert.Empty((await mesh.Pass.RunAsync(false, Token)).Snapshot.SilentPeers);
         }
 
         Assert.Equal(TestMesh.Endpoint(2), Peer(mesh, 2).Endpoint);

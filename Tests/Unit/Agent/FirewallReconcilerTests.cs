@@ -16,9 +16,7 @@ public sealed class FirewallReconcilerTests
     private readonly EncryptionOptions _options = new();
     private readonly FirewallReconciler _reconciler;
 
-    public FirewallReconcilerTests() =>
-        _reconciler = new FirewallReconciler(
-            _firewall, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)), NullLogger<FirewallReconciler>.Instance);
+    public FirewallReconcilerTests() => _reconciler = new FirewallReconciler(_firewall, NullLogger<FirewallReconciler>.Instance);
 
     [Fact]
     public async Task Reconcile_NodesComeAndGo_SendsOnlyTheDifference()
@@ -59,7 +57,7 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_RosterUnknown_LeavesTheTable()
     {
         _firewall.State = State(2);
-        await _reconciler.ReconcileAsync(View([1]) with { Roster = null }, isResync: true, Token);
+        await ReconcileAsync(roster: null, isResync: true);
 
         Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Prefixes.Remote);
     }
@@ -113,8 +111,11 @@ public sealed class FirewallReconcilerTests
 
     private static FirewallState State(int node) => new(new([TestMesh.PodCIDR(node)], [TestMesh.PodCIDR(1)]), IsIntact: true);
 
-    private static MeshView View(IEnumerable<int> roster) =>
-        new(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), TestMesh.Roster(roster), IsSynced: true, IsSettled: true);
-
-    private Task ReconcileAsync(int[] roster, bool isResync = false) => _reconciler.ReconcileAsync(View(roster), isResync, Token);
+    private Task ReconcileAsync(int[]? roster, bool isResync = false)
+    {
+        var view = new MeshView(
+            TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), roster is null ? null : TestMesh.Roster(roster),
+            isSynced: true, isSettled: true);
+        return _reconciler.ReconcileAsync(FirewallPlan.Build(view, _options), isResync, Token);
+    }
 }

@@ -96,7 +96,7 @@ public sealed class ForgottenNodeTests
             name, TestMesh.Key(3), peer => peer with { ReceiveBytes = 1_000, LastHandshakeTime = mesh.Time.GetUtcNow() });
         mesh.Links.SetReceivedPackets(name, 5);
         var known = await mesh.Pass.RunAsync(true, Token);
-        Assert.Contains(known.Receptions, reception => reception.NodeName == TestMesh.Name(3));
+        Assert.Contains(known.Snapshot.Receptions, reception => reception.NodeName == TestMesh.Name(3));
         Assert.NotEmpty(Traces(mesh.Pass));
 
         mesh.Roster.Set(TestMesh.Roster(1, 2));

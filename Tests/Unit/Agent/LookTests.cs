@@ -180,7 +180,7 @@ public sealed class LookTests
         mesh.Time.Advance(TimeSpan.FromSeconds(1));
         Assert.False(HasRule(await mesh.Pass.RunAsync(false, Token)));
 
-        static bool HasRule(PassResult result) => result.Findings.Any(finding => finding.Code == FindingCode.RuleBeforeOurs);
+        static bool HasRule(PassResult result) => result.Snapshot.Findings.Any(finding => finding.Code == FindingCode.RuleBeforeOurs);
     }
 
     // What happens while a way is asked for the first time must not be missed.

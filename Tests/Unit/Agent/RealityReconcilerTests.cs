@@ -1,6 +1,6 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
-using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Tests.Support;
 
@@ -76,13 +76,13 @@ public sealed class RealityReconcilerTests
     }
 
     // So many packets more have been sent, and netfilter has seen them or has not.
-    private static async Task<PassResult> SendAsync(AgentHarness mesh, int size, int times, bool isSeen)
+    private static async Task<AgentSnapshot> SendAsync(AgentHarness mesh, int size, int times, bool isSeen)
     {
         var packets = (long)Packets * times;
         mesh.Links.SetTraffic(Underlay, new LinkTraffic(0, packets, packets * size));
         var seen = isSeen ? (ulong)packets : 0;
         mesh.Witness.Seen = [new LinkCount(FakeLinkClient.UnderlayIndex, seen, seen * (ulong)size)];
         mesh.Time.Advance(BlindSpots.Window);
-        return await mesh.Pass.RunAsync(true, Token);
+        return (await mesh.Pass.RunAsync(true, Token)).Snapshot;
     }
 }

@@ -1,3 +1,4 @@
+using Orleans.WireGuard.Grains;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
@@ -18,7 +19,7 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2, 3).Settled(2, 3);
         var result = await mesh.Pass.RunAsync(true, Token);
-        Assert.Null(result.Problem);
+        Assert.Null(result.Snapshot.Problem);
         Assert.Null(result.LookAgainAfter);
         Assert.Equal(mesh.Ring.Find(Slot.Zero)!.KeyPair.PublicKey, mesh.Device.PublicKey);
         Assert.Equal(TestMesh.ListenPort, mesh.Device.ListenPort);
@@ -26,7 +27,7 @@ public sealed class ReconcilePassTests
         Assert.Equal(new Link(Name, 1, 1440, true), await mesh.Links.TryGetLinkAsync(Name, Token));
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Name), new Route(TestMesh.PodCIDR(3), Name)], await mesh.Links.GetRoutesAsync(Token));
         Assert.Equal([TestMesh.PodCIDR(1)], await mesh.Links.GetRulesAsync(Token));
-        var status = Assert.Single(result.Devices);
+        var status = Assert.Single(result.Snapshot.Devices);
         Assert.Equal((mesh.Device.PublicKey, 1440, "fake"), (status.PublicKey, status.Mtu, status.Transport));
         Assert.Equal(["node-2", "node-3"], status.Peers.Select(peer => peer.NodeName));
     }
@@ -54,8 +55,8 @@ public sealed class ReconcilePassTests
         var replaced = mesh.Links.CountOf(nameof(ILinkClient.ReplaceRouteAsync));
         var result = await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(replaced + 2, mesh.Links.CountOf(nameof(ILinkClient.ReplaceRouteAsync)));
-        Assert.Equal(2, result.Paths.Count);
-        Assert.Empty(result.Moves);
+        Assert.Equal(2, result.Snapshot.Paths.Count);
+        Assert.Empty(result.Snapshot.Moves);
     }
 
     [Fact]
@@ -63,7 +64,7 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2);
         mesh.Store.MarkSynced();
-        Assert.Equal(new PassResult([], "has no key yet", null, false), await mesh.Pass.RunAsync(true, Token));
+        Assert.Equal(new PassResult(new AgentSnapshot([], "has no key yet", 0), null, false), await mesh.Pass.RunAsync(true, Token));
         Assert.Equal(0, mesh.Writes);
     }
 
@@ -73,11 +74,11 @@ public sealed class ReconcilePassTests
         await using var mesh = new AgentHarness(2);
         mesh.MakeKey();
         mesh.Roster.Set(null);
-        Assert.Equal("waits for the first answer of the node source", (await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Equal("waits for the first answer of the node source", (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
         mesh.Roster.Set(TestMesh.Roster(1, 2));
-        Assert.Equal("waits for the first answer of another silo", (await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Equal("waits for the first answer of another silo", (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
         mesh.Store.MarkSynced();
-        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
     }
 
     // Invariant I4: what the sources do not mention stays until each of them has answered.

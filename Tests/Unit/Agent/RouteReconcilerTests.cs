@@ -22,13 +22,13 @@ public sealed class RouteReconcilerTests
     {
         _links.AddLink(Device);
         _links.SetUpAsync(Device, Token).GetAwaiter().GetResult();
-        _routes = new RouteReconciler(_links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
+        _routes = new RouteReconciler(_links);
     }
 
     [Fact]
     public async Task Protect_Strict_RefusesEveryOtherNodesPodsBeforeTheRuleLeadsThere()
     {
-        await _routes.ProtectAsync(View([1, 2, 3], []), isResync: true, Token);
+        await _routes.ProtectAsync(Plan([1, 2, 3], []), isResync: true, Token);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
         Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
@@ -79,10 +79,11 @@ public sealed class RouteReconcilerTests
     public async Task Connect_RosterUnknown_LeavesTheRefusalsOfTheFormerProcess()
     {
         await PassAsync([1, 2, 3], [2]);
-        var restarted = new RouteReconciler(_links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
-        var view = View([1], []) with { Roster = null };
-        await restarted.ProtectAsync(view, isResync: true, Token);
-        await restarted.ConnectAsync(view, Tunnels([]), Token);
+        var restarted = new RouteReconciler(_links);
+        var plan = ProtectionPlan.Build(View(roster: null, []), _options);
+        await restarted.ProtectAsync(plan, isResync: true, Token);
+        _ = await restarted.ObserveAsync(Token);
+        await restarted.ConnectAsync(plan, [], Token);
 
         Assert.Equal([Route.Unreachable(TestMesh.PodCIDR(2)), Route.Unreachable(TestMesh.PodCIDR(3))], _links.Routes);
         Assert.Equal([TestMesh.PodCIDR(1)], _links.Rules);
@@ -135,9 +136,9 @@ public sealed class RouteReconcilerTests
     [Fact]
     public async Task Connect_AfterAFailure_ReadsAgainAndFinishes()
     {
-        await _routes.ProtectAsync(View([1, 2], []), isResync: true, Token);
+        await _routes.ProtectAsync(Plan([1, 2], []), isResync: true, Token);
         _links.FailNextCall();
-        await Assert.ThrowsAsync<LinuxException>(() => _routes.ConnectAsync(View([1, 2], [2]), Tunnels([2]), Token));
+        await Assert.ThrowsAsync<LinuxException>(() => _routes.ConnectAsync(Plan([1, 2], [2]), Tunnels([2]), Token));
         await PassAsync([1, 2], [2]);
 
         Assert.Equal([new Route(TestMesh.PodCIDR(2), Device), Route.Unreachable(TestMesh.PodCIDR(2))], _links.Routes);
@@ -150,7 +151,7 @@ public sealed class RouteReconcilerTests
         Assert.False(await _routes.HaveChangedAsync(Token));
         _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
         Assert.True(await _routes.HaveChangedAsync(Token));
-        await _routes.ProtectAsync(View([1, 2], [2]), isResync: true, Token);
+        await _routes.ProtectAsync(Plan([1, 2], [2]), isResync: true, Token);
 
         var drifts = new DriftLog(TimeProvider.System, NullLogger.Instance);
         _routes.NoteDrift(drifts, new HashSet<string>());
@@ -165,7 +166,7 @@ public sealed class RouteReconcilerTests
     public async Task Protect_TableOfSomebodyElse_IsRefusedAndLeftAlone()
     {
         _links.ForeignRoutes.Add(new ForeignRoute("default via 192.168.0.9 dev eth0 proto 3", []));
-        var refusal = await Assert.ThrowsAsync<LinuxException>(() => _routes.ProtectAsync(View([1, 2], []), isResync: true, Token));
+        var refusal = await Assert.ThrowsAsync<LinuxException>(() => _routes.ProtectAsync(Plan([1, 2], []), isResync: true, Token));
         Assert.Contains("Routing:Table", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("default via 192.168.0.9", refusal.Message, StringComparison.Ordinal);
         Assert.Equal((1, 0, 0), (_links.ForeignRoutes.Count, _links.Routes.Count, _links.Rules.Count));
@@ -181,7 +182,7 @@ public sealed class RouteReconcilerTests
     {
         await PassAsync([1, 2], [2]);
         var links = (FakeLinkClient)_links.At(new RouteTable(table, priority));
-        var moved = new RouteReconciler(links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(_options)));
+        var moved = new RouteReconciler(links);
         var steps = 0;
         _links.OnCall = async (call, _) =>
         {
@@ -193,8 +194,9 @@ public sealed class RouteReconcilerTests
                 Assert.Equal(Device, Assert.Single(await _links.FindWaysAsync([question], Token)).LinkName);
             }
         };
-        await moved.ProtectAsync(View([1, 2], [2]), isResync: true, Token);
-        await moved.ConnectAsync(View([1, 2], [2]), Tunnels([2]), Token);
+        await moved.ProtectAsync(Plan([1, 2], [2]), isResync: true, Token);
+        _ = await moved.ObserveAsync(Token);
+        await moved.ConnectAsync(Plan([1, 2], [2]), Tunnels([2]), Token);
         _links.OnCall = null;
 
         Assert.True(steps > 5);
@@ -215,7 +217,7 @@ public sealed class RouteReconcilerTests
         links.AddLink(Device);
         links.SetUpAsync(Device, Token).GetAwaiter().GetResult();
         var options = new EncryptionOptions();
-        var routes = new RouteReconciler(links, new EncryptionInForce(new OptionsMonitor<EncryptionOptions>(options)));
+        var routes = new RouteReconciler(links);
         HashSet<int> before = [];
         HashSet<int> after = [];
         void Check()
@@ -250,9 +252,10 @@ public sealed class RouteReconcilerTests
 
             try
             {
-                var view = View([1, .. after], peers);
-                routes.ProtectAsync(view, isResync: false, Token).GetAwaiter().GetResult();
-                routes.ConnectAsync(view, Tunnels(peers), Token).GetAwaiter().GetResult();
+                var plan = ProtectionPlan.Build(View([1, .. after], peers), options);
+                routes.ProtectAsync(plan, isResync: false, Token).GetAwaiter().GetResult();
+                _ = routes.ObserveAsync(Token).GetAwaiter().GetResult();
+                routes.ConnectAsync(plan, Tunnels(peers), Token).GetAwaiter().GetResult();
                 before = after;
             }
             catch (LinuxException)
@@ -283,21 +286,24 @@ public sealed class RouteReconcilerTests
         })
         .Array[0, 8].Select(routes => routes.DistinctBy(route => route.Key).ToEquatableArray());
 
-    private static MeshView View(IEnumerable<int> roster, IEnumerable<int> announced) => new(
+    private static MeshView View(IEnumerable<int>? roster, IEnumerable<int> announced) => new(
         TestMesh.Name(1),
         [],
         announced.Distinct().ToDictionary(TestMesh.Name, node => TestMesh.Announce(node)),
-        TestMesh.Roster(roster.Distinct()),
-        IsSynced: true,
-        IsSettled: true);
+        roster is null ? null : TestMesh.Roster(roster.Distinct()),
+        isSynced: true,
+        isSettled: true);
 
-    private static Func<EquatableArray<Route>, EquatableArray<Route>> Tunnels(IEnumerable<int> peers) =>
-        _ => peers.Distinct().Order().Select(node => new Route(TestMesh.PodCIDR(node), Device)).ToEquatableArray();
+    private static EquatableArray<Route> Tunnels(IEnumerable<int> peers) =>
+        peers.Distinct().Order().Select(node => new Route(TestMesh.PodCIDR(node), Device)).ToEquatableArray();
+
+    private ProtectionPlan Plan(int[] roster, int[] announced) => ProtectionPlan.Build(View(roster, announced), _options);
 
     private async Task PassAsync(int[] roster, int[] peers)
     {
-        await _routes.ProtectAsync(View(roster, peers), isResync: false, Token);
-        await _routes.ConnectAsync(View(roster, peers), Tunnels(peers), Token);
+        await _routes.ProtectAsync(Plan(roster, peers), isResync: false, Token);
+        _ = await _routes.ObserveAsync(Token);
+        await _routes.ConnectAsync(Plan(roster, peers), Tunnels(peers), Token);
     }
 
     private IEnumerable<object?> Operations(string name) => _links.Calls.Where(call => call.Operation == name).Select(call => call.Subject);

@@ -27,7 +27,7 @@ public sealed class WayRulesTests
         mesh.Links.MainRoutes[TestMesh.PodCIDR(2)] = "eth0";
         mesh.Links.MainRoutes[IPPrefix.Parse("0.0.0.0/0")] = "eth0";
         mesh.Links.OtherRules.Add(new RuleEntry(IsIPv6: false, 300, Main, FR_ACT_TO_TBL));
-        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
     }
 
     [Theory]
@@ -45,12 +45,12 @@ public sealed class WayRulesTests
             "packets of this node's pods to 10.0.2.0/24 (node-2) leave through eth0 instead of a tunnel: "
             + "rule '105: from all lookup main suppress_prefixlength 0' decides before ours, which has priority 201; "
             + "see 'ip route get 10.0.2.2 from 10.0.1.254 iif veth0'",
-            (await mesh.Pass.RunAsync(true, Token)).Problem);
+            (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
         Assert.False(await mesh.Pass.HasChangedAsync(KernelNews.Ways, Token));
 
         // It is asked again in every pass, and gone as soon as the rule is.
         mesh.Links.OtherRules.Clear();
-        Assert.Null((await mesh.Pass.RunAsync(false, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(false, Token)).Snapshot.Problem);
     }
 
     [Fact]
@@ -61,9 +61,9 @@ public sealed class WayRulesTests
         mesh.Links.OtherRules.Add(BeforeOurs);
         mesh.Links.MainRoutes[TestMesh.PodCIDR(3)] = "eth0";
         Assert.Contains("10.0.3.0/24 (node-3) leave through eth0 although there is no tunnel", (await mesh.Pass.RunAsync(
-            true, Token)).Problem, StringComparison.Ordinal);
+            true, Token)).Snapshot.Problem, StringComparison.Ordinal);
         mesh.Encryption.CurrentValue.Mode = EncryptionMode.Permissive;
-        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class WayRulesTests
         await mesh.Pass.RunAsync(true, Token);
         mesh.Links.OtherRules.Add(new RuleEntry(IsIPv6: false, 90, Main, FR_ACT_TO_TBL) { Destination = IPPrefix.Parse("10.0.0.0/16") });
         mesh.Links.MainRoutes[IPPrefix.Parse("10.0.0.0/16")] = "";
-        var problem = (await mesh.Pass.RunAsync(true, Token)).Problem;
+        var problem = (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem;
         Assert.Contains(
             "are refused although there is a tunnel: rule '90: from all to 10.0.0.0/16 lookup main'", problem, StringComparison.Ordinal);
     }
@@ -84,10 +84,10 @@ public sealed class WayRulesTests
     {
         await using var mesh = Strict(2);
         mesh.Links.PodLink = _ => null;
-        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
         Assert.Equal(Name, mesh.Links.Questions[0].From.LinkName);
         mesh.Links.Answer = _ => Way.Unknown;
-        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Problem);
+        Assert.Null((await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem);
     }
 
     // At rest nothing is asked between two resyncs; a node that joins is asked about alone.
@@ -125,7 +125,7 @@ public sealed class WayRulesTests
             mesh.Links.MainRoutes[IPPrefix.Host(PodAddress.Remote(TestMesh.PodCIDR(node))).Shorten(length)] = node % 2 == 0 ? "eth0" : Name;
         }
 
-        var problem = (await mesh.Pass.RunAsync(true, Token)).Problem;
+        var problem = (await mesh.Pass.RunAsync(true, Token)).Snapshot.Problem;
         var from = new PodLink("veth0", PodAddress.Of(TestMesh.PodCIDR(1)));
         var ways = await mesh.Links.FindWaysAsync(
             [.. new[] { 2, 3 }.Select(node => new WayQuestion(from, PodAddress.Remote(TestMesh.PodCIDR(node))))], Token);

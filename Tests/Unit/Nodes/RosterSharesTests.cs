@@ -97,7 +97,7 @@ public sealed class RosterSharesTests
             foreach (var self in divided.Nodes.Values)
             {
                 var view = new MeshView(
-                    self.NodeName, [], new Dictionary<string, PeerAnnouncement>(), divided, IsSynced: true, IsSettled: true);
+                    self.NodeName, [], new Dictionary<string, PeerAnnouncement>(), divided, isSynced: true, isSettled: true);
                 var dropped = DesiredState.BuildDroppedSources(view)!.Value;
                 var refusals = DesiredState.BuildRefusals(view, new EncryptionOptions { ClusterCIDRs = { "10.0.0.0/8" } })!.Value;
                 foreach (var address in Addresses)

@@ -76,23 +76,24 @@ internal sealed class SimulatedAgent(Simulation simulation, SimulatedSilo silo, 
         var run = silo.Pass.RunAsync(isResync: !_hasResynced, CancellationToken.None);
         Assert.True(run.IsCompleted);
         var result = run.GetAwaiter().GetResult();
+        var snapshot = result.Snapshot;
         _hasResynced = true;
         silo.Machine.ForgetRoutes();
-        foreach (var path in result.Paths.Except(Snapshot.Paths))
+        foreach (var path in snapshot.Paths.Except(Snapshot.Paths))
         {
             simulation.Trace(
                 () => $"{silo.Machine.Name} sends to {path.NodeName} through slot {path.Slot}{(path.IsProven ? "" : ", unproven")}");
         }
 
-        Snapshot = new AgentSnapshot(result.Devices, result.Problem, Snapshot.CompletedPasses + 1)
+        Snapshot = new AgentSnapshot(snapshot.Devices, snapshot.Problem, Snapshot.CompletedPasses + 1)
         {
             Paths = simulation.Broken == SimulationBreak.NobodySaysThatItSends
-                ? result.Paths.Select(path => path with { Slot = new Slot((byte)(1 - path.Slot.Index)), IsProven = true })
+                ? snapshot.Paths.Select(path => path with { Slot = new Slot((byte)(1 - path.Slot.Index)), IsProven = true })
                     .ToEquatableArray()
-                : result.Paths,
-            Receptions = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : result.Receptions,
-            HandshakeRetries = result.HandshakeRetries,
-            Moves = result.Moves,
+                : snapshot.Paths,
+            Receptions = simulation.Broken == SimulationBreak.NobodySaysThatItSends ? [] : snapshot.Receptions,
+            HandshakeRetries = snapshot.HandshakeRetries,
+            Moves = snapshot.Moves,
         };
         simulation.Check();
         _isAwaiting = result.LookAgainAfter is not null;

@@ -51,10 +51,10 @@ internal sealed class SimulatedSilo : IDisposable
         Pass = new ReconcilePass(
             new SimulatedDevices(simulation, machine, machine.Kernel),
             machine.Links,
-            new RouteReconciler(machine.Links, inForce),
-            new FirewallReconciler(machine.Firewall, inForce, NullLogger<FirewallReconciler>.Instance),
+            new FirewallReconciler(machine.Firewall, NullLogger<FirewallReconciler>.Instance),
             new RealityReconciler(
                 new FakeNetworkDump(), new FakeWitness(), machine.Links, inForce, _clock, NullLogger<RealityReconciler>.Instance),
+            inForce,
             new KernelWatch(SlotDevices.Names),
             _ring,
             Store,

@@ -1,0 +1,96 @@
+using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Grains.Rotation;
+
+namespace Orleans.WireGuard.Silo.Agent;
+
+/// <summary>
+/// Everything the desired state follows from, taken at one moment. Made once for each pass, with the answers that its steps have in common.
+/// </summary>
+internal sealed record MeshView
+{
+    private readonly IReadOnlyDictionary<PublicKey, string>[] _nodeNames;
+
+    /// <summary>Takes it.</summary>
+    /// <param name="nodeName">This node.</param>
+    /// <param name="keys">Its key pairs.</param>
+    /// <param name="announcements">What is held, by node name, this node's own included.</param>
+    /// <param name="roster">
+    /// Who the nodes are, divided by <see cref="RosterShares"/>; <see langword="null"/> until the source has answered.
+    /// </param>
+    /// <param name="isSynced">Whether the other silos have been asked for their announcements.</param>
+    /// <param name="isSettled">
+    /// Whether <paramref name="keys"/> has what the devices had at start, so that a slot without a key shall have none.
+    /// </param>
+    public MeshView(
+        string nodeName,
+        IReadOnlyList<SlotKey> keys,
+        IReadOnlyDictionary<string, PeerAnnouncement> announcements,
+        NodeRoster? roster,
+        bool isSynced,
+        bool isSettled)
+    {
+        (NodeName, Keys, Announcements, Roster, IsSynced, IsSettled) = (nodeName, keys, announcements, roster, isSynced, isSettled);
+        Self = roster?.Find(nodeName);
+        Others = [.. announcements.Values.Where(announcement => announcement.NodeName != nodeName).Where(IsOfTheMesh).Select(Explain)];
+        OtherNames = Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        _nodeNames = [.. SlotDevices.Slots(Slot.Count).Select(FindNodeNames)];
+    }
+
+    /// <summary>This node.</summary>
+    public string NodeName { get; }
+
+    /// <summary>Its key pairs.</summary>
+    public IReadOnlyList<SlotKey> Keys { get; init; }
+
+    /// <summary>What is held, by node name, this node's own included.</summary>
+    public IReadOnlyDictionary<string, PeerAnnouncement> Announcements { get; }
+
+    /// <summary>Who the nodes are; <see langword="null"/> until the source has answered.</summary>
+    public NodeRoster? Roster { get; }
+
+    /// <summary>Whether the other silos have been asked for their announcements.</summary>
+    public bool IsSynced { get; }
+
+    /// <summary>Whether <see cref="Keys"/> has what the devices had at start.</summary>
+    public bool IsSettled { get; init; }
+
+    /// <summary>This node as the roster has it; <see langword="null"/> if the roster is unknown or does not list it.</summary>
+    public RosterNode? Self { get; }
+
+    /// <summary>
+    /// The accepted announcements of the other nodes of the mesh, with those of their allowed IPs that the roster explains now.
+    /// </summary>
+    /// <remarks>
+    /// A roster may change after an announcement was accepted. Then its keys go on, and its node loses the addresses that are another's.
+    /// </remarks>
+    public IReadOnlyList<PeerAnnouncement> Others { get; }
+
+    /// <summary>The names of <see cref="Others"/>.</summary>
+    public IReadOnlySet<string> OtherNames { get; }
+
+    /// <summary>
+    /// Whether every source has answered once, so that what they do not mention may be removed (invariant I4). A roster that does not list
+    /// this node is not one of its mesh.
+    /// </summary>
+    public bool MayRemove => IsSynced && Self is not null;
+
+    /// <summary>The names of the other nodes, by the key that they announced for a slot.</summary>
+    public IReadOnlyDictionary<PublicKey, string> NodeNamesOf(Slot slot) => _nodeNames[slot.Index];
+
+    private bool IsOfTheMesh(PeerAnnouncement announcement) => Self is null || Roster!.Find(announcement.NodeName) is not null;
+
+    private PeerAnnouncement Explain(PeerAnnouncement announcement)
+    {
+        if (Roster?.Find(announcement.NodeName) is not { } node)
+        {
+            return announcement;
+        }
+
+        var explained = PrefixArithmetic.Intersect(announcement.AllowedIPs, node.PodCIDRs);
+        return explained == announcement.AllowedIPs ? announcement : announcement with { AllowedIPs = explained };
+    }
+
+    private Dictionary<PublicKey, string> FindNodeNames(Slot slot) =>
+        Others.Where(other => other.Find(slot) is not null)
+            .ToDictionary(other => other.Find(slot)!.PublicKey, other => other.NodeName);
+}
