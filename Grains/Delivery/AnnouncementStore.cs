@@ -152,7 +152,8 @@ internal sealed class AnnouncementStore(
             return new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, judged)));
         }
 
-        if (_divided.Index is null || dispute.Held != _held || !ReferenceEquals(dispute.FormerSelf, own.FormerSelf) || dispute.IsSynced != _isSynced
+        if (_divided.Index is null || dispute.Held != _held
+            || !ReferenceEquals(dispute.FormerSelf, own.FormerSelf) || dispute.IsSynced != _isSynced
             || !dispute.Active.SetEquals(active))
         {
             var index = new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, null)));

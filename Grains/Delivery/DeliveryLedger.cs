@@ -86,7 +86,8 @@ internal sealed class DeliveryLedger
     /// <param name="frozenUntil">Until when an operator has the node keep them.</param>
     /// <param name="self">The node's addresses; <see langword="null"/> while the roster does not list it.</param>
     /// <param name="horizon">See <see cref="NextSequence"/>.</param>
-    public bool IsDue(EquatableArray<SlotAnnouncement> slots, DateTimeOffset? frozenUntil, AnnounceableNode? self, DateTimeOffset horizon) =>
+    public bool IsDue(
+        EquatableArray<SlotAnnouncement> slots, DateTimeOffset? frozenUntil, AnnounceableNode? self, DateTimeOffset horizon) =>
         Announcement is not { } latest
         || (Floor is { } floor && SequenceBounds.IsPossible(floor, horizon) && latest.Sequence <= floor)
         || !SequenceBounds.IsPossible(latest.Sequence, horizon)

@@ -40,7 +40,8 @@ internal static class NodeProblemText
             $"{Argument(problem, 0)} keeps its {Argument(problem, 1)}, which {Argument(problem, 2)} claims too with {Argument(problem, 3)}",
         NodeProblemCode.MoreOverlaps => $"and {Argument(problem, 0)} more",
         NodeProblemCode.PodCIDRsLeftOut => DescribeLeftOut(
-            problem, "pod CIDRs", $"the widest {Argument(problem, 2)} are announced, and the pods of the others are reached by no other node"),
+            problem, "pod CIDRs",
+            $"the widest {Argument(problem, 2)} are announced, and the pods of the others are reached by no other node"),
         NodeProblemCode.AddressesLeftOut => DescribeLeftOut(
             problem, "addresses",
             $"the first {Argument(problem, 2)} without a zone are announced, at least half of them of each IP family that has so many"),

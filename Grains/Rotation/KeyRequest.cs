@@ -9,8 +9,8 @@ namespace Orleans.WireGuard.Grains.Rotation;
 internal sealed record KeyRequest(long Number, bool IsAdvance, SteadyTime AskedAt)
 {
     /// <summary>
-    /// The epoch that is brought forward; <see langword="null"/> until the request was looked at. It was the next one then, and its own time
-    /// may come while peers are waited for.
+    /// The epoch that is brought forward; <see langword="null"/> until the request was looked at. It was the next one then, and its own
+    /// time may come while peers are waited for.
     /// </summary>
     public Epoch? Epoch { get; init; }
 }

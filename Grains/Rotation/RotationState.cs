@@ -4,7 +4,9 @@ using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Grains.Rotation;
 
-/// <summary>What a NodeGrain remembers of its rotations from one step to the next, and shows. The keys are in the <see cref="KeyRing"/>.</summary>
+/// <summary>
+/// What a NodeGrain remembers of its rotations from one step to the next, and shows. The keys are in the <see cref="KeyRing"/>.
+/// </summary>
 /// <remarks>A value: <see cref="RotationTurn"/> says what comes next, and calls that come meanwhile make their own change of it.</remarks>
 internal sealed record RotationState
 {

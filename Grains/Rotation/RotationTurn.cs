@@ -7,8 +7,12 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// Before a key goes, the others are asked; what they say is part of the state in the next step, which looks at everything again: meanwhile
 /// an operator may have frozen the node, and a former self may have said what the keys serve.
 /// <code>
-/// adopt or make the first keys ─▶ answer requests ─▶ replace or keep what is due ─▶ share a slot ─▶ retire a quiet slot ─▶ announce ─▶ rest
-///                                  └─ survey ─┘        └─ survey ─┘                                  └─ survey ─┘
+/// adopt or make the first keys
+///   ─▶ answer requests            asks the others first
+///   ─▶ replace or keep what is due          likewise
+///   ─▶ share a slot
+///   ─▶ retire a quiet slot                  likewise
+///   ─▶ announce ─▶ rest
 /// </code>
 /// The model checker and the simulation of whole meshes run this very function.
 /// </remarks>

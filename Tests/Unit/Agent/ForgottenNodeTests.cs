@@ -45,7 +45,7 @@ public sealed class ForgottenNodeTests
         ["MeshMembers+Known.Others"] = "made anew with each change of the membership",
         ["MoveTracker._nodes"] = "Note: who has no path",
         ["MtuReconciler._measuredAddresses"] = "replaced when the peers change",
-        ["NodeGrain._skewed"] = "replaced in each turn",
+        ["ClockLog._skewed"] = "replaced in each turn",
         ["PathSurvey._answers"] = "NodeGrain.ForgetAbsent",
         ["PeerGrain._inFlight"] = "PeerGrain, with the members",
         ["PrefixIndex._entries"] = "AnnouncementStore.ForgetAbsent, or made with the roster",

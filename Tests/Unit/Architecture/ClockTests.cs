@@ -26,6 +26,7 @@ public sealed class ClockTests
         ["MeshClock"] = "how far the clock of another node is ahead of this one's",
         ["NodeGrain"] = "epochs, and until when a former self said that an operator has frozen the node",
         ["RotationSchedule"] = "epochs",
+        ["RotationTurn"] = "for how long a key has been due, since its epoch began",
         ["KeyPairClock"] = "how old a session is that was there before this process only the device tells, by its clock",
     };
 
