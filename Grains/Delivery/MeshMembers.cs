@@ -10,9 +10,6 @@ internal sealed class MeshMembers(IClusterMembershipService membership, ILocalSi
     /// <summary>The name of this node, which is the name of its silo.</summary>
     public string LocalNodeName => localSilo.Name;
 
-    /// <summary>The address of this silo.</summary>
-    public SiloAddress LocalSilo => localSilo.SiloAddress;
-
     /// <summary>
     /// Every other active silo with its node name, by node name; the same list as long as the membership is the same. Of two generations of
     /// one node only the newer counts. A silo whose name no node can have is none.

@@ -53,7 +53,7 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     public async Task Kubernetes_UsedAsItsReadmeShows_IsAnActiveSilo()
     {
         Assert.SkipWhen(cluster.IsReal, "would leave its membership in the default namespace of a shared cluster");
-        await PackAsync("Grains/Supervision", "Silo/Kubernetes");
+        await PackAsync("Interfaces/Values", "Grains/Supervision", "Silo/Kubernetes");
         var program = await BuildAsync("Silo/Kubernetes");
 
         // As kubectl has it, the variable may name several, of which one may be missing and another may say nothing.

@@ -47,9 +47,6 @@ internal ref partial struct NetlinkReader
     /// <summary>Reads one byte of a fixed header.</summary>
     public byte ReadByte() => Take(sizeof(byte))[0];
 
-    /// <summary>Reads two bytes of a fixed header.</summary>
-    public ushort ReadUInt16() => MemoryMarshal.Read<ushort>(Take(sizeof(ushort)));
-
     /// <summary>Reads four bytes of a fixed header.</summary>
     public uint ReadUInt32() => MemoryMarshal.Read<uint>(Take(sizeof(uint)));
 

@@ -50,6 +50,13 @@ public sealed class ReferenceTests
         Assert.DoesNotContain("KubernetesClient", Foreign(Product.Silo));
     }
 
+    // Keys and prefixes are WireGuard's, of which it knows nothing.
+    [Fact]
+    public void Assemblies_Kubernetes_TakesALimitOfTimeOfTheValuesAndNothingElse() => Assert.Equal(
+        [typeof(TimeLimit)],
+        Product.Cluster.GetTypes().SelectMany(TypeReferences.Calls).Select(call => call.Called.DeclaringType)
+            .Where(type => type?.Assembly == Product.Values).Distinct());
+
     [Fact]
     public void Foreign_AssemblyThatIsNotAllowed_IsFound()
     {
