@@ -10,7 +10,7 @@ internal sealed partial class NodeGrain
 {
     private void NoteFailure(string problem, Exception? unexpected)
     {
-        _ledger.NoteFailure(problem);
+        _own.NoteFailure(problem);
         if (_failures.Note(NodeName, problem) is { } line)
         {
             LogFailed(_logger, line.IsNew ? unexpected : null, NodeName, problem, RotationTiming.RetryDelay, line.Count);
@@ -19,7 +19,7 @@ internal sealed partial class NodeGrain
 
     private void EndFailure()
     {
-        _ledger.NoteFailure(null);
+        _own.NoteFailure(null);
         if (_failures.End(NodeName) is { } end)
         {
             LogRecovered(_logger, NodeName, end.Count, end.Duration);
@@ -98,7 +98,7 @@ internal sealed partial class NodeGrain
         {
             NodeName = NodeName,
             Identity = _identity.PublicKey,
-            Sequence = _ledger.NextSequence(MeshTime, _clock.Horizon),
+            Sequence = _own.NextSequence(MeshTime, _clock.Horizon),
             Slots = AnnounceSlots(),
             Endpoints = self.Endpoints,
             AllowedIPs = self.AllowedIPs,

@@ -58,10 +58,10 @@ internal sealed partial class NodeGrain
             Agent = _agent.Snapshot,
             Others = _store.Announcements.Values.Where(announcement => announcement.NodeName != NodeName),
             Active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal),
-            IsAnnouncementDue = _ledger.IsDue(AnnounceSlots(), _state.FrozenUntil, FindSelf(), _clock.Horizon),
+            IsAnnouncementDue = _own.IsDue(AnnounceSlots(), _state.FrozenUntil, FindSelf(), _clock.Horizon),
             IsSynced = _store.IsSynced,
             IsDisputed = roster is not null && roster.Conflicts.Any(conflict => IsOurs(conflict.Keeper) || IsOurs(conflict.Loser)),
-            IsFormerSelfKnown = _ledger.FormerSelf is not null,
+            IsFormerSelfKnown = _own.FormerSelf is not null,
         };
 
         bool IsOurs(RosterNode node) => node.NodeName == NodeName;
@@ -162,7 +162,7 @@ internal sealed partial class NodeGrain
         // What the devices show has to be as new as the answers: from an old picture a key that a peer depends on could be replaced.
         var answered = await _survey.AskAsync(_delivery.AttemptTimeout, cancellationToken);
         await ApplyToDevicesAsync(cancellationToken);
-        var heard = _ledger.HeldNodes(_members.Others.Select(other => other.Silo));
+        var heard = _own.HeldNodes(_members.Others.Select(other => other.Silo));
         var otherServes = _ring.Keys.FirstOrDefault(other => other.Slot != key.Slot)?.ServesEpoch;
         return _survey.Facts(key, otherServes, _agent.Snapshot, answered, heard, _store.Announcements);
     }
@@ -190,7 +190,7 @@ internal sealed partial class NodeGrain
         return keyPair;
     }
 
-    private SlotKey Correct(SlotKey key) => KeyEpochs.Correct(key, _ledger.FormerSelf, _ledger.Announcement, _schedule, MeshTime, Now);
+    private SlotKey Correct(SlotKey key) => KeyEpochs.Correct(key, _own.FormerSelf, _own.Latest, _schedule, MeshTime, Now);
 
     // A former self has told what the keys serve; one may be due for replacement now.
     private bool CorrectKeys()

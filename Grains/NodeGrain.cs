@@ -31,7 +31,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly KeyRing _ring;
     private readonly Identity _identity;
     private readonly AnnouncementStore _store;
-    private readonly DeliveryLedger _ledger;
+    private readonly OwnAnnouncement _own;
     private readonly MeshMembers _members;
     private readonly IMeshAgent _agent;
     private readonly RotationOptions _options;
@@ -57,7 +57,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         KeyRing ring,
         Identity identity,
         AnnouncementStore store,
-        DeliveryLedger ledger,
+        OwnAnnouncement own,
         MeshMembers members,
         IMeshAgent agent,
         IPeerServiceClient client,
@@ -69,8 +69,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         ILogger<NodeGrain> logger)
         : base(context)
     {
-        (_silo, _ring, _identity, _store, _ledger, _members, _clock, _clocks) =
-            (silo, ring, identity, store, ledger, members, clock, clocks);
+        (_silo, _ring, _identity, _store, _own, _members, _clock, _clocks) =
+            (silo, ring, identity, store, own, members, clock, clocks);
         (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         var timing = new RotationTiming(_options.Period, _options.GracePeriod);
@@ -120,7 +120,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Rotations = _state.Rotations,
             Slots = RotationState.ToStatus(keys, agent),
             Devices = agent.Devices,
-            Delivery = _ledger.ToStatus(_members.Others),
+            Delivery = _own.ToStatus(_members.Others),
             Refusals = _store.Refusals,
             Drifts = agent.Drifts,
             Problems = FindProblems(agent),
@@ -138,7 +138,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private EquatableArray<NodeProblem> FindProblems(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
     {
         ({ } ofClock, { } ofAgent) => [ofClock, ofAgent],
-        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _ledger.Problem) is { } problem ? [problem] : [],
+        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _own.Problem) is { } problem ? [problem] : [],
     };
 
     /// <inheritdoc/>
@@ -182,7 +182,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
                 nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");
         }
 
-        if (_ledger.RaiseFloor(sequence))
+        if (_own.RaiseFloor(sequence))
         {
             WakeUp();
         }
@@ -203,7 +203,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         }
 
         var now = MeshTime;
-        if (_ledger.NoteFormerSelf(announcement) && !_state.IsFreezeKnown && announcement.FrozenUntil is { } said && said > now)
+        if (_own.NoteFormerSelf(announcement) && !_state.IsFreezeKnown && announcement.FrozenUntil is { } said && said > now)
         {
             // It may have been said by a clock that was years ahead.
             var until = said - now < RotationTiming.MaxFreeze ? said : now + RotationTiming.MaxFreeze;

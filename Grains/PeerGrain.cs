@@ -21,7 +21,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly ILocalSiloDetails _silo;
     private readonly Identity _identity;
     private readonly AnnouncementStore _store;
-    private readonly DeliveryLedger _ledger;
+    private readonly OwnAnnouncement _own;
     private readonly MeshMembers _members;
     private readonly IPeerServiceClient _client;
     private readonly IMeshAgent _agent;
@@ -42,7 +42,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         ILocalSiloDetails silo,
         Identity identity,
         AnnouncementStore store,
-        DeliveryLedger ledger,
+        OwnAnnouncement own,
         MeshMembers members,
         IPeerServiceClient client,
         IMeshAgent agent,
@@ -53,7 +53,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         ILogger<PeerGrain> logger)
         : base(context)
     {
-        (_silo, _identity, _store, _ledger, _members, _client, _agent) = (silo, identity, store, ledger, members, client, agent);
+        (_silo, _identity, _store, _own, _members, _client, _agent) = (silo, identity, store, own, members, client, agent);
         (_clock, _options, _timeProvider, _logger) = (clock, options.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         _delivery = BuildPipeline(_options, timeProvider, jitter);
@@ -78,10 +78,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<PeerAnnouncement?> GetAnnouncement(CancellationToken cancellationToken) => new(_ledger.Announcement);
+    public ValueTask<PeerAnnouncement?> GetAnnouncement(CancellationToken cancellationToken) => new(_own.Latest);
 
     /// <inheritdoc/>
-    public ValueTask<DeliveryStatus> GetDelivery(CancellationToken cancellationToken) => new(_ledger.ToStatus(_members.Others));
+    public ValueTask<DeliveryStatus> GetDelivery(CancellationToken cancellationToken) => new(_own.ToStatus(_members.Others));
 
     /// <inheritdoc/>
     public ValueTask<AnnouncementReceipt> Publish(PeerAnnouncement announcement, CancellationToken cancellationToken)
@@ -94,11 +94,11 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             _current = new CancellationTokenSource();
             _inFlight.Clear();
             _publishedAt = SteadyTime.Now(_timeProvider);
-            _ledger.Begin(announcement, _timeProvider.GetUtcNow());
+            _own.Begin(announcement, _timeProvider.GetUtcNow());
             _ = DeliverToLaggardsAsync();
         }
 
-        return new(new AnnouncementReceipt(_silo.Name, verdict.Outcome, _ledger.Announcement?.Sequence));
+        return new(new AnnouncementReceipt(_silo.Name, verdict.Outcome, _own.Latest?.Sequence));
     }
 
     // Whoever reaches a gateway can call this, so it takes only what this very silo has signed.
@@ -136,7 +136,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
     private Task DeliverToLaggardsAsync()
     {
-        if (_ledger.Announcement is not { } announcement)
+        if (_own.Latest is not { } announcement)
         {
             return Task.CompletedTask;
         }
@@ -146,7 +146,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         foreach (var (silo, nodeName) in others)
         {
             var isUnderWay = _inFlight.TryGetValue(silo, out var delivery) && !delivery.IsCompleted;
-            if (!isUnderWay && !_ledger.HasApplied(silo))
+            if (!isUnderWay && !_own.HasApplied(silo))
             {
                 _inFlight[silo] = DeliverAsync(announcement, silo, nodeName, _current.Token);
             }
@@ -157,7 +157,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
     private void ForgetExcept(HashSet<SiloAddress> members)
     {
-        _ledger.ForgetExcept(members);
+        _own.ForgetExcept(members);
         foreach (var gone in _inFlight.Keys.Where(silo => !members.Contains(silo)).ToList())
         {
             _inFlight.Remove(gone);
@@ -238,7 +238,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private void NoteIfEverywhere(PeerAnnouncement announcement)
     {
         var others = _members.Others;
-        if (_everywhere != announcement.Sequence && _ledger.IsEverywhere(others))
+        if (_everywhere != announcement.Sequence && _own.IsEverywhere(others))
         {
             _everywhere = announcement.Sequence;
             var milliseconds = SincePublished.TotalMilliseconds;
@@ -248,5 +248,5 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
     private void Record(
         PeerAnnouncement announcement, SiloAddress silo, string nodeName, AnnouncementOutcome? outcome, NodeProblem? problem) =>
-        _ledger.Record(announcement.Sequence, silo, nodeName, outcome, problem, SincePublished);
+        _own.Record(announcement.Sequence, silo, nodeName, outcome, problem, SincePublished);
 }

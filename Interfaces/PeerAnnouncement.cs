@@ -20,7 +20,7 @@ public sealed record PeerAnnouncement
 
     /// <summary>The Ed25519 public key under which <see cref="Signature"/> verifies.</summary>
     [Id(1)]
-    public required PublicKey Identity { get; init; }
+    public required IdentityKey Identity { get; init; }
 
     /// <summary>Orders this node's announcements.</summary>
     [Id(2)]

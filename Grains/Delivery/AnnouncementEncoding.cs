@@ -31,7 +31,8 @@ internal static class AnnouncementEncoding
         var writer = new ArrayBufferWriter<byte>(512);
         writer.Write(Context);
         WriteString(writer, announcement.NodeName);
-        WriteKey(writer, announcement.Identity);
+        announcement.Identity.CopyTo(writer.GetSpan(IdentityKey.Size));
+        writer.Advance(IdentityKey.Size);
         WriteInt64(writer, announcement.Sequence.Epoch.Value);
         WriteInt64(writer, announcement.Sequence.Revision);
 

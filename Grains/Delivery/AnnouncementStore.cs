@@ -6,7 +6,7 @@ namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>The latest accepted announcement of every node, this one included, and what was refused. One for each silo.</summary>
 internal sealed class AnnouncementStore(
-    INodeRosterSource roster, MeshMembers members, DeliveryLedger own, MeshClock clock, TimeProvider timeProvider)
+    INodeRosterSource roster, MeshMembers members, OwnAnnouncement own, MeshClock clock, TimeProvider timeProvider)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];

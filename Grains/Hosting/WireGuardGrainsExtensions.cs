@@ -31,7 +31,7 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton<KeyRing>();
         services.AddSingleton<Identity>();
         services.AddSingleton<AnnouncementStore>();
-        services.AddSingleton<DeliveryLedger>();
+        services.AddSingleton<OwnAnnouncement>();
         services.AddSingleton<MeshMembers>();
         services.AddSingleton(static services => new MeshClock(
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<IOptions<RotationOptions>>().Value.Period));

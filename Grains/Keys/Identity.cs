@@ -14,7 +14,7 @@ public sealed class Identity : IDisposable
     private readonly Key _key = Key.Create(Algorithm);
 
     /// <summary>The public half.</summary>
-    public PublicKey PublicKey => new(_key.PublicKey.Export(KeyBlobFormat.RawPublicKey));
+    public IdentityKey PublicKey => new(_key.PublicKey.Export(KeyBlobFormat.RawPublicKey));
 
     /// <summary>The signature over <paramref name="content"/>, <see cref="SignatureSize"/> bytes.</summary>
     public byte[] Sign(ReadOnlySpan<byte> content) => Algorithm.Sign(_key, content);
@@ -23,9 +23,9 @@ public sealed class Identity : IDisposable
     /// <param name="identity">Its public half; one that is no Ed25519 key has signed nothing.</param>
     /// <param name="content">What was signed.</param>
     /// <param name="signature">Of any length; another one than <see cref="SignatureSize"/> is no signature.</param>
-    public static bool Verify(PublicKey identity, ReadOnlySpan<byte> content, ReadOnlySpan<byte> signature)
+    public static bool Verify(IdentityKey identity, ReadOnlySpan<byte> content, ReadOnlySpan<byte> signature)
     {
-        Span<byte> raw = stackalloc byte[PublicKey.Size];
+        Span<byte> raw = stackalloc byte[IdentityKey.Size];
         identity.CopyTo(raw);
         return signature.Length == SignatureSize
             && NSecPublicKey.TryImport(Algorithm, raw, KeyBlobFormat.RawPublicKey, out var key)

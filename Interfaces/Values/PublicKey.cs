@@ -4,10 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Orleans.WireGuard;
 
-/// <summary>
-/// A 32-byte public key: a node's X25519 key on a device, or a silo's Ed25519 identity.
-/// Printed and parsed as base64, as <c>wg(8)</c> does.
-/// </summary>
+/// <summary>The public half of a node's X25519 key on a device. Printed and parsed as base64, as <c>wg(8)</c> does.</summary>
 /// <remarks>
 /// A value of four words rather than an array: it compares by value, cannot be changed behind the reader's back, and costs no
 /// allocation. The all-zero value is representable on purpose, because a receiver has to be able to see and refuse it.

@@ -43,7 +43,7 @@ internal sealed class ReconcilePass
     private readonly EndpointChooser _endpoints;
     private readonly KeyRing _ring;
     private readonly AnnouncementStore _store;
-    private readonly DeliveryLedger _ledger;
+    private readonly OwnAnnouncement _own;
     private readonly MeshMembers _members;
     private readonly TimeProvider _timeProvider;
     private readonly SteadyClock _steady;
@@ -68,7 +68,7 @@ internal sealed class ReconcilePass
         KernelWatch watch,
         KeyRing ring,
         AnnouncementStore store,
-        DeliveryLedger ledger,
+        OwnAnnouncement own,
         MeshMembers members,
         IOptions<DeviceOptions> options,
         IOptions<RotationOptions> rotation,
@@ -78,7 +78,7 @@ internal sealed class ReconcilePass
         (_links, _firewall, _reality, _encryption) = (links, firewall, reality, encryption);
         (_routes, _paths) = (new RouteReconciler(links), new UnderlayPaths(links, watch));
         _tunnelPorts = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => (ushort)(options.Value.ListenPort + slot.Index))];
-        (_ring, _store, _ledger, _members, _timeProvider) = (ring, store, ledger, members, timeProvider);
+        (_ring, _store, _own, _members, _timeProvider) = (ring, store, own, members, timeProvider);
         _endpoints = new EndpointChooser(_paths, _planner.Clock);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
@@ -199,8 +199,8 @@ internal sealed class ReconcilePass
 
     private PassObservation Observe(MeshView view, Dictionary<Slot, Device> devices, EquatableArray<Route> routes)
     {
-        var applied = _ledger.AppliedNodes(_members.Others.Select(other => other.Silo));
-        return new PassObservation(view, devices, routes, _ledger.Announcement, applied, _steady.Now);
+        var applied = _own.AppliedNodes(_members.Others.Select(other => other.Silo));
+        return new PassObservation(view, devices, routes, _own.Latest, applied, _steady.Now);
     }
 
     private void NoteSilence(MeshView view, Dictionary<Slot, Device> devices, PathPlan plan)

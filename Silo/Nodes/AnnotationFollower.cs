@@ -13,7 +13,7 @@ internal sealed class AnnotationFollower(
     AnnotationPublisher publisher,
     AnnotationDifferences differences,
     NodeWatcher nodes,
-    DeliveryLedger ledger,
+    OwnAnnouncement own,
     AnnouncementStore store,
     ILocalSiloDetails silo,
     EndlessLoops loops) : BackgroundService
@@ -23,7 +23,7 @@ internal sealed class AnnotationFollower(
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        ledger.Began -= Publish;
+        own.Began -= Publish;
         store.Accepted -= Note;
         await base.StopAsync(cancellationToken);
     }
@@ -31,7 +31,7 @@ internal sealed class AnnotationFollower(
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        ledger.Began += Publish;
+        own.Began += Publish;
         store.Accepted += Note;
         Publish();
         return Task.WhenAll(
@@ -43,7 +43,7 @@ internal sealed class AnnotationFollower(
 
     private void Publish()
     {
-        if (ledger.Announcement is { } announcement && SlotPhases.ActiveKey(announcement) is { } active)
+        if (own.Latest is { } announcement && SlotPhases.ActiveKey(announcement) is { } active)
         {
             publisher.Publish(active.PublicKey);
         }

@@ -6,12 +6,12 @@ using Orleans.WireGuard.Grains.Reasons;
 namespace Orleans.WireGuard.Silo.Web;
 
 /// <summary>Ready: the device is what it should be, and the node's key has been announced.</summary>
-internal sealed class ReadyCheck(IMeshAgent agent, DeliveryLedger ledger) : IHealthCheck
+internal sealed class ReadyCheck(IMeshAgent agent, OwnAnnouncement own) : IHealthCheck
 {
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var problem = agent.Snapshot.FindProblem() ?? ledger.Problem;
+        var problem = agent.Snapshot.FindProblem() ?? own.Problem;
         return Task.FromResult(Health.Of(problem is null ? null : NodeProblemText.Describe(problem)));
     }
 }

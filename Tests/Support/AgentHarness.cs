@@ -64,7 +64,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             Watch,
             Ring,
             Store,
-            Ledger,
+            Own,
             Membership.Members,
             Options.Create(DeviceOptions),
             Options.Create(new RotationOptions { Slots = slots }),
@@ -117,7 +117,7 @@ internal sealed class AgentHarness : IAsyncDisposable
     public KernelWatch Watch { get; } = new(SlotDevices.Names);
 
     /// <summary>Who acknowledged this node's announcement.</summary>
-    public DeliveryLedger Ledger { get; } = new();
+    public OwnAnnouncement Own { get; } = new();
 
     /// <summary>This node's keys.</summary>
     public KeyRing Ring { get; } = new();
@@ -166,10 +166,10 @@ internal sealed class AgentHarness : IAsyncDisposable
     public void Publish(long revision, params int[] acknowledgedBy)
     {
         var announcement = TestMesh.Announce(_identity, 1, Ring.Find(Slot.Zero)!.KeyPair.PublicKey, revision);
-        Ledger.Begin(announcement, Time.GetUtcNow());
+        Own.Begin(announcement, Time.GetUtcNow());
         foreach (var node in acknowledgedBy)
         {
-            Ledger.Record(
+            Own.Record(
                 announcement.Sequence, FakeMembership.Silo(node), TestMesh.Name(node), AnnouncementOutcome.Applied, null, TimeSpan.Zero);
         }
     }

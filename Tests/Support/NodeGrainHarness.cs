@@ -27,12 +27,12 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         var members = Membership.Members;
         Roster.Set(TestMesh.Roster(1, 2, 3));
         Clock = new MeshClock(Time, Rotation.Period);
-        Store = new AnnouncementStore(Roster, members, Ledger, Clock, Time);
+        Store = new AnnouncementStore(Roster, members, Own, Clock, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         var client = Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null);
         Grain = new NodeGrain(
             UnhostedGrain.Context(Membership.Name, this, Stub.Of<IGrainFactory>((_, _) => peer)),
-            Membership, Ring, _identity, Store, Ledger, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
+            Membership, Ring, _identity, Store, Own, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
             Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
             LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>());
         _ = Grain.OnActivateAsync(CancellationToken.None);
@@ -63,7 +63,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     public AnnouncementStore Store { get; }
 
     /// <summary>What it has announced last.</summary>
-    public DeliveryLedger Ledger { get; } = new();
+    public OwnAnnouncement Own { get; } = new();
 
     /// <summary>Everything that it announced.</summary>
     public List<PeerAnnouncement> Published { get; } = [];
@@ -143,7 +143,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     private AnnouncementReceipt Publish(PeerAnnouncement announcement)
     {
         Published.Add(announcement);
-        Ledger.Begin(announcement, Time.GetUtcNow());
+        Own.Begin(announcement, Time.GetUtcNow());
         return new AnnouncementReceipt(announcement.NodeName, AnnouncementOutcome.Held, announcement.Sequence);
     }
 }

@@ -128,7 +128,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
                 new SlotAnnouncement(Slot.One, TestMesh.Key(2), new Epoch(2), TestMesh.ListenPort),
             ],
         });
-        var (time, roster, ledger) = (new SettableTime(), new FakeRosterSource(0), new DeliveryLedger());
+        var (time, roster, own) = (new SettableTime(), new FakeRosterSource(0), new OwnAnnouncement());
         roster.Set(TestMesh.Roster(1));
         var store = TestMesh.Store(roster, new FakeMembership(1), time);
         var differences = new AnnotationDifferences(time);
@@ -139,7 +139,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
             cluster.CreateApi(), watcher, options, TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
         using var source = new KubernetesRosterSource(watcher, node, differences, ApiCluster.Loops(out _));
         using var follower = new AnnotationFollower(
-            publisher, differences, watcher, ledger, store, new FakeMembership(1), ApiCluster.Loops(out _));
+            publisher, differences, watcher, own, store, new FakeMembership(1), ApiCluster.Loops(out _));
         await follower.StartAsync(Token);
         await source.StartAsync(Token);
         await foreach (var known in watcher.ChangesAsync(Token))
@@ -155,7 +155,7 @@ public sealed class AnnotationTests(ApiCluster cluster) : IClassFixture<ApiClust
         Assert.Contains(
             $"not the announced {TestMesh.Key(1).ToShortString()}", source.FindProblems("node-1", announced).ToText(), StringComparison.Ordinal);
 
-        ledger.Begin(announced, TestMesh.Start);
+        own.Begin(announced, TestMesh.Start);
         await foreach (var known in watcher.ChangesAsync(Token))
         {
             if (known.Nodes["node-1"].AnnotatedKey is not "forged" and var annotated)

@@ -22,9 +22,9 @@ public sealed class ForgottenNodeTests
         ["AnnouncementIndex._keys"] = "AnnouncementStore.ForgetAbsent",
         ["AnnouncementStore+Dispute.Active"] = "AnnouncementStore.ForgetAbsent, and made anew with each change",
         ["ConnectionBudget._open"] = "entries go with the last connection of their address",
-        ["DeliveryLedger+LedgerState.Receivers"] = "PeerGrain, with the members",
-        ["DeliveryLedger._missing"] = "PeerGrain, with the members",
-        ["DeliveryLedger._missingOf"] = "PeerGrain, with the members",
+        ["OwnAnnouncement+Deliveries.Receivers"] = "PeerGrain, with the members",
+        ["OwnAnnouncement._missing"] = "PeerGrain, with the members",
+        ["OwnAnnouncement._missingOf"] = "PeerGrain, with the members",
         ["DeviceReconciler._formerEndpoints"] = "Apply, with the write that sets them again",
         ["EndpointChooser._announced"] = "Choose: what the device shall not have",
         ["EndpointChooser._heardFrom"] = "ForgetExcept, in each pass",
@@ -132,18 +132,18 @@ public sealed class ForgottenNodeTests
     [Fact]
     public void Ledger_SiloIsGone_KnowsNothingOfIt()
     {
-        var ledger = new DeliveryLedger();
+        var own = new OwnAnnouncement();
         var announcement = TestMesh.Announce(1);
-        ledger.Begin(announcement, TestMesh.Start);
+        own.Begin(announcement, TestMesh.Start);
         foreach (var node in new[] { 2, 3 })
         {
-            ledger.Record(
+            own.Record(
                 announcement.Sequence, FakeMembership.Silo(node), TestMesh.Name(node), AnnouncementOutcome.Applied, null, TimeSpan.Zero);
         }
 
-        ledger.ForgetExcept(new HashSet<SiloAddress> { FakeMembership.Silo(2) });
-        Assert.Empty(Traces(ledger));
-        Assert.True(ledger.HasApplied(FakeMembership.Silo(2)));
+        own.ForgetExcept(new HashSet<SiloAddress> { FakeMembership.Silo(2) });
+        Assert.Empty(Traces(own));
+        Assert.True(own.HasApplied(FakeMembership.Silo(2)));
     }
 
     // Node 3 by name, key, silo and address.

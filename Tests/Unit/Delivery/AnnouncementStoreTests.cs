@@ -22,7 +22,7 @@ public sealed class AnnouncementStoreTests : IDisposable
     {
         _roster.Set(TestMesh.Roster(1, 2, 3));
         _clock = new MeshClock(_time, Period);
-        _store = new AnnouncementStore(_roster, new FakeMembership(1).Members, new DeliveryLedger(), _clock, _time);
+        _store = new AnnouncementStore(_roster, new FakeMembership(1).Members, new OwnAnnouncement(), _clock, _time);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(1, revision: 5)).Outcome);
         Assert.Equal(AnnouncementOutcome.Held, _store.Offer(Announce(2, revision: 5)).Outcome);
     }

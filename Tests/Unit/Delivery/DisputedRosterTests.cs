@@ -63,7 +63,7 @@ public sealed class DisputedRosterTests : IDisposable
     [InlineData(9, 2)]
     public void Offer_AfterARestart_EveryoneKeepsWhatItHad(int first, int second)
     {
-        var own = new DeliveryLedger();
+        var own = new OwnAnnouncement();
         var store = Store(_disputed, own, out _, 1, 2, 3, 9);
         Assert.Equal([TestMesh.PodCIDR(1)], store.Roster!.Find("node-1")!.PodCIDRs);
         EquatableArray<IPPrefix> rest = [IPPrefix.Parse("10.0.128.0/17")];
@@ -108,9 +108,9 @@ public sealed class DisputedRosterTests : IDisposable
     }
 
     private static AnnouncementStore Store(NodeRoster current, out FakeRosterSource roster, params int[] active) =>
-        Store(current, new DeliveryLedger(), out roster, active);
+        Store(current, new OwnAnnouncement(), out roster, active);
 
-    private static AnnouncementStore Store(NodeRoster current, DeliveryLedger own, out FakeRosterSource roster, params int[] active)
+    private static AnnouncementStore Store(NodeRoster current, OwnAnnouncement own, out FakeRosterSource roster, params int[] active)
     {
         roster = new FakeRosterSource(0);
         roster.Set(current);

@@ -59,7 +59,7 @@ public sealed class ReadinessTests
     {
         var (time, membership) = (new WaitableTimeProvider(TestMesh.Start), new FakeMembership(1, 2));
         var clock = new MeshClock(time, TimeSpan.FromSeconds(120));
-        var store = new AnnouncementStore(new FakeRosterSource(0), membership.Members, new DeliveryLedger(), clock, time);
+        var store = new AnnouncementStore(new FakeRosterSource(0), membership.Members, new OwnAnnouncement(), clock, time);
         var check = new ClockCheck(clock, store, new ServiceCollection().BuildServiceProvider());
         Assert.Equal((HealthStatus.Healthy, "ready\n"), await AskAsync(check));
 
@@ -83,7 +83,7 @@ public sealed class ReadinessTests
         var store = TestMesh.Store(roster, membership, new FakeTimeProvider(TestMesh.Start));
         store.MarkSynced();
         return await AskAsync(
-            new NodesCheck(roster, store, new DeliveryLedger(), membership, new ServiceCollection().BuildServiceProvider()));
+            new NodesCheck(roster, store, new OwnAnnouncement(), membership, new ServiceCollection().BuildServiceProvider()));
     }
 
     private static async Task<(HealthStatus Status, string Text)> AskAsync(IHealthCheck check)

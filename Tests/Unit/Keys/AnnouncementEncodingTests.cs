@@ -11,7 +11,7 @@ public sealed class AnnouncementEncodingTests
     private static readonly PeerAnnouncement Golden = new()
     {
         NodeName = "node-1",
-        Identity = new PublicKey([.. Enumerable.Repeat((byte)0x11, PublicKey.Size)]),
+        Identity = new IdentityKey([.. Enumerable.Repeat((byte)0x11, IdentityKey.Size)]),
         Sequence = new AnnouncementSequence(new Epoch(0x0102030405060708), 0x1112131415161718),
         Slots =
         [

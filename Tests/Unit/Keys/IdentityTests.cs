@@ -70,6 +70,6 @@ public sealed class IdentityTests
         var signed = TestMesh.Announce(identity, 1);
         Assert.False(AnnouncementSignature.Verify(signed with { Identity = default }));
         Assert.False(
-            AnnouncementSignature.Verify(signed with { Identity = new PublicKey([.. Enumerable.Repeat((byte)0xFF, PublicKey.Size)]) }));
+            AnnouncementSignature.Verify(signed with { Identity = new IdentityKey([.. Enumerable.Repeat((byte)0xFF, IdentityKey.Size)]) }));
     }
 }

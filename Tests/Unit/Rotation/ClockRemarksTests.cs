@@ -52,7 +52,7 @@ public sealed class ClockRemarksTests
         var (time, roster) = (new WaitableTimeProvider(TestMesh.Start), new FakeRosterSource(0));
         roster.Set(TestMesh.Roster(1, 2));
         var clock = new MeshClock(time, TimeSpan.FromSeconds(120));
-        var store = new AnnouncementStore(roster, new FakeMembership(1, 2).Members, new DeliveryLedger(), clock, time);
+        var store = new AnnouncementStore(roster, new FakeMembership(1, 2).Members, new OwnAnnouncement(), clock, time);
         using var identity = new Identity();
         Assert.Null(clock.FindNote(store.LastAhead));
         var ahead = identity.Sign(TestMesh.Announce(2) with { Sequence = AnnouncementSequence.At(TestMesh.Start.AddHours(3)) });

@@ -51,15 +51,15 @@ public sealed class NodeGrainTests : IDisposable
         {
             await _node.TurnAsync();
             Assert.Equal(TimeSpan.FromSeconds(1), _node.NextTurn);
-            Assert.Equal(NodeProblemCode.NotAnnounced, _node.Ledger.Problem?.Code);
-            Assert.Contains("has not announced its key yet: The roster lists no address of this node 'node-1'", _node.Ledger.Problem.ToText(), StringComparison.Ordinal);
+            Assert.Equal(NodeProblemCode.NotAnnounced, _node.Own.Problem?.Code);
+            Assert.Contains("has not announced its key yet: The roster lists no address of this node 'node-1'", _node.Own.Problem.ToText(), StringComparison.Ordinal);
             _node.Time.Advance(TimeSpan.FromSeconds(1));
         }
 
         Assert.Equal(2, _node.Logs.Lines.Count(line => line.Contains("could not rotate or announce", StringComparison.Ordinal)));
         _node.Roster.Set(TestMesh.Roster(1));
         await _node.TurnAsync();
-        Assert.Null(_node.Ledger.Problem);
+        Assert.Null(_node.Own.Problem);
         Assert.Single(_node.Published);
         Assert.Single(_node.Logs.Lines, line => line.Contains("rotates and announces again after 120 failures", StringComparison.Ordinal));
     }
@@ -75,7 +75,7 @@ public sealed class NodeGrainTests : IDisposable
         for (var turn = 0; turn < 4; turn++)
         {
             await _node.TurnAsync();
-            problems.Add(_node.Ledger.Problem);
+            problems.Add(_node.Own.Problem);
         }
 
         Assert.Equal([true, true, false, false], problems.Select(problem => problem is null));

@@ -55,7 +55,7 @@ internal static class WireSamples
     private static readonly PeerAnnouncement Announcement = new()
     {
         NodeName = "node-1",
-        Identity = Key(0x11),
+        Identity = new IdentityKey(Key(0x11).ToArray()),
         Sequence = Sequence,
         Slots = [new SlotAnnouncement(Slot.Zero, Key(0x33), new Epoch(14_726_880), 51871), SlotAnnouncement],
         Endpoints = [IPAddress.Parse("192.168.100.1"), IPAddress.Parse("fd00::1")],

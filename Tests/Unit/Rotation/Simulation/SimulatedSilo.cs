@@ -44,7 +44,7 @@ internal sealed class SimulatedSilo : IDisposable
         Members = new MeshMembers(Membership, Membership);
         Roster.Set(simulation.Roster);
         var meshClock = new MeshClock(_clock, period);
-        Store = new AnnouncementStore(Roster, Members, Ledger, meshClock, _clock);
+        Store = new AnnouncementStore(Roster, Members, Own, meshClock, _clock);
         _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
         var rotation = Options.Create(simulation.RotationOptions(period));
         var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
@@ -59,7 +59,7 @@ internal sealed class SimulatedSilo : IDisposable
             new KernelWatch(SlotDevices.Names),
             _ring,
             Store,
-            Ledger,
+            Own,
             Members,
             Options.Create(new DeviceOptions()),
             rotation,
@@ -74,11 +74,11 @@ internal sealed class SimulatedSilo : IDisposable
                 : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurnsAsync(member, arguments)
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = new NodeGrain(
-            Context(_keeperTurns), Membership, _ring, _identity, Store, Ledger, Members, Agent, Client,
+            Context(_keeperTurns), Membership, _ring, _identity, Store, Own, Members, Agent, Client,
             meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation));
         _peer = new PeerGrain(
-            Context(new Mailbox(simulation)), Membership, _identity, Store, Ledger, Members, Client, Agent, meshClock,
+            Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock,
             Options.Create(_delivery), _clock, new Jitter(new Random(machine.Number)), NullLogger<PeerGrain>.Instance);
     }
 
@@ -101,7 +101,7 @@ internal sealed class SimulatedSilo : IDisposable
     public AnnouncementStore Store { get; }
 
     /// <summary>Its own announcement, and who has applied it.</summary>
-    public DeliveryLedger Ledger { get; } = new();
+    public OwnAnnouncement Own { get; } = new();
 
     /// <summary>One pass over its devices.</summary>
     public ReconcilePass Pass { get; }

@@ -58,7 +58,7 @@ internal sealed class SimulationInvariants(Simulation simulation)
 
     private string? FindUnfinished(SimulatedMachine from, SimulatedMachine to, TimeSpan since)
     {
-        var own = to.Silo?.Ledger.Announcement?.Sequence;
+        var own = to.Silo?.Own.Latest?.Sequence;
         if (from.Silo?.Store.Announcements.GetValueOrDefault(to.Name)?.Sequence is var held && held != own)
         {
             return held > own
@@ -125,7 +125,7 @@ internal sealed class SimulationInvariants(Simulation simulation)
             }
         }
 
-        if (silo.Ledger.Announcement?.Sequence is { } own && own != _own.GetValueOrDefault(silo.Address))
+        if (silo.Own.Latest?.Sequence is { } own && own != _own.GetValueOrDefault(silo.Address))
         {
             if (own < _own.GetValueOrDefault(silo.Address))
             {

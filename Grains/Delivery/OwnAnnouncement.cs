@@ -12,11 +12,11 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// Acknowledgements are kept by silo address and not by node name: a restarted silo has a new generation, remembers nothing, and has to be
 /// told again.
 /// </remarks>
-internal sealed class DeliveryLedger
+internal sealed class OwnAnnouncement
 {
     private readonly Lock _lock = new();
     private readonly HashSet<SiloAddress> _missing = [];
-    private volatile LedgerState _state = new(null, default, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
+    private volatile Deliveries _state = new(null, default, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
     private IReadOnlyList<(SiloAddress Silo, string NodeName)>? _missingOf;
 
     // A turn that fails once or twice is tried again within seconds, and is nobody's business.
@@ -29,8 +29,8 @@ internal sealed class DeliveryLedger
     /// <summary>Raised after <see cref="Begin"/>. Handlers only note it.</summary>
     public event Action? Began;
 
-    /// <summary>The announcement being delivered; <see langword="null"/> before the first.</summary>
-    public PeerAnnouncement? Announcement => _state.Announcement;
+    /// <summary>The one that is being delivered, or has been; <see langword="null"/> before the first.</summary>
+    public PeerAnnouncement? Latest => _state.Announcement;
 
     /// <summary>
     /// The latest that a former silo of this node announced, as others have told; <see langword="null"/> while nobody has.
@@ -77,7 +77,7 @@ internal sealed class DeliveryLedger
     /// it the node could announce nothing until the clock has come there.
     /// </remarks>
     public AnnouncementSequence NextSequence(DateTimeOffset meshTime, DateTimeOffset horizon) => AnnouncementSequence.Next(
-        new[] { Announcement?.Sequence, Floor }
+        new[] { Latest?.Sequence, Floor }
             .Where(sequence => sequence is { } known && SequenceBounds.IsPossible(known, horizon)).Max(),
         meshTime);
 
@@ -88,7 +88,7 @@ internal sealed class DeliveryLedger
     /// <param name="horizon">See <see cref="NextSequence"/>.</param>
     public bool IsDue(
         EquatableArray<SlotAnnouncement> slots, DateTimeOffset? frozenUntil, AnnounceableNode? self, DateTimeOffset horizon) =>
-        Announcement is not { } latest
+        Latest is not { } latest
         || (Floor is { } floor && SequenceBounds.IsPossible(floor, horizon) && latest.Sequence <= floor)
         || !SequenceBounds.IsPossible(latest.Sequence, horizon)
         || latest.Slots != slots
@@ -118,7 +118,7 @@ internal sealed class DeliveryLedger
     {
         lock (_lock)
         {
-            _state = new LedgerState(announcement, now, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
+            _state = new Deliveries(announcement, now, ImmutableDictionary<SiloAddress, ReceiverStatus>.Empty);
             _missingOf = null;
         }
 
@@ -236,6 +236,6 @@ internal sealed class DeliveryLedger
 
     private sealed record Failure(string Problem, int Times);
 
-    private sealed record LedgerState(
+    private sealed record Deliveries(
         PeerAnnouncement? Announcement, DateTimeOffset BeganAt, ImmutableDictionary<SiloAddress, ReceiverStatus> Receivers);
 }
