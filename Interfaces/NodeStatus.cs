@@ -92,38 +92,3 @@ public sealed record NodeStatus
     [Id(14)]
     public RotationStatus Rotation { get; init; } = new();
 }
-
-/// <summary>The key pair of one slot, without its private half.</summary>
-/// <param name="Slot">The slot.</param>
-/// <param name="PublicKey">The public half.</param>
-/// <param name="KeyEpoch">The epoch for which it was made.</param>
-/// <param name="CreatedAt">When it was made.</param>
-[GenerateSerializer, Immutable, Alias("owg.SlotStatus")]
-public sealed record SlotStatus(
-    [property: Id(0)] Slot Slot,
-    [property: Id(1)] PublicKey PublicKey,
-    [property: Id(2)] Epoch KeyEpoch,
-    [property: Id(3)] DateTimeOffset CreatedAt)
-{
-    /// <summary>The latest epoch that it serves; later than <see cref="KeyEpoch"/> if its replacement was deferred.</summary>
-    [Id(4)]
-    public Epoch ServesEpoch { get; init; } = KeyEpoch;
-
-    /// <summary>Where the slot is in its life.</summary>
-    [Id(5)]
-    public SlotPhase Phase { get; init; }
-}
-
-/// <summary>How often a node refused announcements for one reason.</summary>
-/// <param name="Outcome">The reason.</param>
-/// <param name="Count">How often; 1 or more.</param>
-/// <param name="LastNodeName">The node named by the last one refused.</param>
-/// <param name="LastDetail">What was wrong with it, for people: what a program can branch on is <paramref name="Outcome"/>.</param>
-/// <param name="LastAt">When.</param>
-[GenerateSerializer, Immutable, Alias("owg.RefusalCount")]
-public sealed record RefusalCount(
-    [property: Id(0)] AnnouncementOutcome Outcome,
-    [property: Id(1)] long Count,
-    [property: Id(2)] string LastNodeName,
-    [property: Id(3)] string LastDetail,
-    [property: Id(4)] DateTimeOffset LastAt);

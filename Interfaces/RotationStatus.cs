@@ -1,21 +1,5 @@
 namespace Orleans.WireGuard;
 
-/// <summary>Where a slot is in its life.</summary>
-public enum SlotPhase
-{
-    /// <summary>It has no key: the last one was destroyed.</summary>
-    Idle,
-
-    /// <summary>It has a key, and no traffic yet: peers are agreeing on it.</summary>
-    Keyed,
-
-    /// <summary>It has the latest key and carries traffic.</summary>
-    Carrying,
-
-    /// <summary>The other slot has a later key; peers are moving off this one, or it waits to become quiet.</summary>
-    Draining,
-}
-
 /// <summary>How a node's rotation goes.</summary>
 [GenerateSerializer, Immutable, Alias("owg.RotationStatus")]
 public sealed record RotationStatus
@@ -70,13 +54,3 @@ public sealed record RotationStatus
     [Id(11)]
     public RotationProblem? Problem { get; init; }
 }
-
-/// <summary>How another node's clock compares with this one's.</summary>
-/// <param name="NodeName">The other node.</param>
-/// <param name="Ahead">How far its clock is ahead; negative if it is behind.</param>
-/// <param name="MeasuredAt">When, by this node's clock.</param>
-[GenerateSerializer, Immutable, Alias("owg.ClockSkew")]
-public sealed record ClockSkew(
-    [property: Id(0)] string NodeName,
-    [property: Id(1)] TimeSpan Ahead,
-    [property: Id(2)] DateTimeOffset MeasuredAt);

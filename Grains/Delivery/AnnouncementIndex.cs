@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 

@@ -21,26 +21,3 @@ internal interface IPeerService : IGrainService
     [Alias("GetPath")]
     Task<PathReply> GetPath(string nodeName);
 }
-
-/// <summary>The answer of a node that was asked through which slot it sends.</summary>
-/// <param name="Path">The path; <see langword="null"/> if it has none.</param>
-/// <param name="AnsweredAt">Its clock.</param>
-[GenerateSerializer, Immutable, Alias("owg.PathReply")]
-internal sealed record PathReply([property: Id(0)] PathStatus? Path, [property: Id(1)] DateTimeOffset AnsweredAt);
-
-/// <summary>What a silo holds, without the content.</summary>
-/// <param name="Entries">One for each node.</param>
-[GenerateSerializer, Immutable, Alias("owg.MeshDigest")]
-internal sealed record MeshDigest([property: Id(0)] EquatableArray<DigestEntry> Entries);
-
-/// <summary>How far the announcement goes that a silo holds of one node.</summary>
-[GenerateSerializer, Immutable, Alias("owg.DigestEntry")]
-internal sealed record DigestEntry([property: Id(0)] string NodeName, [property: Id(1)] AnnouncementSequence Sequence);
-
-/// <summary>The answer to a digest.</summary>
-/// <param name="Newer">Announcements above the caller's.</param>
-/// <param name="Wanted">Nodes of which the caller has a newer announcement.</param>
-[GenerateSerializer, Immutable, Alias("owg.DigestReply")]
-internal sealed record DigestReply(
-    [property: Id(0)] EquatableArray<PeerAnnouncement> Newer,
-    [property: Id(1)] EquatableArray<string> Wanted);

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 
 namespace Orleans.WireGuard.Grains.Nodes;
 
@@ -25,48 +24,17 @@ internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> 
     /// <summary>The first pair of prefixes of different nodes that share an address, or <see langword="null"/>.</summary>
     public static (RosterNode First, IPPrefix FirstCIDR, RosterNode Second, IPPrefix SecondCIDR)? FindOverlap(IEnumerable<RosterNode> nodes)
     {
-        // Sorted, a prefix comes right behind those that hold it, so these are a stack. They belong to one node, or we would not be here.
-        var holders = new Stack<(RosterNode Node, IPPrefix CIDR)>();
-        foreach (var (node, cidr) in nodes.SelectMany(node => node.PodCIDRs.Select(cidr => (Node: node, CIDR: cidr))).OrderBy(x => x.CIDR))
+        var byName = nodes.ToDictionary(node => node.NodeName, StringComparer.Ordinal);
+        var claims = byName.Values.SelectMany(node => node.PodCIDRs.Select(cidr => (Prefix: cidr, node.NodeName))).ToList();
+        var index = PrefixIndex.Of(claims);
+        foreach (var (cidr, name) in claims.OrderBy(claim => claim.Prefix))
         {
-            while (holders.TryPeek(out var last) && !last.CIDR.Contains(cidr))
+            if (index.FindOverlap(cidr, name) is var (other, owner))
             {
-                holders.Pop();
+                return (byName[name], cidr, byName[owner], other);
             }
-
-            if (holders.TryPeek(out var holder) && holder.Node.NodeName != node.NodeName)
-            {
-                return (holder.Node, holder.CIDR, node, cidr);
-            }
-
-            holders.Push((node, cidr));
         }
 
         return null;
     }
-}
-
-/// <summary>A node of the roster.</summary>
-/// <param name="NodeName">Its name, which its silo bears too.</param>
-/// <param name="Addresses">Underlay addresses in order of preference.</param>
-/// <param name="PodCIDRs">Sorted. Of a divided roster its share: what of its pod CIDRs no other node has.</param>
-internal sealed record RosterNode(string NodeName, EquatableArray<IPAddress> Addresses, EquatableArray<IPPrefix> PodCIDRs)
-{
-    private readonly EquatableArray<IPPrefix>? _listedPodCIDRs;
-
-    /// <summary>The kind of object that tells of the node, such as <c>CiliumNode</c>: people have to find it.</summary>
-    public string Kind { get; init; } = "";
-
-    /// <summary>When that object was made; <see langword="null"/> if the source does not say.</summary>
-    public DateTimeOffset? CreatedAt { get; init; }
-
-    /// <summary>The pod CIDRs as the source has them, before they were divided. Sorted.</summary>
-    public EquatableArray<IPPrefix> ListedPodCIDRs
-    {
-        get => _listedPodCIDRs ?? PodCIDRs;
-        init => _listedPodCIDRs = value;
-    }
-
-    /// <summary>The object as a message names it: its kind and its name.</summary>
-    public string Describe() => Kind.Length == 0 ? $"'{NodeName}'" : $"{Kind} '{NodeName}'";
 }

@@ -53,19 +53,3 @@ internal sealed record TurnFacts
         return null;
     }
 }
-
-/// <summary>One of the node's keys, without its private half.</summary>
-/// <param name="PublicKey">Its public half.</param>
-/// <param name="Epochs">Its slot, and which epochs it counts for.</param>
-/// <param name="MadeAt">By which its age is told.</param>
-internal readonly record struct OwnKey(PublicKey PublicKey, SlotEpochs Epochs, SteadyTime MadeAt)
-{
-    /// <summary>Where it is.</summary>
-    public Slot Slot => Epochs.Slot;
-}
-
-/// <summary>What the others have just said of a key.</summary>
-/// <param name="Slot">Where the key is.</param>
-/// <param name="PublicKey">Its public half.</param>
-/// <param name="Peers">What is known of each peer that may depend on it.</param>
-internal sealed record SurveyAnswer(Slot Slot, PublicKey PublicKey, IReadOnlyList<PeerFacts> Peers);

@@ -30,7 +30,8 @@ internal static class DesiredState
         {
             if (announcement.Find(slot) is { } announced)
             {
-                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(Unmap(address), announced.ListenPort))
+                // The kernel sends to a mapped address through IPv6, where it leads nowhere, and gives the peer's endpoint back as IPv4.
+                var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(address.Unmap(), announced.ListenPort))
                     .ToEquatableArray();
                 var keepalive = startHandshakes.Contains(announced.PublicKey) ? HandshakeStarter.StartInterval : TimeSpan.Zero;
                 peers.Add(new DesiredPeer(announced.PublicKey, endpoints, announcement.AllowedIPs, keepalive));
@@ -168,9 +169,6 @@ internal static class DesiredState
         SlotDevices.Slots(Slot.Count).Any(slot => SlotDevices.Name(slot) == route.DeviceName)
         && devices.All(device => device.Name != route.DeviceName)
         && IsCarriedOn(view, [route.Destination]);
-
-    // The kernel sends to a mapped address through IPv6, where it leads nowhere, and gives the peer's endpoint back as IPv4.
-    private static IPAddress Unmap(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     // A prefix belongs to one peer of a device. Where an announcement claims one, the announced peer has it.
     private static DesiredPeer Keep(DevicePeer peer, HashSet<IPPrefix> claimed) => new(

@@ -1,20 +1,7 @@
-using System.Net;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
-
-/// <summary>One thing that somebody else changed.</summary>
-/// <param name="Kind">What was done.</param>
-/// <param name="Subject">Which one, such as a peer's short key or a route's destination.</param>
-internal sealed record Drift(DriftKind Kind, string Subject);
-
-/// <summary>A device as this process left it.</summary>
-/// <param name="Device">As it was last read back, after our last write.</param>
-/// <param name="Endpoints">
-/// The endpoints that each peer announced, by key: any of them is right. A peer that is not in here may be anywhere.
-/// </param>
-internal sealed record ExpectedDevice(Device Device, IReadOnlyDictionary<PublicKey, EquatableArray<IPEndPoint>> Endpoints);
 
 /// <summary>
 /// Expected against observed: what somebody else changed since we last looked. Expected is what we wrote and read back, not what is desired

@@ -5,21 +5,6 @@ using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>What a pass knows of the peers of one device beside what it announces.</summary>
-/// <param name="Slot">The slot that the device serves.</param>
-/// <param name="Observed">The device as it is.</param>
-/// <param name="NodeNames">The nodes, by key.</param>
-/// <param name="Retried">Peers that begin afresh because a handshake was started and did not come.</param>
-/// <param name="Former">Endpoints that somebody else replaced, by key.</param>
-/// <param name="Now">The time.</param>
-internal sealed record EndpointSources(
-    Slot Slot,
-    Device Observed,
-    IReadOnlyDictionary<PublicKey, string> NodeNames,
-    IReadOnlySet<PublicKey> Retried,
-    IReadOnlyDictionary<PublicKey, IPEndPoint> Former,
-    SteadyTime Now);
-
 /// <summary>
 /// Chooses by which of its addresses a peer is reached: one that answers (<see cref="EndpointRule"/>), of those to which this node has a
 /// route.

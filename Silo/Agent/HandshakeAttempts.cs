@@ -2,27 +2,6 @@ using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Two keys that shake hands.</summary>
-/// <param name="Slot">The slot whose devices have them.</param>
-/// <param name="Local">Ours.</param>
-/// <param name="Peer">The peer's.</param>
-internal readonly record struct HandshakePair(Slot Slot, PublicKey Local, PublicKey Peer);
-
-/// <summary>What our device shows of a pair's session.</summary>
-internal enum HandshakeSession
-{
-    /// <summary>There is none.</summary>
-    None,
-
-    /// <summary>
-    /// The other side may still send in it, so it must not be taken away; if it is ours to renew, the keepalive does that.
-    /// </summary>
-    Live,
-
-    /// <summary>It is over at both ends. A keepalive does not renew it in time, so its peer begins afresh.</summary>
-    Over,
-}
-
 /// <summary>
 /// The state of the handshakes that this node waits for, which no device shows: since when one has been wanted, which pairs had a session,
 /// and which were started when. Does nothing itself; time is an argument. Not thread-safe.

@@ -2,15 +2,6 @@ using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
 
-/// <summary>An address, or a network, of pods on this node, as routes and links show it.</summary>
-/// <param name="Prefix">The address, or the network that a bridge serves.</param>
-/// <param name="LinkName">The link that leads there.</param>
-internal sealed record LocalPod(IPPrefix Prefix, string LinkName)
-{
-    /// <summary>Whether it is a network in which single pods cannot be told apart.</summary>
-    public bool IsNetwork => Prefix.Length < (Prefix.IsIPv6 ? 128 : 32);
-}
-
 /// <summary>Finds the pods of this node in what the kernel shows. Pure.</summary>
 /// <remarks>
 /// Network plugins tell the kernel where a pod is before the pod starts, in one of three ways:

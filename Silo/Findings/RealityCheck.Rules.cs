@@ -1,5 +1,5 @@
 using System.Net;
-using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;

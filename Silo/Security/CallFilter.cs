@@ -85,10 +85,3 @@ internal sealed partial class CallFilter(IOptions<ClientAccessOptions> access, T
     [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a call of {Call} by {Source} ({Count} since the last such line)")]
     private static partial void LogRefused(ILogger logger, string call, string source, long count);
 }
-
-/// <summary>Which system targets a client may call.</summary>
-internal sealed class ClientAccessOptions
-{
-    /// <summary>Names of interfaces. Default: the list of grains and their versions, which Orleans' own client reads.</summary>
-    public HashSet<string> SystemTargets { get; } = ["IClusterManifestSystemTarget"];
-}

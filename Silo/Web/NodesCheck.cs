@@ -9,14 +9,14 @@ namespace Orleans.WireGuard.Silo.Web;
 /// <summary>Ready: the list of nodes is followed, and has nothing to complain about this node.</summary>
 /// <remarks>What another node's object claims of this one's addresses is told, and makes this node no less ready.</remarks>
 internal sealed class NodesCheck(
-    INodeRosterSource roster, AnnouncementStore store, OwnAnnouncement own, ILocalSiloDetails silo, IServiceProvider services)
+    INodeRosterSource roster, AnnouncementStore store, OwnAnnouncement announced, ILocalSiloDetails silo, IServiceProvider services)
         : IHealthCheck
 {
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
-            : NodeProblemText.Describe(roster.FindProblems(silo.Name, own.Latest)) is { } own ? $"nodes: {silo.Name} {own}"
+            : NodeProblemText.Describe(roster.FindProblems(silo.Name, announced.Latest)) is { } own ? $"nodes: {silo.Name} {own}"
             : NodeProblemText.Describe(RosterRemarks.FindProblems(store.Roster, silo.Name)) is { } loss ? $"nodes: {loss}"
             : null;
         var note = NodeProblemText.Describe(RosterRemarks.FindNotes(store.Roster, silo.Name));

@@ -52,7 +52,7 @@ internal static class MeshGen
         (head, rest) => new PeerAnnouncement
         {
             NodeName = new string(head.Item1),
-            Identity = head.Item2,
+            Identity = new IdentityKey(head.Item2.ToArray()),
             Sequence = head.Item3,
             Slots = head.Item4.Select(ToSlot).ToEquatableArray(),
             Endpoints = [.. rest.Item1],

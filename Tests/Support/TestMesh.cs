@@ -52,7 +52,11 @@ internal static class TestMesh
     /// <summary>A store of the node whose membership it is.</summary>
     public static AnnouncementStore Store(
         INodeRosterSource roster, FakeMembership membership, TimeProvider timeProvider, OwnAnnouncement? own = null) => new(
-            roster, membership.Members, own ?? new OwnAnnouncement(), new MeshClock(timeProvider, new RotationOptions().Period), timeProvider);
+            roster,
+            membership.Members,
+            own ?? new OwnAnnouncement(),
+            new MeshClock(timeProvider, new RotationOptions().Period),
+            timeProvider);
 
     /// <summary>The status of a node that has done nothing yet.</summary>
     public static NodeStatus Status(int node) => new()

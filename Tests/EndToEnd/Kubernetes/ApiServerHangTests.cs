@@ -50,7 +50,7 @@ public sealed class ApiServerHangTests
         await using var probes = new MeshProbes(mesh, TimeProvider.System);
         var pair = new NodePair(old[0].Name, old[1].Name);
         await UntilAsync(
-            () => Task.FromResult(probes.Own.LastAnswered(pair) is not null), Patience, "the first two to reach each other");
+            () => Task.FromResult(probes.Ledger.LastAnswered(pair) is not null), Patience, "the first two to reach each other");
 
         // It hangs, and all know it.
         var from = TimeProvider.System.GetUtcNow();

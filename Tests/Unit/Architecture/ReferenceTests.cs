@@ -68,6 +68,7 @@ public sealed class ReferenceTests
     [Theory]
     [InlineData(nameof(Product.Linux))]
     [InlineData(nameof(Product.Cluster))]
+    [InlineData(nameof(Product.Grains))]
     [InlineData(nameof(Product.Silo))]
     public void Folders_OfAnAssembly_KnowEachOtherInOneDirection(string name)
     {

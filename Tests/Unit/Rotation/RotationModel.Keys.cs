@@ -9,7 +9,8 @@ internal sealed partial class RotationModel
 {
     // How it decides is the product's own RotationTurn; what it is told of comes from the state of the model.
     private readonly RotationTurn _turn = new(
-        "node-1", Schedule, new RotationTiming(Period, Grace), new RotationOptions { MaxKeyAge = TimeSpan.MaxValue, MaxLaggingFraction = 0 });
+        "node-1", Schedule, new RotationTiming(Period, Grace),
+        new RotationOptions { MaxKeyAge = TimeSpan.MaxValue, MaxLaggingFraction = 0 });
 
     private IEnumerable<ModelStep> Replace(ModelState state, int node)
     {
@@ -68,7 +69,8 @@ internal sealed partial class RotationModel
     /// <param name="asked">After that.</param>
     /// <param name="node">Whose turn it is.</param>
     /// <param name="isDeaf">Whether the node does not listen to the answers, as a break of the rules.</param>
-    private TurnCommand Decide(TurnStage stage, Epoch due, TimeSpan overdue, ModelState state, Lazy<ModelState> asked, int node, bool isDeaf)
+    private TurnCommand Decide(
+        TurnStage stage, Epoch due, TimeSpan overdue, ModelState state, Lazy<ModelState> asked, int node, bool isDeaf)
     {
         var time = Schedule.RotationAt(due) + overdue;
         var step = _turn.Decide(new RotationState { Due = due }.Enter(stage), Facts(state, node, time));
@@ -93,7 +95,8 @@ internal sealed partial class RotationModel
         Agent = new AgentSnapshot([], null, 1)
         {
             Paths = Enumerable.Range(0, state.Nodes).Where(other => other != node && state.Route(node, other) != ModelState.None)
-                .Select(other => new PathStatus(Name(other), new Slot(state.Route(node, other)), default, IsProven: true)).ToEquatableArray(),
+                .Select(other => new PathStatus(Name(other), new Slot(state.Route(node, other)), default, IsProven: true))
+                .ToEquatableArray(),
         },
         Others = Enumerable.Range(0, state.Nodes).Where(other => other != node && state.Held(node, other).Exists)
             .Select(other => ToAnnouncement(other, state.Held(node, other))),

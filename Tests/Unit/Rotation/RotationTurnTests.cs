@@ -38,7 +38,8 @@ public sealed class RotationTurnTests
         var facts = Facts with { IsSettled = false, Keys = [] };
         var adopt = Turn.Decide(Begun(), facts);
         Assert.Equal([(Slot.Zero, Due), (Slot.One, new Epoch(99))], Assert.IsType<TurnCommand.Adopt>(adopt.Command).Slots);
-        Assert.Equal([Slot.Zero, Slot.One], Assert.IsType<TurnCommand.Settle>(Turn.Decide(adopt.State, facts).Command).Keys.Select(key => key.Slot));
+        Assert.Equal(
+            [Slot.Zero, Slot.One], Assert.IsType<TurnCommand.Settle>(Turn.Decide(adopt.State, facts).Command).Keys.Select(key => key.Slot));
 
         // Where a device had one, the other slot stays empty.
         var adopted = facts with { Keys = [Key(1, 99)] };
@@ -68,7 +69,8 @@ public sealed class RotationTurnTests
     {
         var facts = Facts with { Keys = [Key(1, 101)] };
         Assert.IsType<TurnCommand.Rest>(Turn.Decide(Begun(), facts).Command);
-        Assert.Equal(new TurnCommand.Replace(Slot.Zero, new Epoch(102)), Turn.Decide(new RotationState().Begin(new Epoch(102)), facts).Command);
+        Assert.Equal(
+            new TurnCommand.Replace(Slot.Zero, new Epoch(102)), Turn.Decide(new RotationState().Begin(new Epoch(102)), facts).Command);
     }
 
     [Fact]
@@ -180,7 +182,8 @@ public sealed class RotationTurnTests
         Assert.Equal(new TurnCommand.Survey(Slot.One) { Request = request with { Epoch = new Epoch(101) } }, asking.Command);
 
         var replacing = Turn.Decide(Answered(asking), facts);
-        Assert.Equal(new TurnCommand.Replace(Slot.One, new Epoch(101)) { Request = request with { Epoch = new Epoch(101) } }, replacing.Command);
+        Assert.Equal(
+            new TurnCommand.Replace(Slot.One, new Epoch(101)) { Request = request with { Epoch = new Epoch(101) } }, replacing.Command);
         Assert.False(replacing.State.HasRequests);
 
         // Looked at again in the next turn, which comes soon, for the same epoch although that is due by then.
@@ -205,7 +208,8 @@ public sealed class RotationTurnTests
     {
         var request = new KeyRequest(1, IsAdvance: true, Now);
         var facts = Facts with { Keys = [Key(0, 100), Key(1, 101)] };
-        Assert.Equal(RotationRefusalCode.HasKey, Assert.IsType<TurnCommand.Refuse>(Turn.Decide(Asked(request), facts).Command).Refusal.Code);
+        Assert.Equal(
+            RotationRefusalCode.HasKey, Assert.IsType<TurnCommand.Refuse>(Turn.Decide(Asked(request), facts).Command).Refusal.Code);
 
         var asked = Answered(Turn.Decide(Asked(request), Facts with { Keys = [Key(0, 100), Key(1, 99)] }));
         var frozen = asked.Freeze(TestMesh.Start, Now + TimeSpan.FromSeconds(1));
@@ -232,7 +236,8 @@ public sealed class RotationTurnTests
         Survey = new SurveyAnswer(Assert.IsType<TurnCommand.Survey>(asking.Command).Slot, TestMesh.Key(1), peers),
     };
 
-    private static AgentSnapshot Sending(Slot slot) => Facts.Agent with { Paths = [new PathStatus("node-2", slot, TestMesh.Key(2), IsProven: true)] };
+    private static AgentSnapshot Sending(Slot slot) =>
+        Facts.Agent with { Paths = [new PathStatus("node-2", slot, TestMesh.Key(2), IsProven: true)] };
 
     // It sends through the slot, and has said so.
     private static PeerFacts Depends(int node, Slot? slot = null) => new(

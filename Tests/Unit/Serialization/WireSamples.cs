@@ -146,6 +146,7 @@ internal static class WireSamples
         [typeof(PathStatus)] = Path,
         [typeof(PeerAnnouncement)] = Announcement,
         [typeof(PeerStatus)] = Peer,
+        [typeof(IdentityKey)] = new IdentityKey(Key(0x11).ToArray()),
         [typeof(PublicKey)] = PublicKey.Parse("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="),
         [typeof(ReceiverStatus)] = Receiver,
         [typeof(RefusalCount)] = Refusal,

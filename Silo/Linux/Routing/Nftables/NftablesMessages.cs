@@ -6,17 +6,6 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Linux.Routing.Nftables;
 
-/// <summary>A table of nftables.</summary>
-/// <param name="Family">NFPROTO_*.</param>
-/// <param name="Name">Its name; each family has names of its own.</param>
-internal sealed record NftablesTable(byte Family, string Name);
-
-/// <summary>Where a chain is called from.</summary>
-/// <param name="Number">NF_INET_* or NF_NETDEV_*.</param>
-/// <param name="Priority">Lower comes first.</param>
-/// <param name="Device">For the family netdev, the name of the link; otherwise empty.</param>
-internal sealed record NftablesHook(uint Number, int Priority, string Device = "");
-
 /// <summary>Writes what makes, changes and asks for tables of nftables. Reading: <see cref="NftablesReader"/>.</summary>
 internal static class NftablesMessages
 {

@@ -4,14 +4,6 @@ using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 namespace Orleans.WireGuard.Linux.Routing.Nftables;
 
-/// <summary>A counter of a table as it was read.</summary>
-internal sealed record NftablesCounter(string Table, string Name, ulong Packets, ulong Bytes);
-
-/// <summary>
-/// A chain as it was read. One of the family netdev has the name of the link that it is called from, or none if that link is gone.
-/// </summary>
-internal sealed record NftablesChain(string Table, string Name, string Device);
-
 /// <summary>Reads what the kernel answers about tables of nftables.</summary>
 internal static class NftablesReader
 {

@@ -9,19 +9,6 @@ using static Orleans.WireGuard.Linux.Routing.Nftables.NftablesExpressions;
 
 namespace Orleans.WireGuard.Linux.Routing.Witness;
 
-/// <summary>A rule of the witness.</summary>
-/// <param name="Chain">The chain it is in.</param>
-/// <param name="Comment">What tells that it is ours, and which one it is.</param>
-/// <param name="Body">Its expressions.</param>
-internal sealed record WitnessRule(string Chain, string Comment, NftablesMessages.RuleBody Body);
-
-/// <summary>A chain of the witness. Without a hook other chains call it.</summary>
-internal sealed record WitnessChain(string Name, NftablesHook? Hook)
-{
-    /// <summary>As it is read back: with the name of the link that it is called from, or an empty one.</summary>
-    public (string Chain, string Link) Key => (Name, Hook?.Device ?? "");
-}
-
 /// <summary>The rules that a specification leads to, in their order. Pure.</summary>
 internal static class WitnessRules
 {

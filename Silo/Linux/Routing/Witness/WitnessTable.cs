@@ -97,16 +97,3 @@ public static class WitnessTable
     /// <summary>The counter of a class of packets.</summary>
     public static string Counter(WitnessClass kind, bool isArriving) => Counters[(int)kind + (isArriving ? Counters.Count / 2 : 0)];
 }
-
-/// <summary>What is counted.</summary>
-public enum WitnessClass
-{
-    /// <summary>A packet from a pod of ours to a pod of another node, as it is.</summary>
-    Clear,
-
-    /// <summary>The same inside VXLAN or Geneve, which hide nothing.</summary>
-    ClearEncapsulated,
-
-    /// <summary>Our own WireGuard.</summary>
-    Tunnel,
-}

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Orleans.WireGuard.Grains.Delivery;
+namespace Orleans.WireGuard.Grains.Nodes;
 
 /// <summary>
 /// Prefixes and the nodes that they belong to, in an order in which an overlap is found without looking at all of them. Immutable.

@@ -1,0 +1,9 @@
+namespace Orleans.WireGuard.Grains.Delivery;
+
+/// <summary>The answer to a digest.</summary>
+/// <param name="Newer">Announcements above the caller's.</param>
+/// <param name="Wanted">Nodes of which the caller has a newer announcement.</param>
+[GenerateSerializer, Immutable, Alias("owg.DigestReply")]
+internal sealed record DigestReply(
+    [property: Id(0)] EquatableArray<PeerAnnouncement> Newer,
+    [property: Id(1)] EquatableArray<string> Wanted);

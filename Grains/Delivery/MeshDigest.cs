@@ -1,0 +1,10 @@
+namespace Orleans.WireGuard.Grains.Delivery;
+
+/// <summary>What a silo holds, without the content.</summary>
+/// <param name="Entries">One for each node.</param>
+[GenerateSerializer, Immutable, Alias("owg.MeshDigest")]
+internal sealed record MeshDigest([property: Id(0)] EquatableArray<DigestEntry> Entries);
+
+/// <summary>How far the announcement goes that a silo holds of one node.</summary>
+[GenerateSerializer, Immutable, Alias("owg.DigestEntry")]
+internal sealed record DigestEntry([property: Id(0)] string NodeName, [property: Id(1)] AnnouncementSequence Sequence);
