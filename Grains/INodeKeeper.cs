@@ -17,11 +17,11 @@ internal interface INodeKeeper : IGrainWithStringKey
     Task AnnounceAbove(AnnouncementSequence sequence);
 
     /// <summary>
-    /// Announces above <paramref name="announcement"/>, which a former silo of this node made, and learns from it in which epoch a key was
-    /// made that this silo found on the device.
+    /// Announces above what a former silo of this node made (<see cref="Delivery.OwnAnnouncement.FormerSelf"/>), and learns from it in
+    /// which epoch a key was made that this silo found on the device.
     /// </summary>
     [Alias("MeetFormerSelf"), AlwaysInterleave]
-    Task MeetFormerSelf(PeerAnnouncement announcement);
+    Task MeetFormerSelf();
 
     /// <summary>
     /// Looks whether there is something else to announce: the node's own addresses or pod CIDRs changed, or another node has keys in none

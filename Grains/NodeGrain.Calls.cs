@@ -17,7 +17,7 @@ internal sealed partial class NodeGrain
     private bool HaveDevicesFailed =>
         _state.FailedAtPass is { } failed && (_agent.Snapshot.CompletedPasses <= failed || _agent.Snapshot.Problem is not null);
 
-    // Whatever is not done by then the node goes on with by itself, as after any failure.
+    // A key that was made by then the node goes on with by itself, as after any failure.
     private async Task<RotationReceipt> AskAsync(bool isAdvance, CancellationToken cancellationToken)
     {
         var patience = HaveDevicesFailed ? RotationTiming.CallPatienceAfterFailure : RotationTiming.CallPatience;
@@ -36,7 +36,7 @@ internal sealed partial class NodeGrain
         }
         finally
         {
-            // Who has given up hears of nothing any more, and wants no key.
+            // Who has given up hears of nothing any more, and a key that was not made yet is not made.
             _calls.Remove(request.Number);
             _state = _state.Without(request);
         }

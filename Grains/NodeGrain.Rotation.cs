@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Grains.Rotation;
@@ -41,6 +42,7 @@ internal sealed partial class NodeGrain
             {
                 // The caller hears of it; the node goes on trying without the caller.
                 EndCall(request, call => call.TrySetException(e));
+                _state = _state.Without(request);
                 throw;
             }
         }
@@ -82,7 +84,8 @@ internal sealed partial class NodeGrain
                 settle.Keys.ToList().ForEach(key => MakeKey(key.Slot, key.Epoch));
                 _ring.Settle();
                 break;
-            case TurnCommand.Survey survey when _ring.Find(survey.Slot) is { } key:
+            case TurnCommand.Survey survey:
+                var key = _ring.Find(survey.Slot)!;
                 var peers = await SurveyAsync(key, cancellationToken);
                 _state = _state with { Survey = new SurveyAnswer(key.Slot, key.KeyPair.PublicKey, peers) };
                 break;
@@ -113,6 +116,8 @@ internal sealed partial class NodeGrain
             case TurnCommand.Announce:
                 await ApplyAndAnnounceAsync(cancellationToken);
                 break;
+            default:
+                throw new UnreachableException($"{command} is not executed.");
         }
     }
 

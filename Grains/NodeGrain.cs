@@ -191,19 +191,18 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     }
 
     /// <inheritdoc/>
-    public Task MeetFormerSelf(PeerAnnouncement announcement)
+    public Task MeetFormerSelf()
     {
-        var fault = announcement.NodeName == NodeName
-            ? AnnouncementRules.FindFault(announcement, _clock.Horizon)
-            : AnnouncementVerdict.Refused(AnnouncementOutcome.UnknownNode, $"it is not of '{NodeName}'");
-        if (fault is { } refusal)
+        // Whoever reaches a gateway can call this, so it brings nothing along: the silo's own PeerService has judged and noted it.
+        if (_own.FormerSelf is not { } former)
         {
-            _store.Refuse(announcement, refusal);
-            throw new ArgumentException(refusal.Detail, nameof(announcement));
+            return Task.CompletedTask;
         }
 
         var now = MeshTime;
-        if (_own.NoteFormerSelf(announcement) && !_state.IsFreezeKnown && announcement.FrozenUntil is { } said && said > now)
+        var isNew = former.Sequence != _state.FormerSelf;
+        _state = _state with { FormerSelf = former.Sequence };
+        if (isNew && !_state.IsFreezeKnown && former.FrozenUntil is { } said && said > now)
         {
             // It may have been said by a clock that was years ahead.
             var until = said - now < RotationTiming.MaxFreeze ? said : now + RotationTiming.MaxFreeze;
@@ -215,7 +214,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             WakeUp();
         }
 
-        return AnnounceAbove(announcement.Sequence);
+        return AnnounceAbove(former.Sequence);
     }
 
     /// <inheritdoc/>

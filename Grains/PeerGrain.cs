@@ -89,12 +89,13 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         var verdict = Judge(announcement);
         if (verdict.IsTaken)
         {
+            // At once: the next one has to be above what the store has.
+            _publishedAt = SteadyTime.Now(_timeProvider);
+            _own.Begin(announcement, _timeProvider.GetUtcNow());
             _current.Cancel();
             _current.Dispose();
             _current = new CancellationTokenSource();
             _inFlight.Clear();
-            _publishedAt = SteadyTime.Now(_timeProvider);
-            _own.Begin(announcement, _timeProvider.GetUtcNow());
             _ = DeliverToLaggardsAsync();
         }
 

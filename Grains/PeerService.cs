@@ -205,13 +205,13 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// </summary>
     private async Task<AnnouncementVerdict> MeetFormerSelfAsync(PeerAnnouncement announcement)
     {
-        if (AnnouncementRules.FindFault(announcement, _clock.Horizon) is { } fault)
+        if (_store.FindFaultOfFormerSelf(announcement) is { } fault)
         {
             TellRefused(announcement, fault);
-            return _store.Refuse(announcement, fault);
+            return fault;
         }
 
-        await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf(announcement);
+        await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).MeetFormerSelf();
         return AnnouncementVerdict.Refused(AnnouncementOutcome.StaleSequence, "it is of a former silo of this node");
     }
 

@@ -91,6 +91,24 @@ internal sealed class AnnouncementStore(
         return verdict;
     }
 
+    /// <summary>
+    /// Notes what others hold of this node from before its silo started, unless it is not what a silo of this node has signed.
+    /// </summary>
+    /// <returns>What is wrong with it; <see langword="null"/> if it was noted, or a later one is.</returns>
+    public AnnouncementVerdict? FindFaultOfFormerSelf(PeerAnnouncement announcement)
+    {
+        var fault = announcement.NodeName == members.LocalNodeName
+            ? AnnouncementRules.FindFault(announcement, clock.Horizon)
+            : AnnouncementVerdict.Refused(AnnouncementOutcome.UnknownNode, $"it is not of '{members.LocalNodeName}'");
+        if (fault is { } refusal)
+        {
+            return Refuse(announcement, refusal);
+        }
+
+        _ = own.NoteFormerSelf(announcement);
+        return null;
+    }
+
     /// <summary>Counts a refusal that the caller found out by itself.</summary>
     /// <returns>The verdict.</returns>
     public AnnouncementVerdict Refuse(PeerAnnouncement announcement, AnnouncementVerdict verdict)
@@ -146,40 +164,40 @@ internal sealed class AnnouncementStore(
             return _divided.Index;
         }
 
+        // The last two change while this runs.
         var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        var now = new Dispute(_held, own.FormerSelf, active, _isSynced);
         if (judged is not null)
         {
-            return new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, judged)));
+            return new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, now, judged)));
         }
 
-        if (_divided.Index is null || dispute.Held != _held
-            || !ReferenceEquals(dispute.FormerSelf, own.FormerSelf) || dispute.IsSynced != _isSynced
-            || !dispute.Active.SetEquals(active))
+        if (_divided.Index is null || !now.IsLike(dispute))
         {
-            var index = new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, active, null)));
-            _divided = new DividedRoster(current, index, new Dispute(_held, own.FormerSelf, active, _isSynced));
+            _divided = new DividedRoster(
+                current, new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, now, null))), now);
         }
 
         return _divided.Index;
     }
 
-    private NodePresence FindPresence(string name, HashSet<string> active, PeerAnnouncement? judged)
+    private NodePresence FindPresence(string name, Dispute now, PeerAnnouncement? judged)
     {
         var isLocal = name == members.LocalNodeName;
-        if (isLocal && !_isSynced)
+        if (isLocal && !now.IsSynced)
         {
             // What others have is not known yet, and nothing is announced before it is.
             return new NodePresence([], ClaimRank.Held);
         }
 
         // Where both have announced the same, neither has heard of the other before; then the objects decide, and the other way round too.
-        var held = _held.Announcements.GetValueOrDefault(name) ?? (isLocal ? own.FormerSelf : null);
+        var held = now.Held.Announcements.GetValueOrDefault(name) ?? (isLocal ? now.FormerSelf : null);
         return new NodePresence(
             [
                 .. held is null ? [] : new[] { ToClaims(held, isLocal && judged is not null ? ClaimRank.Claimed : ClaimRank.Held) },
                 .. judged?.NodeName == name ? [ToClaims(judged, ClaimRank.Claimed)] : Array.Empty<AnnouncedClaims>(),
             ],
-            isLocal || active.Contains(name) ? ClaimRank.Active : ClaimRank.Absent);
+            isLocal || now.Active.Contains(name) ? ClaimRank.Active : ClaimRank.Absent);
     }
 
     private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, ClaimRank rank) =>
@@ -194,5 +212,8 @@ internal sealed class AnnouncementStore(
     private sealed record Dispute(AnnouncementIndex Held, PeerAnnouncement? FormerSelf, HashSet<string> Active, bool IsSynced)
     {
         public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, null, [], false);
+
+        public bool IsLike(Dispute other) =>
+            Held == other.Held && FormerSelf == other.FormerSelf && IsSynced == other.IsSynced && Active.SetEquals(other.Active);
     }
 }

@@ -23,7 +23,8 @@ internal static class RotationReasonText
     /// <summary>What became of a key that was due.</summary>
     public static string Describe(RotationProblem problem)
     {
-        var who = $"{problem.FirstLagging.NodeName}: {Describe(problem.FirstLagging)}"
+        // Another version may name nobody.
+        var who = (problem.FirstLagging is { } first ? $"{first.NodeName}: {Describe(first)}" : "somebody")
             + (problem.LaggingPeers > 1 ? Text($", and {problem.LaggingPeers - 1} more") : "");
         return problem.Code switch
         {

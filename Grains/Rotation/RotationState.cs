@@ -34,6 +34,11 @@ internal sealed record RotationState
     /// <summary>Whether a key was found on a device, and may be older than it seems.</summary>
     public bool HasAdopted { get; init; }
 
+    /// <summary>
+    /// The sequence of the former self that the node has followed; <see langword="null"/> if nobody has told of one.
+    /// </summary>
+    public AnnouncementSequence? FormerSelf { get; init; }
+
     /// <summary>When to ask the others again whether the slot that had its turn is still needed.</summary>
     public SteadyTime AskAgainAt { get; init; }
 
@@ -86,9 +91,12 @@ internal sealed record RotationState
     /// <summary>The turn goes on to its next stage, where the others have to be asked anew.</summary>
     public RotationState Enter(TurnStage stage) => this with { Stage = stage, Survey = null };
 
-    /// <summary>A request is answered, or nobody waits for it any more.</summary>
+    /// <summary>
+    /// A request is answered, or nobody waits for it any more, and what others said for its sake is not for the next one.
+    /// </summary>
     public RotationState Without(KeyRequest request) => this with
     {
+        Survey = Stage == TurnStage.Answering ? null : Survey,
         Open = Open.RemoveAll(other => other.Number == request.Number),
         Postponed = Postponed.RemoveAll(other => other.Number == request.Number),
     };

@@ -145,9 +145,9 @@ internal sealed partial class RotationTurn(string nodeName, RotationSchedule sch
         ? key.Epochs.Serves < state.Due
         : !facts.Keys.Any(other => other.Epochs.Serves > state.Due);
 
-    // An empty slot has nobody who depends on it.
+    // An empty slot has nobody who depends on it, and what was said of another key tells nothing of this one.
     private static bool NeedsSurvey(Slot slot, RotationState state, TurnFacts facts) =>
-        facts.Find(slot) is not null && state.Survey?.Slot != slot;
+        facts.Find(slot) is { } key && !(state.Survey is { } survey && survey.Slot == slot && survey.PublicKey == key.PublicKey);
 
     private RotationDecision Judge(Slot slot, TimeSpan overdue, RotationState state, TurnFacts facts)
     {

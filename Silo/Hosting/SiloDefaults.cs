@@ -1,4 +1,5 @@
 using Orleans.Configuration;
+using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Silo.Hosting;
 
@@ -68,7 +69,7 @@ internal static class SiloDefaults
     private static void ConfigureMessaging(SiloMessagingOptions messaging)
     {
         // Our calls answer in milliseconds or carry a time-out of their own, so 30 s would only hide a hang.
-        messaging.ResponseTimeout = TimeSpan.FromSeconds(10);
+        messaging.ResponseTimeout = RotationTiming.ResponseTimeout;
 
         // No grain of a silo that stops may be re-created elsewhere, so there is nothing to wait for.
         messaging.ClientGatewayShutdownNotificationTimeout = TimeSpan.Zero;

@@ -9,7 +9,7 @@ using Orleans.WireGuard.Linux.Netlink;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Tests.Support;
-using Orleans.WireGuard.Tests.Unit.Devices;
+using Orleans.WireGuard.Tests.Unit.Linux.Devices;
 using static Orleans.WireGuard.Linux.Errno;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;

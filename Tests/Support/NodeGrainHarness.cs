@@ -16,6 +16,7 @@ namespace Orleans.WireGuard.Tests.Support;
 /// </summary>
 internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
 {
+    private readonly SerialScheduler _turns = new();
     private readonly Identity _identity = new();
     private Func<Task>? _turn;
 
@@ -100,7 +101,18 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
     }
 
     /// <summary>Has the grain's timer fire.</summary>
-    public Task TurnAsync() => _turn!();
+    public Task TurnAsync() => _turns.RunAsync(async () =>
+    {
+        await _turn!();
+        return true;
+    });
+
+    /// <summary>Calls <see cref="INodeGrain.Rotate"/> as Orleans would: what comes of it runs beside no turn.</summary>
+    public Task<RotationReceipt> RotateAsync(CancellationToken cancellationToken) => _turns.RunAsync(() => Grain.Rotate(cancellationToken));
+
+    /// <summary>The same with <see cref="INodeGrain.Advance"/>.</summary>
+    public Task<RotationReceipt> AdvanceAsync(CancellationToken cancellationToken) =>
+        _turns.RunAsync(() => Grain.Advance(cancellationToken));
 
     /// <inheritdoc/>
     public ushort GetListenPort(Slot slot) => (ushort)(TestMesh.ListenPort + slot.Index);

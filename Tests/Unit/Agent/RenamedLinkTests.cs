@@ -1,5 +1,6 @@
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
@@ -82,7 +83,7 @@ public sealed class RenamedLinkTests
         var key = mesh.Device.PublicKey;
         mesh.Links.RemoveLink(Name);
 
-        await Assert.ThrowsAsync<Linux.LinuxException>(() => mesh.Pass.RunAsync(true, Token));
+        await Assert.ThrowsAsync<LinuxException>(() => mesh.Pass.RunAsync(true, Token));
         Assert.True((await mesh.Pass.RunAsync(true, Token)).IsApplied);
 
         Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));

@@ -107,7 +107,8 @@ public sealed class ForeignNumbersTests : IDisposable
                 Sequence = AnnouncementSequence.Next(
                 _node.Published[^1].Sequence, _node.Clock.MeshTime)
             } : announcement;
-            await TakenAsync(() => _node.Grain.MeetFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next)));
+            _ = _node.Store.FindFaultOfFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next));
+            await TakenAsync(() => _node.Grain.MeetFormerSelf());
             await AssertGoesOnAsync($"MeetFormerSelf {next}");
         }
     }
@@ -177,7 +178,7 @@ public sealed class ForeignNumbersTests : IDisposable
     private async Task AssertGoesOnAsync(string after)
     {
         _node.Time.Advance(TimeSpan.FromMilliseconds(10));
-        var call = _node.Grain.Rotate(Token);
+        var call = _node.RotateAsync(Token);
         await _node.TurnAsync();
         var key = await Record.ExceptionAsync(() => call.WaitAsync(Patience, TimeProvider.System, Token)) is { } failure
             ? throw new InvalidOperationException($"It announces nothing any more after {after}.", failure)

@@ -154,7 +154,7 @@ public sealed class NodeGrainTests : IDisposable
         Assert.Equal([first, first], _node.Ring.Keys.Select(key => key.HeldSince));
 
         _node.Time.Advance(TimeSpan.FromSeconds(1));
-        _ = await AskedAsync(_node.Grain.Rotate(Token));
+        _ = await AskedAsync(_node.RotateAsync(Token));
         Assert.Equal([first, SteadyTime.Now(_node.Time)], _node.Ring.Keys.Select(key => key.HeldSince).Order());
     }
 
@@ -171,7 +171,7 @@ public sealed class NodeGrainTests : IDisposable
             return TakesAWhileAsync(slow, token);
         };
 
-        var call = AskedAsync(_node.Grain.Advance(Token));
+        var call = AskedAsync(_node.AdvanceAsync(Token));
         _node.Time.Advance(slow);
         await WithinAsync(_hangs.Task);
         Assert.False(call.IsCompleted);
@@ -191,7 +191,7 @@ public sealed class NodeGrainTests : IDisposable
         var kept = _node.AddKey(due.Slot, due.Value - keptFor, servesEpoch: due.Value);
         await _node.TurnAsync();
 
-        var receipt = await AskedAsync(_node.Grain.Rotate(Token));
+        var receipt = await AskedAsync(_node.RotateAsync(Token));
         Assert.Equal(kept.KeyPair.PublicKey, receipt.OldPublicKey);
         Assert.Equal((due, due), (_node.Published[^1].Find(due.Slot)!.KeyEpoch, _node.Published[^1].Find(due.Slot)!.ServesEpoch));
         for (var turn = 0; turn < 3; turn++)
@@ -207,7 +207,7 @@ public sealed class NodeGrainTests : IDisposable
     {
         using var node = new NodeGrainHarness(2);
         var (_, old) = AddDependentPeer(node);
-        var call = node.Grain.Advance(Token);
+        var call = node.AdvanceAsync(Token);
         await node.TurnAsync();
         Assert.False(call.IsCompleted);
         Assert.InRange(node.NextTurn, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(3));
@@ -225,7 +225,7 @@ public sealed class NodeGrainTests : IDisposable
     {
         using var node = new NodeGrainHarness(2);
         var (_, old) = AddDependentPeer(node);
-        var call = node.Grain.Advance(Token);
+        var call = node.AdvanceAsync(Token);
         await node.TurnAsync();
         node.Time.Advance(TimeSpan.FromSeconds(3));
         await node.TurnAsync();
@@ -246,7 +246,7 @@ public sealed class NodeGrainTests : IDisposable
         using var node = new NodeGrainHarness(2);
         var (_, old) = AddDependentPeer(node);
         using var impatience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        var call = node.Grain.Advance(impatience.Token);
+        var call = node.AdvanceAsync(impatience.Token);
         await node.TurnAsync();
         await impatience.CancelAsync();
         _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
@@ -261,17 +261,17 @@ public sealed class NodeGrainTests : IDisposable
     {
         await _node.TurnAsync();
         _node.OnReconcile = HangAsync;
-        var call = AskedAsync(_node.Grain.Rotate(Token));
+        var call = AskedAsync(_node.RotateAsync(Token));
         _node.Time.Advance(_node.Rotation.ApplyTimeout);
         _ = await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call));
 
-        call = AskedAsync(_node.Grain.Rotate(Token));
+        call = AskedAsync(_node.RotateAsync(Token));
         _node.Time.Advance(CallPatienceAfterFailure);
         _ = await Assert.ThrowsAsync<RotationFailedException>(() => WithinAsync(call));
 
         _node.Snapshot = _node.Snapshot with { CompletedPasses = _node.Snapshot.CompletedPasses + 1 };
         _node.OnReconcile = token => TakesAWhileAsync(CallPatienceAfterFailure * 2, token);
-        call = AskedAsync(_node.Grain.Rotate(Token));
+        call = AskedAsync(_node.RotateAsync(Token));
         _node.Time.Advance(CallPatienceAfterFailure * 2);
         Assert.Equal(_node.Published[^1].Sequence, (await WithinAsync(call)).Sequence);
     }

@@ -63,6 +63,28 @@ public sealed class RotationTurnTests
     public void Decide_EmptySlotIsDue_FillsItWithoutAsking() =>
         Assert.Equal(new TurnCommand.Replace(Slot.Zero, Due), Turn.Decide(Begun(), Facts with { Keys = [Key(1, 99)] }).Command);
 
+    // Somebody had the key replaced meanwhile, and what peers said of the old one does not tell who uses the new one.
+    [Fact]
+    public void Decide_AnswerIsAboutAnotherKey_AsksAgain()
+    {
+        var answered = Answered(Turn.Decide(Begun(), Facts));
+        var other = answered with { Survey = answered.Survey! with { PublicKey = TestMesh.Key(9) } };
+        Assert.Equal(new TurnCommand.Survey(Slot.Zero), Turn.Decide(other, Facts).Command);
+        Assert.IsType<TurnCommand.Replace>(Turn.Decide(answered, Facts).Command);
+    }
+
+    // Its caller gave up while the others were asked. The next request asks for itself.
+    [Fact]
+    public void Decide_AskedForARequestThatIsGone_AsksAgainForTheNext()
+    {
+        var (gone, next) = (new KeyRequest(1, IsAdvance: true, Now), new KeyRequest(2, IsAdvance: true, Now));
+        var facts = Facts with { Keys = [Key(0, 100), Key(1, 99)] };
+        var answered = Answered(Turn.Decide(Asked(gone, next), facts)).Without(gone);
+        Assert.Equal((next.Number, Slot.One), Turn.Decide(answered, facts).Command is TurnCommand.Survey survey
+            ? (survey.Request!.Number, survey.Slot)
+            : default);
+    }
+
     // The next epoch's key was brought forward, everybody has moved to it, and the slot of this epoch was destroyed.
     [Fact]
     public void Decide_EmptySlotIsDueAfterAnAdvance_StaysEmptyUntilItsNextTurn()

@@ -1,5 +1,4 @@
 using Orleans.WireGuard.Grains;
-using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Rotation;
 
@@ -7,7 +6,7 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 
 /// <summary>What <see cref="PeerService"/> does, without the grain service that it is, which needs a real silo.</summary>
 internal sealed class SimulatedPeerService(
-    Simulation simulation, SimulatedSilo silo, SimulatedClock clock, MeshClock meshClock, DeliveryOptions options)
+    Simulation simulation, SimulatedSilo silo, SimulatedClock clock, DeliveryOptions options)
 {
 
     /// <inheritdoc cref="IPeerService.Receive"/>
@@ -120,12 +119,12 @@ internal sealed class SimulatedPeerService(
 
     private AnnouncementVerdict MeetFormerSelf(PeerAnnouncement announcement)
     {
-        if (AnnouncementRules.FindFault(announcement, meshClock.Horizon) is { } fault)
+        if (silo.Store.FindFaultOfFormerSelf(announcement) is { } fault)
         {
-            return silo.Store.Refuse(announcement, fault);
+            return fault;
         }
 
-        _ = silo.Keeper.MeetFormerSelf(announcement);
+        _ = silo.Keeper.MeetFormerSelf();
         return AnnouncementVerdict.Refused(AnnouncementOutcome.StaleSequence, "");
     }
 

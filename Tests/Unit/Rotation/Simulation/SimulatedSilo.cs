@@ -68,7 +68,7 @@ internal sealed class SimulatedSilo : IDisposable
         Agent = new SimulatedAgent(simulation, this, _clock);
         Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
         Clocks = new ClockSurvey(Members, Client, meshClock, _clock);
-        Service = new SimulatedPeerService(simulation, this, _clock, meshClock, _delivery);
+        Service = new SimulatedPeerService(simulation, this, _clock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
                 : member.IsDefined(typeof(AlwaysInterleaveAttribute), inherit: true) ? CallBesideTurnsAsync(member, arguments)
