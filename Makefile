@@ -38,7 +38,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel test-rotation bench-device format format-check
+.PHONY: build test test-fast test-kernel test-rotation bench-device bench-pass format format-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -67,6 +67,10 @@ test-rotation: build ## Rotations and the verbs on packets, with the fault table
 bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.
 	@Tests/install
 	@KERNEL_TEST_SECONDS=560 Tests/EndToEnd/Kernel/run bench
+
+bench-pass: build ## What a pass costs when one of 250 to 5,000 nodes has announced another key, without the kernel's part; a few seconds.
+	@artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
+		--filter-trait Kind=Bench
 
 format: ## Format the code.
 	dotnet format
