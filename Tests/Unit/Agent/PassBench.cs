@@ -4,7 +4,7 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
 /// <summary>
-/// What a pass costs when one node of many has announced another key: our own part of it, because devices, links and firewall are in memory.
+/// What a pass costs when one node of many has announced another key: our part of it, since devices, links and firewall are in memory.
 /// </summary>
 [Trait("Kind", "Bench")]
 public sealed class PassBench(ITestOutputHelper output)
