@@ -14,7 +14,7 @@ internal sealed partial class NodeGrain
     {
         if (_store.Roster is { } roster)
         {
-            var members = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+            var members = _members.OtherNames;
             _clock.Forget(IsPresent);
             _survey.Forget(IsPresent);
             bool IsPresent(string name) => roster.Find(name) is not null || members.Contains(name);
@@ -59,7 +59,7 @@ internal sealed partial class NodeGrain
             IsSettled = _ring.IsSettled,
             Agent = _agent.Snapshot,
             Others = _store.Announcements.Values.Where(announcement => announcement.NodeName != NodeName),
-            Active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal),
+            Active = _members.OtherNames,
             IsAnnouncementDue = _own.IsDue(AnnounceSlots(), _state.FrozenUntil, FindSelf(), _clock.Horizon),
             IsSynced = _store.IsSynced,
             IsDisputed = roster is not null && roster.Conflicts.Any(conflict => IsOurs(conflict.Keeper) || IsOurs(conflict.Loser)),

@@ -182,7 +182,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
                 nameof(sequence), sequence, $"No silo takes a sequence above that of {_clock.Horizon:u}.");
         }
 
-        if (_own.RaiseFloor(sequence))
+        if (_own.RaiseFloor(sequence, _clock.Horizon))
         {
             WakeUp();
         }
@@ -214,7 +214,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             WakeUp();
         }
 
-        return AnnounceAbove(former.Sequence);
+        // The clock may have been set back since it was noted, and then nobody counts it.
+        return SequenceBounds.IsPossible(former.Sequence, _clock.Horizon) ? AnnounceAbove(former.Sequence) : Task.CompletedTask;
     }
 
     /// <inheritdoc/>

@@ -205,7 +205,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     /// </summary>
     private async Task<AnnouncementVerdict> MeetFormerSelfAsync(PeerAnnouncement announcement)
     {
-        if (_store.FindFaultOfFormerSelf(announcement) is { } fault)
+        if (_store.OfferFormerSelf(announcement) is { } fault)
         {
             TellRefused(announcement, fault);
             return fault;

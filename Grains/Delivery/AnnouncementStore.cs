@@ -95,7 +95,7 @@ internal sealed class AnnouncementStore(
     /// Notes what others hold of this node from before its silo started, unless it is not what a silo of this node has signed.
     /// </summary>
     /// <returns>What is wrong with it; <see langword="null"/> if it was noted, or a later one is.</returns>
-    public AnnouncementVerdict? FindFaultOfFormerSelf(PeerAnnouncement announcement)
+    public AnnouncementVerdict? OfferFormerSelf(PeerAnnouncement announcement)
     {
         var fault = announcement.NodeName == members.LocalNodeName
             ? AnnouncementRules.FindFault(announcement, clock.Horizon)
@@ -105,7 +105,7 @@ internal sealed class AnnouncementStore(
             return Refuse(announcement, refusal);
         }
 
-        _ = own.NoteFormerSelf(announcement);
+        _ = own.NoteFormerSelf(announcement, clock.Horizon);
         return null;
     }
 
@@ -165,7 +165,7 @@ internal sealed class AnnouncementStore(
         }
 
         // The last two change while this runs.
-        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        var active = members.OtherNames;
         var now = new Dispute(_held, own.FormerSelf, active, _isSynced);
         if (judged is not null)
         {
@@ -209,9 +209,9 @@ internal sealed class AnnouncementStore(
     /// <param name="Dispute">From what it was divided; <see langword="null"/> if nothing in it is disputed.</param>
     private sealed record DividedRoster(NodeRoster Listed, RosterIndex? Index, Dispute? Dispute);
 
-    private sealed record Dispute(AnnouncementIndex Held, PeerAnnouncement? FormerSelf, HashSet<string> Active, bool IsSynced)
+    private sealed record Dispute(AnnouncementIndex Held, PeerAnnouncement? FormerSelf, IReadOnlySet<string> Active, bool IsSynced)
     {
-        public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, null, [], false);
+        public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, null, new HashSet<string>(), false);
 
         public bool IsLike(Dispute other) =>
             Held == other.Held && FormerSelf == other.FormerSelf && IsSynced == other.IsSynced && Active.SetEquals(other.Active);

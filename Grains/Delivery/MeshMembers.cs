@@ -14,18 +14,24 @@ internal sealed class MeshMembers(IClusterMembershipService membership, ILocalSi
     /// Every other active silo with its node name, by node name; the same list as long as the membership is the same. Of two generations of
     /// one node only the newer counts. A silo whose name no node can have is none.
     /// </summary>
-    public IReadOnlyList<(SiloAddress Silo, string NodeName)> Others
+    public IReadOnlyList<(SiloAddress Silo, string NodeName)> Others => Current.Others;
+
+    /// <summary>The names of their nodes.</summary>
+    public IReadOnlySet<string> OtherNames => Current.OtherNames;
+
+    // Asked for with every receipt of every announcement and in every step of a turn, and made once for each change.
+    private Known Current
     {
         get
         {
-            // Asked for with every receipt of every announcement, and sorted once for each change.
             var (snapshot, known) = (membership.CurrentSnapshot, _known);
             if (!ReferenceEquals(known?.Snapshot, snapshot))
             {
-                _known = known = new Known(snapshot, Find(snapshot));
+                var others = Find(snapshot);
+                _known = known = new Known(snapshot, others, others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal));
             }
 
-            return known!.Others;
+            return known!;
         }
     }
 
@@ -36,5 +42,6 @@ internal sealed class MeshMembers(IClusterMembershipService membership, ILocalSi
             .Select(node => (node.MaxBy(member => member.SiloAddress.Generation)!.SiloAddress, node.Key))
             .OrderBy(other => other.Key, StringComparer.Ordinal)];
 
-    private sealed record Known(ClusterMembershipSnapshot Snapshot, IReadOnlyList<(SiloAddress Silo, string NodeName)> Others);
+    private sealed record Known(
+        ClusterMembershipSnapshot Snapshot, IReadOnlyList<(SiloAddress Silo, string NodeName)> Others, IReadOnlySet<string> OtherNames);
 }

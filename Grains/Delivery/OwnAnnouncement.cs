@@ -38,12 +38,14 @@ internal sealed class OwnAnnouncement
     public PeerAnnouncement? FormerSelf => _formerSelf;
 
     /// <summary>Notes what others hold of this node from before its silo started.</summary>
-    /// <returns>Whether it is later than what was known.</returns>
-    public bool NoteFormerSelf(PeerAnnouncement announcement)
+    /// <param name="announcement">What they hold.</param>
+    /// <param name="horizon">See <see cref="NextSequence"/>: what was noted by a clock that has been set back since counts no more.</param>
+    /// <returns>Whether it takes the place of what was known.</returns>
+    public bool NoteFormerSelf(PeerAnnouncement announcement, DateTimeOffset horizon)
     {
         lock (_lock)
         {
-            if (_formerSelf is { } known && announcement.Sequence <= known.Sequence)
+            if (_formerSelf is { } known && announcement.Sequence <= known.Sequence && SequenceBounds.IsPossible(known.Sequence, horizon))
             {
                 return false;
             }
@@ -54,12 +56,14 @@ internal sealed class OwnAnnouncement
     }
 
     /// <summary>Has the next announcement be above a sequence, because somebody holds it of this node.</summary>
-    /// <returns>Whether it is higher than what was known.</returns>
-    public bool RaiseFloor(AnnouncementSequence sequence)
+    /// <param name="sequence">What somebody holds.</param>
+    /// <param name="horizon">As of <see cref="NoteFormerSelf"/>: a floor that nobody takes must not hide one that counts.</param>
+    /// <returns>Whether it takes the place of what was known.</returns>
+    public bool RaiseFloor(AnnouncementSequence sequence, DateTimeOffset horizon)
     {
         lock (_lock)
         {
-            if (_floor is { } floor && sequence <= floor)
+            if (_floor is { } floor && sequence <= floor && SequenceBounds.IsPossible(floor, horizon))
             {
                 return false;
             }

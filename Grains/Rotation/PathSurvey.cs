@@ -54,7 +54,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
         IReadOnlySet<string> heard,
         IReadOnlyDictionary<string, PeerAnnouncement> announcements)
     {
-        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        var active = members.OtherNames;
         return [.. from peer in agent.Devices.SelectMany(device => device.Peers.Select(peer => (device.Slot, Peer: peer)))
             group peer by peer.Peer.NodeName ?? peer.Peer.PublicKey.ToShortString() into node
             let hasAnswered = answered.Contains(node.Key)

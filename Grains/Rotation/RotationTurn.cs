@@ -14,7 +14,7 @@ namespace Orleans.WireGuard.Grains.Rotation;
 ///   ─▶ retire a quiet slot                  likewise
 ///   ─▶ announce ─▶ rest
 /// </code>
-/// The model checker and the simulation of whole meshes run this very function.
+/// The simulation of whole meshes runs this very function, and the model checker does where keys are replaced and retired.
 /// </remarks>
 /// <param name="nodeName">This node, as refusals call it.</param>
 /// <param name="schedule">When its keys are due, and in which slot.</param>

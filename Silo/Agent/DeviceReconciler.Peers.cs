@@ -12,7 +12,7 @@ internal sealed partial class DeviceReconciler
         var now = steady.Now;
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         var names = view.NodeNamesOf(slot);
-        var active = members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        var active = members.OtherNames;
         var isSameKey = desired.KeyPair is null || desired.KeyPair.PublicKey == observed.PublicKey;
         return PersistentKeepalive.Apply(desired, observed, Wanted, IsSettled);
 

@@ -206,7 +206,7 @@ internal sealed class ReconcilePass
     private void NoteSilence(MeshView view, Dictionary<Slot, Device> devices, PathPlan plan)
     {
         var now = _steady.Now;
-        var active = _members.Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
+        var active = _members.OtherNames;
         var awaited = plan.Wanted.Select(handshake => handshake.Other.NodeName).ToHashSet(StringComparer.Ordinal);
         var others = view.Others.Where(other => active.Contains(other.NodeName));
         _silent.Note(NodePairBuilder.Build(others, devices, _endpoints, awaited, now), now);

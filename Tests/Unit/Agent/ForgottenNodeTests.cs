@@ -42,6 +42,7 @@ public sealed class ForgottenNodeTests
         ["LogPace._reasons"] = "a thousand at most, and the old ones go first",
         ["MeshClock._readings"] = "NodeGrain.ForgetAbsent",
         ["MeshGrain._underWay"] = "removed when the answer is there",
+        ["MeshMembers+Known.OtherNames"] = "made anew with each change of the membership",
         ["MeshMembers+Known.Others"] = "made anew with each change of the membership",
         ["MoveTracker._nodes"] = "Note: who has no path",
         ["MtuReconciler._measuredAddresses"] = "replaced when the peers change",

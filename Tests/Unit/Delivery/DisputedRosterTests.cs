@@ -72,7 +72,7 @@ public sealed class DisputedRosterTests : IDisposable
             Take(store, node == 9 ? TestMesh.Announce(9) with { AllowedIPs = rest } : TestMesh.Announce(node, revision: 1));
         }
 
-        Assert.True(own.NoteFormerSelf(TestMesh.Announce(1, revision: 1)));
+        Assert.True(own.NoteFormerSelf(TestMesh.Announce(1, revision: 1), TestMesh.Start.AddHours(1)));
         store.MarkSynced();
         Assert.Equal([TestMesh.PodCIDR(1)], store.Roster!.Find("node-1")!.PodCIDRs);
         Assert.Equal([TestMesh.PodCIDR(2)], store.Roster.Find("node-2")!.PodCIDRs);

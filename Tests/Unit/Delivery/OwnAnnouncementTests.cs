@@ -17,6 +17,24 @@ public sealed class OwnAnnouncementTests
 
     private readonly OwnAnnouncement _own = new();
 
+    // Noted by a clock that was far ahead and has been set back since: nobody takes them, and they must not hide what counts.
+    [Fact]
+    public void RaiseFloorAndNoteFormerSelf_BehindOnesThatNobodyTakes_TakeTheirPlace()
+    {
+        var (ahead, horizon) = (TestMesh.Start.AddDays(2), TestMesh.Start.AddDays(1));
+        var (far, near) = (AnnouncementSequence.At(TestMesh.Start.AddDays(1.5)), AnnouncementSequence.At(TestMesh.Start.AddHours(1)));
+        Assert.True(_own.RaiseFloor(far, ahead));
+        Assert.False(_own.RaiseFloor(near, ahead));
+        Assert.True(_own.RaiseFloor(near, horizon));
+        Assert.True(_own.NextSequence(TestMesh.Start, horizon) > near);
+        Assert.True(_own.NextSequence(TestMesh.Start, horizon) < far);
+
+        Assert.True(_own.NoteFormerSelf(Announcement with { Sequence = far }, ahead));
+        Assert.False(_own.NoteFormerSelf(Announcement with { Sequence = near }, ahead));
+        Assert.True(_own.NoteFormerSelf(Announcement with { Sequence = near }, horizon));
+        Assert.Equal(near, _own.FormerSelf!.Sequence);
+    }
+
     [Fact]
     public void ToStatus_NothingPublished_ListsTheMembers() => Assert.Equal(
         new DeliveryStatus(

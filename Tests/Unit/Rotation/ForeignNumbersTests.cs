@@ -107,7 +107,7 @@ public sealed class ForeignNumbersTests : IDisposable
                 Sequence = AnnouncementSequence.Next(
                 _node.Published[^1].Sequence, _node.Clock.MeshTime)
             } : announcement;
-            _ = _node.Store.FindFaultOfFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next));
+            _ = _node.Store.OfferFormerSelf(announcement.Slots.Any(slot => slot is null) ? next : _former.Sign(next));
             await TakenAsync(() => _node.Grain.MeetFormerSelf());
             await AssertGoesOnAsync($"MeetFormerSelf {next}");
         }

@@ -276,6 +276,20 @@ public sealed class NodeGrainTests : IDisposable
         Assert.Equal(_node.Published[^1].Sequence, (await WithinAsync(call)).Sequence);
     }
 
+    // The clock was ahead when the former self was noted. Whoever tells of it must not fail for that, or the silo would ask for ever.
+    [Fact]
+    public async Task MeetFormerSelf_ClockWasSetBackSince_IsNotWaitedFor()
+    {
+        _node.Time.SetBy = TimeSpan.FromDays(1);
+        var former = TestMesh.Announce(1) with { Sequence = AnnouncementSequence.At(_node.Time.GetUtcNow()) };
+        Assert.True(_node.Own.NoteFormerSelf(former, _node.Clock.Horizon));
+        _node.Time.SetBy = TimeSpan.Zero;
+
+        await _node.Grain.MeetFormerSelf();
+        await _node.TurnAsync();
+        Assert.True(_node.Published.Single().Sequence < former.Sequence);
+    }
+
     public void Dispose() => _node.Dispose();
 
     private static async Task<T> WithinAsync<T>(Task<T> task) => await task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Token);

@@ -119,7 +119,7 @@ internal sealed class SimulatedPeerService(
 
     private AnnouncementVerdict MeetFormerSelf(PeerAnnouncement announcement)
     {
-        if (silo.Store.FindFaultOfFormerSelf(announcement) is { } fault)
+        if (silo.Store.OfferFormerSelf(announcement) is { } fault)
         {
             return fault;
         }
