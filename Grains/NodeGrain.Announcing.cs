@@ -104,6 +104,7 @@ internal sealed partial class NodeGrain
             AllowedIPs = self.AllowedIPs,
             IssuedAt = OwnTime,
             FrozenUntil = _state.FrozenUntil,
+            Extensions = _protocol.Extensions,
         });
     }
 

@@ -17,6 +17,7 @@ internal sealed partial class NodeGrain
             var members = _members.OtherNames;
             _clock.Forget(IsPresent);
             _survey.Forget(IsPresent);
+            _protocol.Forget(IsPresent);
             bool IsPresent(string name) => roster.Find(name) is not null || members.Contains(name);
         }
     }
@@ -60,7 +61,8 @@ internal sealed partial class NodeGrain
             Agent = _agent.Snapshot,
             Others = _store.Announcements.Values.Where(announcement => announcement.NodeName != NodeName),
             Active = _members.OtherNames,
-            IsAnnouncementDue = _own.IsDue(AnnounceSlots(), _state.FrozenUntil, FindSelf(), _clock.Horizon),
+            IsAnnouncementDue = _own.IsDue(
+                AnnounceSlots(), _state.FrozenUntil, FindSelf(), _protocol.Extensions, _clock.Horizon),
             IsSynced = _store.IsSynced,
             IsDisputed = roster is not null && roster.Conflicts.Any(conflict => IsOurs(conflict.Keeper) || IsOurs(conflict.Loser)),
             IsFormerSelfKnown = _own.FormerSelf is not null,

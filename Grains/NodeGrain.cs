@@ -42,6 +42,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly ClockLog _clockLog;
     private readonly ClockSurvey _clocks;
     private readonly PathSurvey _survey;
+    private readonly MeshProtocol _protocol;
+    private readonly Acceptance _acceptance;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<NodeGrain> _logger;
     private readonly StateLog _failures;
@@ -63,6 +65,8 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         IPeerServiceClient client,
         MeshClock clock,
         ClockSurvey clocks,
+        MeshProtocol protocol,
+        Acceptance acceptance,
         IOptions<RotationOptions> options,
         IOptions<DeliveryOptions> delivery,
         TimeProvider timeProvider,
@@ -72,12 +76,13 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         (_silo, _ring, _identity, _store, _own, _members, _clock, _clocks) =
             (silo, ring, identity, store, own, members, clock, clocks);
         (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
+        (_protocol, _acceptance) = (protocol, acceptance);
         _failures = new StateLog(timeProvider);
         var timing = new RotationTiming(_options.Period, _options.GracePeriod);
         _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
         _turn = new RotationTurn(silo.Name, _schedule, timing, _options);
         _clockLog = new ClockLog(silo.Name, clock, _options.Period, logger);
-        _survey = new PathSurvey(members, client, clock, timeProvider);
+        _survey = new PathSurvey(members, client, clock, protocol, timeProvider);
     }
 
     private string NodeName => _silo.Name;
@@ -131,6 +136,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Witness = agent.Witness,
             IsStrictWithheld = agent.IsStrictWithheld,
             Rotation = _state.ToStatus(keys, agent, _clock, Now),
+            Version = OwnProtocol.Version,
+            Protocol = OwnProtocol.Range,
+            EffectiveProtocol = _protocol.Effective,
         });
     }
 
@@ -138,7 +146,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private EquatableArray<NodeProblem> FindProblems(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
     {
         ({ } ofClock, { } ofAgent) => [ofClock, ofAgent],
-        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _own.Problem) is { } problem ? [problem] : [],
+        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _own.Problem ?? _acceptance.FindProblem()) is { } problem ? [problem] : [],
     };
 
     /// <inheritdoc/>

@@ -26,6 +26,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly IPeerServiceClient _client;
     private readonly IMeshAgent _agent;
     private readonly MeshClock _clock;
+    private readonly MeshProtocol _protocol;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<PeerGrain> _logger;
@@ -47,6 +48,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         IPeerServiceClient client,
         IMeshAgent agent,
         MeshClock clock,
+        MeshProtocol protocol,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
         Jitter jitter,
@@ -54,7 +56,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         : base(context)
     {
         (_silo, _identity, _store, _own, _members, _client, _agent) = (silo, identity, store, own, members, client, agent);
-        (_clock, _options, _timeProvider, _logger) = (clock, options.Value, timeProvider, logger);
+        (_clock, _protocol, _options, _timeProvider, _logger) = (clock, protocol, options.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         _delivery = BuildPipeline(_options, timeProvider, jitter);
     }
@@ -174,7 +176,9 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 {
                     try
                     {
-                        var answer = await _client.ReceiveAsync(silo, announcement).WaitAsync(token);
+                        var answer = await CanReadAsync(announcement, silo, nodeName, token)
+                            ? await _client.ReceiveAsync(silo, announcement).WaitAsync(token)
+                            : new AnnouncementReceipt(nodeName, AnnouncementOutcome.UnsupportedVersion, null);
                         Record(announcement, silo, nodeName, answer.Outcome, null);
                         return answer;
                     }
@@ -203,6 +207,24 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 LogUndelivered(_logger, line.IsNew ? e : null, announcement.Sequence, nodeName, e.Message, line.Count);
             }
         }
+    }
+
+    // Each silo is asked once: it may be an older release than the silo before it, and would take extensions for a bad signature. Then
+    // the mesh speaks an older protocol from now on, and another announcement follows.
+    private async Task<bool> CanReadAsync(
+        PeerAnnouncement announcement, SiloAddress silo, string nodeName, CancellationToken cancellationToken)
+    {
+        if (announcement.Extensions.Count > 0 && !_protocol.HasAnswered(silo, nodeName))
+        {
+            var reply = await _client.GetPathAsync(silo, _silo.Name).WaitAsync(cancellationToken);
+            _protocol.Note(silo, nodeName, reply.Protocol);
+            if (_protocol.Extensions != announcement.Extensions)
+            {
+                await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAgain();
+            }
+        }
+
+        return OwnProtocol.IsReadable(_protocol.Of(nodeName), announcement);
     }
 
     private async Task ConcludeAsync(PeerAnnouncement announcement, string nodeName, AnnouncementReceipt receipt)

@@ -20,6 +20,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly IGrainFactory _grains;
     private readonly MeshClock _clock;
     private readonly ClockSurvey _clocks;
+    private readonly MeshProtocol _protocol;
+    private readonly SiloEnd _end;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly Jitter _jitter;
@@ -28,6 +30,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly StateLog _refusals;
     private readonly StateLog _exchanges;
     private readonly StateLog _clockProblem;
+    private int? _toldProtocol;
 
     /// <summary>Made by Orleans, once for each silo.</summary>
     public PeerService(
@@ -41,6 +44,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
         IGrainFactory grains,
         MeshClock clock,
         ClockSurvey clocks,
+        MeshProtocol protocol,
+        SiloEnd end,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
         Jitter jitter,
@@ -48,6 +53,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         : base(id, silo, loggerFactory)
     {
         (_store, _agent, _members, _client, _grains, _clock, _clocks) = (store, agent, members, client, grains, clock, clocks);
+        (_protocol, _end) = (protocol, end);
         (_options, _timeProvider, _jitter, _loops) = (options.Value, timeProvider, jitter, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
         (_refusals, _exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider), new StateLog(timeProvider));
@@ -72,7 +78,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
 
     /// <inheritdoc/>
     public Task<PathReply> GetPath(string nodeName) =>
-        Task.FromResult(new PathReply(_agent.Snapshot.FindPath(nodeName), _timeProvider.GetUtcNow()));
+        Task.FromResult(new PathReply(_agent.Snapshot.FindPath(nodeName), _timeProvider.GetUtcNow()) { Protocol = OwnProtocol.Range });
 
     /// <inheritdoc/>
     protected override Task StartInBackground() => _loops.RepeatAsync(
@@ -95,6 +101,15 @@ internal sealed partial class PeerService : GrainService, IPeerService
             answers += await TryExchangeAsync(silo, nodeName) ? 1 : 0;
         }
 
+        // Before it has announced anything, so that nobody has to refuse it.
+        if (!_store.IsSynced && _protocol.FindMisfit() is { } misfit)
+        {
+            _end.Because(misfit, isMisfit: true);
+            return;
+        }
+
+        await TellProtocolAsync();
+
         // Alone, there is nobody to ask, and that is an answer too.
         if (!_store.IsSynced && (answers > 0 || others.Length == 0))
         {
@@ -102,6 +117,19 @@ internal sealed partial class PeerService : GrainService, IPeerService
             LogSynced(_logger, _store.Announcements.Count, answers);
             _agent.RequestReconcile();
         }
+    }
+
+    // The announcement says what all can read, and they may read another thing now.
+    private async Task TellProtocolAsync()
+    {
+        var effective = _protocol.Effective;
+        if (_toldProtocol is { } told && told != effective)
+        {
+            LogProtocol(_logger, effective, told);
+            await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAgain();
+        }
+
+        _toldProtocol = effective;
     }
 
     private void TellClock()
@@ -131,6 +159,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
             {
                 reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements))
                     .WaitAsync(timeout, _timeProvider);
+                _protocol.Note(silo, nodeName, reply.Protocol, reply.Version);
+                if (!OwnProtocol.Range.Meets(_protocol.Of(nodeName)))
+                {
+                    return false;
+                }
+
                 taken = 0;
                 foreach (var newer in reply.Newer)
                 {
@@ -142,7 +176,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
             _agent.RequestReconcile();
             foreach (var wanted in reply.Wanted)
             {
-                if (_store.Announcements.GetValueOrDefault(wanted) is { } announcement)
+                if (_store.Announcements.GetValueOrDefault(wanted) is { } announcement
+                    && OwnProtocol.IsReadable(reply.Protocol, announcement))
                 {
                     await _client.ReceiveAsync(silo, announcement).WaitAsync(timeout, _timeProvider);
                 }

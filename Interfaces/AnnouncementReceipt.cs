@@ -35,6 +35,9 @@ public enum AnnouncementOutcome
     /// there. Delivered again, because one of the two rosters may be behind.
     /// </summary>
     NotInRoster,
+
+    /// <summary>Refused: its silo speaks no version of the protocol that the receiver knows.</summary>
+    UnsupportedVersion,
 }
 
 /// <summary>A receiver's answer to an announcement.</summary>

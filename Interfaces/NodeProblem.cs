@@ -94,6 +94,15 @@ public enum NodeProblemCode
     /// It has more addresses than are announced, or some with a zone; costs it nothing [as of <see cref="PodCIDRsLeftOut"/>].
     /// </summary>
     AddressesLeftOut,
+
+    /// <summary>
+    /// Too many active silos have not accepted its announcement [how many have not; of how many; its version; then of some of them the
+    /// node, the version and the outcome, nothing if it has not answered].
+    /// </summary>
+    NotAccepted,
+
+    /// <summary>Its silo refuses the announcements of too many active silos [as of <see cref="NotAccepted"/>].</summary>
+    RefusesOthers,
 }
 
 /// <summary>Something that is wrong with a node, or should be put right.</summary>

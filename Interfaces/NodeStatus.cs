@@ -91,4 +91,18 @@ public sealed record NodeStatus
     /// <summary>How the rotation goes.</summary>
     [Id(14)]
     public RotationStatus Rotation { get; init; } = new();
+
+    /// <summary>
+    /// The silo's version, with the commit that it was built from; <see langword="null"/> if it is too old to say, as in the next two.
+    /// </summary>
+    [Id(24)]
+    public string? Version { get; init; }
+
+    /// <summary>The versions of the protocol that it speaks.</summary>
+    [Id(25)]
+    public ProtocolRange? Protocol { get; init; }
+
+    /// <summary>The one that it speaks with the others now: the highest that all of them know.</summary>
+    [Id(26)]
+    public int? EffectiveProtocol { get; init; }
 }

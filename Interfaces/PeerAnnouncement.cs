@@ -14,6 +14,9 @@ public sealed record PeerAnnouncement
     /// <summary>The most prefixes a node may announce. Kubernetes gives a node one or two; cloud IPAM gives tens.</summary>
     public const int MaxAllowedIPs = 256;
 
+    /// <summary>The most bytes of extensions an announcement may have.</summary>
+    public const int MaxExtensionBytes = 4096;
+
     /// <summary>The node, which is also the name of its silo.</summary>
     [Id(0)]
     public required string NodeName { get; init; }
@@ -52,6 +55,13 @@ public sealed record PeerAnnouncement
     /// </summary>
     [Id(8)]
     public DateTimeOffset? FrozenUntil { get; init; }
+
+    /// <summary>
+    /// What came after the other members were frozen, as it was signed; at most <see cref="MaxExtensionBytes"/>. Whoever does not know an
+    /// entry keeps it and passes it on. Empty as long as a silo of the mesh does not know extensions.
+    /// </summary>
+    [Id(9)]
+    public EquatableArray<byte> Extensions { get; init; } = [];
 
     /// <summary>The announced slot, or <see langword="null"/> if this node does not use it.</summary>
     public SlotAnnouncement? Find(Slot slot)

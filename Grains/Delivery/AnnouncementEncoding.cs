@@ -9,18 +9,19 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// <remarks>
 /// Independent of the Orleans serializer, whose output may change between versions. Every variable part carries its length, so no two
 /// announcements share an encoding; the context string keeps a signature from being valid for anything else. Integers are big-endian.
+/// These fields are frozen: what is added goes into the extensions, which are signed as they are, so that a silo that does not know an entry
+/// can still verify it. Without extensions an announcement has format 2, which a silo knows that does not know extensions.
 /// <code>
 /// context  name(u16 len, utf-8)  identity(32)  epoch(i64)  revision(i64)
 /// slots(u8 n: slot(u8) key(32) key epoch(i64) port(u16) serves epoch(i64))
 /// endpoints(u16 n: address)  allowed IPs(u16 n: address, prefix length(u8))  issued-at(i64 ticks since year 1, UTC)
 /// frozen-until(i64 ticks; 0 if not)
+/// and in format 3: extensions(u16 n: bytes)
 /// address = family(u8: 4 or 6) and 4 or 16 bytes
 /// </code>
 /// </remarks>
 internal static class AnnouncementEncoding
 {
-    private static ReadOnlySpan<byte> Context => "orleans-wireguard/announcement/2\0"u8;
-
     // Lenient UTF-8 writes one and the same replacement for whatever is no text.
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -29,7 +30,8 @@ internal static class AnnouncementEncoding
     public static byte[] Encode(PeerAnnouncement announcement)
     {
         var writer = new ArrayBufferWriter<byte>(512);
-        writer.Write(Context);
+        var hasExtensions = announcement.Extensions.Count > 0;
+        writer.Write(hasExtensions ? OwnProtocol.SignatureContextWithExtensions : OwnProtocol.SignatureContext);
         WriteString(writer, announcement.NodeName);
         announcement.Identity.CopyTo(writer.GetSpan(IdentityKey.Size));
         writer.Advance(IdentityKey.Size);
@@ -61,6 +63,12 @@ internal static class AnnouncementEncoding
 
         WriteInt64(writer, announcement.IssuedAt.UtcTicks);
         WriteInt64(writer, announcement.FrozenUntil?.UtcTicks ?? 0);
+        if (hasExtensions)
+        {
+            WriteUInt16(writer, checked((ushort)announcement.Extensions.Count));
+            writer.Write(announcement.Extensions.AsSpan());
+        }
+
         return writer.WrittenSpan.ToArray();
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Nodes;
+using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
@@ -45,6 +46,14 @@ internal static class AnnouncementRules
         if (FindForgery(announcement) is { } forgery)
         {
             return forgery;
+        }
+
+        // Who says nothing is older than the question, and known.
+        if (AnnouncementExtensions.FindProtocol(announcement.Extensions) is var (range, version) && !OwnProtocol.Range.Meets(range))
+        {
+            return AnnouncementVerdict.Refused(
+                AnnouncementOutcome.UnsupportedVersion,
+                $"its silo, version {Printable.Line(version)}, speaks protocol {range}, and this one {OwnProtocol.Range}");
         }
 
         // What was taken by a clock that has been set back since counts no more, or its node could announce nothing until the clock has
@@ -131,6 +140,11 @@ internal static class AnnouncementRules
         if (announcement.AllowedIPs.Count > PeerAnnouncement.MaxAllowedIPs)
         {
             return $"expected at most {PeerAnnouncement.MaxAllowedIPs} allowed IPs, came {announcement.AllowedIPs.Count}";
+        }
+
+        if (AnnouncementExtensions.FindFault(announcement.Extensions) is { } fault)
+        {
+            return fault;
         }
 
         // Host bits would hide an overlap from us, and the device would drop them and route the prefix all the same.

@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// Before anything is announced by a clock that is wrong, or refused by it; and from then on, because a reading does not count for long and
 /// between two rotations, when all are asked (<see cref="Rotation.PathSurvey"/>), a day may pass. Safe to use from several threads.
 /// </remarks>
-internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
+internal sealed class ClockSurvey(
+    MeshMembers members, IPeerServiceClient client, MeshClock clock, MeshProtocol protocol, TimeProvider timeProvider)
 {
     // Of so many the median is right as long as most clocks of the mesh are.
     private const int EnoughClocks = 8;
@@ -85,6 +86,7 @@ internal sealed class ClockSurvey(MeshMembers members, IPeerServiceClient client
         try
         {
             var reply = await client.GetPathAsync(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider);
+            protocol.Note(silo, nodeName, reply.Protocol);
             _ = clock.Note(nodeName, reply.AnsweredAt, askedAt);
         }
         catch (Exception)

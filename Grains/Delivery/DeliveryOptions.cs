@@ -1,7 +1,7 @@
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>How announcements travel (section <c>Delivery</c>).</summary>
-public sealed class DeliveryOptions
+public sealed partial class DeliveryOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string SectionName = "Delivery";

@@ -6,4 +6,13 @@ namespace Orleans.WireGuard.Grains.Delivery;
 [GenerateSerializer, Immutable, Alias("owg.DigestReply")]
 internal sealed record DigestReply(
     [property: Id(0)] EquatableArray<PeerAnnouncement> Newer,
-    [property: Id(1)] EquatableArray<string> Wanted);
+    [property: Id(1)] EquatableArray<string> Wanted)
+{
+    /// <inheritdoc cref="MeshDigest.Protocol"/>
+    [Id(2)]
+    public ProtocolRange? Protocol { get; init; }
+
+    /// <inheritdoc cref="MeshDigest.Version"/>
+    [Id(3)]
+    public string? Version { get; init; }
+}

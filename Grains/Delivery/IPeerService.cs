@@ -4,7 +4,7 @@ namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>The receiving end of announcements: exactly one for each silo, addressed by silo.</summary>
 [Alias("owg.IPeerService")]
-internal interface IPeerService : IGrainService
+internal partial interface IPeerService : IGrainService
 {
     /// <summary>Takes an announcement and answers when the local device holds it. Repeating it is harmless.</summary>
     [Alias("Receive")]

@@ -89,14 +89,20 @@ internal sealed class OwnAnnouncement
     /// <param name="slots">The keys as they are to be announced.</param>
     /// <param name="frozenUntil">Until when an operator has the node keep them.</param>
     /// <param name="self">The node's addresses; <see langword="null"/> while the roster does not list it.</param>
+    /// <param name="extensions">What all silos of the mesh know of what was added.</param>
     /// <param name="horizon">See <see cref="NextSequence"/>.</param>
     public bool IsDue(
-        EquatableArray<SlotAnnouncement> slots, DateTimeOffset? frozenUntil, AnnounceableNode? self, DateTimeOffset horizon) =>
+        EquatableArray<SlotAnnouncement> slots,
+        DateTimeOffset? frozenUntil,
+        AnnounceableNode? self,
+        EquatableArray<byte> extensions,
+        DateTimeOffset horizon) =>
         Latest is not { } latest
         || (Floor is { } floor && SequenceBounds.IsPossible(floor, horizon) && latest.Sequence <= floor)
         || !SequenceBounds.IsPossible(latest.Sequence, horizon)
         || latest.Slots != slots
         || latest.FrozenUntil != frozenUntil
+        || latest.Extensions != extensions
         || (self is not null && (self.Endpoints != latest.Endpoints || self.AllowedIPs != latest.AllowedIPs));
 
     /// <summary>Why this node is not ready as far as its announcement goes; <see langword="null"/> if it is.</summary>

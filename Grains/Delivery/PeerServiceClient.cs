@@ -3,7 +3,7 @@ using Orleans.Runtime.Services;
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>The calls over Orleans: acknowledged, because a one-way call is lost without a sound when a connection drops.</summary>
-internal sealed class PeerServiceClient(IServiceProvider services) : GrainServiceClient<IPeerService>(services), IPeerServiceClient
+internal sealed partial class PeerServiceClient(IServiceProvider services) : GrainServiceClient<IPeerService>(services), IPeerServiceClient
 {
     /// <inheritdoc/>
     public Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement) =>

@@ -28,6 +28,7 @@ public static class WireGuardGrainsExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(static _ => new Jitter(new Random()));
         services.AddEndlessLoops();
+        services.TryAddSingleton<SiloEnd>();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<Identity>();
         services.AddSingleton<AnnouncementStore>();
@@ -36,6 +37,10 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton(static services => new MeshClock(
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<IOptions<RotationOptions>>().Value.Period));
         services.AddSingleton<ClockSurvey>();
+        services.AddSingleton(static services => new MeshProtocol(
+            OwnProtocol.Range, services.GetRequiredService<AnnouncementStore>(), services.GetRequiredService<MeshMembers>(),
+            services.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Acceptance>();
         services.TryAddSingleton<IPeerServiceClient, PeerServiceClient>();
         services.AddOptions<RotationOptions>()
             .BindConfiguration(RotationOptions.SectionName, static binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();

@@ -45,6 +45,12 @@ internal static class NodeProblemText
         NodeProblemCode.AddressesLeftOut => DescribeLeftOut(
             problem, "addresses",
             $"the first {Argument(problem, 2)} without a zone are announced, at least half of them of each IP family that has so many"),
+        NodeProblemCode.NotAccepted =>
+            $"{Argument(problem, 0)} of {Argument(problem, 1)} active silos have not accepted its announcement (it is version "
+            + $"{Argument(problem, 2)}): {DescribeSilos(problem)}",
+        NodeProblemCode.RefusesOthers =>
+            $"it refuses the announcements of {Argument(problem, 0)} of {Argument(problem, 1)} active silos (it is version "
+            + $"{Argument(problem, 2)}): {DescribeSilos(problem)}",
         var code => Unknown("problem", (int)code),
     };
 
@@ -61,6 +67,13 @@ internal static class NodeProblemText
         var named = problem.Arguments.Skip(1).Chunk(3).Where(peer => peer.Length == 3).Select(
             peer => $"{peer[0]} since {TimeOfDay(peer[1])} UTC (tried {(peer[2].Length > 0 ? peer[2] : "no address")})").ToList();
         return $"no tunnel works to {string.Join("; ", named)}{More(Argument(problem, 0), named.Count)}, although the silos answer";
+    }
+
+    private static string DescribeSilos(NodeProblem problem)
+    {
+        var named = problem.Arguments.Skip(3).Chunk(3).Where(silo => silo.Length == 3).Select(silo =>
+            $"{silo[0]}{(silo[1].Length > 0 ? $" (version {silo[1]})" : "")}: {(silo[2].Length > 0 ? silo[2] : "no answer")}").ToList();
+        return string.Join(", ", named) + More(Argument(problem, 0), named.Count);
     }
 
     private static string DescribeLeftOut(NodeProblem problem, string what, string rule)

@@ -10,7 +10,8 @@ namespace Orleans.WireGuard.Grains.Rotation;
 /// costs one small call for each pair of nodes and rotation, and brings the other node's clock along. Not thread-safe: the NodeGrain owns
 /// it.
 /// </remarks>
-internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client, MeshClock clock, TimeProvider timeProvider)
+internal sealed class PathSurvey(
+    MeshMembers members, IPeerServiceClient client, MeshClock clock, MeshProtocol protocol, TimeProvider timeProvider)
 {
     private readonly Dictionary<string, (PathStatus? Path, SteadyTime AskedAt)> _answers = new(StringComparer.Ordinal);
 
@@ -80,6 +81,7 @@ internal sealed class PathSurvey(MeshMembers members, IPeerServiceClient client,
         try
         {
             var reply = await client.GetPathAsync(silo, members.LocalNodeName).WaitAsync(timeout, timeProvider, cancellationToken);
+            protocol.Note(silo, nodeName, reply.Protocol);
             if (!clock.Note(nodeName, reply.AnsweredAt, askedAt) || reply.Path is { Slot.Index: >= Slot.Count })
             {
                 // Nonsense tells nothing of where it sends.

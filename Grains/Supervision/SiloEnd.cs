@@ -13,15 +13,20 @@ internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger
     /// <summary>Why it ends; <see langword="null"/> while nobody has ended it.</summary>
     public string? Reason => Volatile.Read(ref _reason);
 
+    /// <summary>Whether it would end again: whoever starts it has to change something first.</summary>
+    public bool IsMisfit { get; private set; }
+
     /// <summary>Is cancelled when the silo ends, for whatever reason.</summary>
     public CancellationToken Stopping => lifetime.ApplicationStopping;
 
     /// <summary>Ends the silo, and says why. Whoever comes later, with another reason, ends nothing.</summary>
     /// <param name="reason">A sentence.</param>
-    public void Because(string reason)
+    /// <param name="isMisfit">Whether it would end again, so that the process ends with exit code 2.</param>
+    public void Because(string reason, bool isMisfit = false)
     {
         if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
         {
+            IsMisfit = isMisfit;
             LogEnds(logger, reason);
             lifetime.StopApplication();
         }

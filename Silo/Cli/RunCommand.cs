@@ -42,7 +42,8 @@ internal static class RunCommand
             var loops = app.Services.GetRequiredService<EndlessLoops>();
             await app.RunAsync(cancellationToken);
             return (loops.Ended ?? end.Reason) is { } reason
-                ? Fault.Tell(ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
+                ? Fault.Tell(
+                    end.IsMisfit ? ExitCode.Misconfigured : ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
                 : ExitCode.Success;
         }
         catch (OptionsValidationException e)
@@ -69,7 +70,7 @@ internal static class RunCommand
         catch (Exception) when (end?.Reason is not null)
         {
             // Whatever it was, it came of that.
-            return Fault.Tell(ExitCode.Failed, [end.Reason]);
+            return Fault.Tell(end.IsMisfit ? ExitCode.Misconfigured : ExitCode.Failed, [end.Reason]);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

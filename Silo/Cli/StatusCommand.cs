@@ -47,6 +47,11 @@ internal static class StatusCommand
     public static void Print(MeshSnapshot snapshot, Terminal output)
     {
         output.Table(RotationText.Columns, RotationText.Rows(snapshot));
+        foreach (var line in VersionText.Lines(snapshot))
+        {
+            output.Line(line);
+        }
+
         foreach (var node in snapshot.Nodes.Where(node => node.Problems.Count > 0))
         {
             output.Line($"{node.NodeName}: {NodeProblemText.Describe(node.Problems)}");

@@ -31,9 +31,12 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
         Store = new AnnouncementStore(Roster, members, Own, Clock, Time);
         var peer = Stub.Of<IPeerGrain>((_, arguments) => new ValueTask<AnnouncementReceipt>(Publish((PeerAnnouncement)arguments[0]!)));
         var client = Stub.Of<IPeerServiceClient>((_, _) => Answer is { } answer ? Task.FromResult(answer) : null);
+        Protocol = new MeshProtocol(OwnProtocol.Range, Store, members, Time);
         Grain = new NodeGrain(
             UnhostedGrain.Context(Membership.Name, this, Stub.Of<IGrainFactory>((_, _) => peer)),
-            Membership, Ring, _identity, Store, Own, members, this, client, Clock, new ClockSurvey(members, client, Clock, Time),
+            Membership, Ring, _identity, Store, Own, members, this, client, Clock,
+            new ClockSurvey(members, client, Clock, Protocol, Time), Protocol,
+            new Acceptance(Own, Store, members, Protocol, Time),
             Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
             LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>());
         _ = Grain.OnActivateAsync(CancellationToken.None);
@@ -50,6 +53,9 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
 
     /// <summary>What it logs.</summary>
     public LogRecorder Logs { get; } = new();
+
+    /// <summary>What it speaks with the others.</summary>
+    public MeshProtocol Protocol { get; }
 
     /// <summary>The time of the mesh.</summary>
     public MeshClock Clock { get; }

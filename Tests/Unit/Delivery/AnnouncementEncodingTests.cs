@@ -43,6 +43,12 @@ public sealed class AnnouncementEncodingTests
     [Fact]
     public void Encode_Golden_IsTheLayout() => Assert.Equal(GoldenHex, Convert.ToHexStringLower(AnnouncementEncoding.Encode(Golden)));
 
+    // What a silo knows that knows no extensions is as it was; with extensions it is all of that, under another context, and them.
+    [Fact]
+    public void Encode_GoldenWithExtensions_IsTheLayout() => Assert.Equal(
+        GoldenHex.Replace("2f3200" + "0006", "2f3300" + "0006", StringComparison.Ordinal) + "0005" + "000900012a",
+        Convert.ToHexStringLower(AnnouncementEncoding.Encode(Golden with { Extensions = [0, 9, 0, 1, 42] })));
+
     [Fact]
     public void Encode_NotFrozen_EndsWithZero() => Assert.EndsWith(
         "08de48c8b4f80000" + "0000000000000000",

@@ -25,7 +25,9 @@ public sealed class ClockSurveyTests
             _asked.Add((SiloAddress)arguments[0]!);
             return _answer();
         });
-        _survey = new ClockSurvey(_membership.Members, client, _clock, _time);
+        var store = TestMesh.Store(new FakeRosterSource(0), _membership, _time);
+        _survey = new ClockSurvey(
+            _membership.Members, client, _clock, new MeshProtocol(OwnProtocol.Range, store, _membership.Members, _time), _time);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

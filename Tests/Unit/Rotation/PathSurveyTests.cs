@@ -17,8 +17,10 @@ public sealed class PathSurveyTests : IDisposable
     public PathSurveyTests()
     {
         var membership = new FakeMembership(1, 2);
+        var store = TestMesh.Store(new FakeRosterSource(0), membership, _time);
         _survey = new PathSurvey(
-            new MeshMembers(membership, membership), new AnsweringPeerService(), new MeshClock(_time, TimeSpan.FromSeconds(120)), _time);
+            membership.Members, new AnsweringPeerService(), new MeshClock(_time, TimeSpan.FromSeconds(120)),
+            new MeshProtocol(OwnProtocol.Range, store, membership.Members, _time), _time);
     }
 
     // A restarted silo that reaches nobody has adopted the device, and knows no announcement. It must not take the key away from its peers.

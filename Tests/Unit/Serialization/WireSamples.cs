@@ -50,6 +50,7 @@ internal static class WireSamples
     private static readonly ReceiverStatus Receiver = new(
         "node-2", AnnouncementOutcome.Applied, TimeSpan.FromMilliseconds(12), 2, NodeProblem.Of(NodeProblemCode.NoAnswer, "2"));
     private static readonly DeliveryStatus Delivery = new(Sequence, Time, [Receiver]);
+    private static readonly ProtocolRange Protocol = new(2, 3);
     private static readonly DigestEntry DigestEntry = new("node-1", Sequence);
 
     private static readonly PeerAnnouncement Announcement = new()
@@ -63,6 +64,7 @@ internal static class WireSamples
         IssuedAt = Time,
         Signature = [.. Enumerable.Range(0, 64).Select(i => (byte)i)],
         FrozenUntil = Time.AddMinutes(10),
+        Extensions = [0, 9, 0, 1, 42],
     };
 
     private static readonly PeerStatus Peer = new(
@@ -107,6 +109,9 @@ internal static class WireSamples
         Witness = Witness,
         IsStrictWithheld = true,
         Rotation = Rotation,
+        Version = "0.3.0",
+        Protocol = Protocol,
+        EffectiveProtocol = 3,
     };
 
     private static readonly MeshNode Node = new("node-1", Status, [Waits])
@@ -125,7 +130,7 @@ internal static class WireSamples
         [typeof(DeviceStatus)] = Device,
         [typeof(DigestEntry)] = DigestEntry,
         [typeof(DriftCount)] = Drift,
-        [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"]),
+        [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"]) { Protocol = Protocol, Version = "0.3.0" },
         [typeof(Epoch)] = new Epoch(14_726_880),
         [typeof(EquatableArray<>)] = new EquatableArray<string>(["a", "b"]),
         [typeof(Finding)] = Finding,
@@ -134,7 +139,7 @@ internal static class WireSamples
         [typeof(KeyAgreement)] = Agreement,
         [typeof(LaggingNode)] = Lagging,
         [typeof(ClientPreamble)] = new ClientPreamble { NodeIdentity = GrainId.Create("sys.client", "0123456789") },
-        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]),
+        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]) { Protocol = Protocol, Version = "0.3.0" },
         [typeof(MeshNode)] = Node,
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
         [typeof(MeshTooLargeException)] = new MeshTooLargeException(130, 100),
@@ -142,7 +147,8 @@ internal static class WireSamples
         [typeof(NodeProblem)] = Problem,
         [typeof(NodeStatus)] = Status,
         [typeof(NodeUnavailableException)] = new NodeUnavailableException("node-2", "No active silo hosts node 'node-2'."),
-        [typeof(PathReply)] = new PathReply(Path, Time),
+        [typeof(PathReply)] = new PathReply(Path, Time) { Protocol = Protocol },
+        [typeof(ProtocolRange)] = Protocol,
         [typeof(PathStatus)] = Path,
         [typeof(PeerAnnouncement)] = Announcement,
         [typeof(PeerStatus)] = Peer,

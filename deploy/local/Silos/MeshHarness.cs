@@ -10,7 +10,11 @@ namespace Orleans.WireGuard.LocalMesh.Silos;
 /// <remarks>Both the demo and the end-to-end tests drive a mesh through this type only.</remarks>
 internal sealed class MeshHarness : IAsyncDisposable
 {
+    private const string Program = "owg";
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    // terminationGracePeriodSeconds of the DaemonSet.
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan RemoveTimeout = TimeSpan.FromSeconds(20);
 
     private readonly MeshLock _lock;
@@ -87,10 +91,11 @@ internal sealed class MeshHarness : IAsyncDisposable
 
     /// <summary>Puts the binary where <c>deploy/local/exec</c> finds it.</summary>
     /// <param name="binary">Path of the silo executable.</param>
-    public void InstallBinary(string binary)
+    /// <param name="name">By which name it is called.</param>
+    public void InstallBinary(string binary, string name = Program)
     {
         // A wrapper rather than a link, because a runtime outside the usual places is found only by DOTNET_ROOT.
-        var wrapper = Path.Combine(State.BinDirectory, "owg");
+        var wrapper = Path.Combine(State.BinDirectory, name);
         File.WriteAllText(
             wrapper, $"#!/bin/sh\nexport DOTNET_ROOT=\"${{DOTNET_ROOT:-{RuntimeDirectory}}}\"\nexec \"{Path.GetFullPath(binary)}\" \"$@\"\n");
         File.SetUnixFileMode(wrapper, (UnixFileMode)Convert.ToInt32("755", 8));
@@ -110,22 +115,33 @@ internal sealed class MeshHarness : IAsyncDisposable
     }
 
     /// <summary>Starts the silo of a node with its configuration file, and with environment variables besides the usual ones.</summary>
-    public void StartSilo(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null) => _silos[node] = _recorder.Start(
-        NamespaceCommand.InNode(State, node, "owg", "run", "--config", State.SiloConfiguration(node)),
-        State.SiloLog(node),
-        NamespaceCommand.NodeEnvironment(State, node).Concat(variables ?? new Dictionary<string, string?>()).ToDictionary());
+    /// <param name="node">The node.</param>
+    /// <param name="variables">Besides those of a node.</param>
+    /// <param name="program">The name by which its binary was installed.</param>
+    public void StartSilo(NodePlan node, IReadOnlyDictionary<string, string?>? variables = null, string program = Program) =>
+        _silos[node] = _recorder.Start(
+            NamespaceCommand.InNode(State, node, program, "run", "--config", State.SiloConfiguration(node)),
+            State.SiloLog(node),
+            NamespaceCommand.NodeEnvironment(State, node).Concat(variables ?? new Dictionary<string, string?>()).ToDictionary());
 
     /// <summary>The silo process of a node, if one was started.</summary>
     public OwnedProcess? Silo(NodePlan node) => _silos.GetValueOrDefault(node);
 
     /// <summary>Kills the silo as a crash would, and waits until it is gone. The data plane stays.</summary>
-    public async Task KillSiloAsync(NodePlan node, CancellationToken cancellationToken)
+    public Task KillSiloAsync(NodePlan node, CancellationToken cancellationToken) =>
+        EndSiloAsync(node, NativeMethods.SIGKILL, TimeSpan.FromSeconds(5), cancellationToken);
+
+    /// <summary>Ends the silo as a kubelet does, and waits until it is gone. The data plane stays.</summary>
+    public Task StopSiloAsync(NodePlan node, CancellationToken cancellationToken) =>
+        EndSiloAsync(node, NativeMethods.SIGTERM, StopTimeout, cancellationToken);
+
+    private async Task EndSiloAsync(NodePlan node, int signal, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var silo = _silos[node];
-        silo.Signal(NativeMethods.SIGKILL);
-        if (!await silo.WaitForExitAsync(TimeSpan.FromSeconds(5), _timeProvider, cancellationToken))
+        silo.Signal(signal);
+        if (!await silo.WaitForExitAsync(timeout, _timeProvider, cancellationToken))
         {
-            throw new MeshFailedException($"Process {silo.Id}, the silo of {node.Name}, survived SIGKILL.");
+            throw new MeshFailedException($"Process {silo.Id}, the silo of {node.Name}, was not gone {timeout.TotalSeconds} s after signal {signal}.");
         }
     }
 

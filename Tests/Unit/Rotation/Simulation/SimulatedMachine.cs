@@ -45,6 +45,9 @@ internal sealed class SimulatedMachine(Simulation simulation, int number, TimeSp
     /// <summary>How many silos it has had.</summary>
     public int Generations { get; set; }
 
+    /// <summary>Whether its silo is of the release before this one.</summary>
+    public bool IsFormerRelease { get; set; }
+
     /// <summary>Until when nothing on the control plane reaches it or comes from it.</summary>
     public TimeSpan IsolatedUntil { get; set; }
 

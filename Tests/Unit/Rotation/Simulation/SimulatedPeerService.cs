@@ -8,6 +8,10 @@ namespace Orleans.WireGuard.Tests.Unit.Rotation.Simulation;
 internal sealed class SimulatedPeerService(
     Simulation simulation, SimulatedSilo silo, SimulatedClock clock, DeliveryOptions options)
 {
+    private int? _toldProtocol;
+
+    // The release before this one says nothing of it.
+    private ProtocolRange? Protocol => silo.Machine.IsFormerRelease ? null : OwnProtocol.Range;
 
     /// <inheritdoc cref="IPeerService.Receive"/>
     public async Task<AnnouncementReceipt> ReceiveAsync(PeerAnnouncement announcement)
@@ -22,10 +26,11 @@ internal sealed class SimulatedPeerService(
     }
 
     /// <inheritdoc cref="IPeerService.Exchange"/>
-    public DigestReply Exchange(MeshDigest digest) => DigestComparison.Compare(digest, silo.Store.Announcements);
+    public DigestReply Exchange(MeshDigest digest) =>
+        DigestComparison.Compare(digest, silo.Store.Announcements) with { Protocol = Protocol };
 
     /// <inheritdoc cref="IPeerService.GetPath"/>
-    public PathReply GetPath(string nodeName) => new(silo.Agent.Snapshot.FindPath(nodeName), clock.GetUtcNow());
+    public PathReply GetPath(string nodeName) => new(silo.Agent.Snapshot.FindPath(nodeName), clock.GetUtcNow()) { Protocol = Protocol };
 
     /// <summary>Compares digests with random others, again and again.</summary>
     public async Task HealForEverAsync()
@@ -50,16 +55,22 @@ internal sealed class SimulatedPeerService(
         var others = silo.Members.Others.ToArray();
         simulation.Shuffle(others);
         var answers = 0;
-        foreach (var (address, _) in others)
+        foreach (var (address, nodeName) in others)
         {
             if (answers == options.AntiEntropyFanOut)
             {
                 break;
             }
 
-            answers += await TryExchangeAsync(address) ? 1 : 0;
+            answers += await TryExchangeAsync(address, nodeName) ? 1 : 0;
         }
 
+        if (_toldProtocol is { } told && told != silo.Protocol.Effective)
+        {
+            _ = silo.Keeper.AnnounceAgain();
+        }
+
+        _toldProtocol = silo.Protocol.Effective;
         if (!silo.Store.IsSynced && (answers > 0 || others.Length == 0))
         {
             silo.Store.MarkSynced();
@@ -67,12 +78,14 @@ internal sealed class SimulatedPeerService(
         }
     }
 
-    private async Task<bool> TryExchangeAsync(SiloAddress other)
+    private async Task<bool> TryExchangeAsync(SiloAddress other, string nodeName)
     {
         try
         {
             var held = silo.Store.Announcements;
-            var reply = await silo.Client.ExchangeAsync(other, DigestComparison.ToDigest(held)).WaitAsync(options.AttemptTimeout, clock);
+            var digest = DigestComparison.ToDigest(held) with { Protocol = Protocol };
+            var reply = await silo.Client.ExchangeAsync(other, digest).WaitAsync(options.AttemptTimeout, clock);
+            silo.Protocol.Note(other, nodeName, reply.Protocol);
             foreach (var newer in reply.Newer)
             {
                 Accept(newer);
@@ -81,7 +94,8 @@ internal sealed class SimulatedPeerService(
 
             foreach (var wanted in reply.Wanted)
             {
-                if (silo.Store.Announcements.GetValueOrDefault(wanted) is { } announcement)
+                if (silo.Store.Announcements.GetValueOrDefault(wanted) is { } announcement
+                    && OwnProtocol.IsReadable(reply.Protocol, announcement))
                 {
                     await silo.Client.ReceiveAsync(other, announcement).WaitAsync(options.AttemptTimeout, clock);
                 }
@@ -97,6 +111,12 @@ internal sealed class SimulatedPeerService(
 
     private AnnouncementVerdict Accept(PeerAnnouncement announcement)
     {
+        if (!OwnProtocol.IsReadable(Protocol, announcement))
+        {
+            simulation.Fail(new InvalidOperationException(
+                $"{silo.Machine.Name} is of the former release and was given an announcement of '{announcement.NodeName}' with extensions"));
+        }
+
         if (announcement.NodeName == silo.Machine.Name)
         {
             return MeetFormerSelf(announcement);

@@ -67,7 +67,8 @@ internal sealed class SimulatedSilo : IDisposable
             NullLogger<ReconcilePass>.Instance);
         Agent = new SimulatedAgent(simulation, this, _clock);
         Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
-        Clocks = new ClockSurvey(Members, Client, meshClock, _clock);
+        Protocol = new MeshProtocol(machine.IsFormerRelease ? ProtocolRange.Silent : OwnProtocol.Range, Store, Members, _clock);
+        Clocks = new ClockSurvey(Members, Client, meshClock, Protocol, _clock);
         Service = new SimulatedPeerService(simulation, this, _clock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
             simulation.Broken == SimulationBreak.SequenceRestarts ? Task.CompletedTask
@@ -75,10 +76,10 @@ internal sealed class SimulatedSilo : IDisposable
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = new NodeGrain(
             Context(_keeperTurns), Membership, _ring, _identity, Store, Own, Members, Agent, Client,
-            meshClock, Clocks, rotation, Options.Create(_delivery), _clock,
+            meshClock, Clocks, Protocol, new Acceptance(Own, Store, Members, Protocol, _clock), rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation));
         _peer = new PeerGrain(
-            Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock,
+            Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock, Protocol,
             Options.Create(_delivery), _clock, new Jitter(new Random(machine.Number)), NullLogger<PeerGrain>.Instance);
     }
 
@@ -111,6 +112,9 @@ internal sealed class SimulatedSilo : IDisposable
 
     /// <summary>Calls others.</summary>
     public SimulatedPeerServiceClient Client { get; }
+
+    /// <summary>What it speaks with the others.</summary>
+    public MeshProtocol Protocol { get; }
 
     /// <summary>Asks others what time it is.</summary>
     public ClockSurvey Clocks { get; }

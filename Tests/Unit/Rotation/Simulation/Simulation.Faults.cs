@@ -66,6 +66,10 @@ internal sealed partial class Simulation
             case FaultKind.SiloDown:
                 Restart(machine, end - Now);
                 break;
+            case FaultKind.OtherRelease:
+                machine.IsFormerRelease = !machine.IsFormerRelease;
+                Restart(machine, TimeSpan.Zero);
+                break;
             case FaultKind.Isolated:
                 machine.IsolatedUntil = end;
                 break;

@@ -28,6 +28,9 @@ internal enum FaultKind
 
     /// <summary>Every silo in turn is restarted with another period; the amount says with which.</summary>
     PeriodChange,
+
+    /// <summary>The silo is upgraded to this release, or rolled back to the one before if it is of this.</summary>
+    OtherRelease,
 }
 
 /// <summary>One thing that goes wrong.</summary>
@@ -58,7 +61,8 @@ internal sealed record SimulationPlan
     [
         FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.Isolated,
         FaultKind.Isolated, FaultKind.NoHandshakes, FaultKind.NoHandshakes,
-        FaultKind.ClockStep, FaultKind.ClockStep, FaultKind.Join, FaultKind.Join, FaultKind.Leave, FaultKind.PeriodChange,
+        FaultKind.ClockStep, FaultKind.ClockStep, FaultKind.Join, FaultKind.Join, FaultKind.Leave, FaultKind.PeriodChange, FaultKind.OtherRelease,
+        FaultKind.OtherRelease,
     ];
 
     private static readonly Gen<Fault> AnyFault = Gen.Select(
