@@ -38,7 +38,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel test-rotation bench-device bench-pass format format-check
+.PHONY: build test test-fast test-kernel test-rotation test-upgrade bench-device bench-pass format format-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -63,6 +63,14 @@ test-rotation: build ## Rotations and the verbs on packets, with the fault table
 		echo $$? >artifacts/test-results/rotation; } \
 		| sed -u -n -E 's/^(passed|failed|skipped) Orleans\.WireGuard\.Tests\.EndToEnd\.(.*)/\1  \2/p; / lost with |^ +[0-9]+ lost of |^    owg |^    rotations /p; /^ +(total|failed|succeeded|skipped):/p'; \
 		exit $$(cat artifacts/test-results/rotation)
+
+test-upgrade: build ## Other releases of the silo, built from this tree, in one mesh with it: up, back and stopped, under traffic; some ten minutes.
+	@Tests/install
+	@mkdir -p artifacts/test-results
+	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
+		--filter-trait Kind=Upgrade; echo $$? >artifacts/test-results/upgrade; } \
+		| sed -u -n -E '/^(passed|failed|skipped) /p; /^    (step|start|node|all|one|roll|undo|stopped|ready|exit|    node)/p; /^ +(total|failed|succeeded|skipped):/p'; \
+		exit $$(cat artifacts/test-results/upgrade)
 
 bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.
 	@Tests/install

@@ -37,6 +37,7 @@ internal sealed partial class PeerService
     [LoggerMessage(Level = LogLevel.Information, Message = "Takes announcements of {NodeName} again, after {Count} refusals in {Duration}")]
     private static partial void LogTakenAgain(ILogger logger, string nodeName, long count, TimeSpan duration);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The silos of this mesh speak protocol {Effective} with each other now; it was {Former}")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "The silos of this mesh speak protocol {Effective} with each other now; it was {Former}")]
     private static partial void LogProtocol(ILogger logger, int effective, int former);
 }

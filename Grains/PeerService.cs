@@ -122,14 +122,13 @@ internal sealed partial class PeerService : GrainService, IPeerService
     // The announcement says what all can read, and they may read another thing now.
     private async Task TellProtocolAsync()
     {
-        var effective = _protocol.Effective;
-        if (_toldProtocol is { } told && told != effective)
+        var (effective, former) = (_protocol.Effective, _toldProtocol);
+        _toldProtocol = effective;
+        if (former is { } told && told != effective)
         {
             LogProtocol(_logger, effective, told);
             await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAgain();
         }
-
-        _toldProtocol = effective;
     }
 
     private void TellClock()

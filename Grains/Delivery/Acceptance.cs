@@ -3,7 +3,9 @@ using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>Whether this silo and the others accept each other's announcements: a roll-out shall stop at the first node that they do not.</summary>
+/// <summary>
+/// Whether this silo and the others accept each other's announcements: a roll-out shall stop at the first node that they do not.
+/// </summary>
 /// <remarks>
 /// A silo that has never been accepted is not ready from its first second on. One that was has <see cref="Grace"/> for each change, because
 /// a new announcement takes a moment to arrive, and silos come and go. One that is alone is accepted.

@@ -9,8 +9,8 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// <remarks>
 /// Independent of the Orleans serializer, whose output may change between versions. Every variable part carries its length, so no two
 /// announcements share an encoding; the context string keeps a signature from being valid for anything else. Integers are big-endian.
-/// These fields are frozen: what is added goes into the extensions, which are signed as they are, so that a silo that does not know an entry
-/// can still verify it. Without extensions an announcement has format 2, which a silo knows that does not know extensions.
+/// These fields are frozen: what is added goes into the extensions, which are signed as they are, so that a silo that does not know an
+/// entry can still verify it. Without extensions an announcement has format 2, which a silo knows that does not know extensions.
 /// <code>
 /// context  name(u16 len, utf-8)  identity(32)  epoch(i64)  revision(i64)
 /// slots(u8 n: slot(u8) key(32) key epoch(i64) port(u16) serves epoch(i64))

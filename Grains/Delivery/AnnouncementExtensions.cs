@@ -85,7 +85,8 @@ internal static class AnnouncementExtensions
         {
             if (number == ProtocolEntry && value.Length >= 2)
             {
-                return (new ProtocolRange(value[0], value[1]), Encoding.UTF8.GetString(value[2..Math.Min(value.Length, 2 + MaxVersionLength)]));
+                return (new ProtocolRange(value[0], value[1]), Encoding.UTF8.GetString(
+                    value[2..Math.Min(value.Length, 2 + MaxVersionLength)]));
             }
         }
 

@@ -10,7 +10,8 @@ internal sealed class AnnouncementStore(
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
-    private ImmutableDictionary<string, AnnouncementOutcome> _refusedNodes = ImmutableDictionary.Create<string, AnnouncementOutcome>(StringComparer.Ordinal);
+    private ImmutableDictionary<string, AnnouncementOutcome> _refusedNodes = ImmutableDictionary.Create<string, AnnouncementOutcome>(
+        StringComparer.Ordinal);
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
     private RefusedAhead? _ahead;
     private DividedRoster? _divided;

@@ -76,7 +76,9 @@ internal static class OwnProtocol
         return AnnouncementExtensions.Build([.. entries]);
     }
 
-    /// <summary>Whether a silo can verify an announcement: one that knows no extensions takes what they change for a bad signature.</summary>
+    /// <summary>
+    /// Whether a silo can verify an announcement: one that knows no extensions takes what they change for a bad signature.
+    /// </summary>
     /// <param name="reader">What that silo said of itself; <see langword="null"/> if it says nothing.</param>
     /// <param name="announcement">The announcement.</param>
     public static bool IsReadable(ProtocolRange? reader, PeerAnnouncement announcement) =>

@@ -11,7 +11,7 @@ internal static class VersionText
     public static IEnumerable<string> Lines(MeshSnapshot snapshot)
     {
         var answers = snapshot.Nodes.Select(node => node.Status).OfType<NodeStatus>().ToList();
-        var versions = answers.GroupBy(status => status.Version ?? "unknown (older than 0.1)", StringComparer.Ordinal)
+        var versions = answers.GroupBy(status => status.Version ?? "unknown, it does not say", StringComparer.Ordinal)
             .OrderByDescending(version => version.Count()).ThenBy(version => version.Key, StringComparer.Ordinal).ToList();
         if (versions is [var only])
         {

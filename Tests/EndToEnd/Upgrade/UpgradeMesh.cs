@@ -15,6 +15,10 @@ internal sealed class UpgradeMesh : IAsyncDisposable
     // What starts later than it should is late, not lost: rotations are waited for this much longer.
     private const int SparePeriods = 4;
 
+    // What a silo logs that was called by, or sent, what it does not know.
+    private static readonly string[] Strange =
+        ["No greeting", "TypeLoadException", "CodecNotFound", "FieldTypeInvalid", "Refused an announcement"];
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(60);
 
@@ -78,7 +82,9 @@ internal sealed class UpgradeMesh : IAsyncDisposable
         }
     }
 
-    /// <summary>Does something while packets flow, and goes on until every node has rotated so often since; says in a line what it cost.</summary>
+    /// <summary>
+    /// Does something while packets flow, and goes on until every node has rotated so often since; says in a line what it cost.
+    /// </summary>
     /// <param name="name">Of the step, for the table.</param>
     /// <param name="rotations">How often every node has to rotate.</param>
     /// <param name="act">What is done.</param>
@@ -159,6 +165,10 @@ internal sealed class UpgradeMesh : IAsyncDisposable
             await Task.Delay(Poll, Time, Token);
         }
     }
+
+    /// <summary>Nobody was called by, or sent, what it does not know, and nobody refused anything.</summary>
+    public void AssertNothingStrange() => Assert.All(Harness.Plan.Nodes, node => Assert.All(
+        Strange, text => Assert.DoesNotContain(text, ReadLog(node), StringComparison.Ordinal)));
 
     /// <summary>All that the silos of a node have logged.</summary>
     public string ReadLog(NodePlan node) => File.ReadAllText(Harness.State.SiloLog(node));

@@ -30,6 +30,7 @@ internal sealed record UpgradeStep(
             CultureInfo.InvariantCulture,
             $"{Name,-22}{releases,-32}{protocols,-10}{Report.Sent,10}{Report.Lost,7}{Report.Flows.Max(flow => flow.LongestGap).TotalMilliseconds,9:0.0}  {string.Join(' ', Rotations)}");
         return string.Join('\n', Report.Flows.Where(flow => flow.Lost > 0).Select(flow => string.Create(
-            CultureInfo.InvariantCulture, $"    {flow.Pair} lost {flow.Lost} of {flow.Sent}, from {flow.Bursts[0].At.TotalSeconds:0.00} s on")).Prepend(line));
+            CultureInfo.InvariantCulture,
+            $"    {flow.Pair} lost {flow.Lost} of {flow.Sent}, from {flow.Bursts[0].At.TotalSeconds:0.00} s on")).Prepend(line));
     }
 }

@@ -103,7 +103,8 @@ public sealed class AcceptanceTests : IDisposable
         var roster = new FakeRosterSource(0);
         roster.Set(TestMesh.Roster(active));
         store = TestMesh.Store(roster, membership, _time, _own);
-        return new Acceptance(_own, store, membership.Members, new MeshProtocol(OwnProtocol.Range, store, membership.Members, _time), _time);
+        return new Acceptance(
+            _own, store, membership.Members, new MeshProtocol(OwnProtocol.Range, store, membership.Members, _time), _time);
     }
 
     private Acceptance Accepted(out AnnouncementStore store)

@@ -1,5 +1,7 @@
 using CsCheck;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Keys;
+using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
 
@@ -12,7 +14,8 @@ public sealed class AnnouncementExtensionsTests
         Convert.ToHexStringLower([.. Block(new ProtocolRange(2, 3), "0.3.0")]));
 
     [Fact]
-    public void FindProtocol_OwnBlock_IsWhatWasBuilt() => Gen.Select(Gen.Int[1, 255], Gen.Int[1, 255], Gen.String).Sample((min, max, version) =>
+    public void FindProtocol_OwnBlock_IsWhatWasBuilt() =>
+        Gen.Select(Gen.Int[1, 255], Gen.Int[1, 255], Gen.String).Sample((min, max, version) =>
     {
         var block = Block(new ProtocolRange(min, max), version);
         Assert.Null(AnnouncementExtensions.FindFault(block));
@@ -28,6 +31,22 @@ public sealed class AnnouncementExtensionsTests
         Assert.Equal((new ProtocolRange(3, 4), "1.0"), AnnouncementExtensions.FindProtocol(block));
         Assert.Null(AnnouncementExtensions.FindProtocol([0, 9, 0, 0]));
         Assert.Null(AnnouncementExtensions.FindProtocol([]));
+    }
+
+    // A silo that does not know entry 9 holds it, gives it to a third one, and the signature is still that of its node.
+    [Fact]
+    public void Offer_UnknownEntry_IsKeptAndPassedOnUnchanged()
+    {
+        using var identity = new Identity();
+        var signed = identity.Sign(TestMesh.Announce(2) with { Extensions = [.. Block(new ProtocolRange(3, 4), "1.0"), 0, 9, 0, 1, 42] });
+        var (second, third) = (Store(), Store());
+        Assert.True(second.Offer(signed).IsTaken);
+        var passedOn = Assert.Single(DigestComparison.Compare(DigestComparison.ToDigest(third.Announcements), second.Announcements).Newer);
+        Assert.Equal(signed.Extensions, passedOn.Extensions);
+        Assert.True(third.Offer(passedOn).IsTaken);
+        Assert.Equal(
+            AnnouncementOutcome.BadSignature,
+            Store().Offer(passedOn with { Extensions = Block(new ProtocolRange(3, 4), "1.0") }).Outcome);
     }
 
     [Theory]
@@ -52,4 +71,11 @@ public sealed class AnnouncementExtensionsTests
 
     private static EquatableArray<byte> Block(ProtocolRange range, string version) => AnnouncementExtensions.Build(
         (AnnouncementExtensions.ProtocolEntry, AnnouncementExtensions.EncodeProtocol(range, version)));
+
+    private static AnnouncementStore Store()
+    {
+        var roster = new FakeRosterSource(0);
+        roster.Set(TestMesh.Roster(1, 2, 3));
+        return TestMesh.Store(roster, new FakeMembership(1, 2, 3), new WaitableTimeProvider(TestMesh.Start));
+    }
 }

@@ -40,7 +40,7 @@ public sealed class DigestComparisonTests
 
     [Fact]
     public void Compare_SameHeld_IsEmpty() => Held.Sample(held =>
-        Assert.Equal(new DigestReply([], []), DigestComparison.Compare(DigestComparison.ToDigest(held), held)));
+        Assert.Equal(Said(new DigestReply([], [])), DigestComparison.Compare(DigestComparison.ToDigest(held), held)));
 
     [Fact]
     public void ToDigest_Golden_IsSortedByName() => Assert.Equal(
@@ -48,7 +48,8 @@ public sealed class DigestComparisonTests
         [
             new DigestEntry("node-1", new AnnouncementSequence(new Epoch(1), 7)),
             new DigestEntry("node-2", new AnnouncementSequence(new Epoch(1), 0)),
-        ]),
+        ])
+        { Protocol = OwnProtocol.Range, Version = OwnProtocol.Version },
         DigestComparison.ToDigest(new Dictionary<string, PeerAnnouncement>
         {
             ["node-2"] = TestMesh.Announce(2),
@@ -77,4 +78,22 @@ public sealed class DigestComparisonTests
         Assert.Equal(4, pages);
         Assert.Equal(theirs, mine);
     }
+
+    // A silo of the release before says nothing, and would take extensions for a bad signature. It can still give what it has.
+    [Fact]
+    public void Compare_AskedByWhoKnowsNoExtensions_GivesNone()
+    {
+        var mine = new Dictionary<string, PeerAnnouncement>
+        {
+            ["node-1"] = TestMesh.Announce(1),
+            ["node-2"] = TestMesh.Announce(2) with { Extensions = [0, 9, 0, 1, 42] },
+        };
+        var theirs = DigestComparison.ToDigest(new Dictionary<string, PeerAnnouncement> { ["node-3"] = TestMesh.Announce(3) });
+        Assert.Equal(["node-1", "node-2"], DigestComparison.Compare(theirs, mine).Newer.Select(newer => newer.NodeName));
+        var former = DigestComparison.Compare(theirs with { Protocol = null, Version = null }, mine);
+        Assert.Equal(["node-1"], former.Newer.Select(newer => newer.NodeName));
+        Assert.Equal(["node-3"], former.Wanted);
+    }
+
+    private static DigestReply Said(DigestReply reply) => reply with { Protocol = OwnProtocol.Range, Version = OwnProtocol.Version };
 }

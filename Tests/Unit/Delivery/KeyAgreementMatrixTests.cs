@@ -135,7 +135,8 @@ public sealed class KeyAgreementMatrixTests
         TestMesh.Name(node),
         TestMesh.Status(node) with
         {
-            Devices = [new DeviceStatus(Slot.Zero, "cilium_wg0", Transport.Uapi, TestMesh.Key(node), TestMesh.ListenPort, 1420, [.. peers])],
+            Devices = [
+                new DeviceStatus(Slot.Zero, "cilium_wg0", Transport.Uapi, TestMesh.Key(node), TestMesh.ListenPort, 1420, [.. peers])],
         },
         []);
 

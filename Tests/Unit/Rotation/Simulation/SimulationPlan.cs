@@ -61,8 +61,8 @@ internal sealed record SimulationPlan
     [
         FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.SiloDown, FaultKind.Isolated,
         FaultKind.Isolated, FaultKind.NoHandshakes, FaultKind.NoHandshakes,
-        FaultKind.ClockStep, FaultKind.ClockStep, FaultKind.Join, FaultKind.Join, FaultKind.Leave, FaultKind.PeriodChange, FaultKind.OtherRelease,
-        FaultKind.OtherRelease,
+        FaultKind.ClockStep, FaultKind.ClockStep, FaultKind.Join, FaultKind.Join, FaultKind.Leave, FaultKind.PeriodChange,
+        FaultKind.OtherRelease, FaultKind.OtherRelease,
     ];
 
     private static readonly Gen<Fault> AnyFault = Gen.Select(
