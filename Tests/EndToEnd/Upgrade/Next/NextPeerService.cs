@@ -23,7 +23,8 @@ internal sealed partial class PeerService
         {
             try
             {
-                LogGreeting(_logger, await ((PeerServiceClient)_client).GreetAsync(silo).WaitAsync(_options.AttemptTimeout, _timeProvider));
+                var greeting = await ((PeerServiceClient)_client).GreetAsync(silo).WaitAsync(_options.AttemptTimeout, _timeProvider);
+                LogGreeting(_logger, greeting);
             }
             catch (Exception e) when (!StoppedCancellationTokenSource.IsCancellationRequested)
             {
