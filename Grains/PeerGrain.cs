@@ -214,7 +214,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private async Task<bool> CanReadAsync(
         PeerAnnouncement announcement, SiloAddress silo, string nodeName, CancellationToken cancellationToken)
     {
-        if (announcement.Extensions.Count > 0 && !_protocol.HasAnswered(silo, nodeName))
+        if (announcement.Extensions.Count > 0 && _protocol.Of(silo, nodeName) is null)
         {
             var reply = await _client.GetPathAsync(silo, _silo.Name).WaitAsync(cancellationToken);
             _protocol.Note(silo, nodeName, reply.Protocol);
@@ -224,7 +224,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
             }
         }
 
-        return OwnProtocol.IsReadable(_protocol.Of(nodeName), announcement);
+        return OwnProtocol.IsReadable(_protocol.Of(silo, nodeName), announcement);
     }
 
     private async Task ConcludeAsync(PeerAnnouncement announcement, string nodeName, AnnouncementReceipt receipt)

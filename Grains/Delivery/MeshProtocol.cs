@@ -68,9 +68,12 @@ internal sealed class MeshProtocol(
         _said.TryGetValue(nodeName, out var said) ? said.Range ?? ProtocolRange.Silent
         : FindAnnounced(nodeName)?.Range ?? ProtocolRange.Silent;
 
-    /// <summary>Whether this very silo has said what it speaks, be it nothing. What is known of a node may be of the silo before.</summary>
-    public bool HasAnswered(SiloAddress silo, string nodeName) =>
-        _said.TryGetValue(nodeName, out var said) && said.Silo.Equals(silo);
+    /// <summary>
+    /// What this very silo said of itself; <see langword="null"/> if it has not answered yet. By this a new call is made or not: what is
+    /// known of its node may be of the silo before, which was of another release.
+    /// </summary>
+    public ProtocolRange? Of(SiloAddress silo, string nodeName) =>
+        _said.TryGetValue(nodeName, out var said) && said.Silo.Equals(silo) ? said.Range ?? ProtocolRange.Silent : null;
 
     /// <summary>The version of a node's silo, for people; <see langword="null"/> if nobody has told.</summary>
     public string? VersionOf(string nodeName) =>

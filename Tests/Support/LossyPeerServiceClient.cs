@@ -16,6 +16,9 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     /// <summary>How long every question for a path, and so for a clock, takes longer; by default it does not.</summary>
     public TimeSpan PathDelay { get; init; }
 
+    /// <summary>What a silo says that it speaks; by default what it really says.</summary>
+    public Func<SiloAddress, ProtocolRange?, ProtocolRange?> Protocol { get; set; } = static (_, said) => said;
+
     /// <summary>How many were lost so far.</summary>
     public int Lost => Volatile.Read(ref _lost);
 
@@ -37,7 +40,11 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     }
 
     /// <inheritdoc/>
-    public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) => inner.ExchangeAsync(silo, digest);
+    public async Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest)
+    {
+        var reply = await inner.ExchangeAsync(silo, digest);
+        return reply with { Protocol = Protocol(silo, reply.Protocol) };
+    }
 
     /// <inheritdoc/>
     public async Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName)
@@ -47,6 +54,7 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
             await Task.Delay(PathDelay, TimeProvider.System);
         }
 
-        return await inner.GetPathAsync(silo, nodeName);
+        var reply = await inner.GetPathAsync(silo, nodeName);
+        return reply with { Protocol = Protocol(silo, reply.Protocol) };
     }
 }

@@ -9,6 +9,9 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Upgrade;
 /// <param name="Constant">The constant, without its prefix; <see langword="null"/> for the silo as it is.</param>
 internal sealed record SiloVariant(string Name, string Version, string? Constant)
 {
+    /// <summary>The variable that names the executable of the release before.</summary>
+    public const string FormerVariable = "OWG_FORMER_BINARY";
+
     private static readonly Dictionary<SiloVariant, Task<string>> Builds = [];
     private static readonly Lock BuildsLock = new();
 
@@ -24,6 +27,13 @@ internal sealed record SiloVariant(string Name, string Version, string? Constant
     /// <summary>One whose announcements every other one refuses.</summary>
     public static SiloVariant Broken { get; } = new("broken", "97.0.0", "BROKEN");
 
+    /// <summary>The release before this one, which the environment names; <see langword="null"/> if it does not.</summary>
+    public static SiloVariant? Former { get; } =
+        Environment.GetEnvironmentVariable(FormerVariable) is { Length: > 0 } binary ? new("former", "", null) { Binary = binary } : null;
+
+    /// <summary>Where its executable is, if nothing has to be built.</summary>
+    private string? Binary { get; init; }
+
     /// <summary>By which name a harness installs it.</summary>
     public string Program => $"owg-{Name}";
 
@@ -35,7 +45,7 @@ internal sealed record SiloVariant(string Name, string Version, string? Constant
         {
             if (!Builds.TryGetValue(this, out var build))
             {
-                Builds[this] = build = Constant is null ? Task.FromResult(LocalMeshCollection.Binary) : BuildAsync(Constant);
+                Builds[this] = build = Constant is null ? Task.FromResult(Binary ?? LocalMeshCollection.Binary) : BuildAsync(Constant);
             }
 
             return build;

@@ -12,6 +12,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
     private const int Rate = 2_000;
     private const int ManyNodesRate = 50;
     private const int Misconfigured = 2;
+    private const int Unhealthy = 3;
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(15);
@@ -40,6 +41,30 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         foreach (var node in Plan.Nodes)
         {
             steps.Add(await mesh.MeasureAsync($"{node.Name} back", 2, () => mesh.RollAsync(node, SiloVariant.Present)));
+        }
+
+        Assert.All(steps, step => Assert.True(step.Report.Lost == 0, step.ToString()));
+        Assert.All(steps, step => Assert.All(step.Rotations, rotations => Assert.InRange(rotations, 2, int.MaxValue)));
+        mesh.AssertNothingStrange();
+    }
+
+    // The release before says nothing of what it speaks, and knows no extensions.
+    [Fact]
+    public async Task Former_OneNodeAtATimeBackAndUp_LosesNothingAndRotates()
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        Assert.SkipWhen(
+            SiloVariant.Former is null, $"{SiloVariant.FormerVariable} names no executable of the release before; build its tag and name its owg.");
+        await using var mesh = await UpgradeMesh.StartAsync(Plan, Period, Rate, output, [SiloVariant.Former!]);
+        var steps = new List<UpgradeStep> { await mesh.MeasureAsync("start", 3) };
+        foreach (var node in Plan.Nodes)
+        {
+            steps.Add(await mesh.MeasureAsync($"{node.Name} back", 2, () => mesh.RollAsync(node, SiloVariant.Former!)));
+        }
+
+        foreach (var node in Plan.Nodes)
+        {
+            steps.Add(await mesh.MeasureAsync($"{node.Name} up", 2, () => mesh.RollAsync(node, SiloVariant.Present)));
         }
 
         Assert.All(steps, step => Assert.True(step.Report.Lost == 0, step.ToString()));
@@ -90,6 +115,12 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         Assert.Contains("BadSignature", stopped?.Reason, StringComparison.Ordinal);
         Assert.Contains(SiloVariant.Broken.Version, stopped?.Reason, StringComparison.Ordinal);
 
+        var status = await mesh.Harness.RunAsync(Plan.Nodes[1], Token, "owg", "status");
+        output.WriteLine(status.Output);
+        Assert.Equal(Unhealthy, status.ExitCode);
+        Assert.Contains("VERSIONS DIFFER, and speak protocol 3 with each other:", status.Output, StringComparison.Ordinal);
+        Assert.Contains($"  {SiloVariant.Broken.Version}", status.Output, StringComparison.Ordinal);
+
         var undone = TimeSpan.MaxValue;
         var back = await mesh.MeasureAsync("undo", 2, async () =>
         {
@@ -111,11 +142,11 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         var period = TimeSpan.FromSeconds(10);
         await using var mesh = await UpgradeMesh.StartAsync(
             plan, period, ManyNodesRate, output, [SiloVariant.Next],
-            configuration => configuration["Rotation"]!["MaxKeyAge"] = (period * 3).ToString());
-        var up = await mesh.MeasureAsync("one of twelve up", 5, () => mesh.RollAsync(plan.Nodes[11], SiloVariant.Next));
+            configuration => configuration["Rotation"]!["MaxKeyAge"] = (period * 6).ToString());
+        var up = await mesh.MeasureAsync("one of twelve up", 8, () => mesh.RollAsync(plan.Nodes[11], SiloVariant.Next));
         var (status, problem) = await MeshStatusReader.ReadAsync(mesh.Harness, plan.Nodes[0], Token);
         Assert.Equal("", problem);
-        Assert.All(up.Rotations, rotations => Assert.InRange(rotations, 5, int.MaxValue));
+        Assert.All(up.Rotations, rotations => Assert.InRange(rotations, 8, int.MaxValue));
         Assert.True(up.Report.Lost == 0, up.ToString());
         Assert.Equal(status!.Agreements, status.Agreeing);
     }

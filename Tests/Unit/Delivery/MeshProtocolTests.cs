@@ -103,11 +103,13 @@ public sealed class MeshProtocolTests : IDisposable
 
     // A former silo said what it speaks; what the new one speaks is another question.
     [Fact]
-    public void HasAnswered_AnotherSiloOfTheNode_HasNot()
+    public void Of_AnotherSiloOfTheNode_HasSaidNothing()
     {
         Say(OwnProtocol.Range, 2);
-        Assert.True(_protocol.HasAnswered(FakeMembership.Silo(2), TestMesh.Name(2)));
-        Assert.False(_protocol.HasAnswered(FakeMembership.Silo(3), TestMesh.Name(2)));
+        Assert.Equal(OwnProtocol.Range, _protocol.Of(FakeMembership.Silo(2), TestMesh.Name(2)));
+        Assert.Null(_protocol.Of(FakeMembership.Silo(3), TestMesh.Name(2)));
+        Note(2, null);
+        Assert.Equal(ProtocolRange.Silent, _protocol.Of(FakeMembership.Silo(2), TestMesh.Name(2)));
     }
 
     [Fact]

@@ -16,10 +16,10 @@ internal sealed partial class PeerService
     /// <inheritdoc/>
     public Task<string> Greet() => Task.FromResult($"{_members.LocalNodeName} greets");
 
-    // Only whoever knows the call is called.
+    // Only a silo that has said that it knows the call is called.
     private async Task GreetAsync()
     {
-        foreach (var (silo, nodeName) in _members.Others.Where(other => _protocol.Of(other.NodeName).Max >= OwnProtocol.WithGreeting))
+        foreach (var (silo, nodeName) in _members.Others.Where(other => _protocol.Of(other.Silo, other.NodeName)?.Max >= OwnProtocol.WithGreeting))
         {
             try
             {
