@@ -5,7 +5,7 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// Settings that another version wrote, and real silos: after the program was rolled back alone they run, without what they do not know, and
+/// Settings that another version wrote, and real silos: after the program alone was rolled back they run without what they do not know, and
 /// say so; what means safety is never among that.
 /// </summary>
 [Trait("Kind", "EndToEnd")]
