@@ -38,7 +38,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel test-rotation test-upgrade bench-device bench-pass format format-check
+.PHONY: build test test-fast test-kernel test-rotation test-upgrade bench-device bench-pass format format-check version release-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -79,6 +79,12 @@ bench-device: build ## The netlink transport beside wg setconf, set and syncconf
 bench-pass: build ## What a pass costs when one of 250 to 5,000 nodes has announced another key, without the kernel's part; a few seconds.
 	@artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
 		--filter-trait Kind=Bench
+
+version: ## Print the version of this tree, by its tags, as the build of the image takes it.
+	@dotnet msbuild Silo/Orleans.WireGuard.Silo.csproj -target:MinVer -getProperty:MinVerVersion -restore -verbosity:quiet
+
+release-check: build ## What a release has to say: changed contracts have a Wire entry, settings say since when. In `make test` too.
+	@artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --filter-class "*.ReleaseTests"
 
 format: ## Format the code.
 	dotnet format

@@ -1,5 +1,3 @@
-using System.Reflection;
-
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>What this release speaks: all that a release changes which adds to what travels. Pure.</summary>
@@ -38,8 +36,7 @@ internal static class OwnProtocol
 #endif
 
     /// <summary>This program's version, with the commit that it was built from.</summary>
-    public static string Version { get; } =
-        typeof(OwnProtocol).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    public static string Version { get; } = ReleaseVersion.TextOfAssembly(typeof(OwnProtocol).Assembly) ?? "unknown";
 
     /// <summary>What is signed begins with this, so that a signature is valid for nothing else.</summary>
     public static ReadOnlySpan<byte> SignatureContext =>

@@ -15,12 +15,14 @@ public sealed class RoutingOptions
     /// The routing table that holds our routes and nobody else's: a route of somebody else in it is removed. Default: 201. Range: 1 to
     /// 1000000000, but not 252 to 255, which are the kernel's.
     /// </summary>
+    [Since("0.1")]
     public int Table { get; set; } = (int)RouteTable.Default.Number;
 
     /// <summary>
     /// Priority of the rules that lead this node's pods into <see cref="Table"/>. Whatever rule has a smaller number decides before.
     /// Default: 201. Range: 1 to 32765, before the main table.
     /// </summary>
+    [Since("0.1")]
     public int RulePriority { get; set; } = (int)RouteTable.Default.RulePriority;
 
     /// <summary>Both as one.</summary>

@@ -17,7 +17,7 @@ internal static class CommandConfiguration
         try
         {
             var configuration = new ConfigurationManager();
-            SiloConfiguration.AddSources(configuration, parsed.GetValue(CommonOptions.Config));
+            SiloConfiguration.AddSources(configuration, parsed.GetValue(CommonOptions.Config), isSilo: false);
             return configuration;
         }
         catch (Exception e) when (IsUnreadable(e))

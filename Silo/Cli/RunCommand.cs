@@ -32,6 +32,9 @@ internal static class RunCommand
             await using var app = Build(config, output);
             end = app.Services.GetRequiredService<SiloEnd>();
 
+            // First of all, as it may be why the rest does not go well.
+            app.Services.GetRequiredService<ConfigurationFollower>().TellNotable();
+
             // Everything that is configured, before anything of the machine is looked at: all faults at once.
             app.Services.GetRequiredService<IStartupValidator>().Validate();
             await app.Services.GetRequiredService<StartupChecks>().RunAsync(cancellationToken);
@@ -95,7 +98,7 @@ internal static class RunCommand
         // Not the default builder: it reads every environment variable as configuration, and a variable such as NODES is not ours.
         var builder = WebApplication.CreateEmptyBuilder(
             new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
-        SiloConfiguration.AddSources(builder.Configuration, config);
+        SiloConfiguration.AddSources(builder.Configuration, config, isSilo: true);
         if (SiloConfiguration.FindUnknownSections(builder.Configuration) is { Count: > 0 } unknown)
         {
             throw new StartupException([.. unknown.Select(

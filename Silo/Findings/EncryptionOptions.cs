@@ -19,6 +19,7 @@ public sealed class EncryptionOptions
     public const string SectionName = "Encryption";
 
     /// <summary>Default: <see cref="EncryptionMode.Strict"/>.</summary>
+    [Since("0.1")]
     public EncryptionMode Mode { get; set; } = EncryptionMode.Strict;
 
     /// <summary>
@@ -26,6 +27,7 @@ public sealed class EncryptionOptions
     /// node of the roster explains is refused too. Node addresses inside them stay reachable. Default: none, so that only the pod CIDRs of
     /// known nodes are refused.
     /// </summary>
+    [Since("0.1")]
     public IList<string> ClusterCIDRs { get; } = [];
 
     /// <summary>
@@ -33,12 +35,14 @@ public sealed class EncryptionOptions
     /// whatever rule or route sends them there, by a table of nftables. Default: <see langword="true"/>. Where the kernel has no nf_tables,
     /// <see langword="false"/> leaves the refusals of our routing table alone.
     /// </summary>
+    [Since("0.1")]
     public bool DropPlaintext { get; set; } = true;
 
     /// <summary>
     /// Findings of <c>owg doctor</c> that are known and accepted, such as <c>OWG310</c>: strict mode comes into force in spite of them, and
     /// the node is ready. They stay visible. Default: none.
     /// </summary>
+    [Since("0.1")]
     public IList<string> Accept { get; } = [];
 
     /// <summary><see cref="Accept"/> as codes; what is none is left to the validator.</summary>

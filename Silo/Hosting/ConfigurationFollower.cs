@@ -18,6 +18,9 @@ internal sealed partial class ConfigurationFollower(
     private string? _seen;
     private string? _told;
 
+    /// <summary>Says which keys of the files are ignored, and which do not fit the version that they say to be of.</summary>
+    public void TellNotable() => _files.ForEach(TellNotable);
+
     /// <summary>Looks once at every file, and says what changed.</summary>
     public void Look()
     {
@@ -65,6 +68,7 @@ internal sealed partial class ConfigurationFollower(
             return;
         }
 
+        TellNotable(file);
         try
         {
             file.Announce();
@@ -75,6 +79,36 @@ internal sealed partial class ConfigurationFollower(
             LogUnusable(logger, file.Path, e.GetBaseException().Message);
         }
     }
+
+    private void TellNotable(FollowedJsonFile file)
+    {
+        if (file.Verdict is not { Version: { } version } verdict)
+        {
+            return;
+        }
+
+        if (!verdict.Ignored.IsEmpty)
+        {
+            LogIgnored(logger, file.Path, version, SiloConfiguration.OwnVersion, string.Join(", ", verdict.Ignored));
+        }
+
+        if (!verdict.Ahead.IsEmpty)
+        {
+            LogAhead(
+                logger, file.Path, version, string.Join(", ", verdict.Ahead.Select(setting => $"{setting.Key} (since {setting.Since})")),
+                verdict.Ahead.Max(setting => setting.Since));
+        }
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The configuration {File} is of version {Version}, newer than this owg, {Own}, which ignores what it does not know: {Keys}")]
+    private static partial void LogIgnored(ILogger logger, string file, ReleaseVersion version, ReleaseVersion own, string keys);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The configuration {File} says to be of version {Version}, but an owg of that version refuses {Keys}; say {Needed} there")]
+    private static partial void LogAhead(ILogger logger, string file, ReleaseVersion version, string keys, ReleaseVersion needed);
 
     [LoggerMessage(
         Level = LogLevel.Warning, Message = "The changed configuration {File} is ignored, the former one stays in force: {Problem}")]

@@ -9,12 +9,18 @@ namespace Orleans.WireGuard.Silo.Hosting;
 /// The framework's own asks the kernel for a watch on the folder and everything below: that fails where a node's inotify instances are used
 /// up, and it does not see the link of a ConfigMap's volume move. The content is the same by whatever way it is replaced.
 /// </remarks>
-internal sealed class FollowedJsonFile(FileInfo file) : ConfigurationProvider, IConfigurationSource
+/// <param name="file">The file.</param>
+/// <param name="judge">Says what becomes of its keys; null takes all of them, whoever knows them.</param>
+internal sealed class FollowedJsonFile(FileInfo file, Func<IReadOnlyDictionary<string, string?>, SettingVerdict>? judge = null)
+    : ConfigurationProvider, IConfigurationSource
 {
     private byte[]? _content;
 
     /// <summary>The path of the file.</summary>
     public string Path => file.FullName;
+
+    /// <summary>What became of its keys when it was read last; null if nobody judged them.</summary>
+    public SettingVerdict? Verdict { get; private set; }
 
     /// <inheritdoc/>
     public IConfigurationProvider Build(IConfigurationBuilder builder) => this;
@@ -22,14 +28,14 @@ internal sealed class FollowedJsonFile(FileInfo file) : ConfigurationProvider, I
     /// <inheritdoc/>
     /// <exception cref="IOException">It is not there, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
-    /// <exception cref="InvalidDataException">It is not JSON.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON, or has keys that are refused.</exception>
     public override void Load() => _ = TryRead();
 
     /// <summary>Reads the file. What was read before stays if that fails. Nobody is told yet; see <see cref="Announce"/>.</summary>
     /// <returns>Whether it says something else than before.</returns>
     /// <exception cref="IOException">It is not there, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
-    /// <exception cref="InvalidDataException">It is not JSON.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON, or has keys that are refused.</exception>
     public bool TryRead()
     {
         var content = File.ReadAllBytes(Path);
@@ -38,7 +44,23 @@ internal sealed class FollowedJsonFile(FileInfo file) : ConfigurationProvider, I
             return false;
         }
 
-        Data = new Parser(content, Path).Parse();
+        var data = new Parser(content, Path).Parse();
+        if (judge?.Invoke(data.AsReadOnly()) is { } verdict)
+        {
+            if (!verdict.Faults.IsEmpty)
+            {
+                throw new InvalidDataException($"{string.Join(". ", verdict.Faults)}.");
+            }
+
+            foreach (var key in data.Keys.Where(key => SettingRules.IsAmong(verdict.Ignored, key)).ToList())
+            {
+                data.Remove(key);
+            }
+
+            Verdict = verdict;
+        }
+
+        Data = data;
         _content = content;
         return true;
     }

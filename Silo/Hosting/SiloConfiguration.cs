@@ -15,13 +15,26 @@ internal static class SiloConfiguration
     /// <summary>Prefix of our environment variables; <c>OWG_Rotation__Period</c> sets <c>Rotation:Period</c>.</summary>
     public const string VariablePrefix = "OWG_";
 
-    private static readonly HashSet<string> Sections = new(StringComparer.OrdinalIgnoreCase)
+    /// <summary>Every setting that this version knows.</summary>
+    public static SettingCatalogue Catalogue { get; } = new(new Dictionary<string, Type?>
     {
-        "Logging", NodeOptions.SectionName, NodesOptions.SectionName, ClusteringOptions.SectionName, DeviceOptions.SectionName,
-        EncryptionOptions.SectionName, RoutingOptions.SectionName, WebOptions.SectionName,
-        DashboardPageOptions.SectionName, RotationOptions.SectionName,
-        DeliveryOptions.SectionName, KubernetesApiOptions.SectionName,
-    };
+        // The framework's, which has a key for each category of log.
+        ["Logging"] = null,
+        [NodeOptions.SectionName] = typeof(NodeOptions),
+        [NodesOptions.SectionName] = typeof(NodesOptions),
+        [ClusteringOptions.SectionName] = typeof(ClusteringOptions),
+        [DeviceOptions.SectionName] = typeof(DeviceOptions),
+        [EncryptionOptions.SectionName] = typeof(EncryptionOptions),
+        [RoutingOptions.SectionName] = typeof(RoutingOptions),
+        [WebOptions.SectionName] = typeof(WebOptions),
+        [DashboardPageOptions.SectionName] = typeof(DashboardPageOptions),
+        [RotationOptions.SectionName] = typeof(RotationOptions),
+        [DeliveryOptions.SectionName] = typeof(DeliveryOptions),
+        [KubernetesApiOptions.SectionName] = typeof(KubernetesApiOptions),
+    });
+
+    /// <summary>The release that this program is of, or leads to.</summary>
+    public static ReleaseVersion OwnVersion { get; } = ReleaseVersion.OfAssembly(typeof(SiloConfiguration).Assembly);
 
     /// <summary>Adds the sources in that order; a later one wins.</summary>
     /// <param name="configuration">Where to add them.</param>
@@ -30,20 +43,28 @@ internal static class SiloConfiguration
     /// </param>
     /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
-    /// <exception cref="InvalidDataException">It is not JSON.</exception>
-    public static void AddSources(IConfigurationBuilder configuration, FileInfo? file)
+    /// <param name="isSilo">
+    /// Whether a silo runs by it. Then keys that are not known are refused or ignored as <see cref="SettingRules"/> says. A verb takes what
+    /// it knows: it only looks, and what it looks at may be a silo that is newer.
+    /// </param>
+    /// <exception cref="InvalidDataException">It is not JSON, or has keys that are refused.</exception>
+    public static void AddSources(IConfigurationBuilder configuration, FileInfo? file, bool isSilo)
     {
         configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: false, reloadOnChange: false);
         if (file is not null)
         {
-            configuration.Add(new FollowedJsonFile(file));
+            configuration.Add(new FollowedJsonFile(
+                file, isSilo ? settings => SettingRules.Judge(settings, Catalogue, OwnVersion) : null));
         }
 
         configuration.AddEnvironmentVariables(VariablePrefix);
     }
 
-    /// <summary>Sections that no part of the silo reads: a misspelt one would otherwise be a setting that silently does nothing.</summary>
+    /// <summary>
+    /// Sections that no part of the silo reads: a misspelt one would otherwise be a setting that silently does nothing. Those of the file
+    /// are judged when it is read; a variable has no version, so there is no newer one to which it could belong.
+    /// </summary>
     public static IReadOnlyList<string> FindUnknownSections(IConfiguration configuration) =>
         [.. configuration.GetChildren().Where(section => section.GetChildren().Any()).Select(section => section.Key)
-            .Where(name => !Sections.Contains(name)).Order(StringComparer.Ordinal)];
+            .Where(name => !Catalogue.HasSection(name)).Order(StringComparer.Ordinal)];
 }

@@ -92,7 +92,8 @@ public static class WireGuardSiloExtensions
         // These two are followed while the silo runs.
         services.AddSingleton<IOptionsMonitor<NodesOptions>, FollowedOptions<NodesOptions>>();
         services.AddSingleton<IOptionsMonitor<EncryptionOptions>, FollowedOptions<EncryptionOptions>>();
-        services.AddHostedService<ConfigurationFollower>();
+        services.AddSingleton<ConfigurationFollower>();
+        services.AddHostedService(provider => provider.GetRequiredService<ConfigurationFollower>());
         services.PostConfigure<NodeOptions>(node =>
         {
             node.Name = node.Name is { Length: > 0 } ? node.Name : Environment.GetEnvironmentVariable(NodeOptions.NameVariable) ?? "";

@@ -15,6 +15,7 @@ public sealed class NodeOptions
     /// The node's name, which the silo bears too. No default. A DNS subdomain name of at most 253 characters, as Kubernetes requires of
     /// nodes.
     /// </summary>
+    [Since("0.1")]
     public string Name { get; set; } = "";
 
     /// <summary>
@@ -27,5 +28,6 @@ public sealed class NodeOptions
     /// node's entry in <see cref="NodesOptions.Static"/>. Needed when the nodes come from Kubernetes: a silo has to know its address
     /// before the API server answers.
     /// </summary>
+    [Since("0.1")]
     public string Address { get; set; } = "";
 }

@@ -26,24 +26,28 @@ public sealed class NodesOptions
     public const string SectionName = "Nodes";
 
     /// <summary>Where the list of nodes comes from. Default: <see cref="NodeSource.Auto"/>.</summary>
+    [Since("0.1")]
     public NodeSource Source { get; set; } = NodeSource.Auto;
 
     /// <summary>
     /// Every node of the mesh, this one included, the same list on all of them. Empty with a source in Kubernetes. A change of the file is
     /// followed while the silo runs.
     /// </summary>
+    [Since("0.1")]
     public IList<StaticNodeOptions> Static { get; } = [];
 
     /// <summary>
     /// Pause between two complete lists of a Kubernetes source, although the watch says it missed nothing; up to a tenth longer, so that
     /// nodes do not list together. Default: 10 minutes. Range: 1 minute to 1 day.
     /// </summary>
+    [Since("0.1")]
     public TimeSpan RelistPeriod { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>
     /// Shortest pause between two writes of our own annotation, whoever keeps changing it. Default: 4 seconds: a forged key is put right
     /// within 5 s, and a quarrel with another writer costs no more than that. Range: 1 second to 1 minute.
     /// </summary>
+    [Since("0.1")]
     public TimeSpan AnnotationInterval { get; set; } = TimeSpan.FromSeconds(4);
 }
 
@@ -51,11 +55,14 @@ public sealed class NodesOptions
 public sealed class StaticNodeOptions
 {
     /// <summary>The node's name. No default.</summary>
+    [Since("0.1")]
     public string Name { get; set; } = "";
 
     /// <summary>Underlay addresses in order of preference, IPv4 or IPv6. At least one; no default.</summary>
+    [Since("0.1")]
     public IList<string> Addresses { get; } = [];
 
     /// <summary>The node's pod CIDRs, such as <c>10.244.1.0/24</c>. They overlap no other node's. May be empty.</summary>
+    [Since("0.1")]
     public IList<string> PodCIDRs { get; } = [];
 }

@@ -10,11 +10,13 @@ public sealed class DashboardPageOptions
     /// Whether this silo serves the page at <c>/dashboard/</c>. Default: false, since the page costs 52 MB of memory. It shows the silos
     /// that have <see cref="Counters"/>.
     /// </summary>
+    [Since("0.1")]
     public bool Enabled { get; set; }
 
     /// <summary>
     /// Whether this silo counts its calls for a page, which costs some 5 MB and a fifth of its time at rest. Default: false. A silo that
     /// serves the page counts in any case.
     /// </summary>
+    [Since("0.1")]
     public bool Counters { get; set; }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Tests.Support;
@@ -19,6 +20,14 @@ public sealed partial class DockerfileTests
         var stage = lines.SkipWhile(line => !line.EndsWith(" AS build", StringComparison.Ordinal))
             .Skip(1).TakeWhile(line => !line.StartsWith("FROM ", StringComparison.Ordinal)).ToList();
         Assert.Contains(stage, line => line.StartsWith("RUN dotnet publish", StringComparison.Ordinal));
+
+        // What the head of the file tells to give; nothing else of git is there.
+        var arguments = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["VERSION"] = "1.2.3-rc.4",
+            ["REVISION"] = "0123456789abcdef0123456789abcdef01234567",
+        };
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal);
         var folder = Directory.CreateTempSubdirectory("owg-image-").FullName;
         try
         {
@@ -29,10 +38,21 @@ public sealed partial class DockerfileTests
                 {
                     await ShellAsync($"mkdir -p '{source}/{Target(line)}' && cp -r {Sources(line)} '{source}/{Target(line)}'", root);
                 }
+                else if (line.StartsWith("ARG ", StringComparison.Ordinal))
+                {
+                    environment[line["ARG ".Length..]] = arguments[line["ARG ".Length..]];
+                }
+                else if (line.StartsWith("ENV ", StringComparison.Ordinal))
+                {
+                    foreach (var pair in line.Split(' ')[1..].Select(pair => pair.Split("=$")))
+                    {
+                        environment[pair[0]] = arguments[pair[1]];
+                    }
+                }
                 else if (line.StartsWith("RUN ", StringComparison.Ordinal))
                 {
-                    await ShellAsync(
-                        line["RUN ".Length..].Replace("--output /app", $"--output {folder}/app", StringComparison.Ordinal), source);
+                    var command = line["RUN ".Length..].Replace("--output /app", $"--output {folder}/app", StringComparison.Ordinal);
+                    await ShellAsync(command, source, environment);
                 }
             }
 
@@ -41,6 +61,19 @@ public sealed partial class DockerfileTests
             var result = await Command.RunAsync(binary, ["--help"], Token);
             Assert.True(result.ExitCode == 0, result.Output + result.Error);
             Assert.Contains("cleanup", result.Output, StringComparison.Ordinal);
+            var version = await Command.RunAsync(binary, ["--version"], Token);
+            Assert.Equal($"{arguments["VERSION"]}+{arguments["REVISION"]}", version.Output.Trim());
+
+            // Whoever gives neither gets no other version's name: an argument without a value is an empty variable.
+            var nothing = environment.ToDictionary(pair => pair.Key, string? (_) => "");
+            var told = await Command.RunAsync(
+                "dotnet",
+                ["msbuild", Path.Combine(source, "Silo"), "-target:MinVer", "-getProperty:MinVerVersion", "-getProperty:SourceRevisionId"],
+                Token, environment: nothing);
+            Assert.True(told.ExitCode == 0, told.Output + told.Error);
+            var properties = JsonNode.Parse(told.Output)!["Properties"]!;
+            Assert.EndsWith(".0-alpha.0", (string?)properties["MinVerVersion"], StringComparison.Ordinal);
+            Assert.Equal("unknown", (string?)properties["SourceRevisionId"]);
         }
         finally
         {
@@ -54,9 +87,9 @@ public sealed partial class DockerfileTests
     private static string Sources(string copy) => string.Join(
         ' ', copy.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..^1].Select(item => item.Contains('.') ? item : item + "/."));
 
-    private static async Task ShellAsync(string command, string directory)
+    private static async Task ShellAsync(string command, string directory, IReadOnlyDictionary<string, string?>? environment = null)
     {
-        var result = await Command.RunAsync("sh", ["-c", $"cd '{directory}' && {command}"], Token);
+        var result = await Command.RunAsync("sh", ["-c", $"cd '{directory}' && {command}"], Token, environment: environment);
         Assert.True(result.ExitCode == 0, $"{command}\n{result.Output}\n{result.Error}");
     }
 

@@ -105,12 +105,12 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     [Fact]
     public async Task Readme_EveryPackage_NamesTheVersionsOfNow()
     {
-        var ours = Match(Version(), await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Build.props"), Token));
-        var orleans = Match(Version(), await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Packages.props"), Token));
+        var ours = Match(MajorMinor(), await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Build.props"), Token));
+        var orleans = Match(OrleansVersion(), await File.ReadAllTextAsync(RepositoryFiles.Find("Directory.Packages.props"), Token));
         foreach (var project in (string[])["Silo/Linux", "Silo/Kubernetes"])
         {
             var references = Match(References(), await ReadmeAsync(project));
-            Assert.Contains($"\"Orleans.WireGuard.{project.Split('/')[1]}\" Version=\"{ours}\"", references, StringComparison.Ordinal);
+            Assert.Contains($"\"Orleans.WireGuard.{project.Split('/')[1]}\" Version=\"{ours}.*-*\"", references, StringComparison.Ordinal);
             Assert.DoesNotMatch($"Microsoft.Orleans.*Version=\"(?!{Regex.Escape(orleans)}\")", references);
         }
     }
@@ -174,6 +174,9 @@ public sealed partial class PackageTests(ApiCluster cluster) : IClassFixture<Api
     [GeneratedRegex("```xml\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex References();
 
-    [GeneratedRegex("<(?:Orleans)?Version>(.*)</(?:Orleans)?Version>")]
-    private static partial Regex Version();
+    [GeneratedRegex("<OrleansVersion>(.*)</OrleansVersion>")]
+    private static partial Regex OrleansVersion();
+
+    [GeneratedRegex("<MinVerMinimumMajorMinor>(.*)</MinVerMinimumMajorMinor>")]
+    private static partial Regex MajorMinor();
 }

@@ -60,7 +60,7 @@ internal sealed record SiloVariant(string Name, string Version, string? Constant
             "dotnet",
             [
                 "publish", Path.Combine(root, "Silo", "Orleans.WireGuard.Silo.csproj"), "--configuration", "Release", "--nologo",
-                $"-p:UpgradeVariant={constant}", $"-p:ArtifactsPath={artifacts}", $"-p:Version={Version}",
+                $"-p:UpgradeVariant={constant}", $"-p:ArtifactsPath={artifacts}", $"-p:MinVerVersionOverride={Version}",
 
                 // The same sources have been looked at with the solution.
                 "-p:RunAnalyzers=false", "--output", Path.Combine(artifacts, "publish"),

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
 using Orleans.WireGuard.LocalMesh.Topology;
@@ -27,7 +28,14 @@ public sealed class UpgradeTests(ITestOutputHelper output)
     public async Task Next_OneNodeAtATimeUpAndBack_LosesNothingAndRotates()
     {
         LocalMeshCollection.SkipUnlessPossible();
-        await using var mesh = await UpgradeMesh.StartAsync(Plan, Period, Rate, output, [SiloVariant.Next]);
+
+        // The settings are of the next release from the first moment on, and stay so at the end: the present one does without what it does
+        // not know.
+        await using var mesh = await UpgradeMesh.StartAsync(Plan, Period, Rate, output, [SiloVariant.Next], configuration =>
+        {
+            configuration.Insert(0, "$version", SiloVariant.Next.Version);
+            configuration["Delivery"] = new JsonObject { ["GreetingInterval"] = "00:00:00.5" };
+        });
         var steps = new List<UpgradeStep> { await mesh.MeasureAsync("start", 2) };
         foreach (var node in Plan.Nodes)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
@@ -8,7 +9,7 @@ using YamlDotNet.RepresentationModel;
 namespace Orleans.WireGuard.Tests.Unit.Deploy;
 
 /// <summary>What an operator applies is well-formed, safe and fits the code.</summary>
-public sealed class ManifestTests
+public sealed partial class ManifestTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -117,9 +118,89 @@ public sealed class ManifestTests
             Assert.Equal(Manifests.Container["securityContext"], container["securityContext"]);
         }
 
-        Kubectl.SkipUnlessInstalled();
+        await Kubectl.SkipUnlessItKnowsComponentsAsync();
         var (code, output) = await Kubectl.RunAsync(null, ["kustomize", "deploy/cleanup"]);
         Assert.True(code == 0, output);
+    }
+
+    // The name of the settings is a hash of them. So a change restarts the pods, and `kubectl rollout undo`, which brings the former
+    // template back, brings the settings back that it names.
+    [Fact]
+    public async Task Settings_Changed_AreAnotherConfigMapOfAnotherTemplate()
+    {
+        await Kubectl.SkipUnlessItKnowsComponentsAsync();
+        using var copy = new DeployCopy();
+        var (first, again) = (await SettingsOfAsync(copy, "overlays/aks"), await SettingsOfAsync(copy, "overlays/aks"));
+        Assert.Equal(first, again);
+        Assert.Matches("^orleans-wireguard-[a-z0-9]{10}$", first.Name);
+        Assert.Equal(Manifests.ConfigurationText, first.Content);
+        var changed = Manifests.ConfigurationText.Replace("\"Strict\"", "\"Permissive\"", StringComparison.Ordinal);
+        Assert.NotEqual(Manifests.ConfigurationText, changed);
+        copy.Write("base/settings/owg.json", changed);
+        var second = await SettingsOfAsync(copy, "overlays/aks");
+        Assert.Equal(changed, second.Content);
+        Assert.NotEqual(first.Name, second.Name);
+
+        // Of the clean-up too, which has to find routing table, nodes and API server where the silos had them.
+        Assert.Equal(second, await SettingsOfAsync(copy, "cleanup"));
+    }
+
+    // As deploy/README.md shows it, word for word.
+    [Theory]
+    [InlineData("overlays/aks")]
+    [InlineData("cleanup")]
+    public async Task Settings_OfAnOverlay_TakeThePlaceOfTheBases(string below)
+    {
+        await Kubectl.SkipUnlessItKnowsComponentsAsync();
+        using var copy = new DeployCopy();
+        var shown = OverlayBlock().Match(await File.ReadAllTextAsync(RepositoryFiles.Find("deploy/README.md"), Token)).Groups[1].Value;
+        Assert.Contains("- ../aks\n", shown, StringComparison.Ordinal);
+        copy.Write("overlays/mine/kustomization.yaml", shown.Replace("- ../aks\n", $"- ../../{below}\n", StringComparison.Ordinal));
+        copy.Write("overlays/mine/owg.json", """{ "$version": "0.1", "Rotation": { "Period": "00:10:00" } }""");
+        var settings = await SettingsOfAsync(copy, "overlays/mine");
+        Assert.Contains("00:10:00", settings.Content, StringComparison.Ordinal);
+        Assert.NotEqual((await SettingsOfAsync(copy, below)).Name, settings.Name);
+    }
+
+    // The settings of an overlay: the one ConfigMap, which the one DaemonSet has to name.
+    private static async Task<(string Name, string Content)> SettingsOfAsync(DeployCopy copy, string overlay)
+    {
+        var (code, output) = await Kubectl.RunAsync(null, ["kustomize", Path.Combine(copy.Root, overlay)]);
+        Assert.True(code == 0, output);
+        var documents = Manifests.Parse(output).ToLookup(document => Manifests.Text(document, "kind"));
+        var map = Assert.Single(documents["ConfigMap"]);
+        Assert.Equal("orleans-wireguard", Manifests.Text(map, "metadata", "namespace"));
+        var volume = ((YamlSequenceNode)Manifests.At(Assert.Single(documents["DaemonSet"]), "spec", "template", "spec", "volumes"))
+            .Single(item => Manifests.Text(item, "name") == "configuration");
+        var name = Manifests.Text(map, "metadata", "name");
+        Assert.Equal(name, Manifests.Text(volume, "configMap", "name"));
+        return (name, Manifests.Text(map, "data", "owg.json"));
+    }
+
+    [GeneratedRegex("```yaml\n(# deploy/overlays/mine/kustomization.yaml\n.*?)```", RegexOptions.Singleline)]
+    private static partial Regex OverlayBlock();
+
+    /// <summary>A copy of <c>deploy/</c> without its programs, to be changed.</summary>
+    private sealed class DeployCopy : IDisposable
+    {
+        public DeployCopy()
+        {
+            foreach (var file in Manifests.Files.Append(RepositoryFiles.Find("deploy/base/settings/owg.json")))
+            {
+                Write(Path.GetRelativePath(RepositoryFiles.Find("deploy"), file), File.ReadAllText(file));
+            }
+        }
+
+        public string Root { get; } = Directory.CreateTempSubdirectory("owg-deploy-").FullName;
+
+        public void Write(string path, string content)
+        {
+            var file = Path.Combine(Root, path);
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllText(file, content);
+        }
+
+        public void Dispose() => Directory.Delete(Root, recursive: true);
     }
 
     private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>

@@ -18,7 +18,7 @@ internal static class Manifests
         .Single(document => Text(document, "kind") == kind && Text(document, "metadata", "name") == name);
 
     /// <summary>The silo's configuration file.</summary>
-    public static string ConfigurationText => Text(Base("ConfigMap"), "data", "owg.json");
+    public static string ConfigurationText => File.ReadAllText(RepositoryFiles.Find("deploy/base/settings/owg.json"));
 
     /// <summary>The silo's configuration file, parsed as the configuration system does.</summary>
     public static JsonObject Configuration => JsonNode.Parse(

@@ -32,7 +32,7 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
         Write(Configuration(Nodes("node-1", "node-2"), "Strict"));
         _content = File.ReadAllText(_file.FullName);
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        SiloConfiguration.AddSources(builder.Configuration, _file);
+        SiloConfiguration.AddSources(builder.Configuration, _file, isSilo: true);
         builder.Logging.AddFilter("", LogLevel.None).AddFilter("Orleans.WireGuard", LogLevel.Information).AddProvider(_logs);
 
         // The machine of a test is no node.
@@ -81,6 +81,41 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
         Look(times: 2);
         Assert.Equal(3, Roster.Current!.Nodes.Count);
         Assert.Single(Warnings);
+    }
+
+    // As at the start: a file that a newer version was meant to read is followed without what is not known, and said once.
+    [Fact]
+    public void Edit_OfANewerVersion_IsFollowedWithoutWhatIsNotKnown()
+    {
+        Write(OfVersion("99.0", Configuration(
+            """{ "Static": [{ "Name": "node-1", "Addresses": ["10.0.0.1"], "Zone": "a" }], "Nova": [1, 2] }""", "Permissive")));
+        Look(times: 3);
+        Assert.Equal(["node-1"], Roster.Current!.Nodes.Keys);
+        Assert.Equal(EncryptionMode.Permissive, Mode);
+        Assert.EndsWith("ignores what it does not know: Nodes:Nova, Nodes:Static:0:Zone", Assert.Single(Warnings), StringComparison.Ordinal);
+
+        Write(OfVersion("0.0", Configuration(Nodes("node-1", "node-2"), "Permissive")));
+        Look(times: 3);
+        Assert.Equal(2, Roster.Current!.Nodes.Count);
+        Assert.Contains("an owg of that version refuses Encryption:Mode (since 0.1.0), Node:Name", Warnings[^1], StringComparison.Ordinal);
+        Assert.Contains("; say 0.1.0 there", Warnings[^1], StringComparison.Ordinal);
+        Assert.Equal(2, Warnings.Count);
+    }
+
+    [Theory]
+    [InlineData("99.0", "\"Audit\": true, ", "Encryption:Audit: not known to this owg")]
+    [InlineData("0.1", "\"Audit\": true, ", "Encryption:Audit: not known to this owg")]
+    [InlineData("soon", "", "$version is 'soon'; expected the version")]
+    public void Edit_UnknownBelowEncryptionOrVersionThatIsNone_ChangesNothing(string version, string added, string expected)
+    {
+        var text = OfVersion(version, Configuration(Nodes("node-1"), "Permissive"));
+        Write(text.Replace("\"Encryption\": { ", $"\"Encryption\": {{ {added}", StringComparison.Ordinal));
+        Look(times: 4);
+        Assert.Equal(2, Roster.Current!.Nodes.Count);
+        Assert.Equal(EncryptionMode.Strict, Mode);
+        var warning = Assert.Single(Warnings);
+        Assert.Contains("is ignored, the former one stays in force", warning, StringComparison.Ordinal);
+        Assert.Contains(expected, warning, StringComparison.Ordinal);
     }
 
     // What the agent asks for in every pass must not throw there.
@@ -195,6 +230,10 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
             && (text.Contains("reloadOnChange: true", StringComparison.Ordinal)
                 || text.Contains("FileSystemWatcher", StringComparison.Ordinal)));
     }
+
+    private EncryptionMode Mode => _host.Services.GetRequiredService<IOptionsMonitor<EncryptionOptions>>().CurrentValue.Mode;
+
+    private static string OfVersion(string version, string configuration) => $$"""{ "$version": "{{version}}", {{configuration[2..]}}""";
 
     private void Look(int times)
     {

@@ -18,6 +18,7 @@ internal sealed partial class PeerServiceClient
 public sealed partial class DeliveryOptions
 {
     /// <summary>A setting that the release before does not know. Default: 1 second.</summary>
+    [Since("98.0")]
     public TimeSpan GreetingInterval { get; set; } = TimeSpan.FromSeconds(1);
 }
 #endif

@@ -19,7 +19,8 @@ internal sealed partial class PeerService
     // Only a silo that has said that it knows the call is called.
     private async Task GreetAsync()
     {
-        foreach (var (silo, nodeName) in _members.Others.Where(other => _protocol.Of(other.Silo, other.NodeName)?.Max >= OwnProtocol.WithGreeting))
+        var whoKnow = _members.Others.Where(other => _protocol.Of(other.Silo, other.NodeName)?.Max >= OwnProtocol.WithGreeting);
+        foreach (var (silo, nodeName) in whoKnow)
         {
             try
             {

@@ -13,8 +13,8 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Deploy;
 
-/// <summary>The ConfigMap has a place and a comment for every option, and nothing that no option reads.</summary>
-public sealed class ConfigMapTests
+/// <summary>The settings file has a place and a comment for every option, and nothing that no option reads.</summary>
+public sealed class SettingsFileTests
 {
     /// <summary>Every options class of ours by its section; found, not listed, so that a new one cannot be forgotten.</summary>
     private static readonly Dictionary<string, Type> Options = Product.Types
@@ -26,13 +26,36 @@ public sealed class ConfigMapTests
     {
         Assert.True(Options.Count >= 10, "the options classes were not found");
         Assert.Equal(Expected().Order(StringComparer.Ordinal), Keys(Manifests.Configuration)
-            .Where(key => !key.StartsWith("Logging:", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+            .Where(key => key != SettingRules.VersionKey && !key.StartsWith("Logging:", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal));
     }
 
     // A section that the silo does not know is refused at the start, so an options class that is not on its list cannot be set at all.
     [Fact]
     public void Sections_OfEveryOptions_AreKnownToTheSilo() => Assert.Empty(SiloConfiguration.FindUnknownSections(new ConfigurationBuilder()
         .AddInMemoryCollection(Options.Keys.Select(section => KeyValuePair.Create($"{section}:Any", (string?)"1"))).Build()));
+
+    // An owg of before the youngest setting has to know that the file is newer than itself, or it would take that setting for a mistake.
+    [Fact]
+    public void Version_IsThatOfTheYoungestSetting()
+    {
+        var since = Keys(Manifests.Configuration).Where(key => key != SettingRules.VersionKey).Select(key =>
+        {
+            Assert.True(SiloConfiguration.Catalogue.TryFind(key, out var brought, out _), $"{key} is not known");
+            return brought;
+        }).ToList();
+        Assert.Equal(since.Max(), ReleaseVersion.TryParse((string?)Manifests.Configuration[SettingRules.VersionKey]));
+    }
+
+    [Fact]
+    public void Judge_TheFile_FindsNothing()
+    {
+        var verdict = SettingRules.Judge(
+            Bind(Manifests.ConfigurationText).AsEnumerable().ToDictionary(), SiloConfiguration.Catalogue, SiloConfiguration.OwnVersion);
+        Assert.Empty(verdict.Faults);
+        Assert.Empty(verdict.Ignored);
+        Assert.Empty(verdict.Ahead);
+    }
 
     [Fact]
     public void Keys_UnknownOrMissing_AreFound()
