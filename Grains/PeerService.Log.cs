@@ -15,9 +15,8 @@ internal sealed partial class PeerService
     [LoggerMessage(Level = LogLevel.Information, Message = "The time is known again, after {Duration}")]
     private static partial void LogClockKnown(ILogger logger, TimeSpan duration);
 
-    [LoggerMessage(
-        Level = LogLevel.Information, Message = "There is no slot in common with {NodeName} until the next turn of this node: {Problem}")]
-    private static partial void LogNotShared(ILogger logger, string nodeName, string problem);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Could not tell the NodeGrain that {Because}: {Problem}")]
+    private static partial void LogNotAnnouncedAgain(ILogger logger, string because, string problem);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Did not take an announcement of {NodeName}: {Detail}")]
     private static partial void LogStale(ILogger logger, string nodeName, string detail);

@@ -119,16 +119,22 @@ internal sealed partial class PeerService : GrainService, IPeerService
         }
     }
 
-    // The announcement says what all can read, and they may read another thing now.
+    // The announcement says what all can read, and they may read another thing now. If the NodeGrain does not hear of it, the next round
+    // tells it again.
     private async Task TellProtocolAsync()
     {
-        var (effective, former) = (_protocol.Effective, _toldProtocol);
-        _toldProtocol = effective;
-        if (former is { } told && told != effective)
+        var effective = _protocol.Effective;
+        if (_toldProtocol is { } told && told != effective)
         {
+            if (!await TryAnnounceAgainAsync($"the mesh speaks protocol {effective}, and not {told} any more"))
+            {
+                return;
+            }
+
             LogProtocol(_logger, effective, told);
-            await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAgain();
         }
+
+        _toldProtocol = effective;
     }
 
     private void TellClock()
@@ -257,14 +263,21 @@ internal sealed partial class PeerService : GrainService, IPeerService
             return;
         }
 
+        // It looks by itself too, in its next turn.
+        _ = await TryAnnounceAgainAsync($"'{announcement.NodeName}' has no key in a slot of this node");
+    }
+
+    private async Task<bool> TryAnnounceAgainAsync(string because)
+    {
         try
         {
             await _grains.GetGrain<INodeKeeper>(_members.LocalNodeName).AnnounceAgain();
+            return true;
         }
         catch (Exception e)
         {
-            // It looks by itself too, in its next turn.
-            LogNotShared(_logger, announcement.NodeName, e.Message);
+            LogNotAnnouncedAgain(_logger, because, e.Message);
+            return false;
         }
     }
 

@@ -47,6 +47,7 @@ public sealed class ForgottenNodeTests
         ["MeshMembers+Known.Others"] = "made anew with each change of the membership",
         ["MeshProtocol._said"] = "NodeGrain.ForgetAbsent",
         ["MoveTracker._nodes"] = "Note: who has no path",
+        ["SettingCatalogue._sections"] = "sections of the settings, made once",
         ["MtuReconciler._measuredAddresses"] = "replaced when the peers change",
         ["ClockLog._skewed"] = "replaced in each turn",
         ["PathSurvey._answers"] = "NodeGrain.ForgetAbsent",
