@@ -69,7 +69,7 @@ test-upgrade: build ## Other releases of the silo, built from this tree, in one 
 	@mkdir -p artifacts/test-results
 	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
 		--filter-trait Kind=Upgrade; echo $$? >artifacts/test-results/upgrade; } \
-		| sed -u -n -E '/^(passed|failed|skipped) /p; /^    (step|start|node|all|one|roll|undo|stopped|ready|exit|    node)/p; /^ +(total|failed|succeeded|skipped):/p'; \
+		| sed -u -n -E '/^(passed|failed|skipped) /p; /^  [^ ]/p; /^    (step|start|node|all|one|roll|undo|stopped|ready|exit|    node)/p'; \
 		exit $$(cat artifacts/test-results/upgrade)
 
 bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.

@@ -27,11 +27,12 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
     private readonly IMeshAgent _agent;
     private readonly MeshClock _clock;
     private readonly MeshProtocol _protocol;
+    private readonly Acceptance _acceptance;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<PeerGrain> _logger;
     private readonly StateLog _failures;
-    private readonly ResiliencePipeline<AnnouncementReceipt> _delivery;
+    private readonly ResiliencePipeline<AnnouncementReceipt?> _delivery;
     private readonly Dictionary<SiloAddress, Task> _inFlight = [];
     private CancellationTokenSource _current = new();
     private SteadyTime _publishedAt;
@@ -49,6 +50,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         IMeshAgent agent,
         MeshClock clock,
         MeshProtocol protocol,
+        Acceptance acceptance,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
         Jitter jitter,
@@ -56,7 +58,8 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         : base(context)
     {
         (_silo, _identity, _store, _own, _members, _client, _agent) = (silo, identity, store, own, members, client, agent);
-        (_clock, _protocol, _options, _timeProvider, _logger) = (clock, protocol, options.Value, timeProvider, logger);
+        (_clock, _protocol, _acceptance) = (clock, protocol, acceptance);
+        (_options, _timeProvider, _logger) = (options.Value, timeProvider, logger);
         _failures = new StateLog(timeProvider);
         _delivery = BuildPipeline(_options, timeProvider, jitter);
     }
@@ -115,16 +118,16 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         : _store.Offer(announcement);
 
     // An attempt ends by time-out, refusal or receipt. "Held" means that the receiver's device was not written yet, so it is asked again.
-    private static ResiliencePipeline<AnnouncementReceipt> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Jitter jitter)
+    private static ResiliencePipeline<AnnouncementReceipt?> BuildPipeline(DeliveryOptions options, TimeProvider timeProvider, Jitter jitter)
     {
-        var builder = new ResiliencePipelineBuilder<AnnouncementReceipt> { TimeProvider = timeProvider };
+        var builder = new ResiliencePipelineBuilder<AnnouncementReceipt?> { TimeProvider = timeProvider };
         if (options.MaxAttempts > 1)
         {
-            builder.AddRetry(new RetryStrategyOptions<AnnouncementReceipt>
+            builder.AddRetry(new RetryStrategyOptions<AnnouncementReceipt?>
             {
-                ShouldHandle = new PredicateBuilder<AnnouncementReceipt>()
+                ShouldHandle = new PredicateBuilder<AnnouncementReceipt?>()
                     .Handle<Exception>(e => e is not OperationCanceledException)
-                    .HandleResult(receipt => receipt.Outcome == AnnouncementOutcome.Held),
+                    .HandleResult(receipt => receipt?.Outcome == AnnouncementOutcome.Held),
                 MaxRetryAttempts = options.MaxAttempts - 1,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
@@ -139,6 +142,7 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
 
     private Task DeliverToLaggardsAsync()
     {
+        _acceptance.Follow();
         if (_own.Latest is not { } announcement)
         {
             return Task.CompletedTask;
@@ -176,9 +180,13 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                 {
                     try
                     {
-                        var answer = await CanReadAsync(announcement, silo, nodeName, token)
-                            ? await _client.ReceiveAsync(silo, announcement).WaitAsync(token)
-                            : new AnnouncementReceipt(nodeName, AnnouncementOutcome.UnsupportedVersion, null);
+                        if (!await CanReadAsync(announcement, silo, nodeName, token))
+                        {
+                            Record(announcement, silo, nodeName, AnnouncementOutcome.UnsupportedVersion, null);
+                            return null;
+                        }
+
+                        var answer = await _client.ReceiveAsync(silo, announcement).WaitAsync(token);
                         Record(announcement, silo, nodeName, answer.Outcome, null);
                         return answer;
                     }
@@ -193,7 +201,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
                     }
                 },
                 cancellationToken);
-            await ConcludeAsync(announcement, nodeName, receipt);
+            if (receipt is not null)
+            {
+                await ConcludeAsync(announcement, nodeName, receipt);
+            }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -218,9 +229,10 @@ internal sealed partial class PeerGrain : Grain, IPeerGrain, IDisposable
         {
             var reply = await _client.GetPathAsync(silo, _silo.Name).WaitAsync(cancellationToken);
             _protocol.Note(silo, nodeName, reply.Protocol);
-            if (_protocol.Extensions != announcement.Extensions)
+            if (!OwnProtocol.IsReadable(reply.Protocol, announcement))
             {
-                await GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAgain();
+                // Not awaited: it has nothing to do with this receiver. The PeerService tells it in its next round too.
+                GrainFactory.GetGrain<INodeKeeper>(_silo.Name).AnnounceAgain().Ignore();
             }
         }
 

@@ -21,6 +21,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly MeshClock _clock;
     private readonly ClockSurvey _clocks;
     private readonly MeshProtocol _protocol;
+    private readonly Acceptance _acceptance;
     private readonly SiloEnd _end;
     private readonly DeliveryOptions _options;
     private readonly TimeProvider _timeProvider;
@@ -45,6 +46,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         MeshClock clock,
         ClockSurvey clocks,
         MeshProtocol protocol,
+        Acceptance acceptance,
         SiloEnd end,
         IOptions<DeliveryOptions> options,
         TimeProvider timeProvider,
@@ -53,7 +55,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         : base(id, silo, loggerFactory)
     {
         (_store, _agent, _members, _client, _grains, _clock, _clocks) = (store, agent, members, client, grains, clock, clocks);
-        (_protocol, _end) = (protocol, end);
+        (_protocol, _acceptance, _end) = (protocol, acceptance, end);
         (_options, _timeProvider, _jitter, _loops) = (options.Value, timeProvider, jitter, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
         (_refusals, _exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider), new StateLog(timeProvider));
@@ -99,15 +101,16 @@ internal sealed partial class PeerService : GrainService, IPeerService
             }
 
             answers += await TryExchangeAsync(silo, nodeName) ? 1 : 0;
+
+            // Before it has announced anything, so that nobody has to refuse it.
+            if (!_store.IsSynced && _protocol.FindMisfit() is { } misfit)
+            {
+                _end.Because(misfit, isMisfit: true);
+                return;
+            }
         }
 
-        // Before it has announced anything, so that nobody has to refuse it.
-        if (!_store.IsSynced && _protocol.FindMisfit() is { } misfit)
-        {
-            _end.Because(misfit, isMisfit: true);
-            return;
-        }
-
+        _protocol.Follow();
         await TellProtocolAsync();
 
         // Alone, there is nobody to ask, and that is an answer too.
@@ -159,24 +162,34 @@ internal sealed partial class PeerService : GrainService, IPeerService
         {
             var timeout = _options.AttemptTimeout;
             DigestReply reply;
+            AnnouncementOutcome? refused = null;
             int taken;
             do
             {
                 reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements))
                     .WaitAsync(timeout, _timeProvider);
                 _protocol.Note(silo, nodeName, reply.Protocol, reply.Version);
-                if (!OwnProtocol.Range.Meets(_protocol.Of(nodeName)))
+                if (!_protocol.CanSpeak(reply.Protocol))
                 {
+                    _acceptance.NoteOffer(silo, AnnouncementOutcome.UnsupportedVersion);
+                    TellNotExchanged(nodeName, "another protocol", $"it speaks protocol {reply.Protocol}, and this silo {OwnProtocol.Range}");
                     return false;
                 }
 
                 taken = 0;
                 foreach (var newer in reply.Newer)
                 {
-                    taken += (await AcceptAsync(newer)).IsTaken ? 1 : 0;
+                    var verdict = await AcceptAsync(newer);
+                    taken += verdict.IsTaken ? 1 : 0;
+                    if (newer.NodeName == nodeName && !verdict.IsAccepted && verdict.Outcome != AnnouncementOutcome.StaleSequence)
+                    {
+                        refused = verdict.Outcome;
+                    }
                 }
             }
             while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);
+
+            _acceptance.NoteOffer(silo, refused);
 
             _agent.RequestReconcile();
             foreach (var wanted in reply.Wanted)
@@ -199,12 +212,16 @@ internal sealed partial class PeerService : GrainService, IPeerService
         {
             // A silo that just died looks active for a moment, and one of another version may say what we cannot read. Whatever it is, it
             // must not end the loop: the next round asks another one.
-            if (_exchanges.Note(nodeName, e.GetType().Name) is { } line)
-            {
-                LogExchangeFailed(_logger, nodeName, e.Message, line.Count);
-            }
-
+            TellNotExchanged(nodeName, e.GetType().Name, e.Message);
             return false;
+        }
+    }
+
+    private void TellNotExchanged(string nodeName, string kind, string problem)
+    {
+        if (_exchanges.Note(nodeName, kind) is { } line)
+        {
+            LogExchangeFailed(_logger, nodeName, problem, line.Count);
         }
     }
 

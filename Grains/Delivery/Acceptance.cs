@@ -1,71 +1,116 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Orleans.WireGuard.Grains.Clocks;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>
-/// Whether this silo and the others accept each other's announcements: a roll-out shall stop at the first node that they do not.
+/// Whether this silo and the others accept each other's announcements, so that a roll-out stops at the first node where they do not.
 /// </summary>
 /// <remarks>
-/// A silo that has never been accepted is not ready from its first second on. One that was has <see cref="Grace"/> for each change, because
-/// a new announcement takes a moment to arrive, and silos come and go. One that is alone is accepted.
+/// Who is new has to be accepted by <see cref="Enough"/> of the other active silos before it is ready. Who has been is not ready any more
+/// only if the greater part of them, two at least, has lacked its announcement for <see cref="Grace"/>, and the same for what it refuses: of
+/// one bad silo in a small mesh the others must not become unready, because a DaemonSet replaces unready pods of the former revision all at
+/// once, with the one that is bad. A silo that is alone is ready. Safe to use from several threads.
 /// </remarks>
 internal sealed class Acceptance(
-    OwnAnnouncement own, AnnouncementStore store, MeshMembers members, MeshProtocol protocol, TimeProvider timeProvider)
+    OwnAnnouncement own, MeshMembers members, MeshProtocol protocol, TimeProvider timeProvider)
 {
-    /// <summary>How long a silo that was accepted may lack it.</summary>
+    /// <summary>How long another silo may lack the announcement of one that was accepted.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(15);
 
-    /// <summary>The part of the other active silos that have to accept this one's announcement, and whose it has to accept.</summary>
+    /// <summary>The part of the other active silos that have to accept a new one's announcement, and whose it has to accept.</summary>
     public const double Enough = 0.9;
 
     private const int MaxNamed = 3;
+    private const int FewestAgainst = 2;
 
     private readonly Lock _lock = new();
+    private ImmutableDictionary<SiloAddress, SteadyTime> _lackSince = ImmutableDictionary<SiloAddress, SteadyTime>.Empty;
+    private ImmutableDictionary<SiloAddress, Refusal> _refusals = ImmutableDictionary<SiloAddress, Refusal>.Empty;
     private bool _wasAccepted;
-    private SteadyTime? _lacksSince;
 
-    /// <summary>Why this silo is not ready; <see langword="null"/> if it is, or has not been without it for long.</summary>
-    public NodeProblem? FindProblem()
+    /// <summary>Notes what became of the announcement that a silo gave of its own node, when the two compared what they hold.</summary>
+    /// <param name="silo">The silo. What others pass on of its node tells nothing of it: they may have forged it.</param>
+    /// <param name="refusal">Why it was refused; <see langword="null"/> if it is held.</param>
+    public void NoteOffer(SiloAddress silo, AnnouncementOutcome? refusal)
     {
         lock (_lock)
         {
-            if (FindLack() is not { } lack)
+            if (refusal is not { } outcome)
             {
-                (_wasAccepted, _lacksSince) = (_wasAccepted || own.Latest is not null, null);
-                return null;
+                _refusals = _refusals.Remove(silo);
             }
-
-            var now = SteadyTime.Now(timeProvider);
-            _lacksSince ??= now;
-            return _wasAccepted && now - _lacksSince < Grace ? null : lack;
+            else if (!_refusals.ContainsKey(silo))
+            {
+                _refusals = _refusals.Add(silo, new Refusal(outcome, SteadyTime.Now(timeProvider)));
+            }
         }
     }
 
-    private NodeProblem? FindLack()
+    /// <summary>Looks who lacks the announcement. Called again and again, so that it is known for how long.</summary>
+    public void Follow()
     {
         var others = members.Others;
-        var lacking = own.ToStatus(others).Receivers
-            .Where(receiver => receiver.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied))
-            .Select(receiver => (receiver.NodeName, receiver.Outcome)).ToList();
-        if (IsTooMany(lacking.Count, others.Count))
+        var now = SteadyTime.Now(timeProvider);
+        lock (_lock)
         {
-            return Problem(NodeProblemCode.NotAccepted, lacking, others.Count);
+            var lacking = FindLacking(others).Select(other => other.Silo).ToList();
+            _wasAccepted |= own.Latest is not null && others.Count > 0 && !IsTooMany(lacking.Count, others.Count)
+                && !IsTooMany(FindRefused(others).Count, others.Count);
+            _lackSince = lacking.ToImmutableDictionary(silo => silo, silo => _lackSince.GetValueOrDefault(silo, now));
+            var active = others.Select(other => other.Silo).ToHashSet();
+            _refusals = _refusals.RemoveRange(_refusals.Keys.Where(silo => !active.Contains(silo)));
         }
-
-        var refusals = store.RefusedNodes;
-        var refused = others.Where(other => refusals.ContainsKey(other.NodeName))
-            .Select(other => (other.NodeName, (AnnouncementOutcome?)refusals[other.NodeName])).ToList();
-        return IsTooMany(refused.Count, others.Count) ? Problem(NodeProblemCode.RefusesOthers, refused, others.Count) : null;
     }
 
-    private static bool IsTooMany(int lacking, int others) => others - lacking < others * Enough;
+    /// <summary>Why this silo is not ready; <see langword="null"/> if it is.</summary>
+    public NodeProblem? FindProblem()
+    {
+        var others = members.Others;
+        var now = SteadyTime.Now(timeProvider);
+        lock (_lock)
+        {
+            var (lacking, refused) = (FindLacking(others), FindRefused(others));
+            if (_wasAccepted)
+            {
+                lacking = [.. lacking.Where(other => _lackSince.TryGetValue(other.Silo, out var since) && now - since >= Grace)];
+                refused = [.. refused.Where(other => now - _refusals[other.Silo].Since >= Grace)];
+            }
 
-    private NodeProblem Problem(NodeProblemCode code, List<(string NodeName, AnnouncementOutcome? Outcome)> nodes, int others) => new(
+            return AreTooMany(lacking.Count) ? Problem(
+                    NodeProblemCode.NotAccepted, others.Count, lacking, other => own.FindReceiver(other.Silo)?.Outcome)
+                : AreTooMany(refused.Count) ? Problem(
+                    NodeProblemCode.RefusesOthers, others.Count, refused, other => _refusals[other.Silo].Outcome)
+                : null;
+        }
+
+        bool AreTooMany(int against) => _wasAccepted
+            ? against >= FewestAgainst && against * 2 > others.Count
+            : IsTooMany(against, others.Count);
+    }
+
+    private static bool IsTooMany(int against, int others) => others - against < others * Enough;
+
+    private List<(SiloAddress Silo, string NodeName)> FindLacking(IReadOnlyList<(SiloAddress Silo, string NodeName)> others) =>
+        own.IsEverywhere(others) ? []
+            : [.. others.Where(other =>
+                own.FindReceiver(other.Silo)?.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied))];
+
+    private List<(SiloAddress Silo, string NodeName)> FindRefused(IReadOnlyList<(SiloAddress Silo, string NodeName)> others) =>
+        _refusals.IsEmpty ? [] : [.. others.Where(other => _refusals.ContainsKey(other.Silo))];
+
+    private NodeProblem Problem(
+        NodeProblemCode code,
+        int others,
+        List<(SiloAddress Silo, string NodeName)> against,
+        Func<(SiloAddress Silo, string NodeName), AnnouncementOutcome?> why) => new(
         code,
         [
-            nodes.Count.ToString(CultureInfo.InvariantCulture), others.ToString(CultureInfo.InvariantCulture), OwnProtocol.Version,
-            .. nodes.Take(MaxNamed).SelectMany(node =>
-                new[] { node.NodeName, protocol.VersionOf(node.NodeName) ?? "", node.Outcome?.ToString() ?? "" }),
+            against.Count.ToString(CultureInfo.InvariantCulture), others.ToString(CultureInfo.InvariantCulture), OwnProtocol.Version,
+            .. against.Take(MaxNamed).SelectMany(other =>
+                new[] { other.NodeName, protocol.VersionOf(other.NodeName) ?? "", why(other)?.ToString() ?? "" }),
         ]);
+
+    private readonly record struct Refusal(AnnouncementOutcome Outcome, SteadyTime Since);
 }

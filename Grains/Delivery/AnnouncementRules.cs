@@ -48,7 +48,7 @@ internal static class AnnouncementRules
             return forgery;
         }
 
-        // Who says nothing is older than the question, and known.
+        // Who says nothing may speak more than all know yet, or be of the release before extensions, which this one speaks with.
         if (AnnouncementExtensions.FindProtocol(announcement.Extensions) is var (range, version) && !OwnProtocol.Range.Meets(range))
         {
             return AnnouncementVerdict.Refused(

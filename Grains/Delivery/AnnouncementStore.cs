@@ -10,8 +10,6 @@ internal sealed class AnnouncementStore(
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
-    private ImmutableDictionary<string, AnnouncementOutcome> _refusedNodes = ImmutableDictionary.Create<string, AnnouncementOutcome>(
-        StringComparer.Ordinal);
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
     private RefusedAhead? _ahead;
     private DividedRoster? _divided;
@@ -34,20 +32,6 @@ internal sealed class AnnouncementStore(
             lock (_lock)
             {
                 return _refusals.Values.OrderBy(refusal => refusal.Outcome).ToEquatableArray();
-            }
-        }
-    }
-
-    /// <summary>
-    /// The nodes of the roster whose latest announcement was refused, and why. One that comes late does not count: a newer one is held.
-    /// </summary>
-    public ImmutableDictionary<string, AnnouncementOutcome> RefusedNodes
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _refusedNodes;
             }
         }
     }
@@ -97,8 +81,6 @@ internal sealed class AnnouncementStore(
             {
                 Refuse(announcement, verdict);
             }
-
-            NoteRefused(announcement.NodeName, verdict);
         }
 
         if (verdict.IsTaken)
@@ -159,19 +141,6 @@ internal sealed class AnnouncementStore(
         {
             _divided = null;
             _held = _held.Remove(_held.Announcements.Keys.Where(name => current.Find(name) is null));
-            _refusedNodes = _refusedNodes.RemoveRange(_refusedNodes.Keys.Where(name => current.Find(name) is null));
-        }
-    }
-
-    private void NoteRefused(string nodeName, AnnouncementVerdict verdict)
-    {
-        if (verdict.IsAccepted)
-        {
-            _refusedNodes = _refusedNodes.Remove(nodeName);
-        }
-        else if (verdict.Outcome != AnnouncementOutcome.StaleSequence && roster.Current?.Find(nodeName) is not null)
-        {
-            _refusedNodes = _refusedNodes.SetItem(nodeName, verdict.Outcome);
         }
     }
 

@@ -13,7 +13,7 @@ internal static class DigestComparison
     public static MeshDigest ToDigest(IReadOnlyDictionary<string, PeerAnnouncement> held) =>
         new(held.Values.Select(announcement => new DigestEntry(announcement.NodeName, announcement.Sequence))
             .OrderBy(entry => entry.NodeName, StringComparer.Ordinal).ToEquatableArray())
-        { Protocol = OwnProtocol.Range, Version = OwnProtocol.Version };
+        { Protocol = OwnProtocol.Range };
 
     /// <summary>
     /// What the sender of <paramref name="digest"/> lacks, as far as it can read it, and has too much of, as seen by one who holds

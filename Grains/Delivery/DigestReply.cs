@@ -12,7 +12,7 @@ internal sealed record DigestReply(
     [Id(2)]
     public ProtocolRange? Protocol { get; init; }
 
-    /// <inheritdoc cref="MeshDigest.Version"/>
+    /// <summary>The sender's version, for people.</summary>
     [Id(3)]
     public string? Version { get; init; }
 }

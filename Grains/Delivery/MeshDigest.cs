@@ -8,10 +8,6 @@ internal sealed record MeshDigest([property: Id(0)] EquatableArray<DigestEntry> 
     /// <summary>What the sender speaks; <see langword="null"/> if it is older than the question.</summary>
     [Id(1)]
     public ProtocolRange? Protocol { get; init; }
-
-    /// <summary>The sender's version, for people.</summary>
-    [Id(2)]
-    public string? Version { get; init; }
 }
 
 /// <summary>How far the announcement goes that a silo holds of one node.</summary>

@@ -20,39 +20,32 @@ internal sealed class MeshProtocol(
     /// <summary>How long all must have known a higher version before it is used.</summary>
     public static readonly TimeSpan RiseAfter = TimeSpan.FromSeconds(10);
 
-    // One silo that says what nobody can speak shall not keep another one from starting, unless there is nobody else to ask.
-    private const int EnoughMisfits = 3;
+    // So many have to have said what they speak, if there are so many, before a silo gives up.
+    private const int EnoughHeard = 3;
 
     private readonly ConcurrentDictionary<string, Said> _said = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
-    private int _effective = own.Min;
+    private volatile int _effective = own.Min;
     private int _candidate = own.Min;
     private SteadyTime _candidateSince;
 
-    /// <summary>The version that is spoken now.</summary>
-    public int Effective
+    /// <summary>The version that is spoken now, as of the last <see cref="Follow"/>.</summary>
+    public int Effective => _effective;
+
+    /// <summary>Looks what all know now. Called again and again, and when somebody knows less.</summary>
+    public void Follow()
     {
-        get
+        lock (_lock)
         {
-            lock (_lock)
+            var (now, common) = (SteadyTime.Now(timeProvider), FindCommon());
+            if (common != _candidate)
             {
-                var (now, common) = (SteadyTime.Now(timeProvider), FindCommon());
-                if (common < _effective)
-                {
-                    _effective = common;
-                }
+                (_candidate, _candidateSince) = (common, now);
+            }
 
-                if (common != _candidate)
-                {
-                    (_candidate, _candidateSince) = (common, now);
-                }
-
-                if (common > _effective && now - _candidateSince >= RiseAfter)
-                {
-                    _effective = common;
-                }
-
-                return _effective;
+            if (common < _effective || (common > _effective && now - _candidateSince >= RiseAfter))
+            {
+                _effective = common;
             }
         }
     }
@@ -60,13 +53,16 @@ internal sealed class MeshProtocol(
     /// <summary>The extensions that this silo announces.</summary>
     public EquatableArray<byte> Extensions => OwnProtocol.BuildExtensions(Effective);
 
+    /// <summary>Whether this silo and one that said this of itself speak a version in common.</summary>
+    /// <param name="said">What it said; <see langword="null"/> if nothing.</param>
+    public bool CanSpeak(ProtocolRange? said) => own.Meets(said ?? ProtocolRange.Silent);
+
     /// <summary>
-    /// What a node's silo said of itself when it answered last, or else what the node announced; <see cref="ProtocolRange.Silent"/> if it
-    /// says nothing.
+    /// What a node's silo said of itself when it answered last, be it nothing, or else what the node announced; <see langword="null"/> if
+    /// it has neither answered nor announced it: below version 3 nobody can.
     /// </summary>
-    public ProtocolRange Of(string nodeName) =>
-        _said.TryGetValue(nodeName, out var said) ? said.Range ?? ProtocolRange.Silent
-        : FindAnnounced(nodeName)?.Range ?? ProtocolRange.Silent;
+    public ProtocolRange? Of(string nodeName) =>
+        _said.TryGetValue(nodeName, out var said) ? said.Range ?? ProtocolRange.Silent : FindAnnounced(nodeName)?.Range;
 
     /// <summary>
     /// What this very silo said of itself; <see langword="null"/> if it has not answered yet. By this a new call is made or not: what is
@@ -77,38 +73,48 @@ internal sealed class MeshProtocol(
 
     /// <summary>The version of a node's silo, for people; <see langword="null"/> if nobody has told.</summary>
     public string? VersionOf(string nodeName) =>
-        _said.TryGetValue(nodeName, out var said) ? said.Version : FindAnnounced(nodeName)?.Version;
+        _said.TryGetValue(nodeName, out var said) && said.Version is { } version ? version
+            : FindAnnounced(nodeName) is { } announced ? Bound(announced.Version) : null;
 
     /// <summary>Notes what a silo said of itself when it answered.</summary>
     /// <param name="silo">The silo.</param>
     /// <param name="nodeName">Its node.</param>
     /// <param name="range">What it speaks; <see langword="null"/> if it said nothing.</param>
     /// <param name="version">Its version; <see langword="null"/> where the answer has none, and then what it said before stays.</param>
-    public void Note(SiloAddress silo, string nodeName, ProtocolRange? range, string? version = null) => _said.AddOrUpdate(
-        nodeName,
-        static (_, now) => now,
-        static (_, former, now) => former.Silo.Equals(now.Silo) ? now with { Version = now.Version ?? former.Version } : now,
-        new Said(silo, range, version));
+    public void Note(SiloAddress silo, string nodeName, ProtocolRange? range, string? version = null)
+    {
+        _said.AddOrUpdate(
+            nodeName,
+            static (_, now) => now,
+            static (_, former, now) => former.Silo.Equals(now.Silo) ? now with { Version = now.Version ?? former.Version } : now,
+            new Said(silo, range, version is null ? null : Bound(version)));
+        if ((range ?? ProtocolRange.Silent).Max < _effective)
+        {
+            Follow();
+        }
+    }
 
     /// <summary>Why this silo cannot be in the mesh, in a sentence; <see langword="null"/> if it can, or has not heard enough.</summary>
     /// <remarks>
-    /// It can if one silo that has answered speaks what it speaks. For somebody who joins: a silo that is in the mesh refuses who comes.
+    /// It cannot if most of those that have answered speak nothing that it speaks. For somebody who joins: a silo that is in the mesh
+    /// refuses who comes. What cannot be a range counts for nothing.
     /// </remarks>
     public string? FindMisfit()
     {
         var others = members.OtherNames;
-        var heard = _said.Where(said => others.Contains(said.Key)).ToList();
-        if (heard.Count < Math.Min(EnoughMisfits, Math.Max(others.Count, 1))
-            || heard.Any(said => own.Meets(Of(said.Key))))
+        var heard = _said.Where(said => others.Contains(said.Key))
+            .Select(said => (Node: said.Key, Range: said.Value.Range ?? ProtocolRange.Silent, said.Value.Version))
+            .Where(said => said.Range.IsValid).ToList();
+        var strangers = heard.Where(said => !own.Meets(said.Range)).ToList();
+        if (heard.Count < Math.Min(EnoughHeard, others.Count) || strangers.Count * 2 <= heard.Count)
         {
             return null;
         }
 
-        var (node, (_, range, version)) = heard.MinBy(said => said.Value.Range?.Max ?? ProtocolRange.Silent.Max);
-        return $"this silo, version {OwnProtocol.Version}, speaks protocol {own}, but those of the mesh do not: the oldest, on "
-            + $"'{node}', is version {Printable.Line(version ?? "unknown")} and speaks {range ?? ProtocolRange.Silent}; "
-            + "only a release and the one before it may be in one mesh, so "
-            + ((range ?? ProtocolRange.Silent).Max < own.Min
+        var (node, range, version) = strangers.MinBy(said => said.Range.Max);
+        return $"this silo, version {OwnProtocol.Version}, speaks protocol {own}, but most of the mesh does not: the oldest, on "
+            + $"'{node}', is version {version ?? "unknown"} and speaks {range}; only a release and the one before it may be in one mesh, so "
+            + (range.Max < own.Min
                 ? "roll out the releases between the two first, each on all nodes"
                 : "roll out that release here, or the one before it");
     }
@@ -122,14 +128,17 @@ internal sealed class MeshProtocol(
         }
     }
 
-    // Whoever speaks nothing that this silo knows is refused, and has no say in what the others speak.
+    // Of whom nothing is known yet, the least is taken. Whoever speaks nothing that this silo knows is refused, and has no say in what the
+    // others speak.
     private int FindCommon() => store.Announcements.Keys
         .Where(name => name != members.LocalNodeName)
-        .Select(Of)
+        .Select(name => Of(name) ?? new ProtocolRange(own.Min, own.Min))
         .Where(own.Meets)
         .Select(range => Math.Min(range.Max, own.Max))
         .DefaultIfEmpty(own.Max)
         .Min();
+
+    private static string Bound(string version) => Printable.Line(version, AnnouncementExtensions.MaxVersionLength);
 
     private (ProtocolRange Range, string Version)? FindAnnounced(string nodeName) =>
         store.Announcements.TryGetValue(nodeName, out var announcement)

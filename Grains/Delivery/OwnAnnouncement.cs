@@ -182,7 +182,10 @@ internal sealed class OwnAnnouncement
     }
 
     /// <summary>Whether this silo's device holds the current announcement.</summary>
-    public bool HasApplied(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo)?.Outcome == AnnouncementOutcome.Applied;
+    public bool HasApplied(SiloAddress silo) => FindReceiver(silo)?.Outcome == AnnouncementOutcome.Applied;
+
+    /// <summary>What a silo did with the current announcement; <see langword="null"/> if it has not been sent to it yet.</summary>
+    public ReceiverStatus? FindReceiver(SiloAddress silo) => _state.Receivers.GetValueOrDefault(silo);
 
     /// <summary>Whether the devices of all these silos hold the current announcement.</summary>
     /// <remarks>

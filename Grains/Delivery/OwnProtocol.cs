@@ -1,10 +1,11 @@
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>What this release speaks: all that a release changes which adds to what travels. Pure.</summary>
+/// <summary>What this release speaks. Pure, but for its version, which is read once.</summary>
 /// <remarks>
 /// A release that adds an entry of the extensions, a method or a member of a record takes the next version for <see cref="Range"/>, the
-/// former highest for its lowest, and sends what is new where <see cref="MeshProtocol.Effective"/>, or the range of the one silo that it
-/// is sent to, has come there. Numbers of entries, members and codes that went are not used again.
+/// former highest for its lowest. What is new it announces where <see cref="MeshProtocol.Effective"/> has come there, and sends to a single
+/// silo that has said that it knows it (<see cref="MeshProtocol.Of(SiloAddress, string)"/>). The first one whose lowest is above 2 also has
+/// to refuse who answers and says nothing. Numbers of entries, members and codes that went are not used again.
 /// <list type="table">
 /// <item><term>2</term><description>Signed are the fields of an announcement that are listed in
 /// <see cref="AnnouncementEncoding"/>.</description></item>

@@ -27,7 +27,15 @@ internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger
         if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
         {
             IsMisfit = isMisfit;
-            LogEnds(logger, reason);
+            if (isMisfit)
+            {
+                LogIsMisfit(logger, reason);
+            }
+            else
+            {
+                LogEnds(logger, reason);
+            }
+
             lifetime.StopApplication();
         }
     }
@@ -35,4 +43,8 @@ internal sealed partial class SiloEnd(IHostApplicationLifetime lifetime, ILogger
     [LoggerMessage(
         Level = LogLevel.Critical, Message = "This silo ends, to be started again by its supervisor; the tunnels stay: {Reason}")]
     private static partial void LogEnds(ILogger logger, string reason);
+
+    [LoggerMessage(
+        Level = LogLevel.Critical, Message = "This silo ends, and would again until something else is rolled out; the tunnels stay: {Reason}")]
+    private static partial void LogIsMisfit(ILogger logger, string reason);
 }

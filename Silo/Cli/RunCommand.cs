@@ -46,7 +46,7 @@ internal static class RunCommand
             await app.RunAsync(cancellationToken);
             return (loops.Ended ?? end.Reason) is { } reason
                 ? Fault.Tell(
-                    end.IsMisfit ? ExitCode.Misconfigured : ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
+                    end.IsMisfit && loops.Ended is null ? ExitCode.Misconfigured : ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
                 : ExitCode.Success;
         }
         catch (OptionsValidationException e)

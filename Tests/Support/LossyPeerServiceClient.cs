@@ -19,6 +19,9 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     /// <summary>What a silo says that it speaks; by default what it really says.</summary>
     public Func<SiloAddress, ProtocolRange?, ProtocolRange?> Protocol { get; set; } = static (_, said) => said;
 
+    /// <summary>What becomes of an announcement that a silo passes on; by default nothing.</summary>
+    public Func<SiloAddress, PeerAnnouncement, PeerAnnouncement> PassOn { get; set; } = static (_, announcement) => announcement;
+
     /// <summary>How many were lost so far.</summary>
     public int Lost => Volatile.Read(ref _lost);
 
@@ -43,7 +46,11 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     public async Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest)
     {
         var reply = await inner.ExchangeAsync(silo, digest);
-        return reply with { Protocol = Protocol(silo, reply.Protocol) };
+        return reply with
+        {
+            Protocol = Protocol(silo, reply.Protocol),
+            Newer = reply.Newer.Select(newer => PassOn(silo, newer)).ToEquatableArray(),
+        };
     }
 
     /// <inheritdoc/>

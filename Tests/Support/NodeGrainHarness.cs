@@ -36,7 +36,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
             UnhostedGrain.Context(Membership.Name, this, Stub.Of<IGrainFactory>((_, _) => peer)),
             Membership, Ring, _identity, Store, Own, members, this, client, Clock,
             new ClockSurvey(members, client, Clock, Protocol, Time), Protocol,
-            new Acceptance(Own, Store, members, Protocol, Time),
+            new Acceptance(Own, members, Protocol, Time),
             Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
             LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>());
         _ = Grain.OnActivateAsync(CancellationToken.None);

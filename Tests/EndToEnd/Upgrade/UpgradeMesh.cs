@@ -17,7 +17,10 @@ internal sealed class UpgradeMesh : IAsyncDisposable
 
     // What a silo logs that was called by, or sent, what it does not know.
     private static readonly string[] Strange =
-        ["No greeting", "TypeLoadException", "CodecNotFound", "FieldTypeInvalid", "Refused an announcement"];
+        ["TypeLoadException", "CodecNotFound", "FieldTypeInvalid", "Refused an announcement"];
+
+    // failureThreshold and periodSeconds of the DaemonSet's readiness probe.
+    private static readonly TimeSpan ProbeFailures = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ReachTimeout = TimeSpan.FromSeconds(60);
@@ -114,6 +117,9 @@ internal sealed class UpgradeMesh : IAsyncDisposable
         return step;
     }
 
+    /// <summary>The release of a node's silo.</summary>
+    public SiloVariant VariantOf(NodePlan node) => _variants[node];
+
     /// <summary>Ends the silo of a node as a kubelet does and starts one of another release in its place.</summary>
     public async Task ReplaceAsync(NodePlan node, SiloVariant variant)
     {
@@ -131,12 +137,13 @@ internal sealed class UpgradeMesh : IAsyncDisposable
 
     /// <summary>
     /// Replaces the silos as a DaemonSet with <c>maxUnavailable: 1</c> does: one after the other, the next one when the one before is
-    /// ready; it gives up after a while.
+    /// ready, and whoever of the former revision is not ready at once, however many there are. It gives up after a while.
     /// </summary>
     /// <returns>Where it stopped and why; <see langword="null"/> if all nodes have the release.</returns>
     public async Task<(NodePlan Node, string Reason)?> RollOutAsync(SiloVariant variant, TimeSpan progressDeadline)
     {
-        foreach (var node in Harness.Plan.Nodes)
+        var unready = new Dictionary<NodePlan, long>();
+        while (Harness.Plan.Nodes.FirstOrDefault(node => _variants[node] != variant) is { } node)
         {
             await ReplaceAsync(node, variant);
             var started = Time.GetTimestamp();
@@ -147,11 +154,27 @@ internal sealed class UpgradeMesh : IAsyncDisposable
                     return (node, answer.Reason);
                 }
 
+                await ReplaceUnreadyAsync(variant, unready);
                 await Task.Delay(Poll, Time, Token);
             }
         }
 
         return null;
+    }
+
+    private async Task ReplaceUnreadyAsync(SiloVariant variant, Dictionary<NodePlan, long> unready)
+    {
+        foreach (var former in Harness.Plan.Nodes.Where(node => _variants[node] != variant))
+        {
+            if ((await Harness.AskReadyAsync(former, Token)).IsReady)
+            {
+                unready.Remove(former);
+            }
+            else if (unready.TryAdd(former, Time.GetTimestamp()) is false && Time.GetElapsedTime(unready[former]) > ProbeFailures)
+            {
+                await ReplaceAsync(former, variant);
+            }
+        }
     }
 
     /// <summary>Waits until a silo has written something to its log.</summary>

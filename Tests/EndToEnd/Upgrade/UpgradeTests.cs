@@ -101,7 +101,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         output.WriteLine($"exit code {end?.ExitCode}: {end?.Error.Trim()}");
         Assert.Equal(Misconfigured, end?.ExitCode);
         Assert.Contains(
-            "speaks protocol 4 to 5, but those of the mesh do not: the oldest, on 'node-", end?.Error, StringComparison.Ordinal);
+            "speaks protocol 4 to 5, but most of the mesh does not: the oldest, on 'node-", end?.Error, StringComparison.Ordinal);
         Assert.All([up, back], step => Assert.True(step.Report.Lost == 0, step.ToString()));
         Assert.All(back.Rotations, rotations => Assert.InRange(rotations, 2, int.MaxValue));
         mesh.AssertNothingStrange();
@@ -118,6 +118,12 @@ public sealed class UpgradeTests(ITestOutputHelper output)
             "roll-out", 0, async () => stopped = await mesh.RollOutAsync(SiloVariant.Broken, ProgressDeadline));
         output.WriteLine($"stopped at {stopped?.Node.Name}: {stopped?.Reason}");
         Assert.Equal(first, stopped?.Node);
+        Assert.All(Plan.Nodes.Skip(1), node => Assert.Equal(SiloVariant.Present, mesh.VariantOf(node)));
+        foreach (var healthy in Plan.Nodes.Skip(1))
+        {
+            Assert.Equal("", (await mesh.Harness.AskReadyAsync(healthy, Token)).Reason);
+        }
+
         Assert.Contains("2 of 2 active silos have not accepted its announcement", stopped?.Reason, StringComparison.Ordinal);
         Assert.Contains("node-2", stopped?.Reason, StringComparison.Ordinal);
         Assert.Contains("BadSignature", stopped?.Reason, StringComparison.Ordinal);
@@ -132,6 +138,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         var undone = TimeSpan.MaxValue;
         var back = await mesh.MeasureAsync("undo", 2, async () =>
         {
+            await mesh.Harness.StopSiloAsync(first, Token);
             var started = TimeProvider.System.GetTimestamp();
             await mesh.RollAsync(first, SiloVariant.Present);
             undone = TimeProvider.System.GetElapsedTime(started);

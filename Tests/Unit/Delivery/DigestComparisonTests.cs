@@ -49,7 +49,7 @@ public sealed class DigestComparisonTests
             new DigestEntry("node-1", new AnnouncementSequence(new Epoch(1), 7)),
             new DigestEntry("node-2", new AnnouncementSequence(new Epoch(1), 0)),
         ])
-        { Protocol = OwnProtocol.Range, Version = OwnProtocol.Version },
+        { Protocol = OwnProtocol.Range },
         DigestComparison.ToDigest(new Dictionary<string, PeerAnnouncement>
         {
             ["node-2"] = TestMesh.Announce(2),
@@ -90,7 +90,7 @@ public sealed class DigestComparisonTests
         };
         var theirs = DigestComparison.ToDigest(new Dictionary<string, PeerAnnouncement> { ["node-3"] = TestMesh.Announce(3) });
         Assert.Equal(["node-1", "node-2"], DigestComparison.Compare(theirs, mine).Newer.Select(newer => newer.NodeName));
-        var former = DigestComparison.Compare(theirs with { Protocol = null, Version = null }, mine);
+        var former = DigestComparison.Compare(theirs with { Protocol = null }, mine);
         Assert.Equal(["node-1"], former.Newer.Select(newer => newer.NodeName));
         Assert.Equal(["node-3"], former.Wanted);
     }

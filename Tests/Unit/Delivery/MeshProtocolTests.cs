@@ -26,12 +26,12 @@ public sealed class MeshProtocolTests : IDisposable
     public void Effective_AllHaveSaidSo_RisesAfterAWhile()
     {
         Say(OwnProtocol.Range, 2, 3);
-        Assert.Equal(2, _protocol.Effective);
+        Assert.Equal(2, Effective);
         _time.Advance(MeshProtocol.RiseAfter - TimeSpan.FromTicks(1));
-        Assert.Equal(2, _protocol.Effective);
+        Assert.Equal(2, Effective);
         Assert.Empty(_protocol.Extensions);
         _time.Advance(TimeSpan.FromTicks(1));
-        Assert.Equal(3, _protocol.Effective);
+        Assert.Equal(3, Effective);
         Assert.NotEmpty(_protocol.Extensions);
     }
 
@@ -39,9 +39,9 @@ public sealed class MeshProtocolTests : IDisposable
     public void Effective_OneSaysNothing_StaysBelow()
     {
         Say(OwnProtocol.Range, 2);
-        _ = _protocol.Effective;
+        _protocol.Follow();
         _time.Advance(MeshProtocol.RiseAfter * 2);
-        Assert.Equal(2, _protocol.Effective);
+        Assert.Equal(2, Effective);
     }
 
     // It was rolled back: its silo answers, and says nothing.
@@ -50,7 +50,7 @@ public sealed class MeshProtocolTests : IDisposable
     {
         Rise();
         Note(3, null);
-        Assert.Equal(2, _protocol.Effective);
+        Assert.Equal(2, Effective);
         Assert.Empty(_protocol.Extensions);
     }
 
@@ -61,7 +61,7 @@ public sealed class MeshProtocolTests : IDisposable
         for (var second = 0; second < 60; second++)
         {
             Note(3, second % 2 == 0 ? null : OwnProtocol.Range);
-            Assert.Equal(2, _protocol.Effective);
+            Assert.Equal(2, Effective);
             _time.Advance(TimeSpan.FromSeconds(1));
         }
     }
@@ -76,9 +76,9 @@ public sealed class MeshProtocolTests : IDisposable
     {
         Say(OwnProtocol.Range, 2);
         Note(3, new ProtocolRange(min, max));
-        _ = _protocol.Effective;
+        _protocol.Follow();
         _time.Advance(MeshProtocol.RiseAfter);
-        Assert.InRange(_protocol.Effective, OwnProtocol.Range.Min, OwnProtocol.Range.Max);
+        Assert.InRange(Effective, OwnProtocol.Range.Min, OwnProtocol.Range.Max);
     }
 
     // A silo that has just started has asked nobody yet; what it holds of others tells as much.
@@ -90,7 +90,7 @@ public sealed class MeshProtocolTests : IDisposable
         var announced = TestMesh.Announce(2, revision: 5) with { Extensions = block };
         Assert.True(_store.Offer(_identity.Sign(announced)).IsTaken);
         Assert.Equal(new ProtocolRange(3, 4), _protocol.Of(TestMesh.Name(2)));
-        Assert.Equal(ProtocolRange.Silent, _protocol.Of(TestMesh.Name(3)));
+        Assert.Null(_protocol.Of(TestMesh.Name(3)));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class MeshProtocolTests : IDisposable
     {
         Say(OwnProtocol.Range, 2);
         _protocol.Forget(static _ => false);
-        Assert.Equal(ProtocolRange.Silent, _protocol.Of(TestMesh.Name(2)));
+        Assert.Null(_protocol.Of(TestMesh.Name(2)));
     }
 
     // A former silo said what it speaks; what the new one speaks is another question.
@@ -135,7 +135,55 @@ public sealed class MeshProtocolTests : IDisposable
         Assert.Null(_protocol.FindMisfit());
     }
 
+    // In the middle of another roll-out: the one that it could speak with is the exception there.
+    [Fact]
+    public void FindMisfit_FewSpeakWithIt_IsOne()
+    {
+        var membership = new FakeMembership(1, 2, 3, 4);
+        var afterNext = new MeshProtocol(new ProtocolRange(4, 5), _store, membership.Members, _time);
+        afterNext.Note(FakeMembership.Silo(2), TestMesh.Name(2), new ProtocolRange(3, 4));
+        afterNext.Note(FakeMembership.Silo(3), TestMesh.Name(3), new ProtocolRange(2, 3));
+        Assert.Null(afterNext.FindMisfit());
+        afterNext.Note(FakeMembership.Silo(4), TestMesh.Name(4), null);
+        Assert.Contains("on 'node-4', is version unknown and speaks 2;", afterNext.FindMisfit(), StringComparison.Ordinal);
+    }
+
+    // Of whom nothing is known yet, the least is taken: it may be of the release before, which can only say so when it is asked.
+    [Fact]
+    public void Effective_NothingIsKnownOfOne_IsTheLowestOfItsOwn()
+    {
+        var next = new MeshProtocol(new ProtocolRange(3, 4), _store, new FakeMembership(1, 2, 3).Members, _time);
+        next.Note(FakeMembership.Silo(2), TestMesh.Name(2), new ProtocolRange(3, 4));
+        next.Follow();
+        _time.Advance(MeshProtocol.RiseAfter * 2);
+        next.Follow();
+        Assert.Equal(3, next.Effective);
+        next.Note(FakeMembership.Silo(3), TestMesh.Name(3), new ProtocolRange(3, 4));
+        next.Follow();
+        _time.Advance(MeshProtocol.RiseAfter);
+        next.Follow();
+        Assert.Equal(4, next.Effective);
+    }
+
+    // It is printed, and travels in every status.
+    [Fact]
+    public void VersionOf_LongOrStrange_IsBounded()
+    {
+        Note(2, OwnProtocol.Range, "1.0\u001b[2J" + new string('x', 1_000_000));
+        Assert.InRange(_protocol.VersionOf(TestMesh.Name(2))!.Length, 1, 200);
+        Assert.DoesNotContain('\u001b', _protocol.VersionOf(TestMesh.Name(2))!);
+    }
+
     public void Dispose() => _identity.Dispose();
+
+    private int Effective
+    {
+        get
+        {
+            _protocol.Follow();
+            return _protocol.Effective;
+        }
+    }
 
     private void Announce(params int[] nodes)
     {
@@ -153,8 +201,8 @@ public sealed class MeshProtocolTests : IDisposable
     private void Rise()
     {
         Say(OwnProtocol.Range, 2, 3);
-        _ = _protocol.Effective;
+        _protocol.Follow();
         _time.Advance(MeshProtocol.RiseAfter);
-        Assert.Equal(3, _protocol.Effective);
+        Assert.Equal(3, Effective);
     }
 }

@@ -139,7 +139,7 @@ internal static class WireSamples
         [typeof(KeyAgreement)] = Agreement,
         [typeof(LaggingNode)] = Lagging,
         [typeof(ClientPreamble)] = new ClientPreamble { NodeIdentity = GrainId.Create("sys.client", "0123456789") },
-        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]) { Protocol = Protocol, Version = "0.3.0" },
+        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]) { Protocol = Protocol },
         [typeof(MeshNode)] = Node,
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
         [typeof(MeshTooLargeException)] = new MeshTooLargeException(130, 100),

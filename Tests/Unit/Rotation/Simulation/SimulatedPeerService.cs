@@ -65,6 +65,7 @@ internal sealed class SimulatedPeerService(
             answers += await TryExchangeAsync(address, nodeName) ? 1 : 0;
         }
 
+        silo.Protocol.Follow();
         if (_toldProtocol is { } told && told != silo.Protocol.Effective)
         {
             _ = silo.Keeper.AnnounceAgain();

@@ -68,6 +68,7 @@ internal sealed class SimulatedSilo : IDisposable
         Agent = new SimulatedAgent(simulation, this, _clock);
         Client = new SimulatedPeerServiceClient(simulation, machine, _clock);
         Protocol = new MeshProtocol(machine.IsFormerRelease ? ProtocolRange.Silent : OwnProtocol.Range, Store, Members, _clock);
+        var acceptance = new Acceptance(Own, Members, Protocol, _clock);
         Clocks = new ClockSurvey(Members, Client, meshClock, Protocol, _clock);
         Service = new SimulatedPeerService(simulation, this, _clock, _delivery);
         Keeper = Stub.Of<INodeKeeper>((member, arguments) =>
@@ -76,10 +77,10 @@ internal sealed class SimulatedSilo : IDisposable
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = new NodeGrain(
             Context(_keeperTurns), Membership, _ring, _identity, Store, Own, Members, Agent, Client,
-            meshClock, Clocks, Protocol, new Acceptance(Own, Store, Members, Protocol, _clock), rotation, Options.Create(_delivery), _clock,
+            meshClock, Clocks, Protocol, acceptance, rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation));
         _peer = new PeerGrain(
-            Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock, Protocol,
+            Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock, Protocol, acceptance,
             Options.Create(_delivery), _clock, new Jitter(new Random(machine.Number)), NullLogger<PeerGrain>.Instance);
     }
 
