@@ -38,7 +38,8 @@ public sealed class HostileProtocolTests
                 $"the other one to have the new key of {node}");
         }
 
-        Assert.All(honest, node => Assert.Null(mesh.Services(node).GetRequiredService<Acceptance>().FindProblem()));
+        await MeshCluster.EventuallyAsync(
+            () => honest.All(node => mesh.Services(node).GetRequiredService<Acceptance>().FindProblem() is null), "both to be ready");
     }
 
     private static void Lie(MeshCluster mesh, string node, SiloAddress liar, string says)
