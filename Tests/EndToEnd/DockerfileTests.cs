@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Tests.Support;
@@ -41,11 +42,35 @@ public sealed partial class DockerfileTests
             var result = await Command.RunAsync(binary, ["--help"], Token);
             Assert.True(result.ExitCode == 0, result.Output + result.Error);
             Assert.Contains("cleanup", result.Output, StringComparison.Ordinal);
+            AssertNothingForeign(Path.Combine(folder, "app"));
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Theory]
+    [InlineData("title")]
+    [InlineData("description")]
+    [InlineData("licenses")]
+    [InlineData("version")]
+    [InlineData("revision")]
+    public async Task RuntimeStage_Labels_SayWhatTheImageIs(string label)
+    {
+        var text = await File.ReadAllTextAsync(RepositoryFiles.Find(Path.Combine("deploy", "Dockerfile")), Token);
+        Assert.Matches($@"(?m)^(LABEL|     ) org\.opencontainers\.image\.{label}="".+""", text);
+    }
+
+    /// <summary>What nothing in the silo loads is of no use there but to an attacker: other platforms' libraries, and the compiler.</summary>
+    private static void AssertNothingForeign(string app)
+    {
+        var files = Directory.EnumerateFiles(app, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(app, file)).ToList();
+        var architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+        Assert.Equal(
+            [$"runtimes/linux-{architecture}/native/libsodium.so"],
+            files.Where(file => file.StartsWith("runtimes/", StringComparison.Ordinal)));
+        Assert.DoesNotContain(files, file => Compiler().IsMatch(file) || Path.GetExtension(file) == ".xml");
     }
 
     // COPY a b target: a folder is copied by its content.
@@ -59,6 +84,9 @@ public sealed partial class DockerfileTests
         var result = await Command.RunAsync("sh", ["-c", $"cd '{directory}' && {command}"], Token);
         Assert.True(result.ExitCode == 0, $"{command}\n{result.Output}\n{result.Error}");
     }
+
+    [GeneratedRegex(@"^(Microsoft\.CodeAnalysis|Humanizer|System\.Composition)")]
+    private static partial Regex Compiler();
 
     [GeneratedRegex("\\[\"/(.*)\"\\]")]
     private static partial Regex Program();
