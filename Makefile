@@ -78,6 +78,11 @@ format: ## Format the code.
 format-check: ## Fail if something is not formatted.
 	dotnet format --verify-no-changes
 
+.PHONY: image
+
+image: ## Build the images without a registry, as OCI archives in artifacts/image, and print their layers; as root, two minutes.
+	@deploy/image/build
+
 .PHONY: test-kubernetes conformance
 
 # What these lines leave of the runner's own output is the table: result, test, time.

@@ -9,6 +9,12 @@ public sealed class UserspaceDeviceOptions
     /// </summary>
     public IReadOnlyList<string> Command { get; init; } = ["wireguard-go"];
 
+    /// <summary>
+    /// Whether we start processes. If not, somebody else runs them and starts one that ends again, such as the kubelet; then making a device
+    /// is to find that it answers. Default: <see langword="true"/>.
+    /// </summary>
+    public bool MayStart { get; init; } = true;
+
     /// <summary>Where the command puts its sockets. Default: <c>/var/run/wireguard</c>, as the protocol says.</summary>
     public string SocketDirectory { get; init; } = "/var/run/wireguard";
 
