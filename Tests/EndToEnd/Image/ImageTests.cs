@@ -81,7 +81,7 @@ public sealed partial class ImageTests(ImageCluster cluster, ITestOutputHelper o
         SkipUnlessPossible();
         await UntilReachableAsync();
         var capture = await PacketCapture.StartAsync(cluster.Mesh, "image", Time, Token);
-        await using var meter = await cluster.MeterAsync();
+        await using var meter = cluster.Meter();
         await Task.Delay(TimeSpan.FromSeconds(10), Time, Token);
         var report = await meter.StopAsync(Token);
         var (tally, dropped) = await capture.StopAsync(new FrameClassifier(cluster.Mesh.Plan, default), Token);
@@ -112,7 +112,7 @@ public sealed partial class ImageTests(ImageCluster cluster, ITestOutputHelper o
         SkipUnlessPossible();
         await UntilReachableAsync();
         var devices = await DeviceIdsAsync();
-        await using var meter = await cluster.MeterAsync();
+        await using var meter = cluster.Meter();
         foreach (var (image, what) in ((string, string)[])[(cluster.NextImage, "upgraded"), (cluster.Image, "undone")])
         {
             foreach (var kubelet in cluster.Kubelets)
