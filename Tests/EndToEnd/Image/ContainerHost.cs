@@ -32,6 +32,7 @@ internal sealed class ContainerHost : IAsyncDisposable
     public static async Task<ContainerHost> StartAsync(MeshHarness mesh, CancellationToken token)
     {
         var host = new ContainerHost(mesh, token);
+        host.EndLeftovers();
         host.Group.Create();
         Directory.CreateDirectory(host._directory);
         var configuration = Path.Combine(host._directory, "config.toml");
@@ -158,6 +159,26 @@ internal sealed class ContainerHost : IAsyncDisposable
         }
 
         Group.Remove();
+    }
+
+    // What stands between containerd and a container outlives both, so a run that crashed leaves it. It bears our socket's path.
+    private void EndLeftovers()
+    {
+        foreach (var id in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => name!.All(char.IsAsciiDigit)))
+        {
+            try
+            {
+                if (File.ReadAllText($"/proc/{id}/cmdline").Split('\0') is [var program, ..] arguments
+                    && Path.GetFileName(program).StartsWith("containerd-shim", StringComparison.Ordinal) && arguments.Contains(_socket))
+                {
+                    OwnedProcess.Find(int.Parse(id!, CultureInfo.InvariantCulture))?.Signal(NativeMethods.SIGKILL);
+                }
+            }
+            catch (IOException)
+            {
+                // It has ended meanwhile.
+            }
+        }
     }
 
     private async Task<IReadOnlyList<string>> ImagesAsync() =>
