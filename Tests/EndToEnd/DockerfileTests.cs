@@ -62,7 +62,7 @@ public sealed partial class DockerfileTests
         Assert.Matches($@"(?m)^(LABEL|     ) org\.opencontainers\.image\.{label}="".+""", text);
     }
 
-    /// <summary>What nothing in the silo loads is of no use there but to an attacker: other platforms' libraries, and the compiler.</summary>
+    /// <summary>What nothing in the silo loads is of use to an attacker only: other platforms' libraries, and the compiler.</summary>
     private static void AssertNothingForeign(string app)
     {
         var files = Directory.EnumerateFiles(app, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(app, file)).ToList();

@@ -52,7 +52,8 @@ internal sealed record ContainerManifest(
             IsTrue(security, "allowPrivilegeEscalation"),
             Bytes(Manifests.Text(node["resources"], "limits", "memory")),
             Shares(Manifests.Text(node["resources"], "requests", "cpu")),
-            ProbeNames.Where(name => node.Children.ContainsKey(name)).ToDictionary(name => name, name => HttpProbe.Read((YamlMappingNode)node[name])));
+            ProbeNames.Where(name => node.Children.ContainsKey(name))
+                .ToDictionary(name => name, name => HttpProbe.Read((YamlMappingNode)node[name])));
     }
 
     private static string Value(YamlMappingNode item) => item.Children.ContainsKey("value")

@@ -24,10 +24,9 @@ internal sealed class ContainerProcess(int id)
             var (directory, usage, inactive) = memory is not null
                 ? ("/sys/fs/cgroup/memory" + memory[2], "memory.usage_in_bytes", "total_inactive_file")
                 : ("/sys/fs/cgroup" + lines.First(parts => parts[0] == "0")[2], "memory.current", "inactive_file");
+            var files = File.ReadLines(Path.Combine(directory, "memory.stat")).Select(line => line.Split(' ')).First(parts => parts[0] == inactive)[1];
             return long.Parse(File.ReadAllText(Path.Combine(directory, usage)), CultureInfo.InvariantCulture)
-                - long.Parse(
-                    File.ReadLines(Path.Combine(directory, "memory.stat")).First(line => line.StartsWith(inactive + " ", StringComparison.Ordinal)).Split(' ')[1],
-                    CultureInfo.InvariantCulture);
+                - long.Parse(files, CultureInfo.InvariantCulture);
         }
     }
 

@@ -2,10 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Image;
 
-/// <summary>What a kubelet and its container runtime make of a manifest: the specification that runc runs. Pure.</summary>
+/// <summary>What a kubelet and its container runtime make of a manifest for runc. Pure.</summary>
 internal static class ContainerSpec
 {
-    /// <summary>Changes what containerd makes by itself, with its default filter of system calls, into what the manifest asks for.</summary>
+    /// <summary>Changes what containerd makes by itself, with its filter of system calls, into what the manifest asks for.</summary>
     /// <param name="template">As <c>ctr containers info</c> has it, for this image.</param>
     /// <param name="container">The manifest's.</param>
     /// <param name="variables">Those of the service account and of the pod's fields, such as <c>$spec.nodeName</c>.</param>

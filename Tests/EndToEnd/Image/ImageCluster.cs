@@ -9,7 +9,8 @@ using Orleans.WireGuard.Tests.Unit.Deploy;
 namespace Orleans.WireGuard.Tests.EndToEnd.Image;
 
 /// <summary>
-/// Two nodes on which the image of <c>make image</c> runs under containerd and runc as <c>overlays/userspace</c>, rendered by kubectl, says.
+/// Two nodes on which the image of <c>make image</c> runs under containerd and runc as <c>overlays/userspace</c>, rendered by kubectl,
+/// says.
 /// Membership and nodes are in the test API server, and the silos have a token of the account of <c>deploy/base</c>.
 /// </summary>
 public sealed class ImageCluster : IAsyncLifetime
@@ -137,7 +138,7 @@ public sealed class ImageCluster : IAsyncLifetime
     }
 
     /// <summary>Counts packets between the pods.</summary>
-    /// <remarks>At a rate that a container with its share of the processor carries; a control group has no real-time priority to give.</remarks>
+    /// <remarks>At a rate that a container carries with its share of the processor: a control group gives no real-time priority.</remarks>
     internal PacketMeter Meter() => new([.. Mesh.Plan.Nodes.Select(MeterEndpoint.OfPod)], Time, rate: 500);
 
     // On the first node the devices are there before the silo; on the second it is the other way round, as Kubernetes promises no order.

@@ -80,13 +80,15 @@ internal sealed class NodeKubelet(
     /// <returns>Whether it succeeded, and the answer.</returns>
     public async Task<(bool IsSuccess, string Answer)> AskAsync(HttpProbe probe, CancellationToken cancellationToken)
     {
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectCallback = ConnectAsync }) { Timeout = probe.Timeout };
+        using var handler = new SocketsHttpHandler { UseProxy = false, ConnectCallback = ConnectAsync };
+        using var client = new HttpClient(handler) { Timeout = probe.Timeout };
         try
         {
             using var answer = await client.GetAsync(probe.Address, cancellationToken);
             return (answer.IsSuccessStatusCode, (await answer.Content.ReadAsStringAsync(cancellationToken)).Trim());
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return (false, e.GetBaseException().Message);
         }
@@ -94,7 +96,8 @@ internal sealed class NodeKubelet(
 
     /// <summary>Waits until a probe succeeds; a container that has ended, or a limit that is over, is a failure.</summary>
     /// <returns>How long it took.</returns>
-    public async Task<TimeSpan> UntilAsync(ContainerManifest container, HttpProbe probe, TimeSpan limit, CancellationToken cancellationToken)
+    public async Task<TimeSpan> UntilAsync(
+        ContainerManifest container, HttpProbe probe, TimeSpan limit, CancellationToken cancellationToken)
     {
         var started = Time.GetTimestamp();
         while (await AskAsync(probe, cancellationToken) is (false, var answer))
@@ -149,7 +152,8 @@ internal sealed class NodeKubelet(
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        var socket = NetworkNamespace.Run(node.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        var socket = NetworkNamespace.Run(
+            node.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
         try
         {
             await socket.ConnectAsync(IPEndPoint.Parse($"{context.DnsEndPoint.Host}:{context.DnsEndPoint.Port}"), cancellationToken);

@@ -22,7 +22,8 @@ internal sealed class PodsGroup(string name)
     public void Create()
     {
         // Version 1 has a folder for each controller, version 2 one for all.
-        var (controller, file, value) = Ahead.First(item => item.Controller.Length == 0 || Directory.Exists(Path.Combine(Root, item.Controller)));
+        var (controller, file, value) = Ahead
+            .First(item => item.Controller.Length == 0 || Directory.Exists(Path.Combine(Root, item.Controller)));
         var directory = Directory.CreateDirectory(Path.Combine(Root, controller, name)).FullName;
         File.WriteAllText(Path.Combine(directory, file), value.ToString(CultureInfo.InvariantCulture));
     }
@@ -30,7 +31,8 @@ internal sealed class PodsGroup(string name)
     /// <summary>Removes what is empty of it; the kernel refuses the rest.</summary>
     public void Remove()
     {
-        foreach (var directory in Directory.EnumerateDirectories(Root).Append(Root).Select(controller => Path.Combine(controller, name)).Where(Directory.Exists))
+        foreach (var directory in Directory.EnumerateDirectories(Root).Append(Root)
+            .Select(controller => Path.Combine(controller, name)).Where(Directory.Exists))
         {
             foreach (var inner in Directory.EnumerateDirectories(directory).Append(directory))
             {

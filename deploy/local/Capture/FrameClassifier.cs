@@ -125,7 +125,8 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
             (ProtocolUdp, false, true) when source == destination && MeshPlan.WireGuardPorts.Contains(destination) && IsWireGuard(packet) =>
                 FrameKind.WireGuard,
             (ProtocolTcp, false, true) when source == MeshPlan.SiloPort || destination == MeshPlan.SiloPort => FrameKind.Silo,
-            (ProtocolTcp, true, false) when destination is MeshPlan.RedisPort or MeshPlan.ApiServerPort || source == MeshPlan.WebPort => FrameKind.Host,
+            (ProtocolTcp, true, false) when destination is MeshPlan.RedisPort or MeshPlan.ApiServerPort || source == MeshPlan.WebPort =>
+                FrameKind.Host,
             _ => FrameKind.Foreign,
         };
     }

@@ -10,8 +10,8 @@ public sealed class UserspaceDeviceOptions
     public IReadOnlyList<string> Command { get; init; } = ["wireguard-go"];
 
     /// <summary>
-    /// Whether we start processes. If not, somebody else runs them and starts one that ends again, such as the kubelet; then making a device
-    /// is to find that it answers. Default: <see langword="true"/>.
+    /// Whether we start processes. If not, somebody else runs them, such as the kubelet, and starts one that ends again; then making a
+    /// device is an error until it is there. Default: <see langword="true"/>.
     /// </summary>
     public bool MayStart { get; init; } = true;
 
