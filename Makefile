@@ -92,6 +92,20 @@ format: ## Format the code.
 format-check: ## Fail if something is not formatted.
 	dotnet format --verify-no-changes
 
+.PHONY: image test-image
+
+image: ## Build the images without a registry, as OCI archives in artifacts/image, and print their layers; as root, two minutes.
+	@deploy/image/build
+
+test-image: build image ## The image as a kubelet runs it, under containerd and runc, from the rendered DaemonSets: rights, start, traffic, upgrade and undo; a minute after the image.
+	@Tests/install
+	@deploy/image/install containerd:containerd ctr:containerd runc:runc
+	@mkdir -p artifacts/test-results
+	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all --filter-trait Kind=Image; \
+		echo $$? >artifacts/test-results/image; } \
+		| sed -u -E 's/Orleans\.WireGuard\.Tests\.EndToEnd\.Image\.//; /^ *Standard output$$/d; /^ *$$/d'; \
+		exit $$(cat artifacts/test-results/image)
+
 .PHONY: test-kubernetes conformance
 
 # What these lines leave of the runner's own output is the table: result, test, time.

@@ -31,7 +31,8 @@ public sealed class DeviceOptions
 
     /// <summary>
     /// Whether the silo may start <see cref="UserspaceCommand"/> where the kernel has no WireGuard. Default: <see langword="false"/>,
-    /// because userspace costs throughput and the operator should know.
+    /// because userspace costs throughput and the operator should know. With <see cref="DeviceTransport.Userspace"/> and without this the
+    /// silo waits for devices that somebody else runs.
     /// </summary>
     [Since("0.1")]
     public bool StartUserspace { get; set; }

@@ -44,7 +44,7 @@ internal sealed class StartupChecks(
         foreach (var slot in SlotDevices.Slots(rotation.Value.Slots))
         {
             var existing = await CheckDeviceAsync(SlotDevices.Name(slot), faults, cancellationToken);
-            if (existing is null && slot == Slot.Zero && devices is UapiWireGuardClient)
+            if (existing is null && slot == Slot.Zero && devices is UapiWireGuardClient && device.Value.StartUserspace)
             {
                 CheckUserspace(faults);
             }

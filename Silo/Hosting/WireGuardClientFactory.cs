@@ -24,7 +24,11 @@ internal sealed partial class WireGuardClientFactory(
         IWireGuardClient client = choice.UseKernel
             ? new NetlinkWireGuardClient(timeProvider) { TransportReason = choice.Reason }
             : new UapiWireGuardClient(
-                new UserspaceDeviceOptions { Command = [options.Value.UserspaceCommand] },
+                new UserspaceDeviceOptions
+                {
+                    Command = [options.Value.UserspaceCommand],
+                    MayStart = options.Value.StartUserspace,
+                },
                 timeProvider, loggerFactory.CreateLogger<UapiWireGuardClient>())
             {
                 TransportReason = choice.Reason,

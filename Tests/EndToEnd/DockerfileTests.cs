@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Orleans.WireGuard.LocalMesh.Processes;
@@ -74,11 +75,35 @@ public sealed partial class DockerfileTests
             var properties = JsonNode.Parse(told.Output)!["Properties"]!;
             Assert.EndsWith(".0-alpha.0", (string?)properties["MinVerVersion"], StringComparison.Ordinal);
             Assert.Equal("unknown", (string?)properties["SourceRevisionId"]);
+            AssertNothingForeign(Path.Combine(folder, "app"));
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Theory]
+    [InlineData("title")]
+    [InlineData("description")]
+    [InlineData("licenses")]
+    [InlineData("version")]
+    [InlineData("revision")]
+    public async Task RuntimeStage_Labels_SayWhatTheImageIs(string label)
+    {
+        var text = await File.ReadAllTextAsync(RepositoryFiles.Find(Path.Combine("deploy", "Dockerfile")), Token);
+        Assert.Matches($@"(?m)^(LABEL|     ) org\.opencontainers\.image\.{label}="".+""", text);
+    }
+
+    /// <summary>What nothing in the silo loads is of use to an attacker only: other platforms' libraries, and the compiler.</summary>
+    private static void AssertNothingForeign(string app)
+    {
+        var files = Directory.EnumerateFiles(app, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(app, file)).ToList();
+        var architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+        Assert.Equal(
+            [$"runtimes/linux-{architecture}/native/libsodium.so"],
+            files.Where(file => file.StartsWith("runtimes/", StringComparison.Ordinal)));
+        Assert.DoesNotContain(files, file => Compiler().IsMatch(file) || Path.GetExtension(file) == ".xml");
     }
 
     // COPY a b target: a folder is copied by its content.
@@ -92,6 +117,9 @@ public sealed partial class DockerfileTests
         var result = await Command.RunAsync("sh", ["-c", $"cd '{directory}' && {command}"], Token, environment: environment);
         Assert.True(result.ExitCode == 0, $"{command}\n{result.Output}\n{result.Error}");
     }
+
+    [GeneratedRegex(@"^(Microsoft\.CodeAnalysis|Humanizer|System\.Composition)")]
+    private static partial Regex Compiler();
 
     [GeneratedRegex("\\[\"/(.*)\"\\]")]
     private static partial Regex Program();

@@ -118,6 +118,25 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task CreateDevice_SomebodyElseStartsThem_SaysWhoAndStartsNothing()
+    {
+        var client = Client(mayStart: false);
+
+        var e = await Assert.ThrowsAsync<LinuxException>(() => client.CreateDeviceAsync(Name, Token));
+
+        Assert.Equal(ENODEV, e.Errno);
+        Assert.Contains($"nothing answers at {SocketPath(Name)}", e.Message, StringComparison.Ordinal);
+        Assert.Contains("the DaemonSet orleans-wireguard-device", e.Message, StringComparison.Ordinal);
+        Assert.Null(ProcessOf(Name));
+
+        // What somebody else has started is used, and a removed one ends for whoever runs it to start it again.
+        await Client().CreateDeviceAsync(Name, Token);
+        Assert.NotNull(await client.TryGetDeviceAsync(Name, Token));
+        await client.DeleteDeviceAsync(Name, Token);
+        Assert.Null(ProcessOf(Name));
+    }
+
+    [Fact]
     public async Task DeleteDevice_Running_LeavesNothing()
     {
         var client = Client();
@@ -377,13 +396,14 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         return channel ?? throw new InvalidOperationException("no netlink socket inside the namespace", failure);
     }
 
-    private UapiWireGuardClient Client(TimeSpan? timeout = null)
+    private UapiWireGuardClient Client(TimeSpan? timeout = null, bool mayStart = true)
     {
         var options = Namespace.Options;
         return new UapiWireGuardClient(
             new UserspaceDeviceOptions
             {
                 Command = options.Command,
+                MayStart = mayStart,
                 SocketDirectory = options.SocketDirectory,
                 NetworkNamespace = options.NetworkNamespace,
                 RequestTimeout = timeout ?? options.RequestTimeout,

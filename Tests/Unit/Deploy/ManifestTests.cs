@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Orleans.WireGuard.Api;
+using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Hosting;
 using Orleans.WireGuard.Silo.Nodes;
 using Orleans.WireGuard.Tests.Support;
@@ -98,6 +99,35 @@ public sealed partial class ManifestTests
             new HashSet<string> { "Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "DaemonSet" },
             kinds);
         Assert.NotEqual(0, (await Kubectl.RunAsync(null, ["kustomize", "deploy/overlays"])).Code);
+    }
+
+    // A roll-out of silos must not end a device, nor may anything but its own pod be needed for it.
+    [Fact]
+    public async Task Userspace_Devices_AreADaemonSetOfTheirOwn()
+    {
+        await Kubectl.SkipUnlessItKnowsComponentsAsync();
+        var (code, output) = await Kubectl.RunAsync(null, ["kustomize", "deploy/overlays/userspace"]);
+        Assert.True(code == 0, output);
+        var sets = Manifests.Parse(output).Where(document => Manifests.Text(document, "kind") == "DaemonSet")
+            .ToDictionary(document => Manifests.Text(document, "metadata", "name"));
+        var devices = sets["orleans-wireguard-device"];
+        Assert.Equal("OnDelete", Manifests.Text(devices, "spec", "updateStrategy", "type"));
+        var pod = Manifests.At(devices, "spec", "template", "spec");
+        Assert.Equal("false", Manifests.Text(pod, "automountServiceAccountToken"));
+        Assert.Equal(
+            SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name),
+            ((YamlSequenceNode)pod["containers"]).Select(container => Manifests.Texts(container, "args").Last()));
+        var silo = Assert.Single((YamlSequenceNode)Manifests.At(sets["orleans-wireguard"], "spec", "template", "spec", "containers"));
+        Assert.All((YamlSequenceNode)pod["containers"], container =>
+        {
+            Assert.Equal(silo["securityContext"], container["securityContext"]);
+            Assert.Equal(Manifests.Text(silo, "image"), Manifests.Text(container, "image"));
+        });
+        Assert.Equal(["/etc/orleans-wireguard", "/var/run/wireguard"], ((YamlSequenceNode)silo["volumeMounts"])
+            .Select(mount => Manifests.Text(mount, "mountPath")));
+        Assert.Equal(
+            Manifests.Text(Manifests.At(Manifests.Base("DaemonSet"), "spec", "updateStrategy", "rollingUpdate"), "maxUnavailable"),
+            Manifests.Text(Manifests.At(sets["orleans-wireguard"], "spec", "updateStrategy", "rollingUpdate"), "maxUnavailable"));
     }
 
     [Fact]

@@ -47,6 +47,7 @@ public sealed class CaptureTests
     [InlineData(Node1, Host, 40000, 6379, FrameKind.Host)]
     [InlineData(Host, Node1, 6379, 40000, FrameKind.Host)]
     [InlineData(Node1, Host, 8080, 40000, FrameKind.Host)]
+    [InlineData(Node1, Host, 40000, 6443, FrameKind.Host)]
     [InlineData(Node1, Host, 40000, 22, FrameKind.Foreign)]
     [InlineData(Node1, "192.0.2.1", 40000, 443, FrameKind.Foreign)]
     [InlineData("192.0.2.1", Node1, 443, 40000, FrameKind.Foreign)]

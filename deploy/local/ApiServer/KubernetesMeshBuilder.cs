@@ -28,6 +28,12 @@ internal sealed class KubernetesMeshBuilder : IAsyncDisposable
     /// <summary>The API server.</summary>
     public OwnedProcess Server { get; }
 
+    /// <summary>Where it listens.</summary>
+    public Uri ServerAddress => _client.BaseUri;
+
+    /// <summary>Namespace of membership and account.</summary>
+    public string MembershipNamespace => _setup.Namespace;
+
     /// <summary>The node objects.</summary>
     public NodeObjects Objects { get; }
 

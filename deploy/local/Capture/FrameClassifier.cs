@@ -13,7 +13,7 @@ internal enum FrameKind
     /// <summary>TCP between silos.</summary>
     Silo,
 
-    /// <summary>TCP between a node and the membership store or the dashboard's reader, both on the host.</summary>
+    /// <summary>TCP between a node and the membership store, the API server or the dashboard's reader, both on the host.</summary>
     Host,
 
     /// <summary>Address resolution between nodes.</summary>
@@ -125,7 +125,8 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
             (ProtocolUdp, false, true) when source == destination && MeshPlan.WireGuardPorts.Contains(destination) && IsWireGuard(packet) =>
                 FrameKind.WireGuard,
             (ProtocolTcp, false, true) when source == MeshPlan.SiloPort || destination == MeshPlan.SiloPort => FrameKind.Silo,
-            (ProtocolTcp, true, false) when destination == MeshPlan.RedisPort || source == MeshPlan.WebPort => FrameKind.Host,
+            (ProtocolTcp, true, false) when destination is MeshPlan.RedisPort or MeshPlan.ApiServerPort || source == MeshPlan.WebPort =>
+                FrameKind.Host,
             _ => FrameKind.Foreign,
         };
     }

@@ -76,6 +76,14 @@ internal sealed partial class UserspaceDevice
             }
         }
 
+        if (!_options.MayStart)
+        {
+            throw new LinuxException(
+                operation, ENODEV,
+                $"nothing answers at {socketPath}, and its process is somebody else's to start (Device:StartUserspace is false); "
+                + "in Kubernetes the DaemonSet orleans-wireguard-device does (overlays/userspace)");
+        }
+
         if (File.Exists(socketPath))
         {
             LogStaleSocket(socketPath);

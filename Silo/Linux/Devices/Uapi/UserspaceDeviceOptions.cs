@@ -9,6 +9,12 @@ public sealed class UserspaceDeviceOptions
     /// </summary>
     public IReadOnlyList<string> Command { get; init; } = ["wireguard-go"];
 
+    /// <summary>
+    /// Whether we start processes. If not, somebody else runs them, such as the kubelet, and starts one that ends again; then making a
+    /// device is an error until it is there. Default: <see langword="true"/>.
+    /// </summary>
+    public bool MayStart { get; init; } = true;
+
     /// <summary>Where the command puts its sockets. Default: <c>/var/run/wireguard</c>, as the protocol says.</summary>
     public string SocketDirectory { get; init; } = "/var/run/wireguard";
 
