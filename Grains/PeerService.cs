@@ -162,10 +162,12 @@ internal sealed partial class PeerService : GrainService, IPeerService
         {
             var timeout = _options.AttemptTimeout;
             DigestReply reply;
+            PeerAnnouncement? mine;
             AnnouncementOutcome? refused = null;
             int taken;
             do
             {
+                mine = _store.Announcements.GetValueOrDefault(_members.LocalNodeName);
                 reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements))
                     .WaitAsync(timeout, _timeProvider);
                 _protocol.Note(silo, nodeName, reply.Protocol, reply.Version);
@@ -190,6 +192,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
             while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);
 
             _acceptance.NoteOffer(silo, refused);
+            if (mine is not null && !reply.Wanted.Contains(mine.NodeName) && reply.Newer.All(newer => newer.NodeName != mine.NodeName))
+            {
+                _acceptance.NoteHeld(silo, mine.Sequence);
+            }
+
 
             _agent.RequestReconcile();
             foreach (var wanted in reply.Wanted)

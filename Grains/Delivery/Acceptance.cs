@@ -27,6 +27,7 @@ internal sealed class Acceptance(
 
     private readonly Lock _lock = new();
     private ImmutableDictionary<SiloAddress, SteadyTime> _lackSince = ImmutableDictionary<SiloAddress, SteadyTime>.Empty;
+    private ImmutableDictionary<SiloAddress, AnnouncementSequence> _held = ImmutableDictionary<SiloAddress, AnnouncementSequence>.Empty;
     private ImmutableDictionary<SiloAddress, Refusal> _refusals = ImmutableDictionary<SiloAddress, Refusal>.Empty;
     private bool _wasAccepted;
 
@@ -48,6 +49,15 @@ internal sealed class Acceptance(
         }
     }
 
+    /// <summary>Notes that a silo holds this node's announcement, although its receipt may not have come in time.</summary>
+    public void NoteHeld(SiloAddress silo, AnnouncementSequence sequence)
+    {
+        lock (_lock)
+        {
+            _held = _held.SetItem(silo, sequence);
+        }
+    }
+
     /// <summary>Looks who lacks the announcement. Called again and again, so that it is known for how long.</summary>
     public void Follow()
     {
@@ -61,6 +71,7 @@ internal sealed class Acceptance(
             _lackSince = lacking.ToImmutableDictionary(silo => silo, silo => _lackSince.GetValueOrDefault(silo, now));
             var active = others.Select(other => other.Silo).ToHashSet();
             _refusals = _refusals.RemoveRange(_refusals.Keys.Where(silo => !active.Contains(silo)));
+            _held = _held.RemoveRange(_held.Keys.Where(silo => !active.Contains(silo)));
         }
     }
 
@@ -95,7 +106,8 @@ internal sealed class Acceptance(
     private List<(SiloAddress Silo, string NodeName)> FindLacking(IReadOnlyList<(SiloAddress Silo, string NodeName)> others) =>
         own.IsEverywhere(others) ? []
             : [.. others.Where(other =>
-                own.FindReceiver(other.Silo)?.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied))];
+                own.FindReceiver(other.Silo)?.Outcome is not (AnnouncementOutcome.Held or AnnouncementOutcome.Applied)
+                && !(_held.TryGetValue(other.Silo, out var held) && held == own.Latest?.Sequence))];
 
     private List<(SiloAddress Silo, string NodeName)> FindRefused(IReadOnlyList<(SiloAddress Silo, string NodeName)> others) =>
         _refusals.IsEmpty ? [] : [.. others.Where(other => _refusals.ContainsKey(other.Silo))];

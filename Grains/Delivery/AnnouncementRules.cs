@@ -196,7 +196,8 @@ internal static class AnnouncementRules
 
         foreach (var endpoint in announcement.Endpoints)
         {
-            if (!node.Addresses.Contains(endpoint))
+            // ::ffff:192.0.2.1 in one of the two rosters is 192.0.2.1 in the other.
+            if (!node.Addresses.Any(own => own.Unmap().Equals(endpoint.Unmap())))
             {
                 return AnnouncementVerdict.Refused(
                     AnnouncementOutcome.NotInRoster,

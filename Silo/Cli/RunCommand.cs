@@ -46,7 +46,9 @@ internal static class RunCommand
             await app.RunAsync(cancellationToken);
             return (loops.Ended ?? end.Reason) is { } reason
                 ? Fault.Tell(
-                    end.IsMisfit && loops.Ended is null ? ExitCode.Misconfigured : ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
+                    end.IsMisfit && loops.Ended is null
+                        ? ExitCode.Misconfigured
+                        : ExitCode.Failed, $"The silo could not go on: {reason.ReplaceLineEndings(" ")}")
                 : ExitCode.Success;
         }
         catch (OptionsValidationException e)
@@ -99,6 +101,12 @@ internal static class RunCommand
         var builder = WebApplication.CreateEmptyBuilder(
             new WebApplicationOptions { ApplicationName = "owg", ContentRootPath = AppContext.BaseDirectory });
         SiloConfiguration.AddSources(builder.Configuration, config, isSilo: true);
+        if (SettingRules.JudgeVariables(SiloConfiguration.ReadVariables(), SiloConfiguration.Catalogue, SiloConfiguration.VariablePrefix)
+            is { Count: > 0 } faults)
+        {
+            throw new StartupException([.. faults]);
+        }
+
         if (SiloConfiguration.FindUnknownSections(builder.Configuration) is { Count: > 0 } unknown)
         {
             throw new StartupException([.. unknown.Select(

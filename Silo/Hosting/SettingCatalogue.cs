@@ -21,12 +21,24 @@ internal sealed class SettingCatalogue(IReadOnlyDictionary<string, Type?> sectio
     /// <returns>Whether it is known.</returns>
     public bool TryFind(string key, out ReleaseVersion since, [NotNullWhen(false)] out string? unknown)
     {
+        (_, since, unknown) = Walk(key);
+        return unknown is null;
+    }
+
+    /// <summary>What has to stand below a key, which one value cannot be; null if the key is one value's, or not known.</summary>
+    /// <param name="key">As of <see cref="TryFind"/>.</param>
+    public string? FindParts(string key) => Walk(key) is not (var type, _, null) || type is null ? null
+        : ElementOf(type) is null ? IsOurs(type) ? "settings of its own" : null
+        : type.GetGenericTypeDefinition() == typeof(IList<>) ? "a list"
+        : "a value for each name";
+
+    private (Type? Type, ReleaseVersion Since, string? Unknown) Walk(string key)
+    {
         var names = key.Split(ConfigurationPath.KeyDelimiter);
-        (since, unknown) = (default, null);
+        var since = default(ReleaseVersion);
         if (!_sections.TryGetValue(names[0], out var type))
         {
-            unknown = names[0];
-            return false;
+            return (null, since, names[0]);
         }
 
         for (var i = 1; i < names.Length && type is not null; i++)
@@ -40,8 +52,7 @@ internal sealed class SettingCatalogue(IReadOnlyDictionary<string, Type?> sectio
 
             if (PropertyOf(type, names[i]) is not { } property)
             {
-                unknown = ConfigurationPath.Combine(names[..(i + 1)]);
-                return false;
+                return (null, since, ConfigurationPath.Combine(names[..(i + 1)]));
             }
 
             var brought = property.GetCustomAttribute<SinceAttribute>()?.Version ?? default;
@@ -49,7 +60,7 @@ internal sealed class SettingCatalogue(IReadOnlyDictionary<string, Type?> sectio
             type = property.PropertyType;
         }
 
-        return true;
+        return (type, since, null);
     }
 
     /// <summary>What a list or a dictionary consists of; null if it is neither.</summary>

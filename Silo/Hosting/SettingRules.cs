@@ -35,8 +35,14 @@ internal static class SettingRules
 
         var unknown = new SortedSet<string>(StringComparer.OrdinalIgnoreCase);
         var ahead = new SortedDictionary<string, ReleaseVersion>(StringComparer.OrdinalIgnoreCase);
-        foreach (var key in settings.Keys.Where(key => !IsVersion(key)))
+        var shapeless = new SortedSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, value) in settings.Where(setting => !IsVersion(setting.Key)))
         {
+            if (FindShapeFault(key, value, catalogue) is { } fault)
+            {
+                shapeless.Add(fault);
+            }
+
             if (!catalogue.TryFind(key, out var since, out var part))
             {
                 unknown.Add(part);
@@ -52,8 +58,33 @@ internal static class SettingRules
             version,
             isNewer ? [.. unknown.Where(key => !IsSafety(key))] : [],
             [.. ahead.Select(setting => new NewSetting(setting.Key, setting.Value))],
-            [.. Refuse([.. unknown], version, own)]);
+            [.. Refuse([.. unknown], version, own), .. shapeless]);
     }
+
+    /// <summary>
+    /// What is wrong with variables, which have no version: one that no setting can be is refused by whoever reads it, but some would be
+    /// nothing without a word.
+    /// </summary>
+    /// <param name="variables">By name, without the prefix.</param>
+    /// <param name="catalogue">What this version knows.</param>
+    /// <param name="prefix">The prefix, for what is said.</param>
+    public static IReadOnlyList<string> JudgeVariables(
+        IEnumerable<KeyValuePair<string, string?>> variables, SettingCatalogue catalogue, string prefix) =>
+        [.. variables.OrderBy(variable => variable.Key, StringComparer.Ordinal).Select(variable =>
+        {
+            var (section, setting) = (variable.Key.Split('_')[0], variable.Key[(variable.Key.IndexOf('_') + 1)..]);
+            return !variable.Key.Contains("__", StringComparison.Ordinal) && variable.Key.Contains('_') && catalogue.HasSection(section)
+                ? $"{prefix}{variable.Key}: sets nothing; write {prefix}{section}__{setting}, with two underscores"
+                : FindShapeFault(
+                    variable.Key.Replace("__", ConfigurationPath.KeyDelimiter, StringComparison.Ordinal), variable.Value, catalogue);
+        }).OfType<string>()];
+
+    // The binder takes nothing from one value where it expects several, and says nothing.
+    private static string? FindShapeFault(string key, string? value, SettingCatalogue catalogue) =>
+        !string.IsNullOrEmpty(value) && catalogue.FindParts(key) is { } parts
+            ? $"{key} is one value, '{value}'; expected {parts}"
+                + (parts == "a list" ? $", such as [\"{value}\"] or, as a variable, with __0 behind its name" : "")
+            : null;
 
     /// <summary>Whether a key, or a part of it, is among those that nobody reads.</summary>
     public static bool IsAmong(IEnumerable<string> ignored, string key) => ignored.Any(part =>

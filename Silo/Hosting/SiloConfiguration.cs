@@ -1,3 +1,4 @@
+using System.Collections;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Rotation;
@@ -41,12 +42,12 @@ internal static class SiloConfiguration
     /// <param name="file">
     /// The operator's file; <see langword="null"/> for none. It is read once, unless a <see cref="ConfigurationFollower"/> looks again.
     /// </param>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
     /// <param name="isSilo">
     /// Whether a silo runs by it. Then keys that are not known are refused or ignored as <see cref="SettingRules"/> says. A verb takes what
     /// it knows: it only looks, and what it looks at may be a silo that is newer.
     /// </param>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read, or is a folder.</exception>
     /// <exception cref="InvalidDataException">It is not JSON, or has keys that are refused.</exception>
     public static void AddSources(IConfigurationBuilder configuration, FileInfo? file, bool isSilo)
     {
@@ -59,6 +60,12 @@ internal static class SiloConfiguration
 
         configuration.AddEnvironmentVariables(VariablePrefix);
     }
+
+    /// <summary>The variables that begin with <see cref="VariablePrefix"/>, by name without it.</summary>
+    public static IReadOnlyDictionary<string, string?> ReadVariables() => Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .Where(variable => ((string)variable.Key).StartsWith(VariablePrefix, StringComparison.OrdinalIgnoreCase))
+        .ToDictionary(variable => ((string)variable.Key)[VariablePrefix.Length..], variable => (string?)variable.Value);
 
     /// <summary>
     /// Sections that no part of the silo reads: a misspelt one would otherwise be a setting that silently does nothing. Those of the file

@@ -93,11 +93,18 @@ public sealed class SettingVersionTests(BadStartUpFixture fixture) : IClassFixtu
         configuration["$version"] = Newer;
         var file = Path.Combine(mesh.State.NodeDirectory(First), "variable.json");
         await File.WriteAllTextAsync(file, configuration.ToJsonString(), Token);
-        foreach (var variable in (string[])["OWG_Rotation__Quantum=1", "OWG_Telemetry__Endpoint=1"])
+        foreach (var (variable, mentioned) in ((string, string)[])
+            [
+                ("OWG_Rotation__Quantum=1", "Rotation"), ("OWG_Telemetry__Endpoint=1", "Telemetry"),
+
+                // These would set nothing, and nobody would say so.
+                ("OWG_Encryption_Mode=Strict", "write OWG_Encryption__Mode, with two underscores"),
+                ("OWG_Encryption__ClusterCIDRs=10.244.0.0/16", "Encryption:ClusterCIDRs is one value, '10.244.0.0/16'; expected a list"),
+            ])
         {
             var result = await mesh.RunAsync(First, Token, "env", variable, "owg", "run", "--config", file);
             Assert.True(result.ExitCode == 2, $"exit code {result.ExitCode}\n{result.Error}\n{result.Output}");
-            Assert.Contains(variable.Split("__")[0][4..], result.Error, StringComparison.Ordinal);
+            Assert.Contains(mentioned, result.Error, StringComparison.Ordinal);
         }
     }
 }

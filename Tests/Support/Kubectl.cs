@@ -9,7 +9,7 @@ internal static class Kubectl
 
     /// <summary>Skips the test where there is none.</summary>
     public static void SkipUnlessInstalled() =>
-        Assert.SkipWhen(Command.Find("kubectl") is null, "kubectl is not installed (Debian: apt-get install kubernetes-client)");
+        Assert.SkipWhen(Command.Find("kubectl") is null, "kubectl is not installed: 1.21 or newer, which Debian 12 does not have");
 
     /// <summary>Skips the test where kubectl does not know what the overlays are written in.</summary>
     public static async Task SkipUnlessItKnowsComponentsAsync()

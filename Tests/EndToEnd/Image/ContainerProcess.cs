@@ -19,12 +19,14 @@ internal sealed class ContainerProcess(int id)
     {
         get
         {
-            var lines = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/cgroup")).Select(line => line.Split(':', 3)).ToList();
+            var lines = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/cgroup"))
+                .Select(line => line.Split(':', 3)).ToList();
             var memory = lines.FirstOrDefault(parts => parts[1].Split(',').Contains("memory"));
             var (directory, usage, inactive) = memory is not null
                 ? ("/sys/fs/cgroup/memory" + memory[2], "memory.usage_in_bytes", "total_inactive_file")
                 : ("/sys/fs/cgroup" + lines.First(parts => parts[0] == "0")[2], "memory.current", "inactive_file");
-            var files = File.ReadLines(Path.Combine(directory, "memory.stat")).Select(line => line.Split(' ')).First(parts => parts[0] == inactive)[1];
+            var files = File.ReadLines(Path.Combine(directory, "memory.stat"))
+                .Select(line => line.Split(' ')).First(parts => parts[0] == inactive)[1];
             return long.Parse(File.ReadAllText(Path.Combine(directory, usage)), CultureInfo.InvariantCulture)
                 - long.Parse(files, CultureInfo.InvariantCulture);
         }
@@ -35,6 +37,9 @@ internal sealed class ContainerProcess(int id)
         .Select(line => line.Split(' '))
         .Select(parts => (Path: parts[4], IsWritable: Has(parts[5], "rw") && !Has(parts[^1], "ro")))
         .GroupBy(mount => mount.Path).ToDictionary(group => group.Key, group => group.Last().IsWritable);
+
+    /// <summary>A file as the process has it.</summary>
+    public string Read(string path) => File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/root{path}"));
 
     private static bool Has(string options, string option) => options.Split(',').Contains(option);
 }

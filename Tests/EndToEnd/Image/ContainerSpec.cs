@@ -45,6 +45,9 @@ internal static class ContainerSpec
         ]);
         var linux = spec["linux"]!.AsObject();
         linux["cgroupsPath"] = "/" + group;
+
+        // What a device may be used is for runc to say, as on a node: ctr adds rules of its own.
+        linux["resources"]!["devices"] = new JsonArray(new JsonObject { ["allow"] = false, ["access"] = "rwm" });
         linux["resources"]!["memory"] = new JsonObject { ["limit"] = container.MemoryLimit };
         linux["resources"]!["cpu"] = new JsonObject { ["shares"] = container.CpuShares };
         linux["namespaces"] = new JsonArray([

@@ -4,6 +4,7 @@ using Orleans.WireGuard.LocalMesh.Capture;
 using Orleans.WireGuard.LocalMesh.Probes;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Tests.Support;
+using Orleans.WireGuard.Tests.Unit.Deploy;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Image;
 
@@ -45,7 +46,8 @@ public sealed partial class ImageTests(ImageCluster cluster, ITestOutputHelper o
             foreach (var container in cluster.SiloPod.Containers.Concat(cluster.DevicePod.Containers))
             {
                 var process = await kubelet.ProcessAsync(container.Name);
-                var mounted = container.Mounts.Select(mount => mount.Path.Replace("/var/run/", "/run/", StringComparison.Ordinal)).ToHashSet();
+                var mounted = container.Mounts.Select(mount => mount.Path.Replace("/var/run/", "/run/", StringComparison.Ordinal))
+                    .ToHashSet();
 
                 // The rest is what the runtime mounts for every container.
                 var writable = process.Mounts.Where(mount => mount.Value).Select(mount => mount.Key)
@@ -91,7 +93,8 @@ public sealed partial class ImageTests(ImageCluster cluster, ITestOutputHelper o
         Assert.True(tally.IsClean, string.Join('\n', tally.Examples));
 
         await UntilAsync(
-            async () => (await cluster.Kubelets[0].ExecuteAsync(cluster.Silo, "/app/owg", "status")).ExitCode == 0, "owg status to end with 0");
+            async () =>
+                (await cluster.Kubelets[0].ExecuteAsync(cluster.Silo, "/app/owg", "status")).ExitCode == 0, "owg status to end with 0");
         output.WriteLine((await cluster.Kubelets[0].ExecuteAsync(cluster.Silo, "/app/owg", "status")).Output);
         foreach (var kubelet in cluster.Kubelets)
         {
@@ -100,7 +103,7 @@ public sealed partial class ImageTests(ImageCluster cluster, ITestOutputHelper o
                 var process = await kubelet.ProcessAsync(container.Name);
                 output.WriteLine(
                     $"{kubelet.Node.Name} {container.Name,-8} resident {process.ResidentSize >> 20,4} MiB, working set {process.WorkingSet >> 20,4} MiB of {container.MemoryLimit >> 20} MiB");
-                Assert.True(process.WorkingSet < container.MemoryLimit);
+                Assert.InRange(process.WorkingSet, 1, container.MemoryLimit / 4 * 3);
             }
         }
     }
@@ -112,13 +115,19 @@ public sealed partial class ImageTests(ImageCluster cluster, ITestOutputHelper o
         await UntilReachableAsync();
         var devices = await DeviceIdsAsync();
         await using var meter = cluster.Meter();
-        foreach (var (image, what) in ((string, string)[])[(cluster.NextImage, "upgraded"), (cluster.Image, "undone")])
+        (PodManifest, string, string, string)[] revisions =
+        [
+            (cluster.NextSiloPod, cluster.NextImage, ImageCluster.NextSettings, "upgraded"),
+            (cluster.SiloPod, cluster.Image, Manifests.ConfigurationText, "undone"),
+        ];
+        foreach (var (pod, image, settings, what) in revisions)
         {
             foreach (var kubelet in cluster.Kubelets)
             {
                 var took = await kubelet.StopAsync(cluster.SiloPod, cluster.Silo, Token);
                 Assert.True(took < cluster.SiloPod.GracePeriod, "the silo had to be killed");
-                await cluster.StartSiloAsync(kubelet, image, what);
+                await cluster.StartSiloAsync(kubelet, pod, image, what);
+                Assert.Equal(settings, (await kubelet.ProcessAsync(cluster.Silo.Name)).Read("/etc/orleans-wireguard/owg.json"));
                 Assert.True((await kubelet.AskAsync(cluster.Silo.Probes["livenessProbe"], Token)).IsSuccess);
             }
         }

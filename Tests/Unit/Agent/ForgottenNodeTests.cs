@@ -21,6 +21,7 @@ public sealed class ForgottenNodeTests
         ["AnnouncementIndex.Announcements"] = "AnnouncementStore.ForgetAbsent",
         ["AnnouncementIndex._keys"] = "AnnouncementStore.ForgetAbsent",
         ["Acceptance._lackSince"] = "Acceptance.Follow, with the members",
+        ["Acceptance._held"] = "Acceptance.Follow, with the members",
         ["Acceptance._refusals"] = "Acceptance.Follow, with the members",
         ["AnnouncementStore+Dispute.Active"] = "AnnouncementStore.ForgetAbsent, and made anew with each change",
         ["ConnectionBudget._open"] = "entries go with the last connection of their address",

@@ -80,6 +80,22 @@ public sealed class AcceptanceTests
         Assert.Equal(NodeProblemCode.NotAccepted, acceptance.FindProblem()?.Code);
     }
 
+    // Its receipts come too late, but who is asked holds the announcement.
+    [Fact]
+    public void FindProblem_HeldByTheDigestsOfOthers_IsReady()
+    {
+        var acceptance = Make(1, 2, 3);
+        Begin();
+        acceptance.NoteHeld(FakeMembership.Silo(2), TestMesh.Announce(1).Sequence);
+        Assert.NotNull(acceptance.FindProblem());
+        acceptance.NoteHeld(FakeMembership.Silo(3), TestMesh.Announce(1).Sequence);
+        Assert.Null(acceptance.FindProblem());
+
+        // That was of another one.
+        Begin(revision: 1);
+        Assert.NotNull(acceptance.FindProblem());
+    }
+
     // A DaemonSet replaces the unready pods of the former revision all at once, with the one that is bad.
     [Fact]
     public void FindProblem_OneOfTwoIsBad_StaysReady()

@@ -113,6 +113,18 @@ public sealed class AnnouncementRulesTests : IDisposable
         Assert.Equal(AnnouncementOutcome.Held, AnnouncementRules.Judge(elsewhere, _held, null, Now).Outcome);
     }
 
+    // It is one address, however a source writes it.
+    [Fact]
+    public void Judge_EndpointThatIsMappedInOneOfTheRosters_IsHeld()
+    {
+        var mapped = Signed(TestMesh.Announce(3) with { Endpoints = [TestMesh.Address(3).MapToIPv6()] });
+        Assert.Equal(AnnouncementOutcome.Held, Judge(mapped).Outcome);
+        var roster = new RosterIndex(NodeRoster.Of(
+            [new RosterNode(TestMesh.Name(3), [TestMesh.Address(3).MapToIPv6()], [TestMesh.PodCIDR(3)])]));
+        Assert.Equal(
+            AnnouncementOutcome.Held, AnnouncementRules.Judge(Signed(TestMesh.Announce(3)), AnnouncementIndex.Empty, roster, Now).Outcome);
+    }
+
     [Fact]
     public void Judge_PartOfItsPodCIDR_IsHeld() => Assert.Equal(
         AnnouncementOutcome.Held, Judge(Signed(TestMesh.Announce(3) with { AllowedIPs = [IPPrefix.Parse("10.0.3.64/26")] })).Outcome);

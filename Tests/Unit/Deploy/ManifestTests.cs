@@ -210,29 +210,6 @@ public sealed partial class ManifestTests
     [GeneratedRegex("```yaml\n(# deploy/overlays/mine/kustomization.yaml\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex OverlayBlock();
 
-    /// <summary>A copy of <c>deploy/</c> without its programs, to be changed.</summary>
-    private sealed class DeployCopy : IDisposable
-    {
-        public DeployCopy()
-        {
-            foreach (var file in Manifests.Files.Append(RepositoryFiles.Find("deploy/base/settings/owg.json")))
-            {
-                Write(Path.GetRelativePath(RepositoryFiles.Find("deploy"), file), File.ReadAllText(file));
-            }
-        }
-
-        public string Root { get; } = Directory.CreateTempSubdirectory("owg-deploy-").FullName;
-
-        public void Write(string path, string content)
-        {
-            var file = Path.Combine(Root, path);
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            File.WriteAllText(file, content);
-        }
-
-        public void Dispose() => Directory.Delete(Root, recursive: true);
-    }
-
     private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups")
         from resource in Manifests.Texts(

@@ -32,12 +32,13 @@ public sealed class SettingRulesTests
     [InlineData("0.3", "Encryptions:A|EncryptionB", "EncryptionB|Encryptions", "")]
 
     // What means safety.
-    [InlineData("0.3", "encryption:Wrong|Part:Wrong", "Part:Wrong", "encryption:Wrong: not known to this owg (0.2.1), the file is of 0.3.0")]
+    [InlineData(
+        "0.3", "encryption:Wrong|Part:Wrong", "Part:Wrong", "encryption:Wrong: not known to this owg (0.2.1), the file is of 0.3.0")]
     [InlineData("0.3", "Encryption:Mode:A", "", "never ignored; remove it, or run a version that knows it")]
 
     // What is known is never a question.
     [InlineData(null, "Part:Old|Part:New|Encryption:Mode|Logging:LogLevel:Anything", "", "")]
-    [InlineData("9.9", "Part:Old|Part:New|Encryption:Mode|Part:List:3:Name|Part:List:3:More:9|Part:Named:x|Part|Part:Maybe", "", "")]
+    [InlineData("9.9", "Part:Old|Part:New|Encryption:Mode|Part:List:3:Name|Part:List:3:More:9|Part:Named:x|Part:Maybe", "", "")]
     public void Judge_KeysAndVersion_AreAcceptedIgnoredOrRefused(string? version, string keys, string ignored, string fault)
     {
         var verdict = Judge(version, keys);
@@ -51,6 +52,43 @@ public sealed class SettingRulesTests
         {
             Assert.Contains(fault, Assert.Single(verdict.Faults), StringComparison.Ordinal);
         }
+    }
+
+    // It would be no setting at all, and nobody would say so.
+    [Theory]
+    [InlineData("Part", "Part is one value, '1'; expected settings of its own")]
+    [InlineData("Part:List", "Part:List is one value, '1'; expected a list, such as [\"1\"]")]
+    [InlineData("part:list:0:more", "part:list:0:more is one value, '1'; expected a list")]
+    [InlineData("Part:Named", "Part:Named is one value, '1'; expected a value for each name")]
+    [InlineData("Encryption", "Encryption is one value, '1'; expected settings of its own")]
+    public void Judge_OneValueForSeveral_IsRefusedWhateverTheVersion(string key, string expected)
+    {
+        foreach (var version in (string?[])[null, "0.1", "9.9"])
+        {
+            Assert.StartsWith(expected, Assert.Single(Judge(version, key).Faults), StringComparison.Ordinal);
+        }
+    }
+
+    // A list or a section that is empty.
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    public void Judge_NothingForSeveral_IsAccepted(string? value) => Assert.Empty(
+        SettingRules.Judge(new Dictionary<string, string?> { ["Part:List"] = value, ["Encryption"] = value }, Catalogue, Own).Faults);
+
+    [Theory]
+    [InlineData("Part_Old", "OWG_Part_Old: sets nothing; write OWG_Part__Old, with two underscores")]
+    [InlineData("part_list_0", "OWG_part_list_0: sets nothing; write OWG_part__list_0, with two underscores")]
+    [InlineData("Part__List", "Part:List is one value, '1'; expected a list")]
+    [InlineData("Part__List__0__Name", "")]
+    [InlineData("Part__Old", "")]
+    [InlineData("CONFIG", "")]
+    [InlineData("LOCAL_STATE", "")]
+    public void JudgeVariables_Name_IsAcceptedOrSaid(string name, string expected)
+    {
+        var said = SettingRules.JudgeVariables([KeyValuePair.Create(name, (string?)"1")], Catalogue, "OWG_");
+        Assert.Equal(expected.Length > 0 ? 1 : 0, said.Count);
+        Assert.StartsWith(expected, string.Join('\n', said), StringComparison.Ordinal);
     }
 
     [Theory]

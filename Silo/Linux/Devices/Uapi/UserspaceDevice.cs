@@ -9,7 +9,8 @@ namespace Orleans.WireGuard.Linux.Devices.Uapi;
 
 /// <summary>
 /// Starts and ends the process behind a userspace device, such as <c>wireguard-go cilium_wg0</c>. The process daemonizes itself and
-/// outlives the silo, as a kernel device does.
+/// outlives the silo, as a kernel device does; in a pod, where it would not, it is somebody else's to start
+/// (<see cref="UserspaceDeviceOptions.MayStart"/>).
 /// </summary>
 internal sealed partial class UserspaceDevice
 {
