@@ -202,12 +202,14 @@ public sealed class BlindSpotsTests
             var (spots, kind) = (new BlindSpots(), (LinkCounting)which);
             long segments = (size + segment - 1) / segment;
 
-            // A link adds headers to each segment but the first; a small packet is padded, and has a checksum at its end.
-            var (packets, bytes) = kind == LinkCounting.Exact
-                ? (segments * count, (size + ((segments - 1) * Math.Min(overhead, segment / 5)) + 8L) * count)
-                : ((segments * count) + alive, (size + (segments * overhead)) * count) is var (all, sum)
-                    ? (all, sum + (alive * 148L))
-                    : default;
+            // A link adds headers to each segment but the first, a device to each; a small packet is padded, and has a checksum at its end.
+            var (packets, bytes) = kind switch
+            {
+                LinkCounting.Exact => (segments * count, (size + ((segments - 1) * Math.Min(overhead, segment / 5)) + 8L) * count),
+                LinkCounting.Rough =>
+                    ((segments * count) + alive, ((size + ((segments - 1) * overhead)) * count) + (alive * 148L)),
+                _ => ((segments * count) + alive, ((size + (segments * overhead)) * count) + (alive * 148L)),
+            };
             for (var i = 0; i < 4; i++)
             {
                 var now = default(SteadyTime) + (BlindSpots.Window * i);
