@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Silos;
@@ -80,7 +78,7 @@ internal sealed class NodeKubelet(
     /// <returns>Whether it succeeded, and the answer.</returns>
     public async Task<(bool IsSuccess, string Answer)> AskAsync(HttpProbe probe, CancellationToken cancellationToken)
     {
-        using var handler = new SocketsHttpHandler { UseProxy = false, ConnectCallback = ConnectAsync };
+        using var handler = NamespaceHttp.CreateHandler(node.Namespace);
         using var client = new HttpClient(handler) { Timeout = probe.Timeout };
         try
         {
@@ -148,21 +146,5 @@ internal sealed class NodeKubelet(
             "DirectoryOrCreate" => Directory.CreateDirectory(mesh.State.NodeDirectory(node) + "/host" + path).FullName,
             var type => throw new NotSupportedException($"A host path of type {type}: teach this test."),
         };
-    }
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var socket = NetworkNamespace.Run(
-            node.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        try
-        {
-            await socket.ConnectAsync(IPEndPoint.Parse($"{context.DnsEndPoint.Host}:{context.DnsEndPoint.Port}"), cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 }

@@ -19,6 +19,13 @@ internal sealed record UpgradeStep(
         CultureInfo.InvariantCulture,
         $"{"step",-22}{"releases",-32}{"protocol",-10}{"sent",10}{"lost",7}{"gap ms",9}  rotations");
 
+    /// <summary>No packet is lost in any direction, and every node has rotated so often.</summary>
+    public void AssertNothingLost(int rotations)
+    {
+        Assert.True(Report.Lost == 0, ToString());
+        Assert.All(Rotations, count => Assert.InRange(count, rotations, int.MaxValue));
+    }
+
     /// <summary>A line of the table, and one for each direction that lost something.</summary>
     public override string ToString()
     {

@@ -51,8 +51,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
             steps.Add(await mesh.MeasureAsync($"{node.Name} back", 2, () => mesh.RollAsync(node, SiloVariant.Present)));
         }
 
-        Assert.All(steps, step => Assert.True(step.Report.Lost == 0, step.ToString()));
-        Assert.All(steps, step => Assert.All(step.Rotations, rotations => Assert.InRange(rotations, 2, int.MaxValue)));
+        Assert.All(steps, step => step.AssertNothingLost(rotations: 2));
         mesh.AssertNothingStrange();
     }
 
@@ -75,8 +74,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
             steps.Add(await mesh.MeasureAsync($"{node.Name} up", 2, () => mesh.RollAsync(node, SiloVariant.Present)));
         }
 
-        Assert.All(steps, step => Assert.True(step.Report.Lost == 0, step.ToString()));
-        Assert.All(steps, step => Assert.All(step.Rotations, rotations => Assert.InRange(rotations, 2, int.MaxValue)));
+        Assert.All(steps, step => step.AssertNothingLost(rotations: 2));
         mesh.AssertNothingStrange();
     }
 
@@ -102,8 +100,8 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         Assert.Equal(Misconfigured, end?.ExitCode);
         Assert.Contains(
             "speaks protocol 4 to 5, but most of the mesh does not: the oldest, on 'node-", end?.Error, StringComparison.Ordinal);
-        Assert.All([up, back], step => Assert.True(step.Report.Lost == 0, step.ToString()));
-        Assert.All(back.Rotations, rotations => Assert.InRange(rotations, 2, int.MaxValue));
+        up.AssertNothingLost(rotations: 0);
+        back.AssertNothingLost(rotations: 2);
         mesh.AssertNothingStrange();
     }
 
@@ -145,7 +143,8 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         });
         output.WriteLine($"ready {undone.TotalSeconds:0.0} s after the undo");
         Assert.InRange(undone, TimeSpan.Zero, UndoTimeout);
-        Assert.All([up, back], step => Assert.True(step.Report.Lost == 0, step.ToString()));
+        up.AssertNothingLost(rotations: 0);
+        back.AssertNothingLost(rotations: 2);
     }
 
     // Nobody is behind for long because of a release: what waits for the one silo of it would cut it off when its keys are too old.
@@ -161,8 +160,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         var up = await mesh.MeasureAsync("one of twelve up", 8, () => mesh.RollAsync(plan.Nodes[11], SiloVariant.Next));
         var (status, problem) = await MeshStatusReader.ReadAsync(mesh.Harness, plan.Nodes[0], Token);
         Assert.Equal("", problem);
-        Assert.All(up.Rotations, rotations => Assert.InRange(rotations, 8, int.MaxValue));
-        Assert.True(up.Report.Lost == 0, up.ToString());
+        up.AssertNothingLost(rotations: 8);
         Assert.Equal(status!.Agreements, status.Agreeing);
     }
 }

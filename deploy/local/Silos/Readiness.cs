@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
 
@@ -22,12 +20,7 @@ internal sealed class ReadinessProbe : IDisposable
     public ReadinessProbe(MeshPlan plan)
     {
         _plan = plan;
-        _clients = plan.Nodes.ToDictionary(n => n, n => new HttpClient(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            ConnectCallback = (context, token) => ConnectAsync(n, context, token),
-        })
-        { Timeout = Timeout });
+        _clients = plan.Nodes.ToDictionary(n => n, n => new HttpClient(NamespaceHttp.CreateHandler(n.Namespace)) { Timeout = Timeout });
     }
 
     /// <summary>Asks one silo; an unreachable one is simply not ready.</summary>
@@ -55,23 +48,6 @@ internal sealed class ReadinessProbe : IDisposable
         foreach (var client in _clients.Values)
         {
             client.Dispose();
-        }
-    }
-
-    private static async ValueTask<Stream> ConnectAsync(
-        NodePlan node, SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var socket = NetworkNamespace.Run(
-            node.Namespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        try
-        {
-            await socket.ConnectAsync(IPEndPoint.Parse($"{context.DnsEndPoint.Host}:{context.DnsEndPoint.Port}"), cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
         }
     }
 }
