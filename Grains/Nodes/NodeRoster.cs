@@ -11,6 +11,12 @@ internal sealed record NodeRoster(ImmutableSortedDictionary<string, RosterNode> 
     /// </summary>
     public EquatableArray<RosterConflict> Conflicts { get; init; } = [];
 
+    /// <summary>
+    /// The prefixes that this node knows to hold pods of the cluster, whichever node has them: configured, or told by its own source.
+    /// Merged (<see cref="PrefixSet.Merge"/>); empty if nobody tells.
+    /// </summary>
+    public EquatableArray<IPPrefix> PodRanges { get; init; } = [];
+
     /// <summary>Makes a roster of its nodes.</summary>
     public static NodeRoster Of(IEnumerable<RosterNode> nodes) =>
         new(nodes.ToImmutableSortedDictionary(node => node.NodeName, node => node, StringComparer.Ordinal));

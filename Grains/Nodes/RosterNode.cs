@@ -23,6 +23,18 @@ internal sealed record RosterNode(string NodeName, EquatableArray<IPAddress> Add
         init => _listedPodCIDRs = value;
     }
 
+    /// <summary>
+    /// Addresses of the node itself among those of pods, as it has announced them, beyond <see cref="Addresses"/>: nothing refuses them.
+    /// Sorted.
+    /// </summary>
+    public EquatableArray<IPAddress> AnnouncedAddresses { get; init; } = [];
+
+    /// <summary>Which packets of its data plane, packed before a rule sees what is inside, the node has announced to take the tunnel.</summary>
+    public EquatableArray<Encapsulation> Encapsulations { get; init; } = [];
+
+    /// <summary>Whether no silo can run there (<c>Nodes:Exempt</c>): its pods are reached in clear, and neither refused nor dropped.</summary>
+    public bool IsExempt { get; init; }
+
     /// <summary>The object as a message names it: its kind and its name.</summary>
     public string Describe() => Kind.Length == 0 ? $"'{NodeName}'" : $"{Kind} '{NodeName}'";
 }
