@@ -1,5 +1,6 @@
 using System.Globalization;
 using Orleans.Concurrency;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
 
@@ -13,7 +14,8 @@ namespace Orleans.WireGuard.Grains;
 /// </remarks>
 [StatelessWorker(1), Reentrant]
 internal sealed class MeshGrain(
-    MeshMembers members, INodeRosterSource roster, AnnouncementStore store, TimeProvider timeProvider) : Grain, IMeshGrain
+    MeshMembers members, INodeRosterSource roster, AnnouncementStore store, AddressStore addresses, TimeProvider timeProvider)
+        : Grain, IMeshGrain
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
 
@@ -103,7 +105,7 @@ internal sealed class MeshGrain(
     // What the node says of itself, what the source of the roster says of it, and what is wrong with its place in the roster.
     private MeshNode Describe(string nodeName, NodeStatus? status, EquatableArray<NodeProblem> own)
     {
-        var divided = store.Roster;
+        var divided = addresses.Roster ?? store.Roster;
         return new MeshNode(
             nodeName,
             status,

@@ -108,5 +108,16 @@ internal sealed partial class NodeGrain
         });
     }
 
-    private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
+    // Where all know announcements of addresses, those of keys have none. Who knows only these is told as much as they hold, and as its
+    // list of nodes explains.
+    private AnnounceableNode? FindSelf()
+    {
+        if (_store.Roster?.Find(NodeName) is not { } self)
+        {
+            return null;
+        }
+
+        var node = AnnounceableNode.Of(self);
+        return _protocol.Effective >= OwnProtocol.WithAddresses ? node with { AllowedIPs = [] } : node;
+    }
 }

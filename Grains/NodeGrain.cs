@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
@@ -44,6 +45,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private readonly PathSurvey _survey;
     private readonly MeshProtocol _protocol;
     private readonly Acceptance _acceptance;
+    private readonly AddressReport _addresses;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger<NodeGrain> _logger;
     private readonly StateLog _failures;
@@ -67,6 +69,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         ClockSurvey clocks,
         MeshProtocol protocol,
         Acceptance acceptance,
+        AddressReport addresses,
         IOptions<RotationOptions> options,
         IOptions<DeliveryOptions> delivery,
         TimeProvider timeProvider,
@@ -76,7 +79,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
         (_silo, _ring, _identity, _store, _own, _members, _clock, _clocks) =
             (silo, ring, identity, store, own, members, clock, clocks);
         (_agent, _options, _delivery, _timeProvider, _logger) = (agent, options.Value, delivery.Value, timeProvider, logger);
-        (_protocol, _acceptance) = (protocol, acceptance);
+        (_protocol, _acceptance, _addresses) = (protocol, acceptance, addresses);
         _failures = new StateLog(timeProvider);
         var timing = new RotationTiming(_options.Period, _options.GracePeriod);
         _schedule = new RotationSchedule(silo.Name, _options.Period, _options.Slots);
@@ -139,6 +142,7 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
             Version = OwnProtocol.Version,
             Protocol = OwnProtocol.Range,
             EffectiveProtocol = _protocol.Effective,
+            Addresses = _addresses.ToStatus(),
         });
     }
 
@@ -146,7 +150,9 @@ internal sealed partial class NodeGrain : Grain, INodeGrain, INodeKeeper
     private EquatableArray<NodeProblem> FindProblems(AgentSnapshot agent) => (_clock.FindProblem(), agent.FindProblem()) switch
     {
         ({ } ofClock, { } ofAgent) => [ofClock, ofAgent],
-        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _own.Problem ?? _acceptance.FindProblem()) is { } problem ? [problem] : [],
+        var (ofClock, ofAgent) => (ofClock ?? ofAgent ?? _own.Problem ?? _acceptance.FindProblem()) is { } problem
+            ? [problem]
+            : _addresses.FindProblems(),
     };
 
     /// <inheritdoc/>

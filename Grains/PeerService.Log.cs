@@ -39,4 +39,8 @@ internal sealed partial class PeerService
     [LoggerMessage(
         Level = LogLevel.Information, Message = "The silos of this mesh speak protocol {Effective} with each other now; it was {Former}")]
     private static partial void LogProtocol(ILogger logger, int effective, int former);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused addresses of {NodeName}: {Outcome}, {Detail} ({Count} times since the last such line)")]
+    private static partial void LogAddressesRefused(
+        ILogger logger, string nodeName, AnnouncementOutcome outcome, string detail, long count);
 }

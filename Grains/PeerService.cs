@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
@@ -14,6 +15,9 @@ namespace Orleans.WireGuard.Grains;
 internal sealed partial class PeerService : GrainService, IPeerService
 {
     private readonly AnnouncementStore _store;
+    private readonly AddressStore _addresses;
+    private readonly OwnAddresses _ownAddresses;
+    private readonly AddressAnnouncer _announcer;
     private readonly IMeshAgent _agent;
     private readonly MeshMembers _members;
     private readonly IPeerServiceClient _client;
@@ -29,6 +33,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly EndlessLoops _loops;
     private readonly ILogger<PeerService> _logger;
     private readonly StateLog _refusals;
+    private readonly StateLog _addressRefusals;
     private readonly StateLog _exchanges;
     private readonly StateLog _clockProblem;
     private int? _toldProtocol;
@@ -39,6 +44,9 @@ internal sealed partial class PeerService : GrainService, IPeerService
         Silo silo,
         ILoggerFactory loggerFactory,
         AnnouncementStore store,
+        AddressStore addresses,
+        OwnAddresses ownAddresses,
+        AddressAnnouncer announcer,
         IMeshAgent agent,
         MeshMembers members,
         IPeerServiceClient client,
@@ -56,9 +64,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
     {
         (_store, _agent, _members, _client, _grains, _clock, _clocks) = (store, agent, members, client, grains, clock, clocks);
         (_protocol, _acceptance, _end) = (protocol, acceptance, end);
+        (_addresses, _ownAddresses, _announcer) = (addresses, ownAddresses, announcer);
         (_options, _timeProvider, _jitter, _loops) = (options.Value, timeProvider, jitter, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
-        (_refusals, _exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider), new StateLog(timeProvider));
+        (_refusals, _addressRefusals) = (new StateLog(timeProvider), new StateLog(timeProvider));
+        (_exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider));
     }
 
     /// <inheritdoc/>
@@ -76,15 +86,21 @@ internal sealed partial class PeerService : GrainService, IPeerService
     }
 
     /// <inheritdoc/>
-    public Task<DigestReply> Exchange(MeshDigest digest) => Task.FromResult(DigestComparison.Compare(digest, _store.Announcements));
+    public Task<DigestReply> Exchange(MeshDigest digest) => Task.FromResult(AddressComparison.AddTo(
+        DigestComparison.Compare(digest, _store.Announcements), digest, _addresses.Book.Announcements));
 
     /// <inheritdoc/>
     public Task<PathReply> GetPath(string nodeName) =>
         Task.FromResult(new PathReply(_agent.Snapshot.FindPath(nodeName), _timeProvider.GetUtcNow()) { Protocol = OwnProtocol.Range });
 
     /// <inheritdoc/>
-    protected override Task StartInBackground() => _loops.RepeatAsync(
-        "Anti-entropy", _ => HealOnceAsync(), _ => _options.AntiEntropyInterval, StoppedCancellationTokenSource.Token);
+    protected override Task StartInBackground()
+    {
+        var stopped = StoppedCancellationTokenSource.Token;
+        return Task.WhenAll(
+            _loops.RepeatAsync("Anti-entropy", _ => HealOnceAsync(), _ => _options.AntiEntropyInterval, stopped),
+            _loops.RepeatAsync("The announcement of addresses", _announcer.RunAsync, _ => _options.LaggardInterval, stopped));
+    }
 
     private async Task HealOnceAsync()
     {
@@ -168,8 +184,11 @@ internal sealed partial class PeerService : GrainService, IPeerService
             do
             {
                 mine = _store.Announcements.GetValueOrDefault(_members.LocalNodeName);
-                reply = await _client.ExchangeAsync(silo, DigestComparison.ToDigest(_store.Announcements))
-                    .WaitAsync(timeout, _timeProvider);
+                var digest = DigestComparison.ToDigest(_store.Announcements) with
+                {
+                    Addresses = AddressComparison.ToEntries(_addresses.Book.Announcements),
+                };
+                reply = await _client.ExchangeAsync(silo, digest).WaitAsync(timeout, _timeProvider);
                 _protocol.Note(silo, nodeName, reply.Protocol, reply.Version);
                 if (!_protocol.CanSpeak(reply.Protocol))
                 {
@@ -178,7 +197,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
                     return false;
                 }
 
-                taken = 0;
+                taken = TakeAddresses(reply);
                 foreach (var newer in reply.Newer)
                 {
                     var verdict = await AcceptAsync(newer);
@@ -189,7 +208,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
                     }
                 }
             }
-            while (reply.Newer.Count >= DigestComparison.MaxNewer && taken > 0);
+            while ((reply.Newer.Count >= DigestComparison.MaxNewer || reply.NewerAddresses.Count > 0) && taken > 0);
 
             _acceptance.NoteOffer(silo, refused);
             if (mine is not null && !reply.Wanted.Contains(mine.NodeName) && reply.Newer.All(newer => newer.NodeName != mine.NodeName))
@@ -207,6 +226,8 @@ internal sealed partial class PeerService : GrainService, IPeerService
                     await _client.ReceiveAsync(silo, announcement).WaitAsync(timeout, _timeProvider);
                 }
             }
+
+            await SendAddressesAsync(silo, nodeName, reply, timeout);
 
             if (_exchanges.End(nodeName) is { } end)
             {

@@ -103,6 +103,15 @@ public enum NodeProblemCode
 
     /// <summary>Its silo refuses the announcements of too many active silos [as of <see cref="NotAccepted"/>].</summary>
     RefusesOthers,
+
+    /// <summary>
+    /// It has more prefixes for its pods than are announced, and the pods of the others are reached by nobody [how many it has; how many
+    /// are announced at most; how many are left out].
+    /// </summary>
+    PrefixesLeftOut,
+
+    /// <summary>Nothing tells which addresses its pods have [what was looked for, and what to do].</summary>
+    NoPrefixes,
 }
 
 /// <summary>Something that is wrong with a node, or should be put right.</summary>

@@ -105,4 +105,10 @@ public sealed record NodeStatus
     /// <summary>The one that it speaks with the others now: the highest that all of them know.</summary>
     [Id(26)]
     public int? EffectiveProtocol { get; init; }
+
+    /// <summary>
+    /// What it has for its pods, where that comes from, and who knows it; <see langword="null"/> if its silo is too old to say.
+    /// </summary>
+    [Id(27)]
+    public AddressStatus? Addresses { get; init; }
 }

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Orleans.WireGuard.Grains.Agent;
 
 /// <summary>The outcome of a reconcile pass.</summary>
@@ -37,6 +39,12 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, NodeP
 
     /// <summary>Whether strict mode is configured and not in force.</summary>
     public bool IsStrictWithheld { get; init; }
+
+    /// <summary>The node's own addresses among those of pods, such as those of a bridge; as of the last look.</summary>
+    public EquatableArray<IPAddress> NodeAddresses { get; init; } = [];
+
+    /// <summary>Which packets of another data plane are led through the tunnels as it has packed them; as of the last look.</summary>
+    public EquatableArray<Encapsulation> Encapsulations { get; init; } = [];
 
     /// <summary>Nodes whose silo answers and whose tunnel does not, for too long.</summary>
     public EquatableArray<SilentPeer> SilentPeers { get; init; } = [];

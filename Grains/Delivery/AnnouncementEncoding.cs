@@ -1,7 +1,5 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Net;
-using System.Text;
+using static Orleans.WireGuard.Grains.Delivery.CanonicalWriter;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
@@ -22,9 +20,6 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// </remarks>
 internal static class AnnouncementEncoding
 {
-    // Lenient UTF-8 writes one and the same replacement for whatever is no text.
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     /// <summary>Encodes everything but the signature.</summary>
     /// <exception cref="ArgumentException">The name is no text, or an endpoint has a zone.</exception>
     public static byte[] Encode(PeerAnnouncement announcement)
@@ -33,8 +28,7 @@ internal static class AnnouncementEncoding
         var hasExtensions = announcement.Extensions.Count > 0;
         writer.Write(hasExtensions ? OwnProtocol.SignatureContextWithExtensions : OwnProtocol.SignatureContext);
         WriteString(writer, announcement.NodeName);
-        announcement.Identity.CopyTo(writer.GetSpan(IdentityKey.Size));
-        writer.Advance(IdentityKey.Size);
+        WriteIdentity(writer, announcement.Identity);
         WriteInt64(writer, announcement.Sequence.Epoch.Value);
         WriteInt64(writer, announcement.Sequence.Revision);
 
@@ -57,8 +51,7 @@ internal static class AnnouncementEncoding
         WriteUInt16(writer, checked((ushort)announcement.AllowedIPs.Count));
         foreach (var prefix in announcement.AllowedIPs)
         {
-            WriteAddress(writer, prefix.Address);
-            WriteByte(writer, (byte)prefix.Length);
+            WritePrefix(writer, prefix);
         }
 
         WriteInt64(writer, announcement.IssuedAt.UtcTicks);
@@ -70,48 +63,5 @@ internal static class AnnouncementEncoding
         }
 
         return writer.WrittenSpan.ToArray();
-    }
-
-    private static void WriteString(ArrayBufferWriter<byte> writer, string text)
-    {
-        var bytes = StrictUtf8.GetBytes(text);
-        WriteUInt16(writer, checked((ushort)bytes.Length));
-        writer.Write(bytes);
-    }
-
-    private static void WriteKey(ArrayBufferWriter<byte> writer, PublicKey key)
-    {
-        key.CopyTo(writer.GetSpan(PublicKey.Size));
-        writer.Advance(PublicKey.Size);
-    }
-
-    private static void WriteAddress(ArrayBufferWriter<byte> writer, IPAddress address)
-    {
-        var bytes = address.GetAddressBytes();
-        if (bytes.Length != 4 && address.ScopeId != 0)
-        {
-            throw new ArgumentException($"{address} has a zone, which has no place in an announcement.", nameof(address));
-        }
-
-        WriteByte(writer, bytes.Length == 4 ? (byte)4 : (byte)6);
-        writer.Write(bytes);
-    }
-
-    private static void WriteByte(ArrayBufferWriter<byte> writer, byte value)
-    {
-        writer.GetSpan(1)[0] = value;
-        writer.Advance(1);
-    }
-
-    private static void WriteUInt16(ArrayBufferWriter<byte> writer, ushort value)
-    {
-        BinaryPrimitives.WriteUInt16BigEndian(writer.GetSpan(sizeof(ushort)), value);
-        writer.Advance(sizeof(ushort));
-    }
-
-    private static void WriteInt64(ArrayBufferWriter<byte> writer, long value)
-    {
-        BinaryPrimitives.WriteInt64BigEndian(writer.GetSpan(sizeof(long)), value);
-        writer.Advance(sizeof(long));
     }
 }

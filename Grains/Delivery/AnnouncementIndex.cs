@@ -1,27 +1,23 @@
 using System.Collections.Immutable;
-using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Delivery;
 
-/// <summary>What is held, with the ways to find who has a key or a prefix without looking at all of it. Immutable.</summary>
+/// <summary>What is held, with the way to find who has a key without looking at all of it. Immutable.</summary>
 internal sealed class AnnouncementIndex
 {
     private readonly ImmutableDictionary<PublicKey, string> _keys;
 
     private AnnouncementIndex(
-        ImmutableDictionary<string, PeerAnnouncement> announcements, ImmutableDictionary<PublicKey, string> keys, PrefixIndex prefixes) =>
-        (Announcements, _keys, Prefixes) = (announcements, keys, prefixes);
+        ImmutableDictionary<string, PeerAnnouncement> announcements, ImmutableDictionary<PublicKey, string> keys) =>
+        (Announcements, _keys) = (announcements, keys);
 
     /// <summary>Nothing is held.</summary>
     public static AnnouncementIndex Empty { get; } = new(
         ImmutableDictionary.Create<string, PeerAnnouncement>(StringComparer.Ordinal),
-        ImmutableDictionary<PublicKey, string>.Empty, PrefixIndex.Empty);
+        ImmutableDictionary<PublicKey, string>.Empty);
 
     /// <summary>By node name.</summary>
     public ImmutableDictionary<string, PeerAnnouncement> Announcements { get; }
-
-    /// <summary>The allowed IPs of all.</summary>
-    public PrefixIndex Prefixes { get; }
 
     /// <summary>
     /// The node that announced the key; <see langword="null"/> if none did. There are not two, because the rules refuse the second.
@@ -37,8 +33,7 @@ internal sealed class AnnouncementIndex
         var rest = Remove([announcement.NodeName]);
         return new AnnouncementIndex(
             rest.Announcements.Add(announcement.NodeName, announcement),
-            rest._keys.AddRange(announcement.Slots.Select(slot => KeyValuePair.Create(slot.PublicKey, announcement.NodeName))),
-            rest.Prefixes.Add(announcement.NodeName, announcement.AllowedIPs));
+            rest._keys.AddRange(announcement.Slots.Select(slot => KeyValuePair.Create(slot.PublicKey, announcement.NodeName))));
     }
 
     /// <summary>What is held without some nodes.</summary>
@@ -51,8 +46,7 @@ internal sealed class AnnouncementIndex
             {
                 rest = new AnnouncementIndex(
                     rest.Announcements.Remove(nodeName),
-                    rest._keys.RemoveRange(former.Slots.Select(slot => slot.PublicKey)),
-                    rest.Prefixes.Remove(nodeName, former.AllowedIPs));
+                    rest._keys.RemoveRange(former.Slots.Select(slot => slot.PublicKey)));
             }
         }
 

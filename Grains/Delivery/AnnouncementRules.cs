@@ -6,7 +6,8 @@ using Orleans.WireGuard.Supervision;
 namespace Orleans.WireGuard.Grains.Delivery;
 
 /// <summary>
-/// Whether a receiver accepts an announcement: one that is signed, newer, well-formed and takes nothing from another node.
+/// Whether a receiver accepts an announcement: one that is signed, newer, well-formed and takes no key from another node. Its allowed IPs
+/// decide nothing: a key must not wait for an address (<see cref="Addresses.AddressBook"/>).
 /// </summary>
 internal static class AnnouncementRules
 {
@@ -16,7 +17,7 @@ internal static class AnnouncementRules
     /// <param name="roster">Who the nodes are; <see langword="null"/> while that is unknown, then every name passes.</param>
     /// <param name="horizon">The latest moment that may be in it: the mesh's time and <see cref="SequenceBounds.MaxLead"/>.</param>
     public static AnnouncementVerdict Judge(
-        PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster, DateTimeOffset horizon)
+        PeerAnnouncement announcement, AnnouncementIndex held, NodeRoster? roster, DateTimeOffset horizon)
     {
         if (FindMalformation(announcement, horizon) is { } malformation)
         {
@@ -37,10 +38,10 @@ internal static class AnnouncementRules
             }
         }
 
-        if (roster is not null && roster.Roster.Find(announcement.NodeName) is null)
+        if (roster is not null && roster.Find(announcement.NodeName) is null)
         {
             return AnnouncementVerdict.Refused(
-                AnnouncementOutcome.UnknownNode, $"the roster of {roster.Roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
+                AnnouncementOutcome.UnknownNode, $"the roster of {roster.Nodes.Count} nodes has no '{announcement.NodeName}'");
         }
 
         if (FindForgery(announcement) is { } forgery)
@@ -155,7 +156,7 @@ internal static class AnnouncementRules
 
     // Each of some thousand announcements that come at once is compared with thousands, so only what the indexes find is looked at.
     private static AnnouncementVerdict? FindConflict(
-        PeerAnnouncement announcement, AnnouncementIndex held, RosterIndex? roster)
+        PeerAnnouncement announcement, AnnouncementIndex held, NodeRoster? roster)
     {
         foreach (var slot in announcement.Slots)
         {
@@ -166,34 +167,11 @@ internal static class AnnouncementRules
             }
         }
 
-        return roster?.Roster.Find(announcement.NodeName) is { } node
-            ? FindUnexplained(announcement, roster, node)
-            : FindOverlap(announcement, held);
+        return roster?.Find(announcement.NodeName) is { } node ? FindStrangeEndpoint(announcement, node) : null;
     }
 
-    /// <summary>
-    /// The roster says whose every pod address is, also while its node has announced nothing yet, so what is held need not be asked: of
-    /// that only the part counts that the roster explains.
-    /// </summary>
-    private static AnnouncementVerdict? FindUnexplained(
-        PeerAnnouncement announcement, RosterIndex roster, RosterNode node)
+    private static AnnouncementVerdict? FindStrangeEndpoint(PeerAnnouncement announcement, RosterNode node)
     {
-        foreach (var prefix in announcement.AllowedIPs)
-        {
-            if (roster.PodCIDRs.FindOverlap(prefix, announcement.NodeName) is var (cidr, nodeName))
-            {
-                return AnnouncementVerdict.Refused(
-                    AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{nodeName}' in the roster");
-            }
-
-            if (!node.PodCIDRs.Any(own => own.Contains(prefix)))
-            {
-                return AnnouncementVerdict.Refused(
-                    AnnouncementOutcome.NotInRoster,
-                    $"{prefix} is no part of the pod CIDRs that {node.Describe()} has: {Join(node.PodCIDRs)}");
-            }
-        }
-
         foreach (var endpoint in announcement.Endpoints)
         {
             // ::ffff:192.0.2.1 in one of the two rosters is 192.0.2.1 in the other.
@@ -202,20 +180,6 @@ internal static class AnnouncementRules
                 return AnnouncementVerdict.Refused(
                     AnnouncementOutcome.NotInRoster,
                     $"{endpoint} is none of the addresses that {node.Describe()} has: {Join(node.Addresses)}");
-            }
-        }
-
-        return null;
-    }
-
-    // Until the roster is known, what is held is all there is to compare with.
-    private static AnnouncementVerdict? FindOverlap(PeerAnnouncement announcement, AnnouncementIndex held)
-    {
-        foreach (var prefix in announcement.AllowedIPs)
-        {
-            if (held.Prefixes.FindOverlap(prefix, announcement.NodeName) is var (other, nodeName))
-            {
-                return AnnouncementVerdict.Refused(AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {other} of '{nodeName}'");
             }
         }
 

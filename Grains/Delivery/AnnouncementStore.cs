@@ -11,6 +11,9 @@ internal sealed class AnnouncementStore(
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
+    private ImmutableDictionary<string, EquatableArray<IPPrefix>> _claims =
+        ImmutableDictionary.Create<string, EquatableArray<IPPrefix>>(StringComparer.Ordinal);
+
     private RefusedAhead? _ahead;
     private DividedRoster? _divided;
     private volatile bool _isSynced;
@@ -57,7 +60,7 @@ internal sealed class AnnouncementStore(
         {
             lock (_lock)
             {
-                return IndexRoster(null)?.Roster;
+                return DivideRoster(null);
             }
         }
     }
@@ -72,7 +75,7 @@ internal sealed class AnnouncementStore(
         AnnouncementVerdict verdict;
         lock (_lock)
         {
-            verdict = AnnouncementRules.Judge(announcement, _held, IndexRoster(announcement), clock.Horizon);
+            verdict = AnnouncementRules.Judge(announcement, _held, DivideRoster(announcement), clock.Horizon);
             if (verdict.IsTaken)
             {
                 _held = _held.Set(announcement);
@@ -128,6 +131,19 @@ internal sealed class AnnouncementStore(
         }
     }
 
+    /// <summary>
+    /// Notes what a node has announced for its pods apart from its keys: where objects claim the same, that speaks for it.
+    /// </summary>
+    /// <param name="nodeName">The node.</param>
+    /// <param name="prefixes">What it announced; <see langword="null"/> if it is gone.</param>
+    public void NoteClaims(string nodeName, EquatableArray<IPPrefix>? prefixes)
+    {
+        lock (_lock)
+        {
+            _claims = prefixes is { } announced ? _claims.SetItem(nodeName, announced) : _claims.Remove(nodeName);
+        }
+    }
+
     /// <summary>Forgets nodes that are no longer in the roster, so that their keys and prefixes may be used by others.</summary>
     /// <param name="current">The roster; one that does not list this node says nothing of others.</param>
     public void ForgetAbsent(NodeRoster current)
@@ -145,7 +161,7 @@ internal sealed class AnnouncementStore(
     }
 
     /// <param name="judged">The announcement that is about to be judged by it; <see langword="null"/> if none is.</param>
-    private RosterIndex? IndexRoster(PeerAnnouncement? judged)
+    private NodeRoster? DivideRoster(PeerAnnouncement? judged)
     {
         if (roster.Current is not { } current)
         {
@@ -156,29 +172,28 @@ internal sealed class AnnouncementStore(
         if (!ReferenceEquals(current, _divided?.Listed))
         {
             var isDisputed = !ReferenceEquals(RosterShares.Divide(current, static _ => NodePresence.Absent), current);
-            _divided = new DividedRoster(current, isDisputed ? null : new RosterIndex(current), isDisputed ? Dispute.Unknown : null);
+            _divided = new DividedRoster(current, isDisputed ? null : current, isDisputed ? Dispute.Unknown : null);
         }
 
         if (_divided.Dispute is not { } dispute)
         {
-            return _divided.Index;
+            return _divided.Divided;
         }
 
         // The last two change while this runs.
         var active = members.OtherNames;
-        var now = new Dispute(_held, own.FormerSelf, active, _isSynced);
+        var now = new Dispute(_held, _claims, own.FormerSelf, active, _isSynced);
         if (judged is not null)
         {
-            return new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, now, judged)));
+            return RosterShares.Divide(current, name => FindPresence(name, now, judged));
         }
 
-        if (_divided.Index is null || !now.IsLike(dispute))
+        if (_divided.Divided is null || !now.IsLike(dispute))
         {
-            _divided = new DividedRoster(
-                current, new RosterIndex(RosterShares.Divide(current, name => FindPresence(name, now, null))), now);
+            _divided = new DividedRoster(current, RosterShares.Divide(current, name => FindPresence(name, now, null)), now);
         }
 
-        return _divided.Index;
+        return _divided.Divided;
     }
 
     private NodePresence FindPresence(string name, Dispute now, PeerAnnouncement? judged)
@@ -194,26 +209,33 @@ internal sealed class AnnouncementStore(
         var held = now.Held.Announcements.GetValueOrDefault(name) ?? (isLocal ? now.FormerSelf : null);
         return new NodePresence(
             [
-                .. held is null ? [] : new[] { ToClaims(held, isLocal && judged is not null ? ClaimRank.Claimed : ClaimRank.Held) },
-                .. judged?.NodeName == name ? [ToClaims(judged, ClaimRank.Claimed)] : Array.Empty<AnnouncedClaims>(),
+                .. held is null ? [] : new[] { ToClaims(held, now, isLocal && judged is not null ? ClaimRank.Claimed : ClaimRank.Held) },
+                .. judged?.NodeName == name ? [ToClaims(judged, now, ClaimRank.Claimed)] : Array.Empty<AnnouncedClaims>(),
             ],
             isLocal || now.Active.Contains(name) ? ClaimRank.Active : ClaimRank.Absent);
     }
 
-    private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, ClaimRank rank) =>
-        new(rank, announcement.AllowedIPs, announcement.Endpoints);
+    // Where addresses have announcements of their own, those of keys have none.
+    private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, Dispute now, ClaimRank rank) => new(
+        rank, now.Claims.TryGetValue(announcement.NodeName, out var claims) ? claims : announcement.AllowedIPs, announcement.Endpoints);
 
     /// <summary>What was made of a roster.</summary>
     /// <param name="Listed">The roster.</param>
-    /// <param name="Index">Divided; <see langword="null"/> while it is not.</param>
+    /// <param name="Divided">Its shares; <see langword="null"/> while it is not divided.</param>
     /// <param name="Dispute">From what it was divided; <see langword="null"/> if nothing in it is disputed.</param>
-    private sealed record DividedRoster(NodeRoster Listed, RosterIndex? Index, Dispute? Dispute);
+    private sealed record DividedRoster(NodeRoster Listed, NodeRoster? Divided, Dispute? Dispute);
 
-    private sealed record Dispute(AnnouncementIndex Held, PeerAnnouncement? FormerSelf, IReadOnlySet<string> Active, bool IsSynced)
+    private sealed record Dispute(
+        AnnouncementIndex Held,
+        ImmutableDictionary<string, EquatableArray<IPPrefix>> Claims,
+        PeerAnnouncement? FormerSelf,
+        IReadOnlySet<string> Active,
+        bool IsSynced)
     {
-        public static Dispute Unknown { get; } = new(AnnouncementIndex.Empty, null, new HashSet<string>(), false);
+        public static Dispute Unknown { get; } = new(
+            AnnouncementIndex.Empty, ImmutableDictionary<string, EquatableArray<IPPrefix>>.Empty, null, new HashSet<string>(), false);
 
         public bool IsLike(Dispute other) =>
-            Held == other.Held && FormerSelf == other.FormerSelf && IsSynced == other.IsSynced && Active.SetEquals(other.Active);
+            Held == other.Held && Claims == other.Claims && FormerSelf == other.FormerSelf && IsSynced == other.IsSynced && Active.SetEquals(other.Active);
     }
 }

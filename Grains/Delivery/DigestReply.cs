@@ -15,4 +15,12 @@ internal sealed record DigestReply(
     /// <summary>The sender's version, for people.</summary>
     [Id(3)]
     public string? Version { get; init; }
+
+    /// <summary>Announcements of addresses above the caller's; as many as fit.</summary>
+    [Id(4)]
+    public EquatableArray<AddressAnnouncement> NewerAddresses { get; init; } = [];
+
+    /// <summary>Nodes of which the caller has newer addresses.</summary>
+    [Id(5)]
+    public EquatableArray<string> WantedAddresses { get; init; } = [];
 }

@@ -10,6 +10,12 @@ internal partial interface IPeerService : IGrainService
     [Alias("Receive")]
     Task<AnnouncementReceipt> Receive(PeerAnnouncement announcement);
 
+    /// <summary>
+    /// Takes an announcement of addresses and answers when the local devices have what of it counts. Repeating it is harmless.
+    /// </summary>
+    [Alias("ReceiveAddresses")]
+    Task<AnnouncementReceipt> ReceiveAddresses(AddressAnnouncement announcement);
+
     /// <summary>Compares what both silos hold.</summary>
     /// <param name="digest">What the caller holds.</param>
     /// <returns>What the caller lacks, and what it should send.</returns>

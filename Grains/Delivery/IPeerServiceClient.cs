@@ -6,6 +6,9 @@ internal interface IPeerServiceClient
     /// <inheritdoc cref="IPeerService.Receive"/>
     Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement);
 
+    /// <inheritdoc cref="IPeerService.ReceiveAddresses"/>
+    Task<AnnouncementReceipt> ReceiveAddressesAsync(SiloAddress silo, AddressAnnouncement announcement);
+
     /// <inheritdoc cref="IPeerService.Exchange"/>
     Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest);
 

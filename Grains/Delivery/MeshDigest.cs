@@ -8,6 +8,10 @@ internal sealed record MeshDigest([property: Id(0)] EquatableArray<DigestEntry> 
     /// <summary>What the sender speaks; <see langword="null"/> if it is older than the question.</summary>
     [Id(1)]
     public ProtocolRange? Protocol { get; init; }
+
+    /// <summary>How far the announcements of addresses go; one for each node that has made any.</summary>
+    [Id(2)]
+    public EquatableArray<DigestEntry> Addresses { get; init; } = [];
 }
 
 /// <summary>How far the announcement goes that a silo holds of one node.</summary>

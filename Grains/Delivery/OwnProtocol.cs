@@ -10,6 +10,8 @@ namespace Orleans.WireGuard.Grains.Delivery;
 /// <item><term>2</term><description>Signed are the fields of an announcement that are listed in
 /// <see cref="AnnouncementEncoding"/>.</description></item>
 /// <item><term>3</term><description>Extensions, and each silo says what it speaks.</description></item>
+/// <item><term>4</term><description>Addresses of pods have announcements of their own, and are no part of those of keys
+/// (<see cref="AddressAnnouncement"/>).</description></item>
 /// </list>
 /// The variants are other releases, which the upgrade tests build: the next one, the one after it, and one whose announcements everybody
 /// else refuses.
@@ -19,9 +21,12 @@ internal static class OwnProtocol
     /// <summary>From this version on, announcements have a block of extensions.</summary>
     public const int WithExtensions = 3;
 
+    /// <summary>From this version on, silos take announcements of addresses.</summary>
+    public const int WithAddresses = 4;
+
 #if VARIANT_NEXT
     /// <summary>From this version on, silos greet each other.</summary>
-    public const int WithGreeting = 4;
+    public const int WithGreeting = 5;
 
     private const ushort GreetingEntry = 2;
 #endif
@@ -29,11 +34,11 @@ internal static class OwnProtocol
     /// <summary>The versions of the protocol that this release speaks.</summary>
     public static readonly ProtocolRange Range =
 #if VARIANT_NEXT
-        new(3, 4);
-#elif VARIANT_AFTER_NEXT
         new(4, 5);
+#elif VARIANT_AFTER_NEXT
+        new(5, 6);
 #else
-        new(2, 3);
+        new(2, 4);
 #endif
 
     /// <summary>This program's version, with the commit that it was built from.</summary>
@@ -54,6 +59,9 @@ internal static class OwnProtocol
 #else
         "orleans-wireguard/announcement/3\0"u8;
 #endif
+
+    /// <summary>The same of an announcement of addresses.</summary>
+    public static ReadOnlySpan<byte> AddressSignatureContext => "orleans-wireguard/addresses/1\0"u8;
 
     /// <summary>The extensions that this release announces in a mesh that speaks a version of the protocol.</summary>
     public static EquatableArray<byte> BuildExtensions(int effective)

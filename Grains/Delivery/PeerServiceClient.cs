@@ -10,6 +10,10 @@ internal sealed partial class PeerServiceClient(IServiceProvider services) : Gra
         GetGrainService(silo).Receive(announcement);
 
     /// <inheritdoc/>
+    public Task<AnnouncementReceipt> ReceiveAddressesAsync(SiloAddress silo, AddressAnnouncement announcement) =>
+        GetGrainService(silo).ReceiveAddresses(announcement);
+
+    /// <inheritdoc/>
     public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) => GetGrainService(silo).Exchange(digest);
 
     /// <inheritdoc/>

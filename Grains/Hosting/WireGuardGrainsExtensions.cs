@@ -1,8 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Placement;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
@@ -33,6 +35,12 @@ public static class WireGuardGrainsExtensions
         services.AddSingleton<Identity>();
         services.AddSingleton<AnnouncementStore>();
         services.AddSingleton<OwnAnnouncement>();
+        services.TryAddSingleton<IOwnPrefixSource>(static services => new RosterPrefixSource(
+            services.GetRequiredService<INodeRosterSource>(), services.GetRequiredService<ILocalSiloDetails>().Name));
+        services.AddSingleton<AddressStore>();
+        services.AddSingleton<OwnAddresses>();
+        services.AddSingleton<AddressAnnouncer>();
+        services.AddSingleton<AddressReport>();
         services.AddSingleton<MeshMembers>();
         services.AddSingleton(static services => new MeshClock(
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<IOptions<RotationOptions>>().Value.Period));

@@ -33,11 +33,12 @@ internal sealed record AnnounceableNode(EquatableArray<IPAddress> Endpoints, Equ
             .ToEquatableArray();
         var widest = node.PodCIDRs.Distinct().OrderBy(cidr => cidr.Length).ThenBy(cidr => cidr).ToList();
         var allowedIPs = Fit(widest, cidr => cidr.IsIPv6, PeerAnnouncement.MaxAllowedIPs).Order().ToEquatableArray();
+        var announced = Fit(widest, cidr => cidr.IsIPv6, AddressAnnouncement.MaxPrefixes).ToList();
         return new AnnounceableNode(endpoints, allowedIPs)
         {
             Note = Tell(
                 NodeProblemCode.AddressesLeftOut, node, [.. node.Addresses.Distinct()], endpoints, PeerAnnouncement.MaxEndpoints),
-            Problem = Tell(NodeProblemCode.PodCIDRsLeftOut, node, widest, allowedIPs, PeerAnnouncement.MaxAllowedIPs),
+            Problem = Tell(NodeProblemCode.PodCIDRsLeftOut, node, widest, announced, AddressAnnouncement.MaxPrefixes),
         };
     }
 

@@ -67,6 +67,20 @@ internal sealed class PrefixIndex
         return FindFrom(prefix, isNestedToo: true, nodeName);
     }
 
+    /// <summary>Whether all of a prefix lies in one that a node has.</summary>
+    public bool IsHeldBy(IPPrefix prefix, string nodeName)
+    {
+        foreach (var (isIPv6, length) in _lengths)
+        {
+            if (isIPv6 == prefix.IsIPv6 && length <= prefix.Length && _entries.Contains((prefix.Shorten(length), nodeName)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private (IPPrefix Prefix, string NodeName)? FindFrom(IPPrefix prefix, bool isNestedToo, string nodeName)
     {
         // No node has an empty name, so this is where those of the prefix would begin.

@@ -51,6 +51,10 @@ internal static class NodeProblemText
         NodeProblemCode.RefusesOthers =>
             $"it refuses the announcements of {Argument(problem, 0)} of {Argument(problem, 1)} active silos (it is version "
             + $"{Argument(problem, 2)}): {DescribeSilos(problem)}",
+        NodeProblemCode.PrefixesLeftOut =>
+            $"it has {Argument(problem, 0)} prefixes for its pods; the widest {Argument(problem, 1)} are announced, and the pods of the "
+            + $"other {Argument(problem, 2)} are reached by no other node; have the network plugin assign blocks",
+        NodeProblemCode.NoPrefixes => Argument(problem, 0),
         var code => Unknown("problem", (int)code),
     };
 

@@ -55,6 +55,13 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
     [Id(2)]
     public bool IsIPv6 { get; }
 
+    /// <summary>
+    /// Whether it could have been made by a constructor. A serializer sets fields, so one that came from elsewhere may have bits behind its
+    /// length, or no possible length.
+    /// </summary>
+    public bool IsWellFormed =>
+        Length >= 0 && Length <= (IsIPv6 ? IPv6Bits : IPv4Bits) && (_bits & ~Mask(Length)) == 0;
+
     /// <summary>The network address.</summary>
     public IPAddress Address => ToAddress(_bits, IsIPv6);
 

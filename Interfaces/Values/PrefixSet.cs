@@ -19,6 +19,31 @@ public static class PrefixSet
         return merged.ToEquatableArray();
     }
 
+    /// <summary>
+    /// The same addresses in as few prefixes as there can be: drops what others hold, and makes one of two neighbours that fill a shorter
+    /// prefix. Sorted.
+    /// </summary>
+    public static EquatableArray<IPPrefix> Aggregate(IEnumerable<IPPrefix> prefixes)
+    {
+        var merged = new List<IPPrefix>();
+        foreach (var prefix in Merge(prefixes))
+        {
+            var last = prefix;
+
+            // In sorted order a neighbour comes right behind the other one, and what the two make may have a neighbour in turn.
+            while (merged.Count > 0 && last.Length > 0 && merged[^1].Length == last.Length && merged[^1].IsIPv6 == last.IsIPv6
+                && last.Shorten(last.Length - 1) is var both && both == merged[^1].Shorten(last.Length - 1))
+            {
+                merged.RemoveAt(merged.Count - 1);
+                last = both;
+            }
+
+            merged.Add(last);
+        }
+
+        return merged.ToEquatableArray();
+    }
+
     /// <summary>Whether a prefix of the set holds <paramref name="prefix"/>.</summary>
     /// <param name="merged">What <see cref="Merge"/> returned.</param>
     /// <param name="prefix">Which one to look for.</param>

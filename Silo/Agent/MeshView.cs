@@ -9,17 +9,22 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed record MeshView
 {
     private readonly IReadOnlyDictionary<PublicKey, string>[] _nodeNames;
+    private readonly Func<string, IReadOnlyCollection<IPPrefix>?> _granted;
 
     /// <summary>Takes it.</summary>
     /// <param name="nodeName">This node.</param>
     /// <param name="keys">Its key pairs.</param>
     /// <param name="announcements">What is held, by node name, this node's own included.</param>
     /// <param name="roster">
-    /// Who the nodes are, divided by <see cref="RosterShares"/>; <see langword="null"/> until the source has answered.
+    /// Who the nodes are and what their pods have; <see langword="null"/> until the sources have answered.
     /// </param>
     /// <param name="isSynced">Whether the other silos have been asked for their announcements.</param>
     /// <param name="isSettled">
     /// Whether <paramref name="keys"/> has what the devices had at start, so that a slot without a key shall have none.
+    /// </param>
+    /// <param name="granted">
+    /// What of the announced prefixes of a node counts while <paramref name="roster"/> is unknown; <see langword="null"/> for a node that
+    /// has announced none.
     /// </param>
     public MeshView(
         string nodeName,
@@ -27,8 +32,10 @@ internal sealed record MeshView
         IReadOnlyDictionary<string, PeerAnnouncement> announcements,
         NodeRoster? roster,
         bool isSynced,
-        bool isSettled)
+        bool isSettled,
+        Func<string, IReadOnlyCollection<IPPrefix>?>? granted = null)
     {
+        _granted = granted ?? (static _ => null);
         (NodeName, Keys, Announcements, Roster, IsSynced, IsSettled) = (nodeName, keys, announcements, roster, isSynced, isSettled);
         Self = roster?.Find(nodeName);
         Others = [.. announcements.Values.Where(announcement => announcement.NodeName != nodeName).Where(IsOfTheMesh).Select(Explain)];
@@ -58,11 +65,8 @@ internal sealed record MeshView
     public RosterNode? Self { get; }
 
     /// <summary>
-    /// The accepted announcements of the other nodes of the mesh, with those of their allowed IPs that the roster explains now.
+    /// The accepted announcements of the other nodes of the mesh; their allowed IPs are what <see cref="Roster"/> has for their pods.
     /// </summary>
-    /// <remarks>
-    /// A roster may change after an announcement was accepted. Then its keys go on, and its node loses the addresses that are another's.
-    /// </remarks>
     public IReadOnlyList<PeerAnnouncement> Others { get; }
 
     /// <summary>The names of <see cref="Others"/>.</summary>
@@ -79,16 +83,19 @@ internal sealed record MeshView
 
     private bool IsOfTheMesh(PeerAnnouncement announcement) => Self is null || Roster!.Find(announcement.NodeName) is not null;
 
+    // What a node's pods have is said apart from its keys. Until it is known who the nodes are, what they announced is all there is, as
+    // far as they agree.
     private PeerAnnouncement Explain(PeerAnnouncement announcement)
     {
-        if (Roster?.Find(announcement.NodeName) is not { } node)
-        {
-            return announcement;
-        }
-
-        var explained = PrefixArithmetic.Intersect(announcement.AllowedIPs, node.PodCIDRs);
-        return explained == announcement.AllowedIPs ? announcement : announcement with { AllowedIPs = explained };
+        var name = announcement.NodeName;
+        var prefixes = Roster?.Find(name)?.PodCIDRs ?? _granted(name)?.ToEquatableArray()
+            ?? announcement.AllowedIPs.Where(prefix => FindOtherClaim(prefix, name) is null).ToEquatableArray();
+        return prefixes == announcement.AllowedIPs ? announcement : announcement with { AllowedIPs = prefixes };
     }
+
+    private string? FindOtherClaim(IPPrefix prefix, string nodeName) => Announcements.Values
+        .Where(other => string.CompareOrdinal(other.NodeName, nodeName) < 0 && other.AllowedIPs.Any(prefix.Overlaps))
+        .Select(other => other.NodeName).FirstOrDefault();
 
     private Dictionary<PublicKey, string> FindNodeNames(Slot slot) =>
         Others.Where(other => other.Find(slot) is not null)

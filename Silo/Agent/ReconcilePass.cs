@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
@@ -43,6 +44,7 @@ internal sealed class ReconcilePass
     private readonly EndpointChooser _endpoints;
     private readonly KeyRing _ring;
     private readonly AnnouncementStore _store;
+    private readonly AddressStore _addresses;
     private readonly OwnAnnouncement _own;
     private readonly MeshMembers _members;
     private readonly TimeProvider _timeProvider;
@@ -68,6 +70,7 @@ internal sealed class ReconcilePass
         KernelWatch watch,
         KeyRing ring,
         AnnouncementStore store,
+        AddressStore addresses,
         OwnAnnouncement own,
         MeshMembers members,
         IOptions<DeviceOptions> options,
@@ -78,7 +81,7 @@ internal sealed class ReconcilePass
         (_links, _firewall, _reality, _encryption) = (links, firewall, reality, encryption);
         (_routes, _paths) = (new RouteReconciler(links), new UnderlayPaths(links, watch));
         _tunnelPorts = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => (ushort)(options.Value.ListenPort + slot.Index))];
-        (_ring, _store, _own, _members, _timeProvider) = (ring, store, own, members, timeProvider);
+        (_ring, _store, _addresses, _own, _members, _timeProvider) = (ring, store, addresses, own, members, timeProvider);
         _endpoints = new EndpointChooser(_paths, _planner.Clock);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
@@ -177,7 +180,8 @@ internal sealed class ReconcilePass
     }
 
     private MeshView TakeView() =>
-        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _store.Roster, _store.IsSynced, _ring.IsSettled);
+        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _addresses.Roster, _store.IsSynced, _ring.IsSettled,
+            _addresses.FindGranted);
 
     private void ForgetGone(MeshView view, bool isResync)
     {

@@ -1,4 +1,5 @@
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
@@ -9,6 +10,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed partial class RosterFollower(
     INodeRosterSource roster,
     AnnouncementStore store,
+    AddressStore addresses,
     MeshMembers members,
     IMeshAgent agent,
     IGrainFactory grains,
@@ -33,6 +35,7 @@ internal sealed partial class RosterFollower(
         if (roster.Current is { } current)
         {
             store.ForgetAbsent(current);
+            addresses.ForgetAbsent(current);
         }
 
         agent.RequestReconcile();

@@ -64,6 +64,7 @@ internal sealed class AgentHarness : IAsyncDisposable
             Watch,
             Ring,
             Store,
+            TestMesh.Addresses(Store, Roster, Membership.Members, Time),
             Own,
             Membership.Members,
             Options.Create(DeviceOptions),

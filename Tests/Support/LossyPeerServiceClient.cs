@@ -43,6 +43,10 @@ internal sealed class LossyPeerServiceClient(PeerServiceClient inner) : IPeerSer
     }
 
     /// <inheritdoc/>
+    public Task<AnnouncementReceipt> ReceiveAddressesAsync(SiloAddress silo, AddressAnnouncement announcement) =>
+        inner.ReceiveAddressesAsync(silo, announcement);
+
+    /// <inheritdoc/>
     public async Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest)
     {
         var reply = await inner.ExchangeAsync(silo, digest);

@@ -58,9 +58,11 @@ internal sealed class MeshCluster : IAsyncDisposable
     /// A clock of its own for a node; by default, and where it gives none, <paramref name="timeProvider"/>.
     /// </param>
     /// <param name="pathDelay">How long it takes longer to ask another silo for a path and its clock.</param>
+    /// <param name="prefixes">What the nodes have for their pods; by default what the list of nodes says.</param>
     public static async Task<MeshCluster> StartAsync(
         int nodes, TimeProvider? timeProvider =
-            null, TimeSpan? period = null, Func<string, TimeProvider?>? wrongClock = null, TimeSpan pathDelay = default)
+            null, TimeSpan? period = null, Func<string, TimeProvider?>? wrongClock = null, TimeSpan pathDelay = default,
+        Func<string, IOwnPrefixSource>? prefixes = null)
     {
         var length = period ?? TimeSpan.FromDays(1);
         var logs = new LogRecorder();
@@ -91,6 +93,11 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning)
                 .AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error).AddConsole()
                 .AddFilter<LogRecorder>("Orleans.WireGuard", LogLevel.Information).AddProvider(logs));
+            if (prefixes is not null)
+            {
+                silo.Services.AddSingleton(prefixes(name));
+            }
+
             silo.AddWireGuardGrains().UseSiloDefaults().UseSiloSecurity();
 
             // The client of the test host asks each silo for its view.

@@ -37,6 +37,7 @@ internal sealed class NodeGrainHarness : IMeshAgent, ITimerRegistry, IDisposable
             Membership, Ring, _identity, Store, Own, members, this, client, Clock,
             new ClockSurvey(members, client, Clock, Protocol, Time), Protocol,
             new Acceptance(Own, members, Protocol, Time),
+            TestMesh.Report(TestMesh.Addresses(Store, Roster, members, Time), Store, Roster, members, Time),
             Options.Create(Rotation), Options.Create(new DeliveryOptions()), Time,
             LoggerFactory.Create(logging => logging.AddProvider(Logs)).CreateLogger<NodeGrain>());
         _ = Grain.OnActivateAsync(CancellationToken.None);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Grains.Nodes;
@@ -57,6 +58,29 @@ internal static class TestMesh
             own ?? new OwnAnnouncement(),
             new MeshClock(timeProvider, new RotationOptions().Period),
             timeProvider);
+
+    /// <summary>The addresses of pods as the list of nodes tells them, and as nodes announce them.</summary>
+    /// <param name="store">Who the nodes are.</param>
+    /// <param name="roster">The same list.</param>
+    /// <param name="members">Which of them is this one.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="source">What this node has; by default what the list says.</param>
+    public static AddressStore Addresses(
+        AnnouncementStore store, INodeRosterSource roster, MeshMembers members, TimeProvider timeProvider, IOwnPrefixSource? source = null) =>
+        new(
+            store,
+            source ?? new RosterPrefixSource(roster, members.LocalNodeName),
+            members,
+            new MeshClock(timeProvider, new RotationOptions().Period));
+
+    /// <summary>What is told of <see cref="Addresses"/>.</summary>
+    public static AddressReport Report(
+        AddressStore addresses, AnnouncementStore store, INodeRosterSource roster, MeshMembers members, TimeProvider timeProvider) => new(
+            addresses,
+            new OwnAddresses(),
+            new RosterPrefixSource(roster, members.LocalNodeName),
+            members,
+            new MeshProtocol(OwnProtocol.Range, store, members, timeProvider));
 
     /// <summary>The status of a node that has done nothing yet.</summary>
     public static NodeStatus Status(int node) => new()

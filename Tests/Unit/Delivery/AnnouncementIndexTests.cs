@@ -7,7 +7,7 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Delivery;
 
-/// <summary>The indexes find what a comparison with everything that is held and with the whole roster finds.</summary>
+/// <summary>The indexes find what a comparison with everything that is held finds.</summary>
 public sealed class AnnouncementIndexTests : IDisposable
 {
     private const int Nodes = 5;
@@ -31,12 +31,12 @@ public sealed class AnnouncementIndexTests : IDisposable
         (offers, roster, isRosterKnown) =>
         {
             var held = AnnouncementIndex.Empty;
-            var index = isRosterKnown ? new RosterIndex(roster) : null;
+            var index = isRosterKnown ? roster : null;
             foreach (var (offer, revision) in offers.Select((offer, revision) => (offer, revision)))
             {
                 var announcement = Sign(offer, revision);
                 var judgement = AnnouncementRules.Judge(announcement, held, index, TestMesh.Start);
-                var conflicts = FindConflicts(announcement, held.Announcements, isRosterKnown ? roster : null);
+                var conflicts = FindConflicts(announcement, held.Announcements);
                 Assert.Contains(judgement, conflicts.Count == 0 ? [AnnouncementVerdict.Taken] : conflicts);
                 held = judgement.IsTaken ? held.Set(announcement) : held;
                 held = offer.IsForgotten ? held.Remove([announcement.NodeName]) : held;
@@ -59,44 +59,16 @@ public sealed class AnnouncementIndexTests : IDisposable
     private static Gen<(IPPrefix Prefix, string NodeName)> Entry =>
         Gen.Select(MeshGen.CloseByPrefix, Gen.Int[1, 3], (prefix, node) => (prefix, TestMesh.Name(node)));
 
-    // Which of several conflicts is told is up to the rules, but one of keys comes before one of prefixes. With a roster it alone says
-    // whose an address is.
+    // Which of several conflicts is told is up to the rules.
     private static List<AnnouncementVerdict> FindConflicts(
-        PeerAnnouncement announcement, ImmutableDictionary<string, PeerAnnouncement> held, NodeRoster? roster)
-    {
-        var others = held.Values.Where(other => other.NodeName != announcement.NodeName).ToList();
-        var keys =
-            from other in others
+        PeerAnnouncement announcement, ImmutableDictionary<string, PeerAnnouncement> held) =>
+        [.. from other in held.Values
+            where other.NodeName != announcement.NodeName
             from otherSlot in other.Slots
             from slot in announcement.Slots
             where slot.PublicKey == otherSlot.PublicKey
-            select (AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{other.NodeName}'");
-        var prefixes =
-            from other in roster is null ? others : []
-            from otherPrefix in other.AllowedIPs
-            from prefix in announcement.AllowedIPs
-            where prefix.Overlaps(otherPrefix)
-            select (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps {otherPrefix} of '{other.NodeName}'");
-        var cidrs =
-            from node in roster?.Nodes.Values ?? []
-            where node.NodeName != announcement.NodeName
-            from cidr in node.PodCIDRs
-            from prefix in announcement.AllowedIPs
-            where prefix.Overlaps(cidr)
-            select (AnnouncementOutcome.OverlappingAllowedIPs, $"{prefix} overlaps the pod CIDR {cidr} of '{node.NodeName}' in the roster");
-        var own = roster?.Find(announcement.NodeName)!.PodCIDRs;
-        var unexplained =
-            from prefix in announcement.AllowedIPs
-            where own is { } known && !known.Any(cidr => cidr.Contains(prefix))
-            where !cidrs.Any(conflict => conflict.Item2.StartsWith($"{prefix} ", StringComparison.Ordinal))
-            select (AnnouncementOutcome.NotInRoster, $"{prefix} is no part of the pod CIDRs that '{announcement.NodeName}' has: {Tell(own!.Value)}");
-        var first = new[] { keys, prefixes, cidrs.Concat(unexplained) }.Select(Enumerable.ToList)
-            .FirstOrDefault(conflicts => conflicts.Count > 0) ?? [];
-        return first.ConvertAll(conflict => AnnouncementVerdict.Refused(conflict.Item1, conflict.Item2));
-    }
-
-    private static string Tell(EquatableArray<IPPrefix> cidrs) =>
-        cidrs.Count == 0 ? "none" : string.Join(", ", cidrs.Take(4)) + (cidrs.Count > 4 ? " and more" : "");
+            select AnnouncementVerdict.Refused(
+                AnnouncementOutcome.KeyOfAnotherNode, $"key {slot.PublicKey.ToShortString()} belongs to '{other.NodeName}'")];
 
     private PeerAnnouncement Sign(Offer offer, int revision) => _identity.Sign(TestMesh.Announce(offer.Node, revision: revision) with
     {

@@ -80,10 +80,13 @@ public sealed class ReadinessTests
         var roster = new FakeRosterSource(0);
         roster.Set(NodeRoster.Of(nodes));
         var membership = new FakeMembership(1, 2);
-        var store = TestMesh.Store(roster, membership, new FakeTimeProvider(TestMesh.Start));
+        var time = new FakeTimeProvider(TestMesh.Start);
+        var store = TestMesh.Store(roster, membership, time);
         store.MarkSynced();
-        return await AskAsync(
-            new NodesCheck(roster, store, new OwnAnnouncement(), membership, new ServiceCollection().BuildServiceProvider()));
+        var addresses = TestMesh.Addresses(store, roster, membership.Members, time);
+        var report = TestMesh.Report(addresses, store, roster, membership.Members, time);
+        return await AskAsync(new NodesCheck(
+            roster, store, addresses, report, new OwnAnnouncement(), membership, new ServiceCollection().BuildServiceProvider()));
     }
 
     private static async Task<(HealthStatus Status, string Text)> AskAsync(IHealthCheck check)

@@ -29,7 +29,7 @@ public sealed class AnnounceableNodeTests : IDisposable
             {
                 var announcement = _identity.Sign(
                     TestMesh.Announce(3) with { Endpoints = announceable.Endpoints, AllowedIPs = announceable.AllowedIPs });
-                var roster = new RosterIndex(NodeRoster.Of([node]));
+                var roster = NodeRoster.Of([node]);
                 Assert.Equal(
                     AnnouncementVerdict.Taken, AnnouncementRules.Judge(announcement, AnnouncementIndex.Empty, roster, TestMesh.Start));
             }
@@ -40,7 +40,7 @@ public sealed class AnnounceableNodeTests : IDisposable
 
             // Nothing is left out without a word, and nothing while there is room.
             var listed = node.PodCIDRs.Distinct().ToList();
-            Assert.Equal(announceable.Problem is null, announceable.AllowedIPs.SequenceEqual(listed));
+            Assert.True(listed.Count > PeerAnnouncement.MaxAllowedIPs || announceable.AllowedIPs.SequenceEqual(listed));
             Assert.Equal(Math.Min(listed.Count, PeerAnnouncement.MaxAllowedIPs), announceable.AllowedIPs.Count);
             Assert.Equal(announceable.Note is null, announceable.Endpoints.SequenceEqual(node.Addresses.Distinct()));
         },

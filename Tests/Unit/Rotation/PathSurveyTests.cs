@@ -126,6 +126,9 @@ public sealed class PathSurveyTests : IDisposable
     {
         public Task<AnnouncementReceipt> ReceiveAsync(SiloAddress silo, PeerAnnouncement announcement) => throw new NotSupportedException();
 
+        public Task<AnnouncementReceipt> ReceiveAddressesAsync(SiloAddress silo, AddressAnnouncement announcement) =>
+            throw new NotSupportedException();
+
         public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) => throw new NotSupportedException();
 
         public Task<PathReply> GetPathAsync(SiloAddress silo, string nodeName) => Task.FromResult(new PathReply(null, TestMesh.Start));

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Delivery;
 using Orleans.WireGuard.Silo.Security;
 using Orleans.WireGuard.Tests.Support;
@@ -24,6 +25,25 @@ public sealed class MessageSizeTests(ITestOutputHelper output)
                 new MeshDigest([]), Announcements(1_000, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)));
         Measure("one announcement of every size", Announcements(
             1, PeerAnnouncement.MaxEndpoints, PeerAnnouncement.MaxAllowedIPs)["node-0"]);
+    }
+
+    [Fact]
+    public void Exchange_LargestAddressesOfThousandNodes_Fits()
+    {
+        var held = Enumerable.Range(0, 1_000).ToDictionary(TestMesh.Name, node => new AddressAnnouncement
+        {
+            NodeName = TestMesh.Name(node),
+            Identity = default,
+            Sequence = AnnouncementSequence.At(TestMesh.Start),
+            Prefixes = [.. Enumerable.Range(0, AddressAnnouncement.MaxPrefixes)
+                .Select(number => new IPPrefix(new IPAddress(Bytes(node, number)), 128))],
+            Signature = [.. new byte[64]],
+        });
+        var reply = AddressComparison.AddTo(
+            new DigestReply([], []), new MeshDigest([]) { Protocol = OwnProtocol.Range }, held);
+        output.WriteLine($"{reply.NewerAddresses.Count} announcements");
+        Measure("the largest addresses that one reply has", reply);
+        Measure("one announcement of addresses of every size", held["node-0"]);
     }
 
     private static Dictionary<string, PeerAnnouncement> Announcements(int count, int endpoints, int prefixes) => Enumerable.Range(0, count)

@@ -67,6 +67,41 @@ internal static class WireSamples
         Extensions = [0, 9, 0, 1, 42],
     };
 
+    private static readonly Encapsulation Encapsulation = Encapsulation.Udp(8472);
+    private static readonly HeldBackPrefix HeldBack = new("node-3", IPPrefix.Parse("10.244.2.7/32"), HeldBackReason.HeldByAnotherNode)
+    {
+        OtherNode = "node-2",
+        OtherPrefix = IPPrefix.Parse("10.244.2.0/24"),
+    };
+
+    private static readonly AddressAnnouncement Addresses = new()
+    {
+        NodeName = "node-1",
+        Identity = new IdentityKey(Key(0x11).ToArray()),
+        Sequence = Sequence,
+        Prefixes = [PodCIDR, PodCIDRv6],
+        NodeAddresses = [IPAddress.Parse("10.244.1.1")],
+        Encapsulations = [Encapsulation],
+        Signature = [.. Enumerable.Range(0, 64).Select(i => (byte)i)],
+    };
+
+    private static readonly AddressStatus AddressStatus = new()
+    {
+        Source = "NodeNetworkConfig",
+        Because = "the first that exists",
+        Prefixes = [PodCIDR],
+        PrefixCount = 1,
+        LeftOut = 2,
+        PodRanges = [IPPrefix.Parse("10.244.0.0/16")],
+        HeldBack = [HeldBack],
+        HeldBackCount = 1,
+        BehindNodes = ["node-2"],
+        BehindCount = 1,
+        OldNodes = ["node-3"],
+        NodeAddresses = [IPAddress.Parse("10.244.1.1")],
+        Encapsulations = [Encapsulation],
+    };
+
     private static readonly PeerStatus Peer = new(
         "node-2", Key(0x44), IPEndPoint.Parse("192.168.100.2:51871"),
         [IPPrefix.Parse("10.244.2.0/24")], Time, 1_000_000, 2_000_000, PeerState.Up);
@@ -112,6 +147,7 @@ internal static class WireSamples
         Version = "0.3.0",
         Protocol = Protocol,
         EffectiveProtocol = 3,
+        Addresses = AddressStatus,
     };
 
     private static readonly MeshNode Node = new("node-1", Status, [Waits])
@@ -123,6 +159,10 @@ internal static class WireSamples
     /// <summary>The values, by type; of a generic type by its definition.</summary>
     public static IReadOnlyDictionary<Type, object> All { get; } = new Dictionary<Type, object>
     {
+        [typeof(AddressAnnouncement)] = Addresses,
+        [typeof(AddressStatus)] = AddressStatus,
+        [typeof(Encapsulation)] = Encapsulation,
+        [typeof(HeldBackPrefix)] = HeldBack,
         [typeof(AnnouncementReceipt)] = new AnnouncementReceipt("node-2", AnnouncementOutcome.StaleSequence, Sequence),
         [typeof(AnnouncementSequence)] = Sequence,
         [typeof(ClockSkew)] = Skew,
@@ -130,7 +170,13 @@ internal static class WireSamples
         [typeof(DeviceStatus)] = Device,
         [typeof(DigestEntry)] = DigestEntry,
         [typeof(DriftCount)] = Drift,
-        [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"]) { Protocol = Protocol, Version = "0.3.0" },
+        [typeof(DigestReply)] = new DigestReply([Announcement], ["node-2", "node-3"])
+        {
+            Protocol = Protocol,
+            Version = "0.3.0",
+            NewerAddresses = [Addresses],
+            WantedAddresses = ["node-4"],
+        },
         [typeof(Epoch)] = new Epoch(14_726_880),
         [typeof(EquatableArray<>)] = new EquatableArray<string>(["a", "b"]),
         [typeof(Finding)] = Finding,
@@ -139,7 +185,7 @@ internal static class WireSamples
         [typeof(KeyAgreement)] = Agreement,
         [typeof(LaggingNode)] = Lagging,
         [typeof(ClientPreamble)] = new ClientPreamble { NodeIdentity = GrainId.Create("sys.client", "0123456789") },
-        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]) { Protocol = Protocol },
+        [typeof(MeshDigest)] = new MeshDigest([DigestEntry]) { Protocol = Protocol, Addresses = [DigestEntry] },
         [typeof(MeshNode)] = Node,
         [typeof(MeshSnapshot)] = new MeshSnapshot(Time, [Node], [Agreement]),
         [typeof(MeshTooLargeException)] = new MeshTooLargeException(130, 100),

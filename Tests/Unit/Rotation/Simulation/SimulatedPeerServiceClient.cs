@@ -10,6 +10,10 @@ internal sealed class SimulatedPeerServiceClient(Simulation simulation, Simulate
         CallAsync(silo, target => target.Service.ReceiveAsync(announcement));
 
     /// <inheritdoc/>
+    public Task<AnnouncementReceipt> ReceiveAddressesAsync(SiloAddress silo, AddressAnnouncement announcement) =>
+        throw new NotSupportedException("Nobody announces addresses in here: the list of nodes tells them.");
+
+    /// <inheritdoc/>
     public Task<DigestReply> ExchangeAsync(SiloAddress silo, MeshDigest digest) =>
         CallAsync(silo, target => Task.FromResult(target.Service.Exchange(digest)));
 

@@ -4,8 +4,10 @@ using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Orleans.Timers;
 using Orleans.WireGuard.Grains;
+using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Delivery;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux.Routing;
@@ -45,6 +47,7 @@ internal sealed class SimulatedSilo : IDisposable
         Roster.Set(simulation.Roster);
         var meshClock = new MeshClock(_clock, period);
         Store = new AnnouncementStore(Roster, Members, Own, meshClock, _clock);
+        var addresses = new AddressStore(Store, new RosterPrefixSource(Roster, machine.Name), Members, meshClock);
         _delivery = new DeliveryOptions { AntiEntropyInterval = period / 10, MaxAttempts = 3 };
         var rotation = Options.Create(simulation.RotationOptions(period));
         var encryption = new Tests.Support.OptionsMonitor<EncryptionOptions>(new EncryptionOptions { Mode = EncryptionMode.Permissive });
@@ -59,6 +62,7 @@ internal sealed class SimulatedSilo : IDisposable
             new KernelWatch(SlotDevices.Names),
             _ring,
             Store,
+            addresses,
             Own,
             Members,
             Options.Create(new DeviceOptions()),
@@ -77,7 +81,7 @@ internal sealed class SimulatedSilo : IDisposable
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = new NodeGrain(
             Context(_keeperTurns), Membership, _ring, _identity, Store, Own, Members, Agent, Client,
-            meshClock, Clocks, Protocol, acceptance, rotation, Options.Create(_delivery), _clock,
+            meshClock, Clocks, Protocol, acceptance, TestMesh.Report(addresses, Store, Roster, Members, _clock), rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation));
         _peer = new PeerGrain(
             Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock, Protocol, acceptance,
