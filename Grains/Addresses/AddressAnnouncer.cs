@@ -19,7 +19,7 @@ namespace Orleans.WireGuard.Grains.Addresses;
 /// The first change after a quiet second is announced at once. A silo that does not know such announcements is not asked
 /// (<see cref="OwnProtocol.WithAddresses"/>). What gets lost is healed by digests, as with keys (<see cref="PeerService"/>).
 /// </remarks>
-internal sealed partial class AddressAnnouncer
+internal sealed partial class AddressAnnouncer : IDisposable
 {
     /// <summary>The shortest time between two announcements of a node.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -42,6 +42,7 @@ internal sealed partial class AddressAnnouncer
     private readonly LingeringPrefixes _lingering = new();
     private readonly Dictionary<SiloAddress, (AnnouncementSequence Sequence, Task Delivery)> _inFlight = [];
     private SteadyTime? _announcedAt;
+    private volatile bool _isDisposed;
 
     /// <summary>Made once for each silo.</summary>
     public AddressAnnouncer(
@@ -68,6 +69,13 @@ internal sealed partial class AddressAnnouncer
     /// <summary>Has it look at once.</summary>
     public void Wake() => _changed.Set();
 
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _source.Changed -= Note;
+        _isDisposed = true;
+    }
+
     /// <summary>Announces and delivers until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -86,6 +94,13 @@ internal sealed partial class AddressAnnouncer
     internal TimeSpan Step(CancellationToken cancellationToken)
     {
         var rest = _options.LaggardInterval;
+
+        // A silo that was ended without being asked lets its loops go on for a moment, without an identity to sign with.
+        if (_isDisposed)
+        {
+            return rest;
+        }
+
         if (_source.Current is { } current && _store.IsSynced && _store.Roster?.Find(_members.LocalNodeName) is not null)
         {
             var now = SteadyTime.Now(_timeProvider);

@@ -91,7 +91,9 @@ internal static class AddressRules
         }
 
         return announcement.Encapsulations.Count > AddressAnnouncement.MaxEncapsulations
-            ? $"expected at most {AddressAnnouncement.MaxEncapsulations} encapsulations, came {announcement.Encapsulations.Count}"
+                ? $"expected at most {AddressAnnouncement.MaxEncapsulations} encapsulations, came {announcement.Encapsulations.Count}"
+            : announcement.Encapsulations.Any(encapsulation => !encapsulation.IsValid)
+                ? "an encapsulation is neither a UDP port nor IP in IP"
             : null;
     }
 }

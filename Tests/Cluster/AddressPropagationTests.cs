@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Microsoft.Extensions.DependencyInjection;
-using Orleans.WireGuard.Grains.Addresses;
+using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Cluster;
@@ -40,8 +40,8 @@ public sealed class AddressPropagationTests(ITestOutputHelper output)
         Assert.Equal("10.0.1.7/32", HeldBy(mesh, "node-0", "node-1"));
 
         var rotated = await mesh.Node("node-2").Rotate(Token);
-        await mesh.UntilAllAgreeAsync();
-        Assert.Equal([rotated.NewPublicKey], mesh.HeldKeys("node-0", "node-2"));
+        await UntilHeldAsync(mesh, "node-2", "10.0.2.8/32");
+        Assert.Contains(rotated.NewPublicKey, mesh.Announced("node-0", "node-2")!.Slots.Select(slot => slot.PublicKey));
         var status = await mesh.Node("node-0").GetStatus(Token);
         Assert.Empty(status.Refusals);
         var heldBack = Assert.Single(status.Addresses!.HeldBack);
@@ -111,7 +111,11 @@ public sealed class AddressPropagationTests(ITestOutputHelper output)
         }
 
         var mesh = await MeshCluster.StartAsync(nodes, prefixes: name => _sources[name]);
-        await mesh.UntilAllAgreeAsync();
+        foreach (var name in mesh.NodeNames)
+        {
+            await UntilHeldAsync(mesh, name, $"10.0.{name[^1]}.1/32");
+        }
+
         return mesh;
     }
 
@@ -127,10 +131,10 @@ public sealed class AddressPropagationTests(ITestOutputHelper output)
 
     private static string HeldBy(MeshCluster mesh, string holder, string nodeName)
     {
-        var store = mesh.Services(holder).GetRequiredService<AddressStore>();
-        var keys = mesh.HeldKeys(holder, nodeName);
-        var device = mesh.Devices(holder).Peek("cilium_wg0");
-        var allowed = device?.Peers.Where(peer => keys.Contains(peer.PublicKey)).SelectMany(peer => peer.AllowedIPs).Distinct().Order() ?? [];
-        return store.Book.Announcements.ContainsKey(nodeName) ? string.Join(' ', allowed) : "nothing";
+        var keys = mesh.Announced(holder, nodeName)?.Slots.Select(slot => slot.PublicKey).ToHashSet() ?? [];
+        var devices = SlotDevices.Names.Select(device => mesh.Devices(holder).Peek(device)).OfType<Device>();
+        return string.Join(' ', devices.SelectMany(device => device.Peers).Where(peer => keys.Contains(peer.PublicKey))
+            .SelectMany(peer => peer.AllowedIPs).Where(prefix => IPPrefix.Parse("10.0.0.0/8").Contains(prefix))
+            .Distinct().Order());
     }
 }

@@ -80,6 +80,8 @@ public sealed class AddressRulesTests : IDisposable
                 (Announcement(5) with { NodeAddresses = [IPAddress.Parse("fe80::1%2")] }, "has a zone"),
                 (Announcement(5) with { NodeAddresses = [null!] }, "is missing"),
                 (Announcement(5) with { Encapsulations = [.. Enumerable.Repeat(Encapsulation.IPInIP, 5)] }, "came 5"),
+                (Announcement(5) with { Encapsulations = [Encapsulation.Udp(0)] }, "neither a UDP port"),
+                (Announcement(5) with { Encapsulations = [new Encapsulation(6, 443)] }, "neither a UDP port"),
             ],
             row =>
             {

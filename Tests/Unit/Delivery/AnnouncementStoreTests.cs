@@ -102,7 +102,7 @@ public sealed class AnnouncementStoreTests : IDisposable
             (Announce(1, default(PublicKey), 6), AnnouncementOutcome.ZeroKey),
             (Announce(1, TestMesh.Key(2), 6), AnnouncementOutcome.KeyOfAnotherNode),
             (_identity.Sign(
-                TestMesh.Announce(1, revision: 6) with { AllowedIPs = [TestMesh.PodCIDR(2)] }), AnnouncementOutcome.OverlappingAllowedIPs),
+                TestMesh.Announce(1, revision: 6) with { Endpoints = [TestMesh.Address(2)] }), AnnouncementOutcome.NotInRoster),
             (TestMesh.Announce(1, revision: 6), AnnouncementOutcome.BadSignature),
             (Announce(4), AnnouncementOutcome.UnknownNode),
             (TestMesh.Announce(1, revision: 6) with { Endpoints = [] }, AnnouncementOutcome.Malformed),

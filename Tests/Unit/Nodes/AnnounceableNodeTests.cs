@@ -83,8 +83,12 @@ public sealed class AnnounceableNodeTests : IDisposable
             .Select(number => IPPrefix.Parse($"10.{number / 256}.{number % 256}.0/{(number < 100 ? 25 : 24)}")).ToList();
         var announceable = AnnounceableNode.Of(TestMesh.RosterNode(3) with { PodCIDRs = [.. cidrs] });
         Assert.Equal(cidrs.Where(cidr => cidr.Length == 24).Concat(cidrs.Take(56)).Order(), announceable.AllowedIPs);
-        Assert.Contains("300 pod CIDRs; the widest 256 are announced", announceable.Problem.ToText(), StringComparison.Ordinal);
-        Assert.Contains("44 left out", announceable.Problem.ToText(), StringComparison.Ordinal);
+        Assert.Null(announceable.Problem);
+        var many = Enumerable.Range(0, AddressAnnouncement.MaxPrefixes + 2)
+            .Select(number => new IPPrefix(new IPAddress([10, 9, (byte)(number >> 8), (byte)number]), 32));
+        var problem = AnnounceableNode.Of(TestMesh.RosterNode(3) with { PodCIDRs = [.. many] }).Problem.ToText();
+        Assert.Contains("4098 pod CIDRs; the widest 4096 are announced", problem, StringComparison.Ordinal);
+        Assert.Contains("2 left out", problem, StringComparison.Ordinal);
     }
 
     private static IPAddress WithZone(IPAddress address, int zone) =>
