@@ -93,7 +93,8 @@ internal sealed class AddressStore
 
         if (verdict.IsTaken)
         {
-            _store.NoteClaims(announcement.NodeName, announcement.Prefixes);
+            // Not all that it claims, or a claim would become its own proof.
+            _store.NoteClaims(announcement.NodeName, _book.Granted[announcement.NodeName].ToEquatableArray());
             Accepted?.Invoke();
         }
 

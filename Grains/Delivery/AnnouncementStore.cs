@@ -11,9 +11,19 @@ internal sealed class AnnouncementStore(
     private readonly Lock _lock = new();
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
+
+    // What of a node's prefixes speaks for it where objects claim the same: of those that it announced by themselves, and of those that came
+    // with its keys, as a release before does. Only what was its when it was taken: a claim must not become its own proof.
     private ImmutableDictionary<string, EquatableArray<IPPrefix>> _claims =
         ImmutableDictionary.Create<string, EquatableArray<IPPrefix>>(StringComparer.Ordinal);
 
+    private ImmutableDictionary<string, EquatableArray<IPPrefix>> _explained =
+        ImmutableDictionary.Create<string, EquatableArray<IPPrefix>>(StringComparer.Ordinal);
+
+    private (
+        ImmutableDictionary<string, EquatableArray<IPPrefix>> Claims,
+        ImmutableDictionary<string, EquatableArray<IPPrefix>> Explained,
+        ImmutableDictionary<string, EquatableArray<IPPrefix>> All)? _evidence;
     private RefusedAhead? _ahead;
     private DividedRoster? _divided;
     private volatile bool _isSynced;
@@ -75,10 +85,12 @@ internal sealed class AnnouncementStore(
         AnnouncementVerdict verdict;
         lock (_lock)
         {
-            verdict = AnnouncementRules.Judge(announcement, _held, DivideRoster(announcement), clock.Horizon);
+            var divided = DivideRoster(announcement);
+            verdict = AnnouncementRules.Judge(announcement, _held, divided, clock.Horizon);
             if (verdict.IsTaken)
             {
                 _held = _held.Set(announcement);
+                _explained = _explained.SetItem(announcement.NodeName, Explain(announcement, divided));
             }
             else if (!verdict.IsAccepted)
             {
@@ -135,7 +147,7 @@ internal sealed class AnnouncementStore(
     /// Notes what a node has announced for its pods apart from its keys: where objects claim the same, that speaks for it.
     /// </summary>
     /// <param name="nodeName">The node.</param>
-    /// <param name="prefixes">What it announced; <see langword="null"/> if it is gone.</param>
+    /// <param name="prefixes">What of it counts; <see langword="null"/> if the node is gone.</param>
     public void NoteClaims(string nodeName, EquatableArray<IPPrefix>? prefixes)
     {
         lock (_lock)
@@ -157,6 +169,7 @@ internal sealed class AnnouncementStore(
         {
             _divided = null;
             _held = _held.Remove(_held.Announcements.Keys.Where(name => current.Find(name) is null));
+            _explained = _explained.RemoveRange(_explained.Keys.Where(name => current.Find(name) is null));
         }
     }
 
@@ -182,7 +195,7 @@ internal sealed class AnnouncementStore(
 
         // The last two change while this runs.
         var active = members.OtherNames;
-        var now = new Dispute(_held, _claims, own.FormerSelf, active, _isSynced);
+        var now = new Dispute(_held, Evidence(), own.FormerSelf, active, _isSynced);
         if (judged is not null)
         {
             return RosterShares.Divide(current, name => FindPresence(name, now, judged));
@@ -194,6 +207,17 @@ internal sealed class AnnouncementStore(
         }
 
         return _divided.Divided;
+    }
+
+    private ImmutableDictionary<string, EquatableArray<IPPrefix>> Evidence()
+    {
+        // The same object as long as nothing changes, so that a division is not made again.
+        if (_evidence is not { } made || made.Claims != _claims || made.Explained != _explained)
+        {
+            _evidence = made = (_claims, _explained, _explained.SetItems(_claims));
+        }
+
+        return made.All;
     }
 
     private NodePresence FindPresence(string name, Dispute now, PeerAnnouncement? judged)
@@ -210,14 +234,22 @@ internal sealed class AnnouncementStore(
         return new NodePresence(
             [
                 .. held is null ? [] : new[] { ToClaims(held, now, isLocal && judged is not null ? ClaimRank.Claimed : ClaimRank.Held) },
-                .. judged?.NodeName == name ? [ToClaims(judged, now, ClaimRank.Claimed)] : Array.Empty<AnnouncedClaims>(),
+                .. judged?.NodeName == name
+                    ? [new AnnouncedClaims(ClaimRank.Claimed, judged.AllowedIPs, judged.Endpoints)]
+                    : Array.Empty<AnnouncedClaims>(),
             ],
             isLocal || now.Active.Contains(name) ? ClaimRank.Active : ClaimRank.Absent);
     }
 
-    // Where addresses have announcements of their own, those of keys have none.
     private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, Dispute now, ClaimRank rank) => new(
         rank, now.Claims.TryGetValue(announcement.NodeName, out var claims) ? claims : announcement.AllowedIPs, announcement.Endpoints);
+
+    // Until the roster is known, what is held is all there is to compare with.
+    private EquatableArray<IPPrefix> Explain(PeerAnnouncement announcement, NodeRoster? divided) =>
+        divided?.Find(announcement.NodeName) is { } node
+            ? PrefixArithmetic.Intersect(PrefixSet.Merge(announcement.AllowedIPs), node.PodCIDRs)
+            : announcement.AllowedIPs.Where(prefix => !_explained.Any(
+                other => other.Key != announcement.NodeName && other.Value.Any(prefix.Overlaps))).ToEquatableArray();
 
     /// <summary>What was made of a roster.</summary>
     /// <param name="Listed">The roster.</param>
@@ -236,6 +268,7 @@ internal sealed class AnnouncementStore(
             AnnouncementIndex.Empty, ImmutableDictionary<string, EquatableArray<IPPrefix>>.Empty, null, new HashSet<string>(), false);
 
         public bool IsLike(Dispute other) =>
-            Held == other.Held && Claims == other.Claims && FormerSelf == other.FormerSelf && IsSynced == other.IsSynced && Active.SetEquals(other.Active);
+            Held == other.Held && Claims == other.Claims && FormerSelf == other.FormerSelf && IsSynced == other.IsSynced
+            && Active.SetEquals(other.Active);
     }
 }

@@ -52,6 +52,11 @@ internal static class StatusCommand
             output.Line(line);
         }
 
+        foreach (var line in AddressText.Lines(snapshot))
+        {
+            output.Line(line);
+        }
+
         foreach (var node in snapshot.Nodes.Where(node => node.Problems.Count > 0))
         {
             output.Line($"{node.NodeName}: {NodeProblemText.Describe(node.Problems)}");

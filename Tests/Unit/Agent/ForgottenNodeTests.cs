@@ -27,6 +27,7 @@ public sealed class ForgottenNodeTests
         ["AddressBook.Granted"] = "AddressStore.ForgetAbsent",
         ["AddressBook._heldBack"] = "AddressStore.ForgetAbsent",
         ["AnnouncementStore._claims"] = "AddressStore.ForgetAbsent",
+        ["AnnouncementStore._explained"] = "AnnouncementStore.ForgetAbsent",
         ["AnnouncementStore+Dispute.Claims"] = "AddressStore.ForgetAbsent, and made anew with each change",
         ["LingeringPrefixes._goneSince"] = "Note, after five seconds",
         ["OwnAddresses._applied"] = "AddressAnnouncer.Step, with the members",
