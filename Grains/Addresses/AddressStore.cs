@@ -84,6 +84,9 @@ internal sealed class AddressStore
             if (verdict.IsTaken)
             {
                 _book = _book.With(announcement, _policy);
+
+                // Not all that it claims, or a claim would become its own proof.
+                _store.NoteClaims(announcement.NodeName, _book.Granted[announcement.NodeName].ToEquatableArray());
             }
             else if (!verdict.IsAccepted)
             {
@@ -93,8 +96,6 @@ internal sealed class AddressStore
 
         if (verdict.IsTaken)
         {
-            // Not all that it claims, or a claim would become its own proof.
-            _store.NoteClaims(announcement.NodeName, _book.Granted[announcement.NodeName].ToEquatableArray());
             Accepted?.Invoke();
         }
 

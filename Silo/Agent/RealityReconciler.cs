@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Grains.Reasons;
 using Orleans.WireGuard.Linux;
@@ -52,6 +53,9 @@ internal sealed partial class RealityReconciler(
 
     /// <summary>What was counted; <see langword="null"/> if nothing can be.</summary>
     public WitnessStatus? Witness { get; private set; }
+
+    /// <summary>The node's own addresses among those of pods.</summary>
+    public EquatableArray<IPAddress> NodeAddresses { get; private set; } = [];
 
     /// <summary>Whether strict mode is configured and withheld.</summary>
     public bool IsStrictWithheld => encryption.IsWithheld;
@@ -116,6 +120,8 @@ internal sealed partial class RealityReconciler(
             (_lookedAt, _pause) = (began, (SteadyTime.Now(timeProvider) - began) * PaceFactor);
         }
 
+        var pods = view.Self!.ListedPodCIDRs.Concat(view.Roster.PodRanges);
+        NodeAddresses = Silo.Findings.NodeAddresses.Find(_dump, pods, deviceNames);
         Settle(view, underlay, deviceNames);
         var isWithheld = encryption.Configured.Mode == EncryptionMode.Strict
             && StrictGate.IsWithheld(_wasInForce, Findings, encryption.Configured.AcceptedFindings);

@@ -242,6 +242,7 @@ internal sealed class ReconcilePass
             Moves = _moves.Moves,
             Findings = _reality.Findings,
             Witness = _reality.Witness,
+            NodeAddresses = _reality.NodeAddresses,
             IsStrictWithheld = _reality.IsStrictWithheld,
         };
         return new PassResult(snapshot, isAwaiting ? HandshakeCheckInterval : null, isApplied);
