@@ -103,6 +103,14 @@ public enum NodeProblemCode
 
     /// <summary>Its silo refuses the announcements of too many active silos [as of <see cref="NotAccepted"/>].</summary>
     RefusesOthers,
+
+    /// <summary>No source tells what its pods have, so none of them is reached through a tunnel [why, of each source that was asked].</summary>
+    NoPrefixes,
+
+    /// <summary>
+    /// What its pods have may be outdated, because the source cannot be read any more [the source, as <c>Nodes:Prefixes</c> names it; why].
+    /// </summary>
+    PrefixesOutdated,
 }
 
 /// <summary>Something that is wrong with a node, or should be put right.</summary>

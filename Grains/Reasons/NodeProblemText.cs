@@ -51,6 +51,10 @@ internal static class NodeProblemText
         NodeProblemCode.RefusesOthers =>
             $"it refuses the announcements of {Argument(problem, 0)} of {Argument(problem, 1)} active silos (it is version "
             + $"{Argument(problem, 2)}): {DescribeSilos(problem)}",
+        NodeProblemCode.NoPrefixes =>
+            $"nothing tells what its pods have, so none of them is encrypted: {Argument(problem, 0)}. Set Nodes:PodRanges to the ranges of "
+            + "the cluster's pods, so that the node's kernel can tell, or Nodes:Prefixes to the source that is right",
+        NodeProblemCode.PrefixesOutdated => $"what its pods have may be outdated ({Argument(problem, 0)}): {Argument(problem, 1)}",
         var code => Unknown("problem", (int)code),
     };
 

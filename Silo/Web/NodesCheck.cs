@@ -17,6 +17,8 @@ internal sealed class NodesCheck(
     {
         var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
             : NodeProblemText.Describe(roster.FindProblems(silo.Name, announced.Latest)) is { } own ? $"nodes: {silo.Name} {own}"
+            : NodeProblemText.Describe(services.GetService<IOwnPrefixSource>()?.Problems ?? []) is { } prefixes
+                ? $"nodes: {silo.Name} {prefixes}"
             : NodeProblemText.Describe(RosterRemarks.FindProblems(store.Roster, silo.Name)) is { } loss ? $"nodes: {loss}"
             : null;
         var note = NodeProblemText.Describe(RosterRemarks.FindNotes(store.Roster, silo.Name));
