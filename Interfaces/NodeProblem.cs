@@ -104,7 +104,9 @@ public enum NodeProblemCode
     /// <summary>Its silo refuses the announcements of too many active silos [as of <see cref="NotAccepted"/>].</summary>
     RefusesOthers,
 
-    /// <summary>No source tells what its pods have, so none of them is reached through a tunnel [why, of each source that was asked].</summary>
+    /// <summary>
+    /// No source tells what its pods have, so none of them is reached through a tunnel [why, of each source that was asked].
+    /// </summary>
     NoPrefixes,
 
     /// <summary>

@@ -59,8 +59,8 @@ internal static class LocalPods
     }
 
     /// <summary>
-    /// Finds the blocks that Calico has given this node, whether or not a pod has an address of them: for what no pod of the node has, there
-    /// is a route that drops it, such as <c>blackhole 10.244.1.64/26 proto 80</c>. Sorted.
+    /// Finds the blocks that Calico has given this node, whether or not a pod has an address of them: for what no pod of the node has,
+    /// there is a route that drops it, such as <c>blackhole 10.244.1.64/26 proto 80</c>. Sorted.
     /// </summary>
     public static IReadOnlyList<IPPrefix> FindBlocks(NetworkDump dump) =>
         [.. dump.Routes

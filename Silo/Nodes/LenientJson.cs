@@ -20,7 +20,7 @@ internal static class LenientJson
     public static IEnumerable<string> Names(JsonElement? parent) =>
         parent is { ValueKind: JsonValueKind.Object } found ? found.EnumerateObject().Select(field => field.Name) : [];
 
-    /// <summary>A text as it is; anything else as it stands in the JSON, so that a message can show it. Empty if there is nothing.</summary>
+    /// <summary>A text as it is; anything else as it stands there, so that a message can show it. Empty if there is nothing.</summary>
     public static string Text(JsonElement? value) => value switch
     {
         null => "",

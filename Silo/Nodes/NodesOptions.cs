@@ -23,8 +23,8 @@ public enum NodeSource
 public enum PrefixSource
 {
     /// <summary>
-    /// The first of the others, in this order, that has something to tell and that the kernel of the node does not contradict. Of CiliumNode
-    /// and Node the one comes first that lists the nodes. The default.
+    /// The first of the others, in this order, that has something to tell and that the kernel of the node does not contradict. Of
+    /// CiliumNode and Node the one comes first that lists the nodes. The default.
     /// </summary>
     Auto,
 
@@ -75,8 +75,8 @@ public sealed class NodesOptions
     public IList<string> PodRanges { get; } = [];
 
     /// <summary>
-    /// Label selectors of nodes on which no silo can run, each as <c>kubectl get --selector</c> takes it; a node that matches one of them is
-    /// meant. Default: <see langword="null"/>, which is <c>kubernetes.io/os=windows</c> and <c>type=virtual-kubelet</c>; an empty list is no
+    /// Label selectors of nodes on which no silo can run, each as <c>kubectl get --selector</c> takes it; a node that matches one of them
+    /// is meant. Default: <see langword="null"/>, which is <c>kubernetes.io/os=windows</c> and <c>type=virtual-kubelet</c>; an empty list is no
     /// node. Read at the start.
     /// </summary>
     [Since("0.1")]

@@ -9,8 +9,8 @@ namespace Orleans.WireGuard.Linux.Routing;
 /// Tells which news of the kernel may be about this node's pods. Immutable, pure, and allocates nothing for what it passes over.
 /// </summary>
 /// <remarks>
-/// A network plugin adds the route to a pod some milliseconds before the pod may start, so that comes first of all. When the pod's link goes,
-/// its route goes without a word, so links are told of too, in no hurry. Our own routes lead to other nodes' pods.
+/// A network plugin adds the route to a pod some milliseconds before the pod may start, so that comes first of all. When the pod's link
+/// goes, its route goes without a word, so links are told of too, in no hurry. Our own routes lead to other nodes' pods.
 /// </remarks>
 /// <param name="ranges">Where pods have their addresses; if there are none, no route is more urgent than another.</param>
 public sealed class PodNewsFilter(EquatableArray<IPPrefix> ranges)

@@ -24,7 +24,7 @@ internal static class KernelPace
     /// <summary>How often is read without any news: they can be lost.</summary>
     public static readonly TimeSpan Rest = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(20);
 
     // A tenth of a core while pods start, half a percent at any other time.
     private const int BusyFactor = 10;

@@ -21,8 +21,8 @@ internal static class KernelPrefixes
     }
 
     /// <summary>
-    /// The links by which other nodes are reached: those that have an address of this node, and those of default routes. What is behind them
-    /// is no pod of ours.
+    /// The links by which other nodes are reached: those that have an address of this node, and those of default routes. What is behind
+    /// them is no pod of ours.
     /// </summary>
     public static HashSet<int> FindUnderlay(NetworkDump dump, IReadOnlyCollection<IPAddress> nodeAddresses) =>
     [

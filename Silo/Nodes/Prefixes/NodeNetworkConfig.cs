@@ -5,8 +5,8 @@ using Orleans.WireGuard.Api;
 namespace Orleans.WireGuard.Silo.Nodes.Prefixes;
 
 /// <summary>
-/// NodeNetworkConfig (acn.azure.com/v1alpha): what Azure gives a machine for its pods. The status as it stands there: whoever reads it finds
-/// what is missing or of another form.
+/// NodeNetworkConfig (acn.azure.com/v1alpha): what Azure gives a machine for its pods. The status as it stands there: whoever reads it
+/// finds what is missing or of another form.
 /// </summary>
 internal sealed class NodeNetworkConfig : IApiObject
 {

@@ -5,8 +5,8 @@ using Orleans.WireGuard.Grains.Nodes;
 namespace Orleans.WireGuard.Silo.Nodes.Prefixes;
 
 /// <summary>
-/// Reads what a NodeNetworkConfig assigns. Pure: what cannot be read becomes a fault of the object, never an error, and leaves the rest as it
-/// is.
+/// Reads what a NodeNetworkConfig assigns. Pure: what cannot be read becomes a fault of the object, never an error, and leaves the rest
+/// as it is.
 /// </summary>
 /// <remarks>
 /// What counts depends on how a container of it is assigned:

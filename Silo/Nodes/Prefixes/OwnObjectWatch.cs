@@ -5,8 +5,8 @@ using Orleans.WireGuard.Grains.Clocks;
 namespace Orleans.WireGuard.Silo.Nodes.Prefixes;
 
 /// <summary>
-/// Follows this node's own object of a kind that the cluster may not have: asks seldom while it has none, and watches that one object once it
-/// has. Nobody's other object is asked for.
+/// Follows this node's own object of a kind that the cluster may not have: asks seldom while it has none, and watches that one object
+/// once it has. Nobody else's object is asked for.
 /// </summary>
 /// <remarks>A failure never forgets the object; that the kind is not served, or that the object was deleted, does.</remarks>
 /// <typeparam name="T">The kind.</typeparam>
@@ -76,6 +76,9 @@ internal sealed partial class OwnObjectWatch<T>
     /// <summary>Why what is known may be outdated; <see langword="null"/> while the watch runs.</summary>
     public string? Problem => _current.Object is null ? null : _watch.Problem;
 
+    /// <summary>Whether the kind is served, so that an object may come any moment.</summary>
+    public bool IsServed { get; private set; }
+
     /// <summary>Whether anybody wanted it.</summary>
     public bool IsWanted => _wanted.Task.IsCompleted;
 
@@ -129,6 +132,8 @@ internal sealed partial class OwnObjectWatch<T>
     {
         var (items, version) = await _api.ListAsync(_resource, Selector, _listType, cancellationToken);
 
+        IsServed = true;
+
         // Whatever else a server may answer.
         Publish(items.FirstOrDefault(item => item.Metadata.Name == _name) is { } own ? new(own, null) : Missing());
         return version;
@@ -157,6 +162,7 @@ internal sealed partial class OwnObjectWatch<T>
         if (failure is KubernetesApiException absent && (absent.Failure == ApiFailure.MissingDefinition
             || (absent.Failure == ApiFailure.Forbidden && _current.Object is null)))
         {
+            IsServed = false;
             Publish(new(null, _isNeeded || absent.Failure == ApiFailure.Forbidden
                 ? absent.Message
                 : $"the API server does not serve {_resource.FullName}"));

@@ -257,8 +257,7 @@ internal sealed partial class OwnPrefixSource : BackgroundService, IOwnPrefixSou
 
     private PrefixAnswer Answer(PrefixSource source, WatchedNodes? known, IReadOnlyList<Findings.LocalPod>? pods) => source switch
     {
-        PrefixSource.NodeNetworkConfig => AnswerOf(
-            source, _networkConfig, config => NodeNetworkConfigReader.Read(config, _node.Name)),
+        PrefixSource.NodeNetworkConfig => AnswerOfAzure(),
         PrefixSource.CiliumNode => AnswerOfList(
             source, ApiResource.CiliumNodes, known, _ciliumNode,
             record => CiliumBelief.Judge([.. record.PodCIDRs, .. record.PoolAddresses], FindNodeAddresses(), pods)),
@@ -278,6 +277,16 @@ internal sealed partial class OwnPrefixSource : BackgroundService, IOwnPrefixSou
             : _roster.Current is null ? PrefixAnswer.Pending(PrefixSource.Static)
             : PrefixAnswer.Without(PrefixSource.Static, $"'{_node.Name}' is not in the list of nodes"),
     };
+
+    // Azure assigns addresses to a node when it has joined. While it may be about to, what others say of its pods is not true.
+    private PrefixAnswer AnswerOfAzure()
+    {
+        var answer = AnswerOf(
+            PrefixSource.NodeNetworkConfig, _networkConfig, config => NodeNetworkConfigReader.Read(config, _node.Name));
+        return answer.Absence is not null && _networkConfig is { IsServed: true } && _networkConfig.PatienceLeft > TimeSpan.Zero
+            ? PrefixAnswer.Pending(PrefixSource.NodeNetworkConfig)
+            : answer;
+    }
 
     // From the list of the nodes if it is of that kind, so that nothing is asked twice.
     private PrefixAnswer AnswerOfList(
@@ -300,7 +309,8 @@ internal sealed partial class OwnPrefixSource : BackgroundService, IOwnPrefixSou
         }
 
         // That is how it was decided that the nodes come from the other kind.
-        return _options is { Prefixes: PrefixSource.Auto, Source: NodeSource.Auto } && source == PrefixSource.CiliumNode && _nodes is not null
+        return source == PrefixSource.CiliumNode && _nodes is not null
+            && _options is { Prefixes: PrefixSource.Auto, Source: NodeSource.Auto }
             ? PrefixAnswer.Without(source, "no CiliumNode object is this node")
             : AnswerOf(source, watch, item => read(NodeReader.Read(item, resource)));
     }

@@ -223,7 +223,8 @@ public sealed partial class ManifestTests
     [GeneratedRegex("```yaml\n(# deploy/overlays/mine/kustomization.yaml\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex OverlayBlock();
 
-    private static IEnumerable<string> Rules(string kind, string name = "orleans-wireguard") => ((YamlSequenceNode)Manifests.Base(kind, name)["rules"]).SelectMany(rule =>
+    private static IEnumerable<string> Rules(string kind, string name = "orleans-wireguard") =>
+        ((YamlSequenceNode)Manifests.Base(kind, name)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups")
         from resource in Manifests.Texts(
             rule, "resources")

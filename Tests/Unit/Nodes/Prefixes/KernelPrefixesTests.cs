@@ -29,7 +29,8 @@ public sealed class KernelPrefixesTests
     [Fact]
     public void Find_AddressOfThisNode_IsNotTold()
     {
-        var dump = Dump([Route("10.250.1.1/32", Cable), Route("10.240.0.4/32", Cable), Route("10.240.0.9/32", Cable)], Block("10.240.0.0/26", 80));
+        var dump = Dump(
+            [Route("10.250.1.1/32", Cable), Route("10.240.0.4/32", Cable), Route("10.240.0.9/32", Cable)], Block("10.240.0.0/26", 80));
         Assert.Equal(["10.240.0.9/32", "10.250.1.0/24"], Find(dump, "10.240.0.0/12"));
     }
 
@@ -58,9 +59,9 @@ public sealed class KernelPrefixesTests
         var busy = DueIn(PodNews.RouteCame, Seconds(1), Zero, Milliseconds(cost));
         Assert.InRange(cost / (busy.TotalMilliseconds + cost), 0, 0.1);
         Assert.InRange(cost / (DueIn(PodNews.None, Zero, Zero, Milliseconds(cost)).TotalMilliseconds + cost), 0, 0.005);
-        Assert.InRange(
-            cost / (KernelPace.DueIn(PodNews.Other, Seconds(1), Zero, Milliseconds(cost), isSource: false).TotalMilliseconds + cost), 0, 0.005);
-        Assert.InRange(1000 / busy.TotalMilliseconds, 0, 20);
+        var check = KernelPace.DueIn(PodNews.Other, Seconds(1), Zero, Milliseconds(cost), isSource: false);
+        Assert.InRange(cost / (check.TotalMilliseconds + cost), 0, 0.005);
+        Assert.InRange(1000 / busy.TotalMilliseconds, 0, 50);
     }
 
     private static TimeSpan Zero => TimeSpan.Zero;

@@ -76,7 +76,8 @@ public sealed class NodeNetworkConfigReaderTests
     public void Read_WhatCannotBe_IsAFaultAndAssignsNothing(
         string mode, string type, string primary, string range, string assignment, string expected)
     {
-        var answer = Read(AzureObjects.Of("a", AzureObjects.Container(mode, type, primary, range, assignment.Length > 0 ? [assignment] : [])));
+        string[] assignments = assignment.Length > 0 ? [assignment] : [];
+        var answer = Read(AzureObjects.Of("a", AzureObjects.Container(mode, type, primary, range, assignments)));
         Assert.Empty(answer.Prefixes);
         Assert.Contains(expected, string.Join("; ", answer.Faults), StringComparison.Ordinal);
         Assert.Contains(expected, answer.Absence, StringComparison.Ordinal);
@@ -112,13 +113,21 @@ public sealed class NodeNetworkConfigReaderTests
     [InlineData("""{"metadata":{"name":"a"},"status":{"networkContainers":[{"assignmentMode":"static","primaryIP":{"a":1}}]}}""", "has a primaryIP that is no CIDR")]
     [InlineData("""{"metadata":{"name":"a"},"status":{"networkContainers":[{"ipAssignments":[{"ip":7},"x"]}]}}""", "has an assignment that is no address: \"7\"")]
     [InlineData("""{"metadata":{"name":"b"},"status":{"networkContainers":[{"assignmentMode":"static","primaryIP":"10.0.0.0/24"}]}}""", "is of the node 'b', not of this one")]
-    [InlineData("""{"metadata":{"name":"a","ownerReferences":[{"apiVersion":"v1","kind":"Node","name":"b","uid":"1"}]},"status":{"networkContainers":[{"assignmentMode":"static","primaryIP":"10.0.0.0/24"}]}}""", "is of the node 'b', not of this one")]
     public void Read_NothingToTell_IsAbsentWithAReason(string json, string expected)
     {
         var answer = NodeNetworkConfigReader.Read(JsonSerializer.Deserialize(json, PrefixesJson.Default.NodeNetworkConfig)!, "a");
         Assert.False(answer.IsTold);
         Assert.Empty(answer.Prefixes);
         Assert.Contains(expected, answer.Absence, StringComparison.Ordinal);
+    }
+
+    // A name that was used again.
+    [Fact]
+    public void Read_ObjectThatAnotherNodeOwns_IsNotBelieved()
+    {
+        var stolen = AzureObjects.Overlay("b");
+        stolen["metadata"]!["name"] = "a";
+        Assert.Equal("the NodeNetworkConfig object 'a' is of the node 'b', not of this one", Read(stolen).Absence);
     }
 
     private static PrefixAnswer Read(JsonObject json) =>
