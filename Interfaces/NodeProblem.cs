@@ -110,8 +110,15 @@ public enum NodeProblemCode
     /// </summary>
     PrefixesLeftOut,
 
-    /// <summary>Nothing tells which addresses its pods have [what was looked for, and what to do].</summary>
+    /// <summary>
+    /// No source tells what its pods have, so none of them is reached through a tunnel [why, of each source that was asked].
+    /// </summary>
     NoPrefixes,
+
+    /// <summary>
+    /// What its pods have may be outdated, because the source cannot be read any more [the source, as <c>Nodes:Prefixes</c> names it; why].
+    /// </summary>
+    PrefixesOutdated,
 }
 
 /// <summary>Something that is wrong with a node, or should be put right.</summary>

@@ -54,7 +54,10 @@ internal static class NodeProblemText
         NodeProblemCode.PrefixesLeftOut =>
             $"it has {Argument(problem, 0)} prefixes for its pods; the widest {Argument(problem, 1)} are announced, and the pods of the "
             + $"other {Argument(problem, 2)} are reached by no other node; have the network plugin assign blocks",
-        NodeProblemCode.NoPrefixes => Argument(problem, 0),
+        NodeProblemCode.NoPrefixes =>
+            $"nothing tells what its pods have, so none of them is encrypted: {Argument(problem, 0)}. Set Nodes:PodRanges to the ranges of "
+            + "the cluster's pods, so that the node's kernel can tell, or Nodes:Prefixes to the source that is right",
+        NodeProblemCode.PrefixesOutdated => $"what its pods have may be outdated ({Argument(problem, 0)}): {Argument(problem, 1)}",
         var code => Unknown("problem", (int)code),
     };
 

@@ -17,6 +17,10 @@ internal static class LocalPods
 {
     private const string CiliumHostLink = "cilium_host";
 
+    // Who writes the routes of Calico's blocks: Felix (DeviceRouteProtocol, by default), and BIRD where blocks are told by BGP.
+    private const byte FelixProtocol = 80;
+    private const byte BirdProtocol = 12;
+
     // Bridges of container engines that have nothing to do with Kubernetes: Docker, Podman, containerd's nerdctl, LXC, LXD and Incus,
     // libvirt.
     private static readonly string[] OtherBridges =
@@ -53,6 +57,16 @@ internal static class LocalPods
         pods.UnionWith(BehindCiliumHost(dump));
         return [.. pods.OrderBy(pod => pod.Prefix).ThenBy(pod => pod.LinkName, StringComparer.Ordinal)];
     }
+
+    /// <summary>
+    /// Finds the blocks that Calico has given this node, whether or not a pod has an address of them: for what no pod of the node has,
+    /// there is a route that drops it, such as <c>blackhole 10.244.1.64/26 proto 80</c>. Sorted.
+    /// </summary>
+    public static IReadOnlyList<IPPrefix> FindBlocks(NetworkDump dump) =>
+        [.. dump.Routes
+            .Where(route => route is { Action: RouteAction.Refuse, Protocol: FelixProtocol or BirdProtocol }
+                && !IsLinkLocal(route.Destination))
+            .Select(route => route.Destination).Distinct().Order()];
 
     private static IEnumerable<LocalPod> BehindCiliumHost(NetworkDump dump)
     {

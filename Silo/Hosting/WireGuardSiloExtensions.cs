@@ -15,6 +15,7 @@ using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Clustering;
 using Orleans.WireGuard.Silo.Findings;
 using Orleans.WireGuard.Silo.Nodes;
+using Orleans.WireGuard.Silo.Nodes.Prefixes;
 using Orleans.WireGuard.Silo.Security;
 using Orleans.WireGuard.Silo.Web;
 using Orleans.WireGuard.Supervision;
@@ -123,6 +124,8 @@ public static class WireGuardSiloExtensions
         {
             services.TryAddSingleton<INodeRosterSource, StaticRosterSource>();
         }
+
+        services.AddOwnPrefixes(ApiConnection.IsKnown(api));
     }
 
     private static void ConfigureSilo(ISiloBuilder silo, IConfiguration configuration)

@@ -70,7 +70,12 @@ internal sealed class KubernetesRosterSource(
     /// </summary>
     public static NodeRoster? Project(WatchedNodes known, string localName) => known.IsSynced && known.Nodes.ContainsKey(localName)
         ? NodeRoster.Of(known.Nodes.Values.Where(node => NodeNameRule.IsValid(node.Name))
-            .Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs) { Kind = node.Kind, CreatedAt = node.CreatedAt }))
+            .Select(node => new RosterNode(node.Name, node.Addresses, node.PodCIDRs)
+            {
+                Kind = node.Kind,
+                CreatedAt = node.CreatedAt,
+                IsExempt = node.IsExempt,
+            }))
         : null;
 
     /// <inheritdoc/>

@@ -48,6 +48,14 @@ internal sealed class CiliumIpam
 {
     /// <summary>Pod CIDRs of the node.</summary>
     public List<string>? PodCIDRs { get; set; }
+
+    /// <summary>
+    /// Pod CIDRs by pool (multi-pool). As it stands there: a field of another form than expected must not spoil the list of all nodes.
+    /// </summary>
+    public JsonElement? Pools { get; set; }
+
+    /// <summary>Single addresses, each the name of a field (ENI, Azure).</summary>
+    public JsonElement? Pool { get; set; }
 }
 
 /// <summary>How node objects are read.</summary>

@@ -16,7 +16,11 @@ internal static class NodeReader
     /// <summary>Reads one object.</summary>
     /// <param name="source">The object.</param>
     /// <param name="kind">What it is: a Node or a CiliumNode.</param>
-    public static NodeRecord Read(NodeObject source, ApiResource kind)
+    /// <param name="exempt">Which nodes can run no silo, by their labels; nobody if not given.</param>
+    /// <remarks>
+    /// That it has no pod CIDR is no problem of the object: what the pods of a node have, another source may know.
+    /// </remarks>
+    public static NodeRecord Read(NodeObject source, ApiResource kind, IReadOnlyList<LabelSelector>? exempt = null)
     {
         List<string> problems = [];
         var addresses = Addresses(source, problems);
@@ -26,11 +30,7 @@ internal static class NodeReader
             problems.Add("has no InternalIP or ExternalIP");
         }
 
-        if (prefixes.Count == 0)
-        {
-            problems.Add("has no pod CIDR");
-        }
-
+        var pool = PoolAddresses(source.Spec?.Ipam, problems);
         return new(
             source.Metadata.Name ?? string.Empty,
             source.Metadata.Uid ?? string.Empty,
@@ -41,6 +41,8 @@ internal static class NodeReader
         {
             Kind = kind.Kind,
             CreatedAt = CreatedAt(source.Metadata),
+            PoolAddresses = pool,
+            IsExempt = exempt?.Any(selector => selector.Matches(source.Metadata.Labels)) == true,
         };
     }
 
@@ -74,7 +76,9 @@ internal static class NodeReader
 
     private static List<IPPrefix> PodCIDRs(NodeObject source, List<string> problems)
     {
-        IEnumerable<string> texts = source.Spec?.Ipam?.PodCIDRs ?? source.Spec?.PodCIDRs ?? [];
+        IEnumerable<string> texts = source.Spec?.Ipam is { } ipam
+            ? [.. ipam.PodCIDRs ?? [], .. AllocatedCIDRs(ipam.Pools)]
+            : source.Spec?.PodCIDRs ?? [];
         if (!texts.Any() && source.Spec?.PodCIDR is { Length: > 0 } single)
         {
             texts = [single];
@@ -98,5 +102,30 @@ internal static class NodeReader
         }
 
         return [.. prefixes];
+    }
+
+    // "pools": { "allocated": [{ "pool": "default", "cidrs": ["10.10.0.0/24"] }] }
+    private static IEnumerable<string> AllocatedCIDRs(JsonElement? pools) =>
+        from pool in LenientJson.Elements(LenientJson.Field(pools, "allocated"))
+        from text in LenientJson.Elements(LenientJson.Field(pool, "cidrs"))
+        select LenientJson.Text(text);
+
+    // "pool": { "10.0.0.7": { "resource": "eni-1" } }
+    private static EquatableArray<IPPrefix> PoolAddresses(CiliumIpam? ipam, List<string> problems)
+    {
+        SortedSet<IPPrefix> addresses = [];
+        foreach (var text in LenientJson.Names(ipam?.Pool))
+        {
+            if (IPPrefix.TryParse(text, out var prefix) && prefix == IPPrefix.Host(prefix.Address))
+            {
+                addresses.Add(prefix);
+            }
+            else
+            {
+                problems.Add($"has an address in its pool that is none: \"{text}\"");
+            }
+        }
+
+        return addresses.ToEquatableArray();
     }
 }

@@ -23,4 +23,12 @@ internal sealed record NodeRecord(
 
     /// <summary>When the object was made.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>
+    /// Single addresses that a CiliumNode has for its pods. Sorted; of other nodes than this one nobody asks, so it is empty.
+    /// </summary>
+    public EquatableArray<IPPrefix> PoolAddresses { get; init; } = [];
+
+    /// <summary>Whether its labels say that no silo can run there (<see cref="NodesOptions.Exempt"/>).</summary>
+    public bool IsExempt { get; init; }
 }

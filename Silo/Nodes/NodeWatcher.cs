@@ -16,6 +16,8 @@ internal sealed partial class NodeWatcher
     private readonly NodeSourceChoice _choice;
     private readonly ListWatch<NodeObject> _watch;
     private readonly ILogger<NodeWatcher> _logger;
+    private readonly IReadOnlyList<LabelSelector> _exempt;
+    private readonly string _localName;
     private readonly Lock _lock = new();
     private readonly AsyncSignal _changed = new();
     private WatchedNodes _current = WatchedNodes.Unknown;
@@ -26,6 +28,7 @@ internal sealed partial class NodeWatcher
         TimeProvider timeProvider, ILogger<NodeWatcher> logger)
     {
         _choice = new NodeSourceChoice(api, options.Value, node.Value.Name, timeProvider);
+        (_exempt, _localName) = (LabelSelector.Of(options.Value), node.Value.Name);
         _api = api;
         _logger = logger;
         _watch = new(api, timeProvider, logger, "nodes")
@@ -90,7 +93,7 @@ internal sealed partial class NodeWatcher
     {
         var resource = Resource!;
         var (items, version) = await _api.ListAsync(resource, string.Empty, NodesJson.Default.ResourceListNodeObject, cancellationToken);
-        Publish(nodes => nodes.Replace(items.Select(item => NodeReader.Read(item, resource)), resource.Kind));
+        Publish(nodes => nodes.Replace(items.Select(Read), resource.Kind));
         return version;
     }
 
@@ -104,8 +107,16 @@ internal sealed partial class NodeWatcher
         }
         else
         {
-            Publish(nodes => nodes.With(NodeReader.Read(source, Resource!)));
+            Publish(nodes => nodes.With(Read(source)));
         }
+    }
+
+    private NodeRecord Read(NodeObject source)
+    {
+        var node = NodeReader.Read(source, Resource!, _exempt);
+
+        // Of a large cluster they would be most of what is kept, and change with most pods.
+        return node.Name == _localName ? node : node with { PoolAddresses = [] };
     }
 
     private void NoteFailure(Exception failure)

@@ -19,6 +19,31 @@ public enum NodeSource
     Static,
 }
 
+/// <summary>What tells a node which addresses its own pods have.</summary>
+public enum PrefixSource
+{
+    /// <summary>
+    /// The first of the others, in this order, that has something to tell and that the kernel of the node does not contradict. Of
+    /// CiliumNode and Node the one comes first that lists the nodes. The default.
+    /// </summary>
+    Auto,
+
+    /// <summary>The node's NodeNetworkConfig object (acn.azure.com/v1alpha), where Azure assigns pods their addresses.</summary>
+    NodeNetworkConfig,
+
+    /// <summary>The node's CiliumNode object (cilium.io/v2), where Cilium does.</summary>
+    CiliumNode,
+
+    /// <summary>The node's Node object (v1), where the controller manager does.</summary>
+    Node,
+
+    /// <summary>Routes and links of the node's kernel, within <see cref="NodesOptions.PodRanges"/>.</summary>
+    Kernel,
+
+    /// <summary>The node's entry in <see cref="NodesOptions.Static"/>.</summary>
+    Static,
+}
+
 /// <summary>Who the nodes of the mesh are (section <c>Nodes</c>).</summary>
 public sealed class NodesOptions
 {
@@ -35,6 +60,27 @@ public sealed class NodesOptions
     /// </summary>
     [Since("0.1")]
     public IList<StaticNodeOptions> Static { get; } = [];
+
+    /// <summary>
+    /// What tells a node which addresses its own pods have. Default: <see cref="PrefixSource.Auto"/>. Read at the start.
+    /// </summary>
+    [Since("0.1")]
+    public PrefixSource Prefixes { get; set; } = PrefixSource.Auto;
+
+    /// <summary>
+    /// Prefixes that hold pods of the cluster and nothing else, whichever node has them, such as <c>10.244.0.0/16</c>. Not shorter than /8,
+    /// IPv6 /16. Default: none, which takes what the source of the prefixes says. Read at the start.
+    /// </summary>
+    [Since("0.1")]
+    public IList<string> PodRanges { get; } = [];
+
+    /// <summary>
+    /// Label selectors of nodes on which no silo can run, each as <c>kubectl get --selector</c> takes it; a node that matches one of them
+    /// is meant. Default: <see langword="null"/>, which is <c>kubernetes.io/os=windows</c> and <c>type=virtual-kubelet</c>; an empty list is no
+    /// node. Read at the start.
+    /// </summary>
+    [Since("0.1")]
+    public IList<string>? Exempt { get; set; }
 
     /// <summary>
     /// Pause between two complete lists of a Kubernetes source, although the watch says it missed nothing; up to a tenth longer, so that

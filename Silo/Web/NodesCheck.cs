@@ -20,11 +20,13 @@ internal sealed class NodesCheck(
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var problem = services.GetService<NodeWatcher>()?.Problem is { } away ? $"nodes: {away}"
-            : NodeProblemText.Describe(roster.FindProblems(silo.Name, announced.Latest)) is { } own ? $"nodes: {silo.Name} {own}"
-            : NodeProblemText.Describe(report.FindProblems()) is { } prefixes ? $"nodes: {silo.Name} {prefixes}"
+            : NodeProblemText.Describe(OwnProblems()) is { } own ? $"nodes: {silo.Name} {own}"
             : NodeProblemText.Describe(RosterRemarks.FindProblems(Roster, silo.Name)) is { } loss ? $"nodes: {loss}"
             : null;
         var note = NodeProblemText.Describe(RosterRemarks.FindNotes(Roster, silo.Name));
         return Task.FromResult(Health.Of(problem, note is null ? null : $"nodes: {note}"));
     }
+
+    private EquatableArray<NodeProblem> OwnProblems() =>
+        [.. roster.FindProblems(silo.Name, announced.Latest), .. report.FindProblems()];
 }

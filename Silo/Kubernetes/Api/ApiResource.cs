@@ -29,6 +29,17 @@ internal sealed record ApiResource(string Group, string Version, string Plural, 
         Kind = "CiliumNode",
     };
 
+    /// <summary>What Azure's container networking gives each machine for its pods, one object per machine.</summary>
+    public static ApiResource NodeNetworkConfigs { get; } = new(
+        "acn.azure.com", "v1alpha", "nodenetworkconfigs", true, "only AKS with Azure CNI has it; set Nodes:Prefixes to what this cluster has")
+    {
+        Kind = "NodeNetworkConfig",
+        Namespace = "kube-system",
+    };
+
+    /// <summary>The namespace in which all objects are, wherever ours are; null if they are in ours, or in none.</summary>
+    public string? Namespace { get; private init; }
+
     /// <summary>What one object is called in messages.</summary>
     public string Kind { get; private init; } = Plural;
 

@@ -120,7 +120,11 @@ internal sealed partial class KubernetesApi : IDisposable
         {
             var page =
                 $"limit={PageSize}{(query.Length == 0 ? string.Empty : "&" + query)}{(next.Length == 0 ? string.Empty : "&continue=" + Uri.EscapeDataString(next))}";
-            var call = new ApiCall("list", resource, resource.IsNamespaced ? Namespace : null, null) { Query = page };
+            var call = new ApiCall(
+                "list", resource, resource.IsNamespaced ? resource.Namespace ?? Namespace : null, null)
+            {
+                Query = page,
+            };
             try
             {
                 var list = await SendAsync(call, type, cancellationToken);

@@ -108,7 +108,8 @@ internal static class DumpMessages
                 route.Table, destination, route.Index, action.Value)
             {
                 HasGateway = route.HasHops,
-                PreferredSource = route.PreferredSource
+                PreferredSource = route.PreferredSource,
+                Protocol = route.Protocol,
             };
     }
 

@@ -6,7 +6,11 @@ namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>Reads it through rtnetlink, in the network namespace of the caller's thread.</summary>
 /// <param name="timeProvider">Times the pauses before repetitions.</param>
-public sealed class NetlinkDump(TimeProvider timeProvider) : INetworkDump
+/// <param name="table">
+/// The one table whose routes are read, without any rules: our own table may have tens of thousands. All tables, and the rules, if not
+/// given.
+/// </param>
+public sealed class NetlinkDump(TimeProvider timeProvider, uint? table = null) : INetworkDump
 {
     private static readonly int[] Families = [AF_INET, AF_INET6];
 
@@ -16,7 +20,7 @@ public sealed class NetlinkDump(TimeProvider timeProvider) : INetworkDump
     public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken) =>
         _transport.RunAsync("read links, routes and rules", Read, hint: null, cancellationToken);
 
-    private static NetworkDump Read(NetlinkConnection connection)
+    private NetworkDump Read(NetlinkConnection connection)
     {
         List<LinkEntry> links = [];
         connection.Execute(
@@ -29,6 +33,14 @@ public sealed class NetlinkDump(TimeProvider timeProvider) : INetworkDump
         {
             Ask(connection, DumpMessages.WriteGetAddresses(connection.Request, family), (in NetlinkMessage message) => Add(
                 addresses, DumpMessages.ReadAddress(message)));
+            if (table is { } only)
+            {
+                // Where the kernel does not filter, this does.
+                Ask(connection, RouteMessages.WriteGetRoutes(connection.Request, only, family), (in NetlinkMessage message) => Add(
+                    routes, DumpMessages.ReadRoute(message) is { } route && route.Table == only ? route : null));
+                continue;
+            }
+
             Ask(connection, DumpMessages.WriteGetRoutes(connection.Request, family), (in NetlinkMessage message) => Add(
                 routes, DumpMessages.ReadRoute(message)));
             Ask(connection, DumpMessages.WriteGetRules(connection.Request, family), (in NetlinkMessage message) => rules.Add(

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Orleans.WireGuard.Linux.Netlink;
-using static Orleans.WireGuard.Linux.Errno;
 using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
 // Listens to the multicast groups of rtnetlink(7) and of nf_tables.
@@ -16,114 +15,59 @@ namespace Orleans.WireGuard.Linux.Routing;
 /// resync still repairs, later; so a kernel that refuses at the start is not asked again. One that listened listens anew after whatever
 /// failed.
 /// </remarks>
-/// <param name="filter">Tells what concerns us.</param>
-/// <param name="onNews">Only notes it. Called on either thread.</param>
-/// <param name="logger">Hears when the system refuses.</param>
-public sealed partial class NetlinkLinkMonitor(Func<NewsFilter> filter, Action<KernelNews> onNews, ILogger<NetlinkLinkMonitor> logger)
-    : IDisposable
+public sealed partial class NetlinkLinkMonitor : IDisposable
 {
     private const uint LinkGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR
         | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE | RTMGRP_IPV4_NETCONF;
 
     private const uint FirewallGroups = 1u << (NFNLGRP_NFTABLES - 1);
 
-    // Larger than any message of these groups: a link with all its attributes has 2 KiB.
-    private const int BufferSize = 32 * 1024;
+    private readonly Func<NewsFilter> _filter;
+    private readonly Action<KernelNews> _onNews;
+    private readonly NetlinkListener _links;
+    private readonly NetlinkListener _firewall;
 
-    private static readonly TimeSpan ReopenPause = TimeSpan.FromSeconds(5);
-
-    // How soon the thread sees that it shall end.
-    private static readonly TimeSpan ReceiveTimeout = TimeSpan.FromMilliseconds(500);
-
-    private readonly CancellationTokenSource _stop = new();
-    private Task _loop = Task.CompletedTask;
+    /// <summary>Makes a monitor; <see cref="Start"/> starts it.</summary>
+    /// <param name="filter">Tells what concerns us.</param>
+    /// <param name="onNews">Only notes it. Called on either thread.</param>
+    /// <param name="logger">Hears when the system refuses.</param>
+    public NetlinkLinkMonitor(Func<NewsFilter> filter, Action<KernelNews> onNews, ILogger<NetlinkLinkMonitor> logger)
+    {
+        (_filter, _onNews) = (filter, onNews);
+        _links = Listener(NETLINK_ROUTE, LinkGroups, problem => LogDeaf(logger, problem));
+        _firewall = Listener(NETLINK_NETFILTER, FirewallGroups, problem => LogDeafToFirewall(logger, problem));
+    }
 
     /// <summary>Starts listening, in the network namespace of the caller's thread.</summary>
     public void Start()
     {
-        var links = StartAsync(NETLINK_ROUTE, LinkGroups, LogDeaf);
-        _loop = Task.WhenAll(links, StartAsync(NETLINK_NETFILTER, FirewallGroups, LogDeafToFirewall));
+        _links.Start();
+        _firewall.Start();
     }
 
     /// <summary>Ends listening.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await _stop.CancelAsync();
-        await _loop.WaitAsync(cancellationToken);
-    }
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(_links.StopAsync(cancellationToken), _firewall.StopAsync(cancellationToken));
 
     /// <inheritdoc/>
-    public void Dispose() => _stop.Dispose();
-
-    private Task StartAsync(int protocol, uint groups, Action<ILogger, string> logDeaf)
+    public void Dispose()
     {
-        try
-        {
-            var socket = NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout);
-            return Task.Factory.StartNew(
-                () => ListenForEver(socket, () => NetlinkSocket.Subscribe(protocol, groups, ReceiveTimeout),
-                logDeaf), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        }
-        catch (LinuxException e)
-        {
-            logDeaf(logger, e.Message);
-            return Task.CompletedTask;
-        }
+        _links.Dispose();
+        _firewall.Dispose();
     }
 
-    private void ListenForEver(NetlinkSocket first, Func<NetlinkSocket> subscribe, Action<ILogger, string> logDeaf)
+    private NetlinkListener Listener(int protocol, uint groups, Action<string> onDeaf) => new(protocol, groups)
     {
-        var isFirst = true;
-        while (!_stop.IsCancellationRequested)
-        {
-            try
-            {
-                using var socket = isFirst ? first : subscribe();
-                if (!isFirst)
-                {
-                    // Nobody told what happened meanwhile.
-                    Tell(KernelNews.Lost);
-                }
-
-                isFirst = false;
-                Listen(socket);
-            }
-            catch (Exception e)
-            {
-                logDeaf(logger, e.Message);
-                _stop.Token.WaitHandle.WaitOne(ReopenPause);
-            }
-        }
-    }
-
-    private void Listen(NetlinkSocket socket)
-    {
-        var buffer = new byte[BufferSize];
-        while (!_stop.IsCancellationRequested)
-        {
-            var length = socket.Receive(buffer);
-            switch (length)
-            {
-                case > 0:
-                    Tell(filter().Judge(buffer.AsSpan(0, Math.Min(length, buffer.Length))));
-                    break;
-                case -EAGAIN:
-                    break;
-                case -ENOBUFS:
-                    // More was told than fits.
-                    Tell(KernelNews.Lost);
-                    break;
-                default:
-                    throw new IOException(FormattableString.Invariant($"errno {-length}"));
-            }
-        }
-    }
+        OnDatagram = datagram => Tell(_filter().Judge(datagram)),
+        OnLost = () => Tell(KernelNews.Lost),
+        OnDeaf = onDeaf,
+    };
 
     private void Tell(KernelNews news)
     {
         if (news != KernelNews.None)
         {
-            onNews(news);
+            _onNews(news);
         }
     }
 

@@ -25,6 +25,9 @@ public sealed record RouteEntry(uint Table, IPPrefix Destination, int LinkIndex,
     /// <summary>Whether the next hop is a router, not the destination itself.</summary>
     public bool HasGateway { get; init; }
 
+    /// <summary>Who added it (<c>rtm_protocol</c>), such as 80 for Calico's Felix; 0 if that was not told.</summary>
+    public byte Protocol { get; init; }
+
     /// <summary>The source of the node's own packets; <see langword="null"/> if the link's address is.</summary>
     public IPAddress? PreferredSource { get; init; }
 }

@@ -10,6 +10,9 @@ public sealed record RouteTable(uint Number, uint RulePriority)
     /// </summary>
     public const byte Protocol = 201;
 
+    /// <summary>The table in which everybody's routes are, unless a rule leads elsewhere before.</summary>
+    public const uint Main = 254;
+
     /// <summary>The table of this node's own addresses, which is asked first of all.</summary>
     public const uint Local = 255;
 

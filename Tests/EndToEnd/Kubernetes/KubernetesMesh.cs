@@ -137,7 +137,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
     /// <summary>The ConfigMap's file, with what differs between a cluster and this machine.</summary>
     internal async Task<JsonObject> ConfigurationAsync(NodePlan node)
     {
-        var token = await Cluster.CreateUserAsync([.. Rules("Role", Cluster.Namespace), .. Rules("ClusterRole", null)]);
+        var token = await Cluster.CreateUserAsync([
+            .. Rules("Role", Cluster.Namespace), .. Rules("Role", "kube-system", "orleans-wireguard-prefixes"), .. Rules("ClusterRole", null)]);
         var configuration = Manifests.Configuration;
 
         // The harness starts silos without HOST_IP; Run_SecondSiloOfAName_GivesWay has it.
@@ -153,8 +154,8 @@ public sealed class KubernetesMesh : IAsyncLifetime
         return configuration;
     }
 
-    private static IEnumerable<AccessRule> Rules(string kind, string? space) =>
-        ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
+    private static IEnumerable<AccessRule> Rules(string kind, string? space, string name = "orleans-wireguard") =>
+        ((YamlSequenceNode)Manifests.Base(kind, name)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups")
         from resource in Manifests.Texts(rule, "resources")
         select new AccessRule(texts, resource, [.. Manifests.Texts(rule, "verbs")], space));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text.RegularExpressions;
 using Orleans.WireGuard.Api;
 using Orleans.WireGuard.Silo.Agent;
@@ -12,6 +13,8 @@ namespace Orleans.WireGuard.Tests.Unit.Deploy;
 /// <summary>What an operator applies is well-formed, safe and fits the code.</summary>
 public sealed partial class ManifestTests
 {
+    private const string Prefixes = "orleans-wireguard-prefixes";
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Overlays() =>
@@ -38,12 +41,17 @@ public sealed partial class ManifestTests
             Rules("Role").Order(StringComparer.Ordinal));
         Assert.Equal(
             [" nodes: list watch patch", "cilium.io ciliumnodes: list watch patch"], Rules("ClusterRole").Order(StringComparer.Ordinal));
-        var named = ((ApiResource[])[ApiResource.OrleansClusters, ApiResource.Leases, ApiResource.Nodes, ApiResource.CiliumNodes])
-            .Select(resource => resource.Plural);
-        Assert.Equal(named.Order(StringComparer.Ordinal), Rules("Role").Concat(Rules("ClusterRole"))
+        Assert.Equal(["acn.azure.com nodenetworkconfigs: list watch"], Rules("Role", Prefixes));
+
+        // What a Role allows it allows in one namespace, which is where the code looks; an overlay must not move it.
+        Assert.Equal(ApiResource.NodeNetworkConfigs.Namespace, Manifests.Text(Manifests.Base("Role", Prefixes), "metadata", "namespace"));
+        Assert.Equal(ApiResource.NodeNetworkConfigs.Namespace, Manifests.Text(Manifests.Base("RoleBinding", Prefixes), "metadata", "namespace"));
+        var named = typeof(ApiResource).GetProperties(BindingFlags.Static | BindingFlags.Public)
+            .Select(property => property.GetValue(null)).OfType<ApiResource>().Select(resource => resource.Plural);
+        Assert.Equal(named.Order(StringComparer.Ordinal), Rules("Role").Concat(Rules("Role", Prefixes)).Concat(Rules("ClusterRole"))
             .Select(rule => rule.Split(' ')[1].TrimEnd(':')).Order(StringComparer.Ordinal));
         foreach (var (readme, rules) in (IEnumerable<(string, IEnumerable<string>)>)[
-            ("Silo/Kubernetes/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole"))])
+            ("Silo/Kubernetes/README.md", Rules("Role")), ("Silo/Nodes/README.md", Rules("ClusterRole").Concat(Rules("Role", Prefixes)))])
         {
             var text = File.ReadAllText(Path.Combine(TestData.Root, readme));
             Assert.All(rules, rule => Assert.Contains(
@@ -98,6 +106,11 @@ public sealed partial class ManifestTests
         Assert.Superset(
             new HashSet<string> { "Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "DaemonSet" },
             kinds);
+
+        // Wherever the rest is: what Azure assigns is in kube-system.
+        var spaces = Manifests.Parse(output).Where(document => Manifests.Text(document, "kind") is "Role" or "RoleBinding")
+            .Select(document => $"{Manifests.Text(document, "metadata", "name")} in {Manifests.Text(document, "metadata", "namespace")}");
+        Assert.Equal(["orleans-wireguard in orleans-wireguard", $"{Prefixes} in kube-system"], spaces.Distinct().Order(StringComparer.Ordinal));
         Assert.NotEqual(0, (await Kubectl.RunAsync(null, ["kustomize", "deploy/overlays"])).Code);
     }
 
@@ -210,7 +223,8 @@ public sealed partial class ManifestTests
     [GeneratedRegex("```yaml\n(# deploy/overlays/mine/kustomization.yaml\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex OverlayBlock();
 
-    private static IEnumerable<string> Rules(string kind) => ((YamlSequenceNode)Manifests.Base(kind)["rules"]).SelectMany(rule =>
+    private static IEnumerable<string> Rules(string kind, string name = "orleans-wireguard") =>
+        ((YamlSequenceNode)Manifests.Base(kind, name)["rules"]).SelectMany(rule =>
         from texts in Manifests.Texts(rule, "apiGroups")
         from resource in Manifests.Texts(
             rule, "resources")

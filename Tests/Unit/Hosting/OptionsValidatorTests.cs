@@ -49,6 +49,30 @@ public sealed class OptionsValidatorTests
     }
 
     [Fact]
+    public void Validate_Nodes_SaysWhatIsWrongWithThePrefixes()
+    {
+        Assert.True(Nodes(_ => { }).Succeeded);
+        Assert.True(Nodes(options =>
+        {
+            options.Prefixes = PrefixSource.Kernel;
+            options.PodRanges.Add("10.0.0.0/8");
+            options.PodRanges.Add("fd00::/16");
+            options.Exempt = ["type in (virtual-kubelet,edge)", "!kubernetes.io/os"];
+        }).Succeeded);
+        AssertFails("Nodes:PodRanges is empty", Nodes(options => options.Prefixes = PrefixSource.Kernel));
+        AssertFails("Auto, NodeNetworkConfig, CiliumNode, Node, Kernel, Static", Nodes(options => options.Prefixes = (PrefixSource)7));
+        AssertFails("'10.244.0.1/16'", Nodes(options => options.PodRanges.Add("10.244.0.1/16")));
+        AssertFails("10.0.0.0/7 is wider", Nodes(options => options.PodRanges.Add("10.0.0.0/7")));
+        AssertFails("fc00::/15 is wider", Nodes(options => options.PodRanges.Add("fc00::/15")));
+        AssertFails("'os>windows' is not a label selector", Nodes(options => options.Exempt = ["os>windows"]));
+        AssertFails("Nodes:Prefixes is Static", Nodes(options => options.Prefixes = PrefixSource.Static));
+
+        // Without an API server.
+        Assert.True(Nodes(options => options.Prefixes = PrefixSource.Static, api: null).Succeeded);
+        AssertFails("no API server is known", Nodes(options => options.Prefixes = PrefixSource.CiliumNode, api: null));
+    }
+
+    [Fact]
     public void Validate_Delivery_HoldsItsRanges()
     {
         CheckRange("Delivery:AttemptTimeout", Milliseconds(10), ResponseTimeout - OneTick, OneTick, value => Delivery(
@@ -171,6 +195,19 @@ public sealed class OptionsValidatorTests
     private static TimeSpan Milliseconds(int value) => TimeSpan.FromMilliseconds(value);
 
     private static TimeSpan Minutes(int value) => TimeSpan.FromMinutes(value);
+
+    private static ValidateOptionsResult Nodes(Action<NodesOptions> change, string? api = "https://10.0.0.1") => new NodesOptionsValidator(
+        Options.Create(new NodeOptions { Name = "a", Address = "10.0.0.4" }),
+        Options.Create(new KubernetesApiOptions { Pod = null, Address = api is null ? null : new Uri(api) }))
+        .Validate(null, Changed<NodesOptions>(options =>
+        {
+            if (api is null)
+            {
+                options.Static.Add(new StaticNodeOptions { Name = "a", Addresses = { "10.0.0.4" } });
+            }
+
+            change(options);
+        }));
 
     private static ValidateOptionsResult Delivery(Action<DeliveryOptions> change) =>
         new DeliveryOptionsValidator(Messaging).Validate(null, Changed(change));

@@ -20,7 +20,7 @@ public sealed class KubernetesRosterSourceTests
     {
         var known = WatchedNodes.Unknown.Replace([Node("a"), Bare("b")], "Node");
         Assert.Equal(["a", "b"], KubernetesRosterSource.Project(known, "a")!.Nodes.Keys);
-        Assert.Equal("its Node object has no pod CIDR", KubernetesRosterSource.FindProblems(known, "b", null, TimeSpan.Zero).ToText());
+        Assert.Equal("its Node object has no InternalIP or ExternalIP", KubernetesRosterSource.FindProblems(known, "b", null, TimeSpan.Zero).ToText());
         Assert.Null(KubernetesRosterSource.FindProblems(known, "a", null, TimeSpan.Zero).ToText());
         Assert.Equal("has no Node object", KubernetesRosterSource.FindProblems(known, "c", null, TimeSpan.Zero).ToText());
         Assert.Null(KubernetesRosterSource.FindProblems(WatchedNodes.Unknown, "c", null, TimeSpan.Zero).ToText());
@@ -86,6 +86,14 @@ public sealed class KubernetesRosterSourceTests
             "a", announced, TimeSpan.FromHours(1)).ToText();
     }
 
+    [Fact]
+    public void Project_NodeThatCanRunNoSilo_IsExempt()
+    {
+        var roster = KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a"), Node("b") with { IsExempt = true }], "Node"), "a")!;
+        Assert.Equal([false, true], roster.Nodes.Values.Select(node => node.IsExempt));
+        Assert.False(roster.HasSameNodes(KubernetesRosterSource.Project(WatchedNodes.Unknown.Replace([Node("a"), Node("b")], "Node"), "a")));
+    }
+
     [Theory]
     [InlineData(NodeSource.Auto, false, true, true)]
     [InlineData(NodeSource.Auto, false, false, false)]
@@ -114,5 +122,5 @@ public sealed class KubernetesRosterSourceTests
     private static NodeRecord Node(string name) =>
         new(name, "1", [IPAddress.Parse("10.0.0.4")], [IPPrefix.Parse("10.244.1.0/24")], null, []);
 
-    private static NodeRecord Bare(string name) => Node(name) with { PodCIDRs = [], Problems = ["has no pod CIDR"] };
+    private static NodeRecord Bare(string name) => Node(name) with { PodCIDRs = [], Problems = ["has no InternalIP or ExternalIP"] };
 }

@@ -47,7 +47,7 @@ public sealed class WatchedNodesTests
             {"metadata":{"name":"a"},"spec":{"podCIDRs":["x"]},"status":{"addresses":[{"type":"InternalIP","address":"nowhere"}]}}
             """);
         Assert.Equal(
-            ["has an InternalIP that is no address: \"nowhere\"", "has a pod CIDR that is none: \"x\"", "has no InternalIP or ExternalIP", "has no pod CIDR"],
+            ["has an InternalIP that is no address: \"nowhere\"", "has a pod CIDR that is none: \"x\"", "has no InternalIP or ExternalIP"],
             node.Problems);
     }
 

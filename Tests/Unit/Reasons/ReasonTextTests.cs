@@ -107,6 +107,11 @@ public sealed class ReasonTextTests
     [InlineData(NodeProblemCode.NoAnswer, "no answer within 1 s", "1")]
     [InlineData(NodeProblemCode.NoObject, "has no CiliumNode object", "CiliumNode")]
     [InlineData(NodeProblemCode.ObjectWrong, "its Node object has no pod CIDR", "Node", "has no pod CIDR")]
+    [InlineData(
+        NodeProblemCode.NoPrefixes,
+        "nothing tells what its pods have, so none of them is encrypted: why. Set Nodes:PodRanges to the ranges of the cluster's pods, so that the node's kernel can tell, or Nodes:Prefixes to the source that is right",
+        "why")]
+    [InlineData(NodeProblemCode.PrefixesOutdated, "what its pods have may be outdated (Node): why", "Node", "why")]
     [InlineData(NodeProblemCode.AnnotationWrong, "its annotation x shows AAAA, not the announced BBBB", "x", "AAAA", "BBBB")]
     [InlineData(NodeProblemCode.AnnotationWrong, "its annotation x shows no key at all, not the announced BBBB", "x", "", "BBBB")]
     [InlineData(
