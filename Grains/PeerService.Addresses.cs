@@ -39,7 +39,29 @@ internal sealed partial class PeerService
             }
         }
 
+        if (verdict.IsTaken)
+        {
+            TellHeldBack(announcement.NodeName);
+        }
+
         return verdict;
+    }
+
+    private void TellHeldBack(string nodeName)
+    {
+        var book = _addresses.Book;
+        var heldBack = book.HeldBackCount == 0 ? [] : book.HeldBack.Where(prefix => prefix.NodeName == nodeName).ToList();
+        if (heldBack.Count == 0)
+        {
+            if (_heldBack.End(nodeName) is { } end)
+            {
+                LogCountsAgain(_logger, nodeName, end.Duration);
+            }
+        }
+        else if (heldBack.MinBy(prefix => prefix.Prefix) is { } first && _heldBack.Note(nodeName, first.Reason.ToString()) is { } line)
+        {
+            LogHeldBack(_logger, heldBack.Count, nodeName, first.Prefix, first.Reason, first.OtherNode ?? "none", line.Count);
+        }
     }
 
     /// <summary>

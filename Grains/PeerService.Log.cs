@@ -43,4 +43,11 @@ internal sealed partial class PeerService
     [LoggerMessage(Level = LogLevel.Warning, Message = "Refused addresses of {NodeName}: {Outcome}, {Detail} ({Count} times since the last such line)")]
     private static partial void LogAddressesRefused(
         ILogger logger, string nodeName, AnnouncementOutcome outcome, string detail, long count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} prefixes of {NodeName} do not count here, {Prefix} among them: {Reason}, other node: {OtherNode}. Its keys and other prefixes do ({Times} times since the last such line)")]
+    private static partial void LogHeldBack(
+        ILogger logger, int count, string nodeName, IPPrefix prefix, HeldBackReason reason, string otherNode, long times);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "All prefixes of {NodeName} count again, after {Duration}")]
+    private static partial void LogCountsAgain(ILogger logger, string nodeName, TimeSpan duration);
 }

@@ -34,6 +34,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
     private readonly ILogger<PeerService> _logger;
     private readonly StateLog _refusals;
     private readonly StateLog _addressRefusals;
+    private readonly StateLog _heldBack;
     private readonly StateLog _exchanges;
     private readonly StateLog _clockProblem;
     private int? _toldProtocol;
@@ -67,7 +68,7 @@ internal sealed partial class PeerService : GrainService, IPeerService
         (_addresses, _ownAddresses, _announcer) = (addresses, ownAddresses, announcer);
         (_options, _timeProvider, _jitter, _loops) = (options.Value, timeProvider, jitter, loops);
         _logger = loggerFactory.CreateLogger<PeerService>();
-        (_refusals, _addressRefusals) = (new StateLog(timeProvider), new StateLog(timeProvider));
+        (_refusals, _addressRefusals, _heldBack) = (new StateLog(timeProvider), new StateLog(timeProvider), new StateLog(timeProvider));
         (_exchanges, _clockProblem) = (new StateLog(timeProvider), new StateLog(timeProvider));
     }
 

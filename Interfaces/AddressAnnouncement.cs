@@ -9,7 +9,7 @@ namespace Orleans.WireGuard;
 [GenerateSerializer, Immutable, Alias("owg.AddressAnnouncement")]
 public sealed record AddressAnnouncement
 {
-    /// <summary>The most prefixes a node may announce: a block for each of its pods, on the largest nodes there are, many times over.</summary>
+    /// <summary>The most prefixes a node may announce: one for each of its pods, on the largest nodes there are, many times over.</summary>
     public const int MaxPrefixes = 4096;
 
     /// <summary>The most addresses of the node itself among those of pods: those of its bridges and of its tunnels' ends.</summary>

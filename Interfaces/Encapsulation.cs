@@ -1,6 +1,8 @@
 namespace Orleans.WireGuard;
 
-/// <summary>By what packets are known that another data plane has packed: VXLAN and Geneve by their UDP port, IP in IP by its protocol.</summary>
+/// <summary>
+/// By what packets are known that another data plane has packed: VXLAN and Geneve by their UDP port, IP in IP by its protocol.
+/// </summary>
 /// <param name="Protocol">IP protocol: 17 for UDP, 4 for IP in IP.</param>
 /// <param name="Port">UDP port of the destination, 1 to 65535; 0 if the protocol has none.</param>
 [GenerateSerializer, Immutable, Alias("owg.Encapsulation")]

@@ -85,7 +85,8 @@ internal sealed partial class AddressAnnouncer : IDisposable
             var changed = _changed.Next;
             var rest = Step(cancellationToken);
             using var limit = new TimeLimit(rest, _timeProvider, cancellationToken);
-            await changed.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await changed.WaitAsync(limit.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 
@@ -178,7 +179,8 @@ internal sealed partial class AddressAnnouncer : IDisposable
         }
 
         LogAnnounced(
-            _logger, announcement.Sequence, announcement.Prefixes.Count, announcement.NodeAddresses.Count, announcement.Encapsulations.Count);
+            _logger, announcement.Sequence, announcement.Prefixes.Count, announcement.NodeAddresses.Count,
+            announcement.Encapsulations.Count);
         _agent.RequestReconcile();
     }
 
@@ -202,7 +204,8 @@ internal sealed partial class AddressAnnouncer : IDisposable
             // One that is under way with an older announcement says nothing of this one.
             var isUnderWay = _inFlight.TryGetValue(silo, out var last)
                 && last.Sequence == announcement.Sequence && !last.Delivery.IsCompleted;
-            if (!isUnderWay && !_own.HasApplied(silo) && _protocol.Of(silo, nodeName) is var said && said?.Max is null or >= OwnProtocol.WithAddresses)
+            if (!isUnderWay && !_own.HasApplied(silo)
+                && _protocol.Of(silo, nodeName) is null or { Max: >= OwnProtocol.WithAddresses })
             {
                 _inFlight[silo] = (announcement.Sequence, DeliverAsync(announcement, silo, nodeName, cancellationToken));
             }

@@ -16,7 +16,9 @@ internal static class AddressComparison
         held.Values.Select(announcement => new DigestEntry(announcement.NodeName, announcement.Sequence))
             .OrderBy(entry => entry.NodeName, StringComparer.Ordinal).ToEquatableArray();
 
-    /// <summary>The reply with what the sender of the digest lacks and has too much of; as it is if the sender knows no addresses.</summary>
+    /// <summary>
+    /// The reply with what the sender of the digest lacks and has too much of; as it is if the sender knows no addresses.
+    /// </summary>
     public static DigestReply AddTo(
         DigestReply reply, MeshDigest digest, IReadOnlyDictionary<string, AddressAnnouncement> held)
     {

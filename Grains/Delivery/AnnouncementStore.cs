@@ -12,8 +12,8 @@ internal sealed class AnnouncementStore(
     private readonly Dictionary<AnnouncementOutcome, RefusalCount> _refusals = [];
     private volatile AnnouncementIndex _held = AnnouncementIndex.Empty;
 
-    // What of a node's prefixes speaks for it where objects claim the same: of those that it announced by themselves, and of those that came
-    // with its keys, as a release before does. Only what was its when it was taken: a claim must not become its own proof.
+    // What of a node's prefixes speaks for it where objects claim the same: of those that it announced by themselves, and of those that
+    // came with its keys, as from the release before. Only what was its when it was taken: a claim must not become its own proof.
     private ImmutableDictionary<string, EquatableArray<IPPrefix>> _claims =
         ImmutableDictionary.Create<string, EquatableArray<IPPrefix>>(StringComparer.Ordinal);
 

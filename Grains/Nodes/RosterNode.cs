@@ -29,10 +29,14 @@ internal sealed record RosterNode(string NodeName, EquatableArray<IPAddress> Add
     /// </summary>
     public EquatableArray<IPAddress> AnnouncedAddresses { get; init; } = [];
 
-    /// <summary>Which packets of its data plane, packed before a rule sees what is inside, the node has announced to take the tunnel.</summary>
+    /// <summary>
+    /// Which packets of its data plane, packed before a rule sees what is inside, the node has announced to take the tunnel.
+    /// </summary>
     public EquatableArray<Encapsulation> Encapsulations { get; init; } = [];
 
-    /// <summary>Whether no silo can run there (<c>Nodes:Exempt</c>): its pods are reached in clear, and neither refused nor dropped.</summary>
+    /// <summary>
+    /// Whether no silo can run there (<c>Nodes:Exempt</c>): its pods are reached in clear, and neither refused nor dropped.
+    /// </summary>
     public bool IsExempt { get; init; }
 
     /// <summary>The object as a message names it: its kind and its name.</summary>

@@ -5,8 +5,8 @@ namespace Orleans.WireGuard.Silo.Findings;
 
 /// <summary>Finds this node's own addresses among those of pods. Pure.</summary>
 /// <remarks>
-/// A bridge has one, and so has the end of a VXLAN or IPIP tunnel: flannel's 10.244.1.0, Calico's tunl0. What the node itself sends to pods of others may
-/// bear it, and is no pod's packet.
+/// A bridge has one, and so has the end of a VXLAN or IPIP tunnel: flannel's 10.244.1.0, Calico's tunl0. What the node itself sends to pods
+/// of others may bear it, and is no pod's packet.
 /// </remarks>
 internal static class NodeAddresses
 {

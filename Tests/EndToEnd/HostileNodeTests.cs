@@ -43,7 +43,7 @@ public sealed class HostileNodeTests(ITestOutputHelper output)
         var own = configuration["Nodes"]!["Static"]!.AsArray().Single(node => node!["Name"]!.GetValue<string>() == Liar.Name)!;
         own["PodCIDRs"]!.AsArray().Add(Stolen);
         await File.WriteAllTextAsync(file, configuration.ToJsonString(), Token);
-        await UntilAsync("the announcement to be refused", async () => await RefusesAsync(mesh));
+        await UntilAsync("the prefix to be held back", async () => await RefusesAsync(mesh));
 
         var answered = await PingAsync(Server, Pings);
         var counted = await RunAsync(mesh, Liar, "nft list chain inet probe in");
@@ -61,9 +61,9 @@ public sealed class HostileNodeTests(ITestOutputHelper output)
     private static async Task<bool> RefusesAsync(MeshHarness mesh)
     {
         var status = await NodeStatusQuery.ReadAsync(mesh, Honest, Honest, Token);
-        return status.GetProperty("refusals").EnumerateArray().Any(refusal =>
-            refusal.GetProperty("outcome").GetString() == nameof(AnnouncementOutcome.NotInRoster)
-                && refusal.GetProperty("lastNodeName").GetString() == Liar.Name);
+        return status.GetProperty("addresses").GetProperty("heldBack").EnumerateArray().Any(heldBack =>
+            heldBack.GetProperty("nodeName").GetString() == Liar.Name && heldBack.GetProperty("prefix").GetString() == Stolen
+                && heldBack.GetProperty("reason").GetString() == nameof(HeldBackReason.NotInRoster));
     }
 
     private static async Task<int> PingAsync(string address, int count)

@@ -66,8 +66,8 @@ internal static class TestMesh
     /// <param name="timeProvider">The clock.</param>
     /// <param name="source">What this node has; by default what the list says.</param>
     public static AddressStore Addresses(
-        AnnouncementStore store, INodeRosterSource roster, MeshMembers members, TimeProvider timeProvider, IOwnPrefixSource? source = null) =>
-        new(
+        AnnouncementStore store, INodeRosterSource roster, MeshMembers members, TimeProvider timeProvider,
+        IOwnPrefixSource? source = null) => new(
             store,
             source ?? new RosterPrefixSource(roster, members.LocalNodeName),
             members,

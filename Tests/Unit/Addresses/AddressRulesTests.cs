@@ -22,8 +22,8 @@ public sealed class AddressRulesTests : IDisposable
         Assert.Equal(AnnouncementVerdict.Taken, AddressRules.Judge(first, null, TestMesh.Roster(1, 2), Now));
         Assert.Equal(AnnouncementVerdict.Repeated, AddressRules.Judge(first, first, TestMesh.Roster(1, 2), Now));
         Assert.Equal(AnnouncementVerdict.Taken, AddressRules.Judge(Sign(Announcement(revision: 6)), first, TestMesh.Roster(1, 2), Now));
-        Assert.Equal(
-            AnnouncementOutcome.StaleSequence, AddressRules.Judge(Sign(Announcement(revision: 5) with { Prefixes = [] }), first, null, Now).Outcome);
+        var stale = Sign(Announcement(revision: 5) with { Prefixes = [] });
+        Assert.Equal(AnnouncementOutcome.StaleSequence, AddressRules.Judge(stale, first, null, Now).Outcome);
         Assert.Equal(AnnouncementOutcome.UnknownNode, AddressRules.Judge(first, null, TestMesh.Roster(1), Now).Outcome);
     }
 

@@ -125,8 +125,8 @@ public sealed class EndlessLoopsTests : IDisposable
             // By the keeper.
             "MembershipWatch.cs",
 
-            // Two threads that listen anew whatever fails.
-            "NetlinkLinkMonitor.cs",
+            // Two threads that listen anew whatever fails, for each monitor.
+            "NetlinkListener.cs",
 
             // By the keeper.
             "RedisMembershipWatch.cs",
