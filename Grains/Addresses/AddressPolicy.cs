@@ -34,6 +34,9 @@ internal sealed class AddressPolicy
     /// <summary>Whether the roster itself gives a prefix to a node.</summary>
     public bool IsNamed(string nodeName, IPPrefix prefix) => _named.IsHeldBy(prefix, nodeName);
 
+    /// <summary>Whether a prefix lies in the ranges of pods; not if nobody tells them.</summary>
+    public bool IsInPodRanges(IPPrefix prefix) => PrefixSet.Covers(_podRanges, prefix);
+
     /// <summary>Why a prefix cannot be that of a node's pods, whatever others claim; <see langword="null"/> if it can.</summary>
     public HeldBackPrefix? FindFault(string nodeName, IPPrefix prefix)
     {

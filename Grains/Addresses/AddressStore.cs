@@ -47,7 +47,7 @@ internal sealed class AddressStore
                 {
                     _roster = divided is null || own is null
                         ? null
-                        : EffectiveRoster.Build(divided, _book, own, _members.LocalNodeName, _roster);
+                        : EffectiveRoster.Build(divided, _book, _policy, own, _members.LocalNodeName, _roster);
                     _rosterOf = (divided, own, _book);
                 }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Orleans.WireGuard.Grains.Nodes;
 
 namespace Orleans.WireGuard.Grains.Addresses;
@@ -16,17 +17,19 @@ internal static class EffectiveRoster
     /// <summary>Puts it together.</summary>
     /// <param name="divided">Who the nodes are.</param>
     /// <param name="book">What they announced.</param>
+    /// <param name="policy">By what prefixes are judged.</param>
     /// <param name="own">What this node has.</param>
     /// <param name="localName">This node.</param>
     /// <param name="former">The one before this: what has not changed of it is taken over as it is.</param>
-    public static NodeRoster Build(NodeRoster divided, AddressBook book, OwnPrefixes own, string localName, NodeRoster? former)
+    public static NodeRoster Build(
+        NodeRoster divided, AddressBook book, AddressPolicy policy, OwnPrefixes own, string localName, NodeRoster? former)
     {
         var nodes = divided.Nodes;
         foreach (var node in divided.Nodes.Values)
         {
             var effective = node.NodeName == localName ? OfThisNode(node, book, own)
                 : book.Announcements.TryGetValue(node.NodeName, out var announcement)
-                    ? OfAnother(node, announcement, book, former?.Find(node.NodeName))
+                    ? OfAnother(node, announcement, book, policy, former?.Find(node.NodeName))
                 : own.IsRosterBelieved ? node
                 : node with { PodCIDRs = [], ListedPodCIDRs = [] };
             if (!ReferenceEquals(effective, node))
@@ -72,7 +75,8 @@ internal static class EffectiveRoster
         return [.. Subtract(lower, book, nodeName), .. Subtract(upper, book, nodeName)];
     }
 
-    private static RosterNode OfAnother(RosterNode node, AddressAnnouncement announcement, AddressBook book, RosterNode? former)
+    private static RosterNode OfAnother(
+        RosterNode node, AddressAnnouncement announcement, AddressBook book, AddressPolicy policy, RosterNode? former)
     {
         // Thousands of prefixes are compared here with every change of any node; the same set is the same object.
         var granted = book.Granted.GetValueOrDefault(node.NodeName) ?? [];
@@ -83,9 +87,18 @@ internal static class EffectiveRoster
         {
             PodCIDRs = prefixes,
             ListedPodCIDRs = prefixes,
-            AnnouncedAddresses = announcement.NodeAddresses,
+            AnnouncedAddresses = announcement.NodeAddresses.Where(IsItsOwn).ToEquatableArray(),
             Encapsulations = announcement.Encapsulations,
         };
+
+        // Packets for it take the node's tunnel, so it must be nobody else's: no pod of another node, no other node, nothing outside.
+        bool IsItsOwn(IPAddress address)
+        {
+            var host = IPPrefix.Host(address.Unmap());
+            return PrefixSet.Covers(prefixes, host)
+                || (policy.IsInPodRanges(host) && policy.FindFault(node.NodeName, host) is null
+                    && book.FindHolder(host, node.NodeName) is null);
+        }
     }
 
     // What is nobody else's is no conflict, but this node's problem, which it tells itself.

@@ -81,7 +81,8 @@ internal sealed class SimulatedSilo : IDisposable
                 : _keeperTurns.PostAsync(() => (Task)member.Invoke(_node, arguments)!));
         _node = new NodeGrain(
             Context(_keeperTurns), Membership, _ring, _identity, Store, Own, Members, Agent, Client,
-            meshClock, Clocks, Protocol, acceptance, TestMesh.Report(addresses, Store, Roster, Members, _clock), rotation, Options.Create(_delivery), _clock,
+            meshClock, Clocks, Protocol, acceptance, TestMesh.Report(addresses, Store, Roster, Members, _clock),
+            rotation, Options.Create(_delivery), _clock,
             new SimulationLogger<NodeGrain>(simulation));
         _peer = new PeerGrain(
             Context(new Mailbox(simulation)), Membership, _identity, Store, Own, Members, Client, Agent, meshClock, Protocol, acceptance,
