@@ -148,6 +148,7 @@ internal sealed class ReconcilePass
         _planner.Note(before);
         var plan = _planner.Plan(before);
         var (desired, configured) = await _slots.ConfigureAsync(view, plan, devices, isResync, cancellationToken);
+        await _firewall.LimitSegmentsAsync(_slots.SegmentLimits, isResync, cancellationToken);
         if (isResync)
         {
             _paths.Settle();
