@@ -103,6 +103,12 @@ public enum NodeProblemCode
 
     /// <summary>Its silo refuses the announcements of too many active silos [as of <see cref="NotAccepted"/>].</summary>
     RefusesOthers,
+
+    /// <summary>
+    /// So many of its pod prefixes lie outside of every range of pods that some have no rule, and their packets no tunnel [how many have
+    /// none; how many rules there are at most; then some of those].
+    /// </summary>
+    PodsNotSteered,
 }
 
 /// <summary>Something that is wrong with a node, or should be put right.</summary>

@@ -51,6 +51,10 @@ internal static class NodeProblemText
         NodeProblemCode.RefusesOthers =>
             $"it refuses the announcements of {Argument(problem, 0)} of {Argument(problem, 1)} active silos (it is version "
             + $"{Argument(problem, 2)}): {DescribeSilos(problem)}",
+        NodeProblemCode.PodsNotSteered =>
+            $"{Argument(problem, 0)} of its pod prefixes are outside of every range of pods, and of such no more than {Argument(problem, 1)} "
+            + "rules are made, so their packets take no tunnel; name the ranges in Nodes:PodRanges: "
+            + $"{string.Join(", ", problem.Arguments.Skip(2))}{More(Argument(problem, 0), problem.Arguments.Count - 2)}",
         var code => Unknown("problem", (int)code),
     };
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Agent;
 using Orleans.WireGuard.Grains.Clocks;
@@ -162,7 +163,7 @@ internal sealed class ReconcilePass
         var after = Observe(view, configured, await _routes.ObserveAsync(cancellationToken));
         _planner.Note(after);
         var proven = _planner.Look(after);
-        var tunnels = DesiredState.BuildRoutes(view, desired, proven.DeviceNames, after.Routes);
+        var tunnels = DesiredState.BuildRoutes(view, desired, proven.DeviceNames, after.Routes, proven.Proven);
         await _routes.ConnectAsync(protection, tunnels, cancellationToken);
         _moves.Note(after.Current, proven.Paths, _steady.Now);
         _nodePaths = proven.Paths;
@@ -178,7 +179,10 @@ internal sealed class ReconcilePass
     }
 
     private MeshView TakeView() =>
-        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _store.Roster, _store.IsSynced, _ring.IsSettled);
+        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _store.Roster, _store.IsSynced, _ring.IsSettled)
+        {
+            CarriesNodes = _encryption.Configured.NodeAddresses,
+        };
 
     private void ForgetGone(MeshView view, bool isResync)
     {
@@ -226,7 +230,7 @@ internal sealed class ReconcilePass
 
     private PassResult Result(MeshView view, Dictionary<Slot, Device> devices, bool isAwaiting, bool isApplied)
     {
-        var problem = FindProblem(view) ?? _ways.Problem ?? _reality.Problem;
+        var problem = FindProblem(view) ?? FindUnsteered(view) ?? _ways.Problem ?? _reality.Problem;
         var snapshot = new AgentSnapshot(_slots.ToStatus(view, devices), problem, CompletedPasses: 0)
         {
             Drifts = _drifts.Counts,
@@ -242,6 +246,18 @@ internal sealed class ReconcilePass
             IsStrictWithheld = _reality.IsStrictWithheld,
         };
         return new PassResult(snapshot, isAwaiting ? HandshakeCheckInterval : null, isApplied);
+    }
+
+    private static NodeProblem? FindUnsteered(MeshView view)
+    {
+        const int MaxTold = 3;
+        return view.Facts is not { NotSteered: { Count: > 0 } left } ? null : NodeProblem.Of(
+            NodeProblemCode.PodsNotSteered,
+            [
+                left.Count.ToString(CultureInfo.InvariantCulture),
+                SteeredSources.Max.ToString(CultureInfo.InvariantCulture),
+                .. left.Take(MaxTold).Select(prefix => prefix.ToString()),
+            ]);
     }
 
     private static NodeProblem? FindProblem(MeshView view) =>

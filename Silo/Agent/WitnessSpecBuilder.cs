@@ -19,7 +19,9 @@ internal static class WitnessSpecBuilder
     {
         // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
         var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
-        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs);
+        // Those of nodes that can run no silo are reached in clear, and nobody wonders about it.
+        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName && !node.IsExempt)
+            .SelectMany(node => node.PodCIDRs);
         var ports = dump.Links.Where(link => link.EncapsulationPort != 0 && link.IsUp)
             .Select(link => new EncapsulationPort(link.EncapsulationPort, link.Kind == "geneve")).Distinct().OrderBy(port => port.Port);
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Agent;
@@ -29,6 +30,25 @@ public sealed class FirewallReconcilerTests
         Assert.Equal([TestMesh.PodCIDR(3), TestMesh.PodCIDR(4)], _firewall.State!.Prefixes.Remote);
     }
 
+    // Ranges are not cut into pieces for what lies in them.
+    [Fact]
+    public async Task Reconcile_PodsOfARangeComeAndGo_ChangesNothingOrOneElement()
+    {
+        EquatableArray<IPPrefix> ranges = [IPPrefix.Parse("10.0.0.0/16")];
+        await ReconcileAsync(TestMesh.Roster(1, 2) with { PodRanges = ranges });
+        await ReconcileAsync(TestMesh.Roster(1, 2, 3) with { PodRanges = ranges });
+        var grown = TestMesh.RosterNode(1) with { PodCIDRs = [TestMesh.PodCIDR(1), IPPrefix.Parse("10.0.77.7/32")] };
+        await ReconcileAsync(NodeRoster.Of([grown, TestMesh.RosterNode(2)]) with { PodRanges = ranges });
+
+        Assert.Equal(
+            [
+                "TryGet",
+                "Create 10.0.0.0/16 | 10.0.1.0/24 || 10.0.1.0/24",
+                "Change -[] +[ | 10.0.77.7/32 || 10.0.77.7/32]",
+            ],
+            _firewall.Calls);
+    }
+
     [Fact]
     public async Task Reconcile_TableOfAFormerProcess_IsTakenOver()
     {
@@ -57,7 +77,7 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_RosterUnknown_LeavesTheTable()
     {
         _firewall.State = State(2);
-        await ReconcileAsync(roster: null, isResync: true);
+        await ReconcileAsync((int[]?)null, isResync: true);
 
         Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Prefixes.Remote);
     }
@@ -135,7 +155,7 @@ public sealed class FirewallReconcilerTests
     public async Task LimitSegments_TableThatIsNotKnownYet_StaysAsItIs()
     {
         _firewall.State = State(2) with { IsIntact = false };
-        await ReconcileAsync(roster: null);
+        await ReconcileAsync((int[]?)null);
         await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: true, Token);
         Assert.Equal(State(2) with { IsIntact = false }, _firewall.State);
     }
@@ -177,11 +197,13 @@ public sealed class FirewallReconcilerTests
 
     private static FirewallState State(int node) => new(new([TestMesh.PodCIDR(node)], [TestMesh.PodCIDR(1)]), IsIntact: true);
 
-    private Task ReconcileAsync(int[]? roster, bool isResync = false)
+    private Task ReconcileAsync(int[]? roster, bool isResync = false) =>
+        ReconcileAsync(roster is null ? null : TestMesh.Roster(roster), isResync);
+
+    private Task ReconcileAsync(NodeRoster? roster, bool isResync = false)
     {
         var view = new MeshView(
-            TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), roster is null ? null : TestMesh.Roster(roster),
-            isSynced: true, isSettled: true);
+            TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), roster, isSynced: true, isSettled: true);
         return _reconciler.ReconcileAsync(FirewallPlan.Build(view, _options), isResync, Token);
     }
 }

@@ -66,6 +66,7 @@ public sealed class PassOrderTests
                 "SetMtuAsync cilium_wg1",
                 "Limit cilium_wg0=1440 cilium_wg1=1440",
                 "ReplaceRouteAsync 10.0.2.0/24 cilium_wg1",
+                "ReplaceRouteAsync 192.168.0.2/32 cilium_wg1",
             ],
             writes);
         Assert.Equal((Slot.Zero, Slot.One), result.Snapshot.Moves.Select(move => (move.From, move.To)).Single());

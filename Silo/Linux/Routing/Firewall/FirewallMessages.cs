@@ -61,20 +61,16 @@ internal static class FirewallMessages
 
         // Each as nft writes it: it loads the address again before every comparison.
         Lookup(ref writer, rule.Remote.Name, rule.Remote.Id);
-        foreach (var set in (FirewallSet[])[rule.Local, rule.Spared])
+        if (rule.IsOutgoing)
         {
-            if (rule.IsOutgoing)
-            {
-                LoadDestination(ref writer, set.IsIPv6);
-            }
-            else
-            {
-                LoadSource(ref writer, set.IsIPv6);
-            }
-
-            Lookup(ref writer, set.Name, set.Id, isInverted: true);
+            LoadDestination(ref writer, rule.Remote.IsIPv6);
+        }
+        else
+        {
+            LoadSource(ref writer, rule.Remote.IsIPv6);
         }
 
+        Lookup(ref writer, rule.Spared.Name, rule.Spared.Id, isInverted: true);
         Count(ref writer, rule.Counter);
         Drop(ref writer);
     }

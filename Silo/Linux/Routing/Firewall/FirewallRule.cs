@@ -2,7 +2,9 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 
 /// <summary>A rule of our table.</summary>
 /// <param name="Chain">Where it is.</param>
-/// <param name="Comment">What nft shows behind it. It tells that the rule is ours, and everything in which rules of one chain differ.</param>
+/// <param name="Comment">
+/// What nft shows behind it. It tells that the rule is ours, and everything in which rules of one chain differ.
+/// </param>
 internal abstract record FirewallRule(FirewallChain Chain, string Comment);
 
 /// <summary>Counts and drops packets that take another link than ours.</summary>
@@ -10,7 +12,7 @@ internal abstract record FirewallRule(FirewallChain Chain, string Comment);
 /// <param name="Comment">As above.</param>
 /// <param name="Devices">Names of our devices.</param>
 /// <param name="Remote">The set that holds the address of another node's pod.</param>
-/// <param name="Local">The set that holds this node's pods.</param>
+/// <param name="Local">The set that holds the source of what leaves: this node's pods.</param>
 /// <param name="Spared">The set of addresses that are no pods to be protected, although <paramref name="Remote"/> holds them.</param>
 /// <param name="IsOutgoing">
 /// Whether the remote pod is the destination, and the link is the one that the packet leaves by; else it is the source, and the link is the

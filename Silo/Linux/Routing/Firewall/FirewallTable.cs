@@ -12,10 +12,10 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 ///   counter dropped_out { }
 ///   set remote4 { type ipv4_addr; flags interval; }          and local4, spared4; all of them for IPv6 too
 ///   chain forward { type filter hook forward priority raw; policy accept;
-///     iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @local4 ip saddr != @spared4 counter name "dropped" drop
+///     iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop
 ///   }
 ///   chain postrouting { type filter hook postrouting priority raw; policy accept;
-///     oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @local4 ip daddr != @spared4
+///     oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4
 ///       counter name "dropped_out" drop
 ///   }
 ///   chain mss { type filter hook prerouting priority mangle; policy accept;
@@ -28,8 +28,9 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 /// a proxy on this node sends with the address of a pod. A service's address is the pod's by then; the source is the pod's still, because
 /// the priority is before the one at which it becomes the node's. The priority is before every filter of others too, so that none of them
 /// accepts what has to be dropped, or counts it.
-/// The sets of others' pods hold whole ranges; what is in a range and no pod of another node is in the other two, so a pod that comes or
-/// goes is one element, and no range is cut into pieces.
+/// The sets of others' pods hold whole ranges; what is in a range and no pod of another node is spared, so a pod that comes or goes is one
+/// element, and no range is cut into pieces. This node's pods are spared by what the roster gives them and not by what it lists: what two
+/// nodes claim is not let in by the one that lost it.
 /// Segments: of what comes in only. A program that sends past netfilter is seen by nobody on the way out, and each side sees the other's
 /// first packet come in.
 /// </remarks>
@@ -65,7 +66,7 @@ internal static class FirewallTable
     /// <inheritdoc cref="Local4"/>
     public static FirewallSet Local6 { get; } = new("local6", IsIPv6: true, Id: 4);
 
-    /// <summary>Nodes, and what cannot be encrypted, among the pods of other nodes.</summary>
+    /// <summary>This node's pods, nodes, and what cannot be encrypted, among the pods of other nodes.</summary>
     public static FirewallSet Spared4 { get; } = new("spared4", IsIPv6: false, Id: 5);
 
     /// <inheritdoc cref="Spared4"/>

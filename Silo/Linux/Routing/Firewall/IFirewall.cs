@@ -1,8 +1,8 @@
 namespace Orleans.WireGuard.Linux.Routing.Firewall;
 
 /// <summary>
-/// Drops packets between pods of different nodes that go in clear, and keeps TCP from sending more at once than a tunnel carries: a table of
-/// our own that knows both sides' pod CIDRs. Touches nothing else.
+/// Drops packets between pods of different nodes that go in clear, and keeps TCP from sending more at once than a tunnel carries: a table
+/// of our own that knows both sides' pod CIDRs. Touches nothing else.
 /// </summary>
 /// <remarks>Every failure of the system is a <see cref="LinuxException"/>.</remarks>
 public interface IFirewall
@@ -30,7 +30,7 @@ public interface IFirewall
 
 /// <summary>Whose packets are meant, by both families' prefixes. In each set none holds another, and they are sorted.</summary>
 /// <param name="Remote">What holds pods of other nodes: what comes from them, and what goes to them.</param>
-/// <param name="Local">Pods of this node: what comes from them. They are none of <paramref name="Remote"/>, wherever they lie.</param>
+/// <param name="Local">Pods of this node: what comes from them.</param>
 public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, EquatableArray<IPPrefix> Local)
 {
     /// <summary>Nobody's.</summary>
@@ -39,7 +39,9 @@ public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, Equatable
     /// <summary>Whether there are none.</summary>
     public bool IsEmpty => Remote.Count + Local.Count + Spared.Count == 0;
 
-    /// <summary>What is meant by nothing of this, although it lies in <see cref="Remote"/>: nodes, and pods that cannot be encrypted.</summary>
+    /// <summary>
+    /// What is not meant although it lies in <see cref="Remote"/>: this node's pods, nodes, and pods that cannot be encrypted.
+    /// </summary>
     public EquatableArray<IPPrefix> Spared { get; init; } = [];
 
     /// <summary>What is here and not there.</summary>

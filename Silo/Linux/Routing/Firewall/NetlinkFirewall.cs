@@ -172,7 +172,8 @@ public sealed class NetlinkFirewall : IFirewall
         }
 
         var sets = FirewallTable.Sets.ToDictionary(set => set, set => ReadSet(connection, set));
-        var limits = rules.Where(rule => rule.Chain == FirewallTable.Segments.Name).Select(rule => FirewallTable.TryParseLimit(rule.Comment))
+        var limits = rules.Where(rule => rule.Chain == FirewallTable.Segments.Name)
+            .Select(rule => FirewallTable.TryParseLimit(rule.Comment))
             .OfType<SegmentLimit>().Distinct().ToEquatableArray();
         var isIntact = _dropRules.Concat(FirewallTable.BuildSegmentRules(limits)).Select(rule => (rule.Chain.Name, rule.Comment))
             .SequenceEqual(rules)

@@ -83,14 +83,14 @@ public sealed class NetlinkFirewallTests
 
             	chain forward {
             		type filter hook forward priority raw; policy accept;
-            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @local4 ip saddr != @spared4 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
-            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip6 saddr @remote6 ip6 saddr != @local6 ip6 saddr != @spared6 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip6 saddr @remote6 ip6 saddr != @spared6 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
             	}
 
             	chain postrouting {
             		type filter hook postrouting priority raw; policy accept;
-            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @local4 ip daddr != @spared4 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
-            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip6 saddr @local6 ip6 daddr @remote6 ip6 daddr != @local6 ip6 daddr != @spared6 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip6 saddr @local6 ip6 daddr @remote6 ip6 daddr != @spared6 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
             	}
 
             	chain mss {
