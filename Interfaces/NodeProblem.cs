@@ -119,6 +119,12 @@ public enum NodeProblemCode
     /// What its pods have may be outdated, because the source cannot be read any more [the source, as <c>Nodes:Prefixes</c> names it; why].
     /// </summary>
     PrefixesOutdated,
+
+    /// <summary>
+    /// So many of its pod prefixes lie outside of every range of pods that some have no rule, and their packets no tunnel [how many have
+    /// none; how many rules there are at most; then some of those].
+    /// </summary>
+    PodsNotSteered,
 }
 
 /// <summary>Something that is wrong with a node, or should be put right.</summary>

@@ -58,6 +58,10 @@ internal static class NodeProblemText
             $"nothing tells what its pods have, so none of them is encrypted: {Argument(problem, 0)}. Set Nodes:PodRanges to the ranges of "
             + "the cluster's pods, so that the node's kernel can tell, or Nodes:Prefixes to the source that is right",
         NodeProblemCode.PrefixesOutdated => $"what its pods have may be outdated ({Argument(problem, 0)}): {Argument(problem, 1)}",
+        NodeProblemCode.PodsNotSteered =>
+            $"{Argument(problem, 0)} of its pod prefixes are outside of every range of pods, and of such no more than {Argument(problem, 1)} "
+            + "rules are made, so their packets take no tunnel; name the ranges in Nodes:PodRanges: "
+            + $"{string.Join(", ", problem.Arguments.Skip(2))}{More(Argument(problem, 0), problem.Arguments.Count - 2)}",
         var code => Unknown("problem", (int)code),
     };
 

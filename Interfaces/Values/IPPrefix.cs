@@ -171,7 +171,12 @@ public readonly record struct IPPrefix : ISpanParsable<IPPrefix>, IComparable<IP
     }
 
     /// <summary>IPv4 before IPv6, then by address, then by length.</summary>
-    public int CompareTo(IPPrefix other) => (IsIPv6, _bits, Length).CompareTo((other.IsIPv6, other._bits, other.Length));
+    public int CompareTo(IPPrefix other) =>
+
+        // Not as tuples, whose comparison costs ten times as much: lists of tens of thousands of prefixes are sorted by this.
+        IsIPv6 != other.IsIPv6 ? (IsIPv6 ? 1 : -1)
+        : _bits != other._bits ? (_bits < other._bits ? -1 : 1)
+        : Length.CompareTo(other.Length);
 
     /// <summary>The address, a slash, the length.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Address}/{Length}");

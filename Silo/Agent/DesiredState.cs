@@ -1,7 +1,7 @@
 using System.Net;
-using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Agent;
@@ -34,54 +34,118 @@ internal static class DesiredState
                 var endpoints = announcement.Endpoints.Select(address => new IPEndPoint(address.Unmap(), announced.ListenPort))
                     .ToEquatableArray();
                 var keepalive = startHandshakes.Contains(announced.PublicKey) ? HandshakeStarter.StartInterval : TimeSpan.Zero;
-                peers.Add(new DesiredPeer(announced.PublicKey, endpoints, announcement.AllowedIPs, keepalive));
+                var carried = Join(announcement.AllowedIPs, view.CarriedAddressesOf(announcement.NodeName));
+                peers.Add(new DesiredPeer(announced.PublicKey, endpoints, carried, keepalive));
             }
         }
 
         var known = peers.Select(peer => peer.PublicKey).ToHashSet();
-        var claimed = peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
-        var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsKept(view, peer))
-            .Select(peer => Keep(peer, claimed));
-        return new DesiredDevice(name, keyPair, listenPort, peers.Concat(kept).OrderBy(peer => peer.PublicKey).ToEquatableArray());
+        var kept = (observed?.Peers ?? []).Where(peer => !known.Contains(peer.PublicKey) && IsCarriedOn(view, peer.AllowedIPs)).ToList();
+        if (kept.Count > 0)
+        {
+            var claimed = peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
+            peers.AddRange(kept.Select(peer => Keep(peer, claimed)));
+        }
+
+        return new DesiredDevice(name, keyPair, listenPort, peers.OrderBy(peer => peer.PublicKey).ToEquatableArray());
     }
 
-    /// <summary>The routes to the pods of other nodes, sorted.</summary>
+    /// <summary>The routes to the pods of other nodes, and to those nodes, sorted.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="devices">What the devices are to be.</param>
     /// <param name="paths">Through which slot each node is sent to, by node name.</param>
     /// <param name="observed">The routes as they are. A peer that no announcement explains keeps its own.</param>
+    /// <param name="proven">
+    /// The nodes whose paths work, to whose own addresses there are routes too; <see langword="null"/> for all.
+    /// </param>
     public static EquatableArray<Route> BuildRoutes(
-        MeshView view, IReadOnlyList<DesiredDevice> devices, IReadOnlyDictionary<string, string> paths, EquatableArray<Route> observed)
+        MeshView view,
+        IReadOnlyList<DesiredDevice> devices,
+        IReadOnlyDictionary<string, string> paths,
+        EquatableArray<Route> observed,
+        IReadOnlySet<string>? proven = null)
     {
-        var routes = new SortedDictionary<IPPrefix, Route>();
-        foreach (var announcement in view.Others.Where(announcement => paths.ContainsKey(announcement.NodeName)))
+        var routes = new List<Route>();
+        foreach (var announcement in view.Others)
         {
-            foreach (var prefix in announcement.AllowedIPs)
+            if (!paths.TryGetValue(announcement.NodeName, out var device))
             {
-                routes[prefix] = new Route(prefix, paths[announcement.NodeName]);
+                continue;
+            }
+
+            routes.AddRange(announcement.AllowedIPs.Select(prefix => new Route(prefix, device)));
+            if (proven?.Contains(announcement.NodeName) != false)
+            {
+                routes.AddRange(view.CarriedAddressesOf(announcement.NodeName).Select(address => new Route(address, device)));
             }
         }
 
-        var carriers = devices.SelectMany(device => device.Peers.SelectMany(peer => peer.AllowedIPs)
-            .Select(prefix => (prefix, device.Name))).ToHashSet();
-        var kept = observed.Where(route => carriers.Contains((route.Destination, route.DeviceName)) || IsLeftover(view, devices, route));
-        foreach (var route in kept.Concat(carriers.Select(carrier => new Route(carrier.prefix, carrier.Name))))
+        routes.Sort(RouteOrder.Instance);
+        var known = routes.DistinctBy(route => route.Destination).ToEquatableArray();
+        var more = FindKeptRoutes(view, devices, paths, observed, known);
+        return more.Count == 0 ? known : known.Concat(more).Order(RouteOrder.Instance).ToEquatableArray();
+    }
+
+    // What the peers carry that no announcement leads anywhere. The nodes themselves are reached without a tunnel too, so none is made for
+    // their addresses.
+    private static Dictionary<IPPrefix, Route>.ValueCollection FindKeptRoutes(
+        MeshView view,
+        IReadOnlyList<DesiredDevice> devices,
+        IReadOnlyDictionary<string, string> paths,
+        EquatableArray<Route> observed,
+        EquatableArray<Route> known)
+    {
+        var carriers = new List<Route>();
+        foreach (var device in devices)
         {
-            _ = routes.TryAdd(route.Destination, route);
+            foreach (var peer in device.Peers)
+            {
+                if (!SlotDevices.Slots(Slot.Count).Any(
+                    slot => view.NodeNamesOf(slot).TryGetValue(peer.PublicKey, out var name) && paths.ContainsKey(name)))
+                {
+                    carriers.AddRange(peer.AllowedIPs.Select(prefix => new Route(prefix, device.Name)));
+                }
+            }
         }
 
-        return routes.Values.ToEquatableArray();
+        var carried = carriers.ToHashSet();
+        var found = new Dictionary<IPPrefix, Route>();
+        foreach (var route in observed.AsSpan())
+        {
+            if (route.DeviceName.Length > 0 && RouteOrder.FindFirst(known, route.Destination) is null
+                && (carried.Contains(route) || IsLeftover(view, devices, route)))
+            {
+                _ = found.TryAdd(route.Destination, route);
+            }
+        }
+
+        var nodes = view.Facts?.AllNodeAddresses ?? [];
+        foreach (var route in carriers.Where(
+            route => RouteOrder.FindFirst(known, route.Destination) is null && nodes.AsSpan().BinarySearch(route.Destination) < 0))
+        {
+            _ = found.TryAdd(route.Destination, route);
+        }
+
+        return found.Values;
     }
 
     /// <summary>
-    /// The sources whose packets follow our routes: this node's own pods, those too whose address another node has. They fail closed then.
+    /// The sources whose packets follow our routes: the ranges of pods, and this node's own pods outside of them, those too whose address
+    /// another node has. They fail closed then.
     /// </summary>
     /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>
-    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Self?.ListedPodCIDRs;
+    public static EquatableArray<IPPrefix>? BuildRules(MeshView view) => view.Facts?.Steered;
 
     /// <summary>
-    /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods and all
-    /// nodes from a refusal that is wider. Empty in permissive mode.
+    /// Addresses of this node among those sources: its own packets are none of pods, and WireGuard's would come back into the device.
+    /// </summary>
+    /// <returns><see langword="null"/> while they are unknown; then the rules stay as they are.</returns>
+    public static EquatableArray<IPPrefix>? BuildNodeRules(MeshView view) =>
+        view.Facts is { } facts ? Held(facts.OwnAddresses, facts.Steered) : null;
+
+    /// <summary>
+    /// The routes below those of the device: what refuses packets for other nodes' pods, and what excepts this node's own pods, all
+    /// nodes, and pods that cannot be encrypted from a refusal that is wider. Empty in permissive mode.
     /// </summary>
     /// <returns><see langword="null"/> while the nodes are unknown; then the routes stay as they are.</returns>
     public static EquatableArray<Route>? BuildRefusals(MeshView view, EncryptionOptions encryption)
@@ -91,63 +155,62 @@ internal static class DesiredState
             return [];
         }
 
-        if (view is not { Roster: { } roster, Self: { } self })
+        if (view.Facts is not { } facts)
         {
             return null;
         }
 
-        // As they are listed: a CIDR with a thousand holes is one refusal with as many exceptions as this node needs.
-        var cluster = encryption.ClusterCIDRs.Select(IPPrefix.Parse);
-        var refused = OthersOf(roster, self).SelectMany(node => node.ListedPodCIDRs)
-            .Concat(view.Others.SelectMany(announcement => announcement.AllowedIPs))
-            .Concat(cluster)
-            .Where(prefix => !self.PodCIDRs.Any(own => own.Contains(prefix)))
-            .Distinct().ToList();
-
-        // In sorted order, because every pass asks this of every node.
-        var covered = PrefixSet.Merge(refused);
-        var excepted = Spared(roster, self).Where(prefix => PrefixSet.Covers(covered, prefix));
-        return refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw))
-            .OrderBy(route => route.Destination).ToEquatableArray();
+        // A range is one refusal with as many exceptions as this node needs; what lies in it needs none of its own. Prefixes outside are
+        // refused as they are listed.
+        var (refused, covered) = FindRefused(view, facts, encryption);
+        var excepted = facts.Own.Concat(facts.Exempt).Where(prefix => PrefixSet.Covers(covered, prefix))
+            .Concat(FindSparedNodes(view, facts, covered, isCarried: false));
+        return RouteOrder.Sort(refused.Select(Route.Unreachable).Concat(excepted.Select(Route.Throw)).ToEquatableArray());
     }
-
-    /// <summary>The sources whose packets are dropped unless they came through a device of ours: other nodes' pods.</summary>
-    /// <returns><see langword="null"/> while the nodes are unknown; then the table stays as it is.</returns>
-    public static EquatableArray<IPPrefix>? BuildDroppedSources(MeshView view)
-    {
-        if (view is not { Roster: { } roster, Self: { } self })
-        {
-            return null;
-        }
-
-        var others = PrefixSet.Merge(OthersOf(roster, self).SelectMany(node => node.ListedPodCIDRs));
-
-        // Only where somebody claims what another has is there anything to spare.
-        return roster.Conflicts.Count == 0 ? others
-            : others.SelectMany(prefix => PrefixArithmetic.Subtract(prefix, [.. Spared(roster, self)])).ToEquatableArray();
-    }
-
-    private static IEnumerable<RosterNode> OthersOf(NodeRoster roster, RosterNode self) =>
-        roster.Nodes.Values.Where(node => node.NodeName != self.NodeName);
 
     /// <summary>
-    /// What no refusal reaches: this node's own pods, and the nodes themselves. They talk to pods in clear, which is out of scope of the
-    /// encryption; a CIDR that holds their addresses must not cut that.
+    /// What excepts the nodes from refusals to which there may be a tunnel: the route through it takes the place of the exception.
     /// </summary>
-    private static IEnumerable<IPPrefix> Spared(NodeRoster roster, RosterNode self)
+    /// <returns>Empty while the nodes are unknown.</returns>
+    public static EquatableArray<Route> BuildFallbacks(MeshView view, EncryptionOptions encryption) =>
+        encryption.Mode == EncryptionMode.Strict && view.Facts is { } facts
+            ? FindSparedNodes(view, facts, FindRefused(view, facts, encryption).Covered, isCarried: true).Select(Route.Throw)
+                .ToEquatableArray()
+            : [];
+
+    /// <summary>
+    /// What is dropped unless it comes or goes through a device of ours: what holds other nodes' pods, this node's own, and what is spared.
+    /// </summary>
+    /// <returns><see langword="null"/> while the nodes are unknown; then the table stays as it is.</returns>
+    public static FirewallPrefixes? BuildDropped(MeshView view) => view.Facts is not { } facts ? null
+        : new FirewallPrefixes(facts.Protected, PrefixSet.Merge(facts.OwnListed)) { Spared = facts.Spared };
+
+    private static (EquatableArray<IPPrefix> Refused, EquatableArray<IPPrefix> Covered) FindRefused(
+        MeshView view, RosterFacts facts, EncryptionOptions encryption)
     {
-        var remote = PrefixSet.Merge(OthersOf(roster, self).SelectMany(node => node.PodCIDRs));
-        var nodes = roster.Nodes.Values.SelectMany(node => node.Addresses)
-            .Select(IPPrefix.Host).Where(address => !PrefixSet.Covers(remote, address));
-        return self.PodCIDRs.Concat(nodes).Distinct();
+        var refused = facts.RemoteListed.AsSpan().ToArray()
+            .Concat(view.Others.SelectMany(announcement => announcement.AllowedIPs))
+            .Where(prefix => !PrefixSet.Covers(facts.Ranges, prefix))
+            .Concat(encryption.ClusterCIDRs.Select(IPPrefix.Parse)).Concat(facts.Ranges)
+            .Where(prefix => !PrefixSet.Covers(facts.Own, prefix))
+            .Distinct().Order().ToEquatableArray();
+        return (refused, PrefixSet.Merge(refused));
     }
+
+    // They talk to pods in clear unless there is a tunnel; a prefix that holds their addresses must not cut that.
+    private static IEnumerable<IPPrefix> FindSparedNodes(
+        MeshView view, RosterFacts facts, EquatableArray<IPPrefix> covered, bool isCarried) =>
+        facts.AllNodeAddresses.Where(address => PrefixSet.Covers(covered, address) && !PrefixSet.Covers(facts.Own, address))
+            .Where(address => facts.NodeAddresses.Any(node => node.Value.Contains(address) && view.CarriedAddressesOf(node.Key).Count > 0)
+                == isCarried);
+
+    private static EquatableArray<IPPrefix> Held(EquatableArray<IPPrefix> prefixes, EquatableArray<IPPrefix> holders) =>
+        prefixes.Where(prefix => PrefixSet.Covers(holders, prefix)).ToEquatableArray();
 
     /// <summary>
     /// A peer that no announcement explains stays until every source has answered; after that, as long as it carries a node of the roster
     /// whose announcement nobody has: that node's silo is down, and its data plane outlives it.
     /// </summary>
-    private static bool IsKept(MeshView view, DevicePeer peer) => IsCarriedOn(view, peer.AllowedIPs);
-
     private static bool IsCarriedOn(MeshView view, EquatableArray<IPPrefix> prefixes)
     {
         if (!view.MayRemove)
@@ -155,10 +218,10 @@ internal static class DesiredState
             return true;
         }
 
-        return view.Roster!.Nodes.Values.Any(node =>
-            node.NodeName != view.NodeName
-            && !view.Announcements.ContainsKey(node.NodeName)
-            && node.PodCIDRs.Any(cidr => prefixes.Any(cidr.Overlaps)));
+        return view.Roster!.Nodes.Values.Any(node => node.NodeName != view.NodeName && !view.Announcements.ContainsKey(node.NodeName)
+            && HasAny(PrefixSet.Merge(node.PodCIDRs.Concat(view.Facts!.NodeAddresses.GetValueOrDefault(node.NodeName)))));
+
+        bool HasAny(EquatableArray<IPPrefix> ofNode) => prefixes.Any(prefix => PrefixSet.Overlaps(ofNode, prefix));
     }
 
     /// <summary>
@@ -169,6 +232,9 @@ internal static class DesiredState
         SlotDevices.Slots(Slot.Count).Any(slot => SlotDevices.Name(slot) == route.DeviceName)
         && devices.All(device => device.Name != route.DeviceName)
         && IsCarriedOn(view, [route.Destination]);
+
+    private static EquatableArray<IPPrefix> Join(EquatableArray<IPPrefix> pods, EquatableArray<IPPrefix> nodes) =>
+        nodes.Count == 0 ? pods : pods.Concat(nodes).Distinct().Order().ToEquatableArray();
 
     // A prefix belongs to one peer of a device. Where an announcement claims one, the announced peer has it.
     private static DesiredPeer Keep(DevicePeer peer, HashSet<IPPrefix> claimed) => new(

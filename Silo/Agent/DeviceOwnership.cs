@@ -26,7 +26,8 @@ internal enum DeviceOwner
 /// leads through the device; each peer's allowed IPs are, as whole prefixes, pod CIDRs of the roster or destinations of such routes through
 /// either device, or its key is an announced one. Whole prefixes, because Cilium's device has the same name and carries pod and node
 /// addresses inside the same CIDRs, one by one. Routes, because a node may have left the roster while the silo was down, and its peer is
-/// nobody else's for that; and because of two devices one carries nothing, and the roster may be out of reach.
+/// nobody else's for that; and because of two devices one carries nothing, and the roster may be out of reach. Beside such prefixes a
+/// peer may have addresses of nodes.
 /// </remarks>
 internal static class DeviceOwnership
 {
@@ -81,6 +82,9 @@ internal static class DeviceOwnership
             + $"or, if nobody needs it, remove it with 'ip link delete {device.Name}'; or set Device:TakeOver to true, and this silo replaces its key and peers.";
     }
 
+    // While nobody knows the nodes, any address may be one of theirs.
+    private static bool IsHost(IPPrefix prefix) => prefix == IPPrefix.Host(prefix.Address);
+
     private static IEnumerable<DevicePeer> Unexplained(
         Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements, EquatableArray<Route> routes)
     {
@@ -88,6 +92,11 @@ internal static class DeviceOwnership
         var prefixes = (roster?.Nodes.Values ?? [])
             .SelectMany(node => node.PodCIDRs.Concat(node.ListedPodCIDRs)).Concat(tunnels).ToHashSet();
         var keys = announcements.Values.SelectMany(announcement => announcement.Slots).Select(slot => slot.PublicKey).ToHashSet();
-        return device.Peers.Where(peer => !keys.Contains(peer.PublicKey) && !peer.AllowedIPs.All(prefixes.Contains));
+        // A node's address is in others' tunnels too, so it tells nothing alone: Cilium's device has nothing else in its tunnel mode.
+        var nodes = (roster?.Nodes.Values ?? []).SelectMany(node => node.Addresses.Concat(node.AnnouncedAddresses))
+            .Select(address => IPPrefix.Host(address.Unmap())).ToHashSet();
+        return device.Peers.Where(peer => !keys.Contains(peer.PublicKey)
+            && !(peer.AllowedIPs.All(prefix => prefixes.Contains(prefix) || (roster is null ? IsHost(prefix) : nodes.Contains(prefix)))
+                && (peer.AllowedIPs.Count == 0 || peer.AllowedIPs.Any(prefixes.Contains))));
     }
 }

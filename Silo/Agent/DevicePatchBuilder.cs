@@ -19,7 +19,7 @@ internal static class DevicePatchBuilder
         var peers = new Phases();
         var observedPeers = observed.Peers.ToDictionary(peer => peer.PublicKey);
         var isNewKey = desired.KeyPair is not null && desired.KeyPair.PublicKey != observed.PublicKey;
-        var desiredPrefixes = desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet();
+        var desiredPrefixes = new Lazy<HashSet<IPPrefix>>(() => desired.Peers.SelectMany(peer => peer.AllowedIPs).ToHashSet());
         foreach (var peer in desired.Peers)
         {
             if (!observedPeers.Remove(peer.PublicKey, out var current))
@@ -55,9 +55,11 @@ internal static class DevicePatchBuilder
         peer.PersistentKeepaliveInterval == TimeSpan.Zero ? null : peer.PersistentKeepaliveInterval,
         peer.AllowedIPs);
 
-    private static void Update(DesiredPeer desired, DevicePeer current, HashSet<IPPrefix> desiredPrefixes, Phases peers)
+    private static void Update(DesiredPeer desired, DevicePeer current, Lazy<HashSet<IPPrefix>> desiredPrefixes, Phases peers)
     {
-        var missing = desired.AllowedIPs.Except(current.AllowedIPs).ToEquatableArray();
+        // Of most peers nothing changes, whatever changes of one.
+        var hasOthers = desired.AllowedIPs != current.AllowedIPs;
+        var missing = hasOthers ? desired.AllowedIPs.Except(current.AllowedIPs).ToEquatableArray() : [];
         var unchanged = new PeerPatch(desired.PublicKey, PeerChange.Update);
         var addition = unchanged with
         {
@@ -72,7 +74,7 @@ internal static class DevicePatchBuilder
         }
 
         // A prefix that another desired peer has is gone from here once that peer was given it.
-        if (current.AllowedIPs.Any(prefix => !desiredPrefixes.Contains(prefix)))
+        if (hasOthers && current.AllowedIPs.Any(prefix => !desiredPrefixes.Value.Contains(prefix)))
         {
             peers.Reductions.Add(unchanged with { AllowedIPs = desired.AllowedIPs, ReplaceAllowedIPs = true });
         }

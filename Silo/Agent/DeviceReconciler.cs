@@ -42,6 +42,9 @@ internal sealed partial class DeviceReconciler(
     /// <summary>What its device is to be called.</summary>
     public string DeviceName { get; } = SlotDevices.Name(slot);
 
+    /// <summary>MTU of its link in bytes; 0 while that is unknown.</summary>
+    public int Mtu => _link?.Mtu ?? 0;
+
     /// <summary>Whether this pass found the link down or replaced: then its routes are gone and nobody deleted them.</summary>
     public bool IsLinkLost { get; private set; }
 
@@ -198,7 +201,7 @@ internal sealed partial class DeviceReconciler(
     public DeviceStatus ToStatus(MeshView view, Device device)
     {
         var status = DeviceStatusBuilder.Build(
-            slot, device, devices.Transport, _link?.Mtu ?? 0, view.Announcements, planner.Clock, steady.Now);
+            slot, device, devices.Transport, Mtu, view.Announcements, planner.Clock, steady.Now);
         return status with { TransportReason = devices.TransportReason };
     }
 

@@ -35,7 +35,9 @@ internal static class DriftDetector
             }
 
             AddIf(IsEndpointForeign(expected, peer, now), DriftKind.EndpointChanged, subject);
-            AddIf(!peer.AllowedIPs.ToHashSet().SetEquals(now.AllowedIPs), DriftKind.AllowedIPsChanged, subject);
+            AddIf(
+                peer.AllowedIPs != now.AllowedIPs && !peer.AllowedIPs.ToHashSet().SetEquals(now.AllowedIPs),
+                DriftKind.AllowedIPsChanged, subject);
             AddIf(peer.PersistentKeepaliveInterval != now.PersistentKeepaliveInterval, DriftKind.KeepaliveChanged, subject);
         }
 
@@ -95,11 +97,14 @@ internal static class DriftDetector
     public static IReadOnlyList<Drift> OfRoutes(
         EquatableArray<Route> expected, EquatableArray<Route> observed, IReadOnlySet<string> lostLinks)
     {
-        var deleted = expected.Except(observed).Where(route => route.IsUnreachable || !lostLinks.Contains(route.DeviceName));
+        (expected, observed) = (RouteOrder.Sort(expected), RouteOrder.Sort(observed));
+        var deleted = Sorted.Except(expected, observed, RouteOrder.Instance)
+            .Where(route => route.IsUnreachable || !lostLinks.Contains(route.DeviceName));
         return
         [
             .. deleted.Select(route => new Drift(DriftKind.RouteDeleted, route.Destination.ToString())),
-            .. observed.Except(expected).Select(route => new Drift(DriftKind.RouteAdded, route.Destination.ToString())),
+            .. Sorted.Except(observed, expected, RouteOrder.Instance)
+                .Select(route => new Drift(DriftKind.RouteAdded, route.Destination.ToString())),
         ];
     }
 

@@ -3,12 +3,18 @@ using Orleans.WireGuard.Linux.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
-/// <summary>Keeps the table that drops plaintext between pods of different nodes what it should be.</summary>
-/// <remarks>Not thread-safe: the agent runs one pass at a time.</remarks>
+/// <summary>
+/// Keeps the table that drops plaintext between pods of different nodes, and limits the segments of their connections, what it should be.
+/// </summary>
+/// <remarks>
+/// Two steps of a pass: what is dropped comes before the devices, how large segments may be when their MTU is known. A node that drops
+/// nothing may have no nf_tables at all, and goes on without the limits. Not thread-safe: the agent runs one pass at a time.
+/// </remarks>
 internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<FirewallReconciler> logger)
 {
     private Observation? _observed;
     private bool _isWanted;
+    private bool _isLimiting = true;
 
     /// <summary>
     /// Packets that came in clear, dropped since the table was made, as of the last time that it was read; 0 if there is none.
@@ -29,10 +35,10 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
         var state = (await ReadAsync(_isWanted, cancellationToken)).State;
         return state is null || expected is null
             ? state != expected
-            : (state.IsIntact, state.Prefixes) != (expected.IsIntact, expected.Prefixes);
+            : (state.IsIntact, state.Prefixes, state.Limits) != (expected.IsIntact, expected.Prefixes, expected.Limits);
     }
 
-    /// <summary>Compares, and writes what differs.</summary>
+    /// <summary>Compares what is dropped, and writes what differs.</summary>
     /// <param name="plan">What it should be.</param>
     /// <param name="isResync">Whether to read the table again, instead of trusting what this process wrote last.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
@@ -57,6 +63,45 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
         _observed = new Observation(await WriteAsync(plan.Prefixes, observed, cancellationToken));
     }
 
+    /// <summary>Compares how large segments may be, and writes what differs. Comes after <see cref="ReconcileAsync"/>.</summary>
+    /// <param name="limits">For each device what it carries.</param>
+    /// <param name="isResync">Whether to try again what the system refused.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task LimitSegmentsAsync(EquatableArray<SegmentLimit> limits, bool isResync, CancellationToken cancellationToken)
+    {
+        // A table that is not as it should be is left to the other step: while the roster is unknown it stays as it is.
+        if (_observed is not { State: var state } || (!_isLimiting && !isResync)
+            || (state is null ? _isWanted || limits.Count == 0 : !state.IsIntact || state.Limits == limits))
+        {
+            return;
+        }
+
+        _observed = null;
+        try
+        {
+            if (state is null)
+            {
+                await firewall.CreateAsync(FirewallPrefixes.None, cancellationToken);
+                state = new FirewallState(FirewallPrefixes.None, IsIntact: true);
+            }
+
+            await firewall.LimitSegmentsAsync(limits, cancellationToken);
+            _observed = new Observation(state with { Limits = limits });
+            _isLimiting = true;
+        }
+
+        // Whoever has no programs that send past the kernel's routes is told the size of a packet that is too large anyway.
+        catch (LinuxException e)
+        {
+            if (_isLimiting)
+            {
+                LogUnlimited(logger, e.Message);
+            }
+
+            _isLimiting = false;
+        }
+    }
+
     // A node that never was strict may have no nf_tables at all, and needs none.
     private async Task<Observation> ReadAsync(bool isWanted, CancellationToken cancellationToken)
     {
@@ -79,6 +124,15 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
         {
             case (null, null):
                 return null;
+            case (null, { IsIntact: true, Prefixes: var prefixes } state):
+                // The limits stay.
+                if (!prefixes.IsEmpty)
+                {
+                    LogRemoved(logger);
+                    await firewall.ChangeAsync(prefixes, FirewallPrefixes.None, cancellationToken);
+                }
+
+                return state with { Prefixes = FirewallPrefixes.None };
             case (null, _):
                 LogRemoved(logger);
                 await firewall.DeleteAsync(cancellationToken);
@@ -103,13 +157,4 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
 
     /// <summary>What is known of the table; its absence is knowledge too.</summary>
     private sealed record Observation(FirewallState? State);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Plaintext between pods of different nodes is dropped: the nftables table {Reason} and now has {Prefixes} prefixes of others")]
-    private static partial void LogMade(ILogger logger, string reason, int prefixes);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Plaintext between pods of different nodes is let pass from now on: Encryption:Mode or DropPlaintext says so")]
-    private static partial void LogRemoved(ILogger logger);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Whether an nftables table was left from a strict run cannot be read: {Problem}")]
-    private static partial void LogUnreadable(ILogger logger, string problem);
 }

@@ -12,6 +12,9 @@ internal sealed class FormerTables(ILinkClient links)
 {
     private List<(ILinkClient Links, EquatableArray<Route> Routes)>? _tables;
 
+    /// <summary>Whether there are routes in them.</summary>
+    public bool HasRoutes => _tables?.Any(table => table.Routes.Count > 0) ?? false;
+
     /// <summary>The routes of our table, and of the other tables that our rules lead to: they tell which devices are ours.</summary>
     public static async Task<EquatableArray<Route>> ReadAllRoutesAsync(ILinkClient links, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
+using Orleans.WireGuard.Silo.Findings;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -38,6 +39,7 @@ internal sealed record MeshView
         _granted = granted ?? (static _ => null);
         (NodeName, Keys, Announcements, Roster, IsSynced, IsSettled) = (nodeName, keys, announcements, roster, isSynced, isSettled);
         Self = roster?.Find(nodeName);
+        Facts = roster is not null && Self is not null ? RosterFacts.Of(roster, Self) : null;
         Others = [.. announcements.Values.Where(announcement => announcement.NodeName != nodeName).Where(IsOfTheMesh).Select(Explain)];
         OtherNames = Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         _nodeNames = [.. SlotDevices.Slots(Slot.Count).Select(FindNodeNames)];
@@ -64,6 +66,12 @@ internal sealed record MeshView
     /// <summary>This node as the roster has it; <see langword="null"/> if the roster is unknown or does not list it.</summary>
     public RosterNode? Self { get; }
 
+    /// <summary>What follows from the roster for this node; <see langword="null"/> as <see cref="Self"/> is.</summary>
+    public RosterFacts? Facts { get; }
+
+    /// <summary>Whether packets to and from nodes themselves take the tunnels (<see cref="EncryptionOptions.NodeAddresses"/>).</summary>
+    public bool CarriesNodes { get; init; }
+
     /// <summary>
     /// The accepted announcements of the other nodes of the mesh; their allowed IPs are what <see cref="Roster"/> has for their pods.
     /// </summary>
@@ -80,6 +88,10 @@ internal sealed record MeshView
 
     /// <summary>The names of the other nodes, by the key that they announced for a slot.</summary>
     public IReadOnlyDictionary<PublicKey, string> NodeNamesOf(Slot slot) => _nodeNames[slot.Index];
+
+    /// <summary>The addresses of a node that has announced itself, as host prefixes that its tunnel carries too. Sorted.</summary>
+    public EquatableArray<IPPrefix> CarriedAddressesOf(string nodeName) =>
+        CarriesNodes && OtherNames.Contains(nodeName) ? Facts?.NodeAddresses.GetValueOrDefault(nodeName) ?? [] : [];
 
     private bool IsOfTheMesh(PeerAnnouncement announcement) => Self is null || Roster!.Find(announcement.NodeName) is not null;
 

@@ -34,7 +34,8 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
             await RemoveDeviceAsync(name, nodeName, roster, routes, report, cancellationToken);
         }
 
-        List<ILinkClient> tables = [links, .. (await links.GetFormerTablesAsync(cancellationToken)).Select(links.At)];
+        List<ILinkClient> tables =
+            [links, links.At(links.Table.OfNode), .. (await links.GetFormerTablesAsync(cancellationToken)).Select(links.At)];
         foreach (var table in tables.DistinctBy(table => table.Table.Number))
         {
             foreach (var route in await table.GetRoutesAsync(cancellationToken))

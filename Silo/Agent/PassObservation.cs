@@ -61,14 +61,12 @@ internal sealed record PassObservation
     private static Dictionary<string, Slot> FindCurrent(MeshView view, IEnumerable<Slot> used, EquatableArray<Route> routes)
     {
         var slots = used.ToDictionary(SlotDevices.Name);
-        var routed = routes.Where(route => slots.ContainsKey(route.DeviceName))
-            .ToDictionary(route => route.Destination, route => slots[route.DeviceName]);
         var current = new Dictionary<string, Slot>(StringComparer.Ordinal);
         foreach (var other in view.Others)
         {
-            foreach (var prefix in other.AllowedIPs)
+            foreach (var prefix in other.AllowedIPs.Concat(view.CarriedAddressesOf(other.NodeName)))
             {
-                if (routed.TryGetValue(prefix, out var slot))
+                if (RouteOrder.FindFirst(routes, prefix) is { } route && slots.TryGetValue(route.DeviceName, out var slot))
                 {
                     current[other.NodeName] = slot;
                     break;

@@ -16,6 +16,10 @@ internal sealed record PathPlan(
     public IReadOnlyDictionary<string, string> DeviceNames =>
         Paths.ToDictionary(path => path.Key, path => SlotDevices.Name(path.Value.Slot), StringComparer.Ordinal);
 
+    /// <summary>The nodes to which the traffic goes by two keys that have shaken hands.</summary>
+    public IReadOnlySet<string> Proven =>
+        Paths.Values.Where(path => path.IsProven).Select(path => path.NodeName).ToHashSet(StringComparer.Ordinal);
+
     /// <summary>Peers with which this side starts a handshake now, by slot and key.</summary>
     public IReadOnlySet<(Slot Slot, PublicKey Peer)> Starts { get; init; } = FrozenSet<(Slot Slot, PublicKey Peer)>.Empty;
 

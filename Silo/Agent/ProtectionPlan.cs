@@ -17,18 +17,31 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="Firewall">The table that drops plaintext.</param>
 internal sealed record ProtectionPlan(EquatableArray<Route>? Refusals, EquatableArray<IPPrefix>? Rules, FirewallPlan Firewall)
 {
+    /// <summary>What is excepted from the refusals unless there is a route to the same destination.</summary>
+    public EquatableArray<Route> Fallbacks { get; init; } = [];
+
+    /// <summary>
+    /// Addresses of this node whose packets do not follow our routes although <see cref="Rules"/> has them; <see langword="null"/> as
+    /// <see cref="Rules"/> is.
+    /// </summary>
+    public EquatableArray<IPPrefix>? NodeRules { get; init; }
+
     /// <summary>Plans. Pure.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="encryption">What is in force.</param>
     public static ProtectionPlan Build(MeshView view, EncryptionOptions encryption) => new(
-        DesiredState.BuildRefusals(view, encryption), DesiredState.BuildRules(view), FirewallPlan.Build(view, encryption));
+        DesiredState.BuildRefusals(view, encryption), DesiredState.BuildRules(view), FirewallPlan.Build(view, encryption))
+    {
+        Fallbacks = DesiredState.BuildFallbacks(view, encryption),
+        NodeRules = DesiredState.BuildNodeRules(view),
+    };
 }
 
 /// <summary>What the table that drops plaintext should be.</summary>
-/// <param name="IsWanted">Whether there should be one.</param>
+/// <param name="IsWanted">Whether anything is to be dropped.</param>
 /// <param name="Prefixes">
-/// What it has then; <see langword="null"/> if there should be none, or while the nodes are unknown. In that case what an earlier process
-/// left stays in force.
+/// What it has then; <see langword="null"/> if nothing is, or while the nodes are unknown. In that case what an earlier process left stays
+/// in force.
 /// </param>
 internal sealed record FirewallPlan(bool IsWanted, FirewallPrefixes? Prefixes)
 {
@@ -37,8 +50,6 @@ internal sealed record FirewallPlan(bool IsWanted, FirewallPrefixes? Prefixes)
     public static FirewallPlan Build(MeshView view, EncryptionOptions encryption)
     {
         var isWanted = encryption is { Mode: EncryptionMode.Strict, DropPlaintext: true };
-        return isWanted && DesiredState.BuildDroppedSources(view) is { } remote && DesiredState.BuildRules(view) is { } local
-            ? new FirewallPlan(isWanted, new FirewallPrefixes(remote.Order().ToEquatableArray(), PrefixSet.Merge(local)))
-            : new FirewallPlan(isWanted, null);
+        return new FirewallPlan(isWanted, isWanted ? DesiredState.BuildDropped(view) : null);
     }
 }

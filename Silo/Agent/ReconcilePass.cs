@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using Orleans.WireGuard.Grains.Addresses;
 using Orleans.WireGuard.Grains.Agent;
@@ -151,6 +152,7 @@ internal sealed class ReconcilePass
         _planner.Note(before);
         var plan = _planner.Plan(before);
         var (desired, configured) = await _slots.ConfigureAsync(view, plan, devices, isResync, cancellationToken);
+        await _firewall.LimitSegmentsAsync(_slots.SegmentLimits, isResync, cancellationToken);
         if (isResync)
         {
             _paths.Settle();
@@ -164,7 +166,7 @@ internal sealed class ReconcilePass
         var after = Observe(view, configured, await _routes.ObserveAsync(cancellationToken));
         _planner.Note(after);
         var proven = _planner.Look(after);
-        var tunnels = DesiredState.BuildRoutes(view, desired, proven.DeviceNames, after.Routes);
+        var tunnels = DesiredState.BuildRoutes(view, desired, proven.DeviceNames, after.Routes, proven.Proven);
         await _routes.ConnectAsync(protection, tunnels, cancellationToken);
         _moves.Note(after.Current, proven.Paths, _steady.Now);
         _nodePaths = proven.Paths;
@@ -180,8 +182,12 @@ internal sealed class ReconcilePass
     }
 
     private MeshView TakeView() =>
-        new(_members.LocalNodeName, _ring.Keys, _store.Announcements, _addresses.Roster, _store.IsSynced, _ring.IsSettled,
-            _addresses.FindGranted);
+        new(
+            _members.LocalNodeName, _ring.Keys, _store.Announcements, _addresses.Roster, _store.IsSynced, _ring.IsSettled,
+            _addresses.FindGranted)
+        {
+            CarriesNodes = _encryption.Configured.NodeAddresses,
+        };
 
     private void ForgetGone(MeshView view, bool isResync)
     {
@@ -229,7 +235,7 @@ internal sealed class ReconcilePass
 
     private PassResult Result(MeshView view, Dictionary<Slot, Device> devices, bool isAwaiting, bool isApplied)
     {
-        var problem = FindProblem(view) ?? _ways.Problem ?? _reality.Problem;
+        var problem = FindProblem(view) ?? FindUnsteered(view) ?? _ways.Problem ?? _reality.Problem;
         var snapshot = new AgentSnapshot(_slots.ToStatus(view, devices), problem, CompletedPasses: 0)
         {
             Drifts = _drifts.Counts,
@@ -246,6 +252,18 @@ internal sealed class ReconcilePass
             IsStrictWithheld = _reality.IsStrictWithheld,
         };
         return new PassResult(snapshot, isAwaiting ? HandshakeCheckInterval : null, isApplied);
+    }
+
+    private static NodeProblem? FindUnsteered(MeshView view)
+    {
+        const int MaxTold = 3;
+        return view.Facts is not { NotSteered: { Count: > 0 } left } ? null : NodeProblem.Of(
+            NodeProblemCode.PodsNotSteered,
+            [
+                left.Count.ToString(CultureInfo.InvariantCulture),
+                SteeredSources.Max.ToString(CultureInfo.InvariantCulture),
+                .. left.Take(MaxTold).Select(prefix => prefix.ToString()),
+            ]);
     }
 
     private static NodeProblem? FindProblem(MeshView view) =>

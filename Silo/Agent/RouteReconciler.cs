@@ -17,8 +17,10 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed class RouteReconciler(ILinkClient links)
 {
     private readonly FormerTables _former = new(links);
+    private readonly ILinkClient _ofNode = links.At(links.Table.OfNode);
     private EquatableArray<Route>? _routes;
     private EquatableArray<IPPrefix>? _rules;
+    private EquatableArray<IPPrefix> _nodeRules = [];
     private EquatableArray<ForeignRoute> _foreign = [];
     private Reading? _reading;
     private bool _isOurs;
@@ -46,8 +48,9 @@ internal sealed class RouteReconciler(ILinkClient links)
     /// <summary>Whether routes and rules are other ones than the last pass left. Only reads.</summary>
     public async Task<bool> HaveChangedAsync(CancellationToken cancellationToken) =>
         _routes is not { } routes || _rules is not { } rules
-        || !routes.ToHashSet().SetEquals(await links.GetRoutesAsync(cancellationToken))
+        || RouteOrder.Sort(routes) != RouteOrder.Sort(await links.GetRoutesAsync(cancellationToken))
         || !rules.ToHashSet().SetEquals(await links.GetRulesAsync(cancellationToken))
+        || _nodeRules != await _ofNode.GetRulesAsync(cancellationToken)
         || (await links.GetForeignRoutesAsync(cancellationToken)).Count > 0;
 
     /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing but what others added to our table.</summary>
@@ -58,10 +61,20 @@ internal sealed class RouteReconciler(ILinkClient links)
     public async Task ProtectAsync(ProtectionPlan plan, bool isResync, CancellationToken cancellationToken)
     {
         await ReadAsync(isResync, cancellationToken);
-        var routes = _routes!.Value.Union(plan.Refusals ?? []).ToEquatableArray();
-        var kept = _former.RoutesToKeep(routes, keepsRefusals: plan.Refusals is null);
-        var patch = RoutePatch.Build(kept, _routes.Value, plan.Rules, _rules!.Value);
-        await ApplyAsync(patch with { Delete = [], DeleteRules = [] }, cancellationToken);
+        var routes = _routes!.Value;
+
+        // What excepts a node has the key of the tunnel to it, which may be there: that is decided when the devices tell what works.
+        var wanted = (plan.Refusals ?? []).Concat(plan.Fallbacks.Where(route => RouteOrder.FindFirst(routes, route.Destination) is not
+        { IsUnreachable: false })).ToEquatableArray();
+        var missing = Sorted.Except(RouteOrder.Sort(wanted), routes, RouteOrder.Instance);
+        if (_former.HasRoutes)
+        {
+            missing = _former.RoutesToKeep([.. routes, .. missing], keepsRefusals: plan.Refusals is null).Except(routes).ToEquatableArray();
+        }
+
+        var patch = RoutePatch.Build(missing, [], plan.Rules, _rules!.Value);
+        await ApplyNodeRulesAsync(plan, isComplete: false, cancellationToken);
+        await ApplyAsync(patch with { DeleteRules = [] }, cancellationToken);
         foreach (var route in _foreign)
         {
             await links.DeleteForeignRouteAsync(route, cancellationToken);
@@ -86,8 +99,11 @@ internal sealed class RouteReconciler(ILinkClient links)
     public async Task ConnectAsync(ProtectionPlan plan, EquatableArray<Route> tunnels, CancellationToken cancellationToken)
     {
         var refusals = plan.Refusals ?? _routes!.Value.Where(route => route.DeviceName.Length == 0).ToEquatableArray();
-        var patch = RoutePatch.Build(tunnels.Concat(refusals).ToEquatableArray(), _routes!.Value, plan.Rules, _rules!.Value);
+        var fallbacks = plan.Fallbacks.Where(route => RouteOrder.FindFirst(tunnels, route.Destination) is null);
+        var desired = tunnels.AsSpan().ToArray().Concat(refusals).Concat(fallbacks).ToEquatableArray();
+        var patch = RoutePatch.Build(desired, _routes!.Value, plan.Rules, _rules!.Value);
         await ApplyAsync(patch, cancellationToken);
+        await ApplyNodeRulesAsync(plan, isComplete: true, cancellationToken);
         if (plan.Rules is not null)
         {
             await _former.RemoveAsync(cancellationToken);
@@ -98,8 +114,9 @@ internal sealed class RouteReconciler(ILinkClient links)
     {
         if (isResync || _routes is null || _rules is null)
         {
-            var routes = await links.GetRoutesAsync(cancellationToken);
+            var routes = RouteOrder.Sort(await links.GetRoutesAsync(cancellationToken));
             var rules = await links.GetRulesAsync(cancellationToken);
+            var nodeRules = await _ofNode.GetRulesAsync(cancellationToken);
             var foreign = await links.GetForeignRoutesAsync(cancellationToken);
             if (!_isOurs && routes.Count + rules.Count == 0 && foreign.Count > 0)
             {
@@ -114,12 +131,38 @@ internal sealed class RouteReconciler(ILinkClient links)
             _reading = _routes is { } expectedRoutes && _rules is { } expectedRules
                 ? new Reading(expectedRoutes, routes, expectedRules, rules, foreign)
                 : foreign.Count > 0 ? new Reading(routes, routes, rules, rules, foreign) : null;
-            (_routes, _rules, _foreign) = (routes, rules, foreign);
+            (_routes, _rules, _nodeRules, _foreign) = (routes, rules, nodeRules, foreign);
+        }
+    }
+
+    // Before the rules that they except something from, and gone after those.
+    private async Task ApplyNodeRulesAsync(ProtectionPlan plan, bool isComplete, CancellationToken cancellationToken)
+    {
+        if (plan.NodeRules is not { } wanted || wanted == _nodeRules)
+        {
+            return;
+        }
+
+        foreach (var address in wanted.Except(_nodeRules).ToList())
+        {
+            await _ofNode.AddRuleAsync(address, cancellationToken);
+            _nodeRules = _nodeRules.Append(address).Order().ToEquatableArray();
+        }
+
+        foreach (var address in isComplete ? _nodeRules.Except(wanted).ToList() : [])
+        {
+            await _ofNode.DeleteRuleAsync(address, cancellationToken);
+            _nodeRules = _nodeRules.Where(other => other != address).ToEquatableArray();
         }
     }
 
     private async Task ApplyAsync(RoutePatch patch, CancellationToken cancellationToken)
     {
+        if (patch.IsEmpty)
+        {
+            return;
+        }
+
         // Until these writes have succeeded we do not know what is there; the next pass reads it.
         var (routes, rules) = (patch.ApplyTo(_routes!.Value), patch.ApplyToRules(_rules!.Value));
         (_routes, _rules) = (null, null);

@@ -20,7 +20,7 @@ public sealed class RoutingOptions
 
     /// <summary>
     /// Priority of the rules that lead this node's pods into <see cref="Table"/>. Whatever rule has a smaller number decides before.
-    /// Default: 201. Range: 1 to 32765, before the main table.
+    /// Default: 201. Range: 2 to 32764, before the main table; the numbers on both sides of it are ours too.
     /// </summary>
     [Since("0.1")]
     public int RulePriority { get; set; } = (int)RouteTable.Default.RulePriority;

@@ -13,8 +13,9 @@ internal sealed class RoutingOptionsValidator : IValidateOptions<RoutingOptions>
     // Larger than anybody numbers them; the kernel takes 32 bits.
     private const int MaxTable = 1_000_000_000;
 
-    // The rule that leads to the main table has the next one.
-    private const int MaxRulePriority = 32765;
+    // Zero is the local table's, 32766 the main one's, and those on both sides are used too.
+    private const int MinRulePriority = 2;
+    private const int MaxRulePriority = 32764;
 
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RoutingOptions options) => new RangeCheck(RoutingOptions.SectionName)
@@ -22,6 +23,6 @@ internal sealed class RoutingOptionsValidator : IValidateOptions<RoutingOptions>
         .Holds(
             options.Table is < FirstOfKernel or > LastOfKernel,
             $"Routing:Table must not be from {FirstOfKernel} to {LastOfKernel}, which are the kernel's; give a number that nobody else uses, such as 201.")
-        .Within(options.RulePriority, 1, MaxRulePriority, nameof(options.RulePriority))
+        .Within(options.RulePriority, MinRulePriority, MaxRulePriority, nameof(options.RulePriority))
         .Result;
 }

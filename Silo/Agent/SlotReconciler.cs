@@ -1,6 +1,7 @@
 using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
+using Orleans.WireGuard.Linux.Routing.Firewall;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
@@ -11,6 +12,10 @@ internal sealed class SlotReconciler(DeviceReconciler[] slots, RouteReconciler r
 {
     /// <summary>The devices whose links this pass found down or away: nobody deleted their routes.</summary>
     public IReadOnlySet<string> LostLinks => slots.Where(slot => slot.IsLinkLost).Select(slot => slot.DeviceName).ToHashSet();
+
+    /// <summary>How large the segments of connections through the devices may be, as far as their links are known.</summary>
+    public EquatableArray<SegmentLimit> SegmentLimits =>
+        slots.Where(slot => slot.Mtu > 0).Select(slot => new SegmentLimit(slot.DeviceName, slot.Mtu)).ToEquatableArray();
 
     /// <inheritdoc cref="DeviceReconciler.ReadKeyPairAsync"/>
     public async Task<KeyPair?> ReadKeyPairAsync(MeshView view, Slot slot, CancellationToken cancellationToken) =>

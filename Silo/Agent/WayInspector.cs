@@ -27,13 +27,13 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
     public async Task InspectAsync(MeshView view, EquatableArray<Route> routes, bool isResync, CancellationToken cancellationToken)
     {
         // While the nodes are unknown there is nothing to expect; what was found stays.
-        if (DesiredState.BuildRules(view) is not { } pods)
+        if (view.Facts is not { OwnListed: var pods } facts)
         {
             return;
         }
 
         // Before they are asked: then what changes meanwhile, or after, is heard.
-        watch.SetPods(pods, WayRules.RemotePods(view, pods).Keys.ToEquatableArray());
+        watch.SetPods(pods, facts.Protected);
         var expected = WayRules.Expect(view, pods, routes);
         var destinations = expected.Select(expectation => expectation.Destination).ToHashSet();
         foreach (var gone in _known.Keys.Where(destination => !destinations.Contains(destination)).ToList())

@@ -12,17 +12,24 @@ internal static class WayRules
     // One is enough to look into it, and more would not fit a line.
     private const int MaxListed = 3;
 
+    // So many prefixes of one node are asked about.
+    private const int MaxOfNode = 16;
+
     /// <summary>What should become of packets to each prefix of other nodes' pods, by the routes of our table.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="pods">This node's pods.</param>
     /// <param name="routes">The routes of our table as they are.</param>
     public static IReadOnlyList<WayExpectation> Expect(MeshView view, EquatableArray<IPPrefix> pods, EquatableArray<Route> routes)
     {
-        // A tunnel lies above the refusal of the same destination, and the longest prefix decides.
-        var byDestination = routes.GroupBy(route => route.Destination)
-            .ToDictionary(group => group.Key, group => group.MinBy(route => route.IsUnreachable)!);
-        var lengths = routes.Select(route => route.Destination).Select(prefix => (prefix.IsIPv6, prefix.Length)).Distinct()
-            .OrderByDescending(prefix => prefix.Length).ToLookup(prefix => prefix.IsIPv6, prefix => prefix.Length);
+        // A tunnel lies above the refusal of the same destination, and so comes first; the longest prefix decides.
+        routes = RouteOrder.Sort(routes);
+        var found = new HashSet<(bool IsIPv6, int Length)>();
+        foreach (var route in routes.AsSpan())
+        {
+            _ = found.Add((route.Destination.IsIPv6, route.Destination.Length));
+        }
+
+        var lengths = found.OrderByDescending(prefix => prefix.Length).ToLookup(prefix => prefix.IsIPv6, prefix => prefix.Length);
         var expectations = new List<WayExpectation>();
         foreach (var (destination, nodeName) in RemotePods(view, pods))
         {
@@ -40,7 +47,7 @@ internal static class WayRules
         {
             foreach (var length in lengths[address.IsIPv6])
             {
-                if (byDestination.TryGetValue(address.Shorten(length), out var route))
+                if (RouteOrder.FindFirst(routes, address.Shorten(length)) is { } route)
                 {
                     return route;
                 }
@@ -53,17 +60,24 @@ internal static class WayRules
     /// <summary>The prefixes of other nodes' pods, as far as they are not this node's too, and whose they are.</summary>
     public static IReadOnlyDictionary<IPPrefix, string> RemotePods(MeshView view, EquatableArray<IPPrefix> pods)
     {
-        var listed = (view.Roster?.Nodes.Values ?? []).Where(node => node.NodeName != view.NodeName)
-            .SelectMany(node => node.PodCIDRs.Select(prefix => (prefix, node.NodeName)));
-        var announced = view.Others.SelectMany(other => other.AllowedIPs.Select(prefix => (prefix, other.NodeName)));
+        var own = PrefixSet.Merge(pods);
+        var listed = (view.Roster?.Nodes.Values ?? []).Where(node => node.NodeName != view.NodeName && !node.IsExempt)
+            .SelectMany(node => Some(node.PodCIDRs).Select(prefix => (prefix, node.NodeName)));
+        var announced = view.Others.SelectMany(other => Some(other.AllowedIPs).Select(prefix => (prefix, other.NodeName)));
         var found = new SortedDictionary<IPPrefix, string>();
-        foreach (var (prefix, nodeName) in listed.Concat(announced).Where(pair => !pods.Any(pair.prefix.Overlaps)))
+        foreach (var (prefix, nodeName) in listed.Concat(announced).Where(pair => !PrefixSet.Overlaps(own, pair.prefix)))
         {
             _ = found.TryAdd(prefix, nodeName);
         }
 
         return found;
     }
+
+    // Of a node with a prefix for each pod a few stand for all: they have the same way, unless somebody has a rule for one pod of another
+    // node, and asking about tens of thousands costs seconds.
+    private static IEnumerable<IPPrefix> Some(EquatableArray<IPPrefix> prefixes) => prefixes.Count <= MaxOfNode
+        ? prefixes
+        : Enumerable.Range(0, MaxOfNode).Select(i => prefixes[(int)((long)i * (prefixes.Count - 1) / (MaxOfNode - 1))]);
 
     /// <summary>Whether a way is none of those that were expected. One that nobody knows is not.</summary>
     public static bool IsWrong(WayExpectation expectation, Way way) => way.Fate switch

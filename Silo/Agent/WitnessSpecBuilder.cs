@@ -1,3 +1,5 @@
+using System.Net;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Witness;
 using Orleans.WireGuard.Silo.Findings;
@@ -18,8 +20,13 @@ internal static class WitnessSpecBuilder
         IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts)
     {
         // Pods that no prefix explains are counted too: their packets are in clear whatever the roster says.
-        var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix));
-        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName).SelectMany(node => node.PodCIDRs);
+        // What a node sends by an address of its own, such as that of a bridge, is no pod's packet.
+        var ownAddresses = dump.Addresses.Select(address => address.Address);
+        var own = view.Roster!.Find(view.NodeName)!.PodCIDRs.Concat(LocalPods.Find(dump, underlay).Select(pod => pod.Prefix))
+            .SelectMany(prefix => Without(prefix, ownAddresses));
+        // Those of nodes that can run no silo are reached in clear, and nobody wonders about it.
+        var remote = view.Roster.Nodes.Values.Where(node => node.NodeName != view.NodeName && !node.IsExempt)
+            .SelectMany(node => node.PodCIDRs.SelectMany(prefix => Without(prefix, node.AnnouncedAddresses)));
         var ports = dump.Links.Where(link => link.EncapsulationPort != 0 && link.IsUp)
             .Select(link => new EncapsulationPort(link.EncapsulationPort, link.Kind == "geneve")).Distinct().OrderBy(port => port.Port);
 
@@ -37,6 +44,9 @@ internal static class WitnessSpecBuilder
             addresses.Take(WitnessTable.MaxAddresses).ToEquatableArray(),
             Select(dump, link => deviceNames.Contains(link.Name)).ToEquatableArray());
     }
+
+    private static IEnumerable<IPPrefix> Without(IPPrefix prefix, IEnumerable<IPAddress> addresses) => PrefixArithmetic.Subtract(
+        prefix, [.. addresses.Select(address => IPPrefix.Host(address.Unmap())).Where(host => prefix != host && prefix.Contains(host))]);
 
     private static IEnumerable<WitnessLink> Select(NetworkDump dump, Func<LinkEntry, bool> isMeant) =>
         dump.Links.Where(isMeant).Select(link => new WitnessLink(link.Index, link.Name));

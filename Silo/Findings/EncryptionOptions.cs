@@ -39,6 +39,14 @@ public sealed class EncryptionOptions
     public bool DropPlaintext { get; set; } = true;
 
     /// <summary>
+    /// Whether packets of pods to the other nodes themselves take the tunnels as well, while those work, and packets that come out of a
+    /// tunnel may have a node's address: a Service that masquerades, or a NodePort, is encrypted and works then. Without a tunnel they go
+    /// the node's other ways, in strict mode too. Default: <see langword="true"/>.
+    /// </summary>
+    [Since("0.1")]
+    public bool NodeAddresses { get; set; } = true;
+
+    /// <summary>
     /// Findings of <c>owg doctor</c> that are known and accepted, such as <c>OWG310</c>: strict mode comes into force in spite of them, and
     /// the node is ready. They stay visible. Default: none.
     /// </summary>

@@ -12,7 +12,7 @@ internal static partial class RealityCheck
         var pods = look.Pods.Select(pod => pod.LinkName).ToHashSet(StringComparer.Ordinal);
         foreach (var rule in look.Dump.Rules)
         {
-            if (rule.Priority >= look.Expected.RulePriority || rule.IsNarrowed
+            if (rule.Priority >= look.Expected.RulePriority || rule.IsNarrowed || rule.Protocol == RouteTable.Protocol
                 || rule.Table == look.Expected.Table || rule.Table == RouteTable.Local
                 || (rule.IncomingLink.Length > 0 && !pods.Contains(rule.IncomingLink))
                 || (rule.Source is { } source && !look.Expected.OwnPrefixes.Any(source.Overlaps))

@@ -64,17 +64,30 @@ internal sealed class FakeFirewall : IFirewall
             }
 
             var rest = state.Prefixes.Except(remove);
-            return _state = state with { Prefixes = Checked(new([.. rest.Remote, .. add.Remote], [.. rest.Local, .. add.Local])) };
+            var prefixes = new FirewallPrefixes([.. rest.Remote, .. add.Remote], [.. rest.Local, .. add.Local])
+            {
+                Spared = [.. rest.Spared, .. add.Spared],
+            };
+            return _state = state with { Prefixes = Checked(prefixes) };
         });
+
+    /// <inheritdoc/>
+    public Task LimitSegmentsAsync(EquatableArray<SegmentLimit> limits, CancellationToken cancellationToken) => CallAsync(
+        $"Limit {string.Join(' ', limits.Select(limit => $"{limit.DeviceName}={limit.Mtu}"))}",
+        () => _state = _state is { } state
+            ? state with { Limits = limits }
+            : throw new LinuxException("limit", ENOENT, "No such file or directory"));
 
     /// <inheritdoc/>
     public Task DeleteAsync(CancellationToken cancellationToken) => CallAsync("Delete", () => _state = null);
 
-    // What is in the sets of other nodes' pods, then, behind a bar, in those of this node's.
+    // What is in the sets of other nodes' pods, then, behind bars, in those of this node's and of what is spared.
     private static string Text(FirewallPrefixes prefixes) =>
-        string.Join(' ', prefixes.Remote) + (prefixes.Local.Count > 0 ? $" | {string.Join(' ', prefixes.Local)}" : "");
+        string.Join(' ', prefixes.Remote) + (prefixes.Local.Count > 0 ? $" | {string.Join(' ', prefixes.Local)}" : "")
+            + (prefixes.Spared.Count > 0 ? $" || {string.Join(' ', prefixes.Spared)}" : "");
 
-    private static FirewallPrefixes Checked(FirewallPrefixes prefixes) => new(CheckedSet(prefixes.Remote), CheckedSet(prefixes.Local));
+    private static FirewallPrefixes Checked(FirewallPrefixes prefixes) =>
+        new(CheckedSet(prefixes.Remote), CheckedSet(prefixes.Local)) { Spared = CheckedSet(prefixes.Spared) };
 
     private static EquatableArray<IPPrefix> CheckedSet(IEnumerable<IPPrefix> sources)
     {

@@ -57,7 +57,8 @@ internal sealed partial class FakeLinkClient
     public Task<EquatableArray<RouteTable>> GetFormerTablesAsync(CancellationToken cancellationToken) => CallAsync(
         nameof(GetFormerTablesAsync),
         null,
-        () => _ruleSets.Where(rules => rules.Value.Count > 0 && rules.Key != Table).Select(rules => rules.Key).ToEquatableArray(),
+        () => _ruleSets.Where(rules => rules.Value.Count > 0 && rules.Key != Table && rules.Key != Table.OfNode)
+            .Select(rules => rules.Key).ToEquatableArray(),
         cancellationToken);
 
     /// <inheritdoc/>

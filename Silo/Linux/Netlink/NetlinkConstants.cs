@@ -206,6 +206,7 @@ internal static class NetlinkConstants
     public const byte NFPROTO_NETDEV = 5;
     public const byte NFPROTO_IPV6 = 10;
     public const uint NF_INET_PRE_ROUTING = 0;
+    public const uint NF_INET_LOCAL_IN = 1;
     public const uint NF_INET_FORWARD = 2;
     public const uint NF_INET_POST_ROUTING = 4;
     public const uint NF_NETDEV_INGRESS = 0;
@@ -213,6 +214,7 @@ internal static class NetlinkConstants
     public const uint NF_DROP = 0;
     public const uint NF_ACCEPT = 1;
     public const int NF_IP_PRI_RAW = -300;
+    public const int NF_IP_PRI_MANGLE = -150;
 
     // linux/netfilter/nf_tables.h: message types; on the wire behind NFNL_SUBSYS_NFTABLES.
     public const byte NFT_MSG_NEWTABLE = 0;
@@ -298,10 +300,25 @@ internal static class NetlinkConstants
     public const ushort NFTA_LOOKUP_SET = 1;
     public const ushort NFTA_LOOKUP_SREG = 2;
     public const ushort NFTA_LOOKUP_SET_ID = 4;
+    public const ushort NFTA_LOOKUP_FLAGS = 5;
+    public const uint NFT_LOOKUP_F_INV = 1;
     public const ushort NFTA_OBJREF_IMM_TYPE = 1;
     public const ushort NFTA_OBJREF_IMM_NAME = 2;
     public const ushort NFTA_IMMEDIATE_DREG = 1;
     public const ushort NFTA_IMMEDIATE_DATA = 2;
+    public const ushort NFTA_BITWISE_SREG = 1;
+    public const ushort NFTA_BITWISE_DREG = 2;
+    public const ushort NFTA_BITWISE_LEN = 3;
+    public const ushort NFTA_BITWISE_MASK = 4;
+    public const ushort NFTA_BITWISE_XOR = 5;
+    public const ushort NFTA_BITWISE_OP = 6;
+    public const uint NFT_BITWISE_BOOL = 0;
+    public const ushort NFTA_EXTHDR_TYPE = 2;
+    public const ushort NFTA_EXTHDR_OFFSET = 3;
+    public const ushort NFTA_EXTHDR_LEN = 4;
+    public const ushort NFTA_EXTHDR_OP = 6;
+    public const ushort NFTA_EXTHDR_SREG = 7;
+    public const uint NFT_EXTHDR_OP_TCPOPT = 1;
     public const uint NFT_REG_VERDICT = 0;
     public const uint NFT_REG_1 = 1;
 

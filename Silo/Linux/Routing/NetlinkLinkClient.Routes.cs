@@ -57,7 +57,7 @@ public sealed partial class NetlinkLinkClient
     public Task<EquatableArray<RouteTable>> GetFormerTablesAsync(CancellationToken cancellationToken) => RunAsync(
         "read rules",
         connection => ReadRules(connection, Families).Where(rule => rule.IsOurs).Select(rule => new RouteTable(rule.Table, rule.Priority))
-            .Where(table => table != Table).Distinct().ToEquatableArray(),
+            .Where(table => table != Table && table != Table.OfNode).Distinct().ToEquatableArray(),
         cancellationToken);
 
     /// <inheritdoc/>

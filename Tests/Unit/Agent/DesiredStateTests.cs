@@ -1,3 +1,4 @@
+using System.Net;
 using CsCheck;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Grains.Rotation;
@@ -216,6 +217,85 @@ public sealed class DesiredStateTests
         // Before the keys of the devices are known, none is taken away.
         Assert.False(Build(view with { IsSettled = false }, Observed(Peer(2))).IsKeyless);
     }
+
+    [Fact]
+    public void BuildDeviceAndRoutes_NodeAddresses_AreCarriedWhileThePathIsProven()
+    {
+        var roster = NodeRoster.Of(
+        [
+            TestMesh.RosterNode(1),
+            TestMesh.RosterNode(2) with { AnnouncedAddresses = [IPAddress.Parse("10.0.2.0"), IPAddress.Parse("fd00::2")] },
+            TestMesh.RosterNode(3),
+        ]);
+        var view = View(roster, true, TestMesh.Announce(2)) with { CarriesNodes = true };
+        EquatableArray<IPPrefix> carried =
+            [TestMesh.PodCIDR(2), IPPrefix.Parse("10.0.2.0/32"), IPPrefix.Parse("192.168.0.2/32"), IPPrefix.Parse("fd00::2/128")];
+        Assert.Equal(carried, Assert.Single(Build(view).Peers).AllowedIPs);
+        Dictionary<string, string> paths = new() { [TestMesh.Name(2)] = "cilium_wg0" };
+        var proven = DesiredState.BuildRoutes(view, [Build(view)], paths, [], new HashSet<string> { TestMesh.Name(2) });
+        Assert.Equal(carried.Select(prefix => new Route(prefix, "cilium_wg0")), proven);
+
+        // Pods wait for the path, nodes are reached without one.
+        Assert.Equal(
+            [new Route(TestMesh.PodCIDR(2), "cilium_wg0")],
+            DesiredState.BuildRoutes(view, [Build(view)], paths, proven, new HashSet<string>()));
+        Assert.Equal(
+            [new Route(TestMesh.PodCIDR(2), "cilium_wg0")],
+            DesiredState.BuildRoutes(view, [Build(view)], new Dictionary<string, string>(), [], new HashSet<string>()));
+        Assert.Equal([TestMesh.PodCIDR(2)], Assert.Single(Build(view with { CarriesNodes = false }).Peers).AllowedIPs);
+    }
+
+    // Two nodes that say they have it, this node's own, and what is a pod of another node by the roster (I10).
+    [Theory]
+    [InlineData("192.168.0.3")]
+    [InlineData("192.168.0.1")]
+    [InlineData("10.0.3.7")]
+    [InlineData("10.0.1.7")]
+    [InlineData("127.0.0.1")]
+    [InlineData("169.254.1.1")]
+    [InlineData("fe80::2")]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    [InlineData("224.0.0.1")]
+    public void BuildDevice_NodeAddressThatIsAnothers_IsCarriedByNobody(string address)
+    {
+        var roster = NodeRoster.Of(
+        [
+            TestMesh.RosterNode(1),
+            TestMesh.RosterNode(2) with { AnnouncedAddresses = [IPAddress.Parse(address)] },
+            TestMesh.RosterNode(3),
+        ]);
+        var view = View(roster, true, TestMesh.Announce(2), TestMesh.Announce(3)) with { CarriesNodes = true };
+        Assert.DoesNotContain(Build(view).Peers, peer => peer.AllowedIPs.Contains(IPPrefix.Host(IPAddress.Parse(address))));
+    }
+
+    // Adopted from a former silo: its pods' routes go on, and to its addresses there was one or none.
+    [Fact]
+    public void BuildRoutes_NodeAddressOfAPeerThatNobodyExplains_IsKeptAndNotMade()
+    {
+        var node = IPPrefix.Host(TestMesh.Address(2));
+        var view = View(TestMesh.Roster(1, 2), true) with { CarriesNodes = true };
+        DesiredDevice[] devices = [Build(view, Observed(Peer(2) with { AllowedIPs = [TestMesh.PodCIDR(2), node] }))];
+        Route[] pods = [new Route(TestMesh.PodCIDR(2), "cilium_wg0")];
+        var none = new Dictionary<string, string>();
+        Assert.Equal(pods, DesiredState.BuildRoutes(view, devices, none, []));
+        Assert.Equal(
+            [.. pods, new Route(node, "cilium_wg0")], DesiredState.BuildRoutes(view, devices, none, [new Route(node, "cilium_wg0")]));
+    }
+
+    [Fact]
+    public void BuildRules_Ranges_AreTheSourcesHoweverManyPods()
+    {
+        var self = TestMesh.RosterNode(1) with { PodCIDRs = Many(300), AnnouncedAddresses = [IPAddress.Parse("10.0.1.1")] };
+        var roster = NodeRoster.Of([self, TestMesh.RosterNode(2)]) with { PodRanges = [IPPrefix.Parse("10.0.0.0/16")] };
+        Assert.Equal([IPPrefix.Parse("10.0.0.0/16")], DesiredState.BuildRules(View(roster, true)));
+        Assert.Equal([IPPrefix.Parse("10.0.1.1/32")], DesiredState.BuildNodeRules(View(roster, true)));
+        Assert.Null(DesiredState.BuildNodeRules(View(null, true)));
+    }
+
+    // Every second address.
+    private static EquatableArray<IPPrefix> Many(int count) => Enumerable.Range(0, count)
+        .Select(i => IPPrefix.Host(new IPAddress([10, 0, (byte)(100 + (i / 128)), (byte)(2 * (i % 128))]))).ToEquatableArray();
 
     [Fact]
     public void BuildRules_RosterKnown_AreOurPodCIDRs()

@@ -35,6 +35,17 @@ public sealed class DeviceOwnershipTests
     public void Judge_PodAddressesInsideOurPodCIDRs_IsSomebodyElses() =>
         Assert.Equal(DeviceOwner.SomebodyElse, Judge(Device([Stranger("10.0.2.7/32")])));
 
+    // Ours carry nodes beside pods; in its tunnel mode Cilium's carry nodes alone.
+    [Fact]
+    public void Judge_NodeAddresses_ExplainAPeerBesidePodsOnly()
+    {
+        var node = IPPrefix.Host(TestMesh.Address(2));
+        Assert.Equal(DeviceOwner.Ours, Judge(Device([Peer(2) with { AllowedIPs = [TestMesh.PodCIDR(2), node] }])));
+        Assert.Equal(DeviceOwner.SomebodyElse, Judge(Device([Peer(2) with { AllowedIPs = [node] }])));
+        Assert.Equal(
+            DeviceOwner.Ours, Judge(Device([Peer(2) with { AllowedIPs = [node] }]), routes: [new Route(node, "cilium_wg1")]));
+    }
+
     [Fact]
     public void Judge_FirewallMark_IsSomebodyElses()
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Agent;
@@ -29,6 +30,25 @@ public sealed class FirewallReconcilerTests
         Assert.Equal([TestMesh.PodCIDR(3), TestMesh.PodCIDR(4)], _firewall.State!.Prefixes.Remote);
     }
 
+    // Ranges are not cut into pieces for what lies in them.
+    [Fact]
+    public async Task Reconcile_PodsOfARangeComeAndGo_ChangesNothingOrOneElement()
+    {
+        EquatableArray<IPPrefix> ranges = [IPPrefix.Parse("10.0.0.0/16")];
+        await ReconcileAsync(TestMesh.Roster(1, 2) with { PodRanges = ranges });
+        await ReconcileAsync(TestMesh.Roster(1, 2, 3) with { PodRanges = ranges });
+        var grown = TestMesh.RosterNode(1) with { PodCIDRs = [TestMesh.PodCIDR(1), IPPrefix.Parse("10.0.77.7/32")] };
+        await ReconcileAsync(NodeRoster.Of([grown, TestMesh.RosterNode(2)]) with { PodRanges = ranges });
+
+        Assert.Equal(
+            [
+                "TryGet",
+                "Create 10.0.0.0/16 | 10.0.1.0/24 || 10.0.1.0/24",
+                "Change -[] +[ | 10.0.77.7/32 || 10.0.77.7/32]",
+            ],
+            _firewall.Calls);
+    }
+
     [Fact]
     public async Task Reconcile_TableOfAFormerProcess_IsTakenOver()
     {
@@ -57,7 +77,7 @@ public sealed class FirewallReconcilerTests
     public async Task Reconcile_RosterUnknown_LeavesTheTable()
     {
         _firewall.State = State(2);
-        await ReconcileAsync(roster: null, isResync: true);
+        await ReconcileAsync((int[]?)null, isResync: true);
 
         Assert.Equal([TestMesh.PodCIDR(2)], _firewall.State.Prefixes.Remote);
     }
@@ -65,15 +85,79 @@ public sealed class FirewallReconcilerTests
     [Theory]
     [InlineData(EncryptionMode.Permissive, true)]
     [InlineData(EncryptionMode.Strict, false)]
-    public async Task Reconcile_NotWantedAnyMore_DeletesTheTable(EncryptionMode mode, bool dropPlaintext)
+    public async Task Reconcile_NotWantedAnyMore_EmptiesTheTable(EncryptionMode mode, bool dropPlaintext)
     {
         await ReconcileAsync([1, 2]);
         (_options.Mode, _options.DropPlaintext) = (mode, dropPlaintext);
         await ReconcileAsync([1, 2]);
         await ReconcileAsync([1, 2]);
 
+        Assert.True(_firewall.State!.Prefixes.IsEmpty);
+        Assert.Equal(1, _firewall.Calls.Count(call => call.StartsWith("Change", StringComparison.Ordinal)));
+    }
+
+    // As a former version made it: nobody knows what its rules are.
+    [Fact]
+    public async Task Reconcile_NotWantedAndNotIntact_DeletesTheTable()
+    {
+        _firewall.State = State(2) with { IsIntact = false };
+        _options.Mode = EncryptionMode.Permissive;
+        await ReconcileAsync([1, 2]);
         Assert.Null(_firewall.State);
-        Assert.Equal(1, _firewall.Calls.Count(call => call == "Delete"));
+    }
+
+    [Fact]
+    public async Task LimitSegments_NothingIsDropped_MakesATableThatDropsNothing()
+    {
+        _options.Mode = EncryptionMode.Permissive;
+        await ReconcileAsync([1, 2]);
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: false, Token);
+        await ReconcileAsync([1, 2], isResync: true);
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: true, Token);
+        await _reconciler.LimitSegmentsAsync(Limits(1380), isResync: false, Token);
+
+        Assert.Equal(
+            ["TryGet", "Create ", "Limit cilium_wg0=1440", "TryGet", "Limit cilium_wg0=1380"], _firewall.Calls);
+        Assert.False(await _reconciler.HasChangedAsync(Token));
+        _firewall.State = _firewall.State! with { Limits = [] };
+        Assert.True(await _reconciler.HasChangedAsync(Token));
+    }
+
+    // What else is in the table stays, its counters too.
+    [Fact]
+    public async Task LimitSegments_StrictTable_ChangesTheLimitsAlone()
+    {
+        _firewall.State = State(2) with { DroppedPackets = 7 };
+        await ReconcileAsync([1, 2]);
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: false, Token);
+        Assert.Equal(State(2) with { DroppedPackets = 7, Limits = Limits(1440) }, _firewall.State);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LimitSegments_NoNfTables_IsNoFaultAndTriedAgainAtTheResync(bool isStrict)
+    {
+        _options.Mode = isStrict ? EncryptionMode.Strict : EncryptionMode.Permissive;
+        await ReconcileAsync([1, 2]);
+        _firewall.FailNextCall(EOPNOTSUPP);
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: false, Token);
+        await ReconcileAsync([1, 2]);
+        var calls = _firewall.Calls.Count;
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: false, Token);
+        Assert.Equal(calls, _firewall.Calls.Count);
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: true, Token);
+        Assert.Equal(Limits(1440), _firewall.State!.Limits);
+    }
+
+    // Until the roster is known, what an earlier process left stays in force.
+    [Fact]
+    public async Task LimitSegments_TableThatIsNotKnownYet_StaysAsItIs()
+    {
+        _firewall.State = State(2) with { IsIntact = false };
+        await ReconcileAsync((int[]?)null);
+        await _reconciler.LimitSegmentsAsync(Limits(1440), isResync: true, Token);
+        Assert.Equal(State(2) with { IsIntact = false }, _firewall.State);
     }
 
     [Fact]
@@ -109,13 +193,17 @@ public sealed class FirewallReconcilerTests
         Assert.DoesNotContain(_firewall.State.Prefixes.Remote, prefix => prefix.Overlaps(TestMesh.PodCIDR(1)));
     }
 
+    private static EquatableArray<SegmentLimit> Limits(int mtu) => [new("cilium_wg0", mtu)];
+
     private static FirewallState State(int node) => new(new([TestMesh.PodCIDR(node)], [TestMesh.PodCIDR(1)]), IsIntact: true);
 
-    private Task ReconcileAsync(int[]? roster, bool isResync = false)
+    private Task ReconcileAsync(int[]? roster, bool isResync = false) =>
+        ReconcileAsync(roster is null ? null : TestMesh.Roster(roster), isResync);
+
+    private Task ReconcileAsync(NodeRoster? roster, bool isResync = false)
     {
         var view = new MeshView(
-            TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), roster is null ? null : TestMesh.Roster(roster),
-            isSynced: true, isSettled: true);
+            TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), roster, isSynced: true, isSettled: true);
         return _reconciler.ReconcileAsync(FirewallPlan.Build(view, _options), isResync, Token);
     }
 }

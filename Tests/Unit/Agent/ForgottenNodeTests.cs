@@ -62,6 +62,7 @@ public sealed class ForgottenNodeTests
         ["MeshMembers+Known.Others"] = "made anew with each change of the membership",
         ["MeshProtocol._said"] = "NodeGrain.ForgetAbsent",
         ["MoveTracker._nodes"] = "Note: who has no path",
+        ["RosterFacts.NodeAddresses"] = "made with the roster",
         ["SettingCatalogue._sections"] = "sections of the settings, made once",
         ["MtuReconciler._measuredAddresses"] = "replaced when the peers change",
         ["ClockLog._skewed"] = "replaced in each turn",

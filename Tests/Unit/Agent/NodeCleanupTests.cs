@@ -9,6 +9,7 @@ namespace Orleans.WireGuard.Tests.Unit.Agent;
 /// <summary>Cleanup removes what a silo made, and nothing else.</summary>
 public sealed class NodeCleanupTests
 {
+    private static readonly CleanupItem Firewall = new("firewall", "table of dropped plaintext");
     private static readonly CleanupItem Witness = new("witness", "table of what is counted at the wire");
 
     private const string Name = "cilium_wg0";
@@ -30,6 +31,7 @@ public sealed class NodeCleanupTests
                 new CleanupItem("route", $"10.0.2.0/24 dev {Name}"),
                 new CleanupItem("route", $"10.0.3.0/24 dev {Name}"),
                 new CleanupItem("rule", "from 10.0.1.0/24"),
+                Firewall,
                 Witness,
             ],
             report.Removed);
@@ -50,7 +52,7 @@ public sealed class NodeCleanupTests
         var report = new CleanupReport();
         await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices)
             .RunAsync(TestMesh.Name(1), null, report, Token);
-        Assert.Equal(["device", "route", "rule"], report.Removed.Select(item => item.Kind).Where(kind => kind != "witness"));
+        Assert.Equal(["device", "route", "rule", "firewall"], report.Removed.Select(item => item.Kind).Where(kind => kind != "witness"));
         Assert.Equal((0, 0), (mesh.Links.Routes.Count, mesh.Links.Rules.Count));
     }
 
@@ -123,7 +125,7 @@ public sealed class NodeCleanupTests
         await Assert.ThrowsAsync<LinuxException>(() => Cleanup(mesh).RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token));
         Assert.Equal(["device", "route"], report.Removed.Select(item => item.Kind));
         isFailing = false;
-        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Witness], (await CleanAsync(mesh)).Removed);
+        Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Firewall, Witness], (await CleanAsync(mesh)).Removed);
     }
 
     private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, _ => mesh.Devices);

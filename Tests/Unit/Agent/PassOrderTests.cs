@@ -36,6 +36,7 @@ public sealed class PassOrderTests
                 "ConfigureAsync cilium_wg0",
                 "SetMtuAsync cilium_wg0",
                 "ConfigureAsync cilium_wg1",
+                "Limit cilium_wg0=1440 cilium_wg1=1420",
                 "ReplaceRouteAsync 10.0.2.0/24 cilium_wg0",
             ],
             writes);
@@ -59,7 +60,15 @@ public sealed class PassOrderTests
         });
         var writes = Record(mesh);
         var result = await mesh.Pass.RunAsync(false, Token);
-        Assert.Equal(["ConfigureAsync cilium_wg1", "SetMtuAsync cilium_wg1", "ReplaceRouteAsync 10.0.2.0/24 cilium_wg1"], writes);
+        Assert.Equal(
+            [
+                "ConfigureAsync cilium_wg1",
+                "SetMtuAsync cilium_wg1",
+                "Limit cilium_wg0=1440 cilium_wg1=1440",
+                "ReplaceRouteAsync 10.0.2.0/24 cilium_wg1",
+                "ReplaceRouteAsync 192.168.0.2/32 cilium_wg1",
+            ],
+            writes);
         Assert.Equal((Slot.Zero, Slot.One), result.Snapshot.Moves.Select(move => (move.From, move.To)).Single());
     }
 

@@ -95,8 +95,9 @@ public sealed class ReconcilePassTests
         restarted.MakeKey();
         await restarted.Pass.RunAsync(true, Token);
         Assert.Equal(device.Peers, restarted.Device.Peers);
-        Assert.Equal([TestMesh.PodCIDR(2), TestMesh.PodCIDR(3)], (await restarted.Links.GetRoutesAsync(Token))
-            .Select(route => route.Destination));
+        Assert.Equal(
+            [TestMesh.PodCIDR(2), TestMesh.PodCIDR(3), IPPrefix.Host(TestMesh.Address(3))],
+            (await restarted.Links.GetRoutesAsync(Token)).Select(route => route.Destination));
 
         // Node 2 is in the roster and its silo is down; node 3 is gone.
         restarted.Store.MarkSynced();

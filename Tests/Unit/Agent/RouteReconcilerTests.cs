@@ -1,5 +1,7 @@
+using System.Net;
 using CsCheck;
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
@@ -207,11 +209,75 @@ public sealed class RouteReconcilerTests
         Assert.Empty(_links.Rules);
     }
 
+    // The exception has the key of the tunnel, so each takes the place of the other in one step, and neither is written again and again.
+    [Fact]
+    public async Task Pass_NodeInARange_IsReachedByTheTunnelOrPastIt()
+    {
+        var node = IPPrefix.Parse("10.0.200.2/32");
+        var roster = NodeRoster.Of(
+            [TestMesh.RosterNode(1), TestMesh.RosterNode(2) with { AnnouncedAddresses = [node.Address] }]) with
+        {
+            PodRanges = [IPPrefix.Parse("10.0.0.0/16")],
+        };
+        var view = new MeshView(
+            TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement> { [TestMesh.Name(2)] = TestMesh.Announce(2) }, roster,
+            isSynced: true, isSettled: true)
+        {
+            CarriesNodes = true,
+        };
+        var plan = ProtectionPlan.Build(view, _options);
+        var tunnels = Tunnels([2]);
+        await ConnectAsync(tunnels);
+        Assert.Contains(Route.Throw(node), _links.Routes);
+        await ConnectAsync([.. tunnels, new Route(node, Device)]);
+        Assert.Equal(new Route(node, Device), Assert.Single(_links.Routes, route => route.Destination == node));
+        var calls = _links.Calls.Count;
+        await ConnectAsync([.. tunnels, new Route(node, Device)]);
+        Assert.Equal(calls, _links.Calls.Count);
+        await ConnectAsync(tunnels);
+        Assert.Equal(Route.Throw(node), Assert.Single(_links.Routes, route => route.Destination == node));
+        Assert.Equal(0, _links.CountOf(nameof(ILinkClient.DeleteRouteAsync)));
+
+        async Task ConnectAsync(EquatableArray<Route> routes)
+        {
+            await _routes.ProtectAsync(plan, isResync: false, Token);
+            _ = await _routes.ObserveAsync(Token);
+            await _routes.ConnectAsync(plan, routes, Token);
+        }
+    }
+
+    // WireGuard's own packets have such a source.
+    [Fact]
+    public async Task Pass_OwnAddressInARange_IsExceptedBeforeTheRuleIsThere()
+    {
+        var own = IPPrefix.Parse("10.0.200.1/32");
+        var roster = NodeRoster.Of([TestMesh.RosterNode(1) with { AnnouncedAddresses = [own.Address] }, TestMesh.RosterNode(2)]) with
+        {
+            PodRanges = [IPPrefix.Parse("10.0.0.0/16")],
+        };
+        var plan = ProtectionPlan.Build(
+            new MeshView(TestMesh.Name(1), [], new Dictionary<string, PeerAnnouncement>(), roster, isSynced: true, isSettled: true),
+            _options);
+        await _routes.ProtectAsync(plan, isResync: true, Token);
+        Assert.Equal([own, IPPrefix.Parse("10.0.0.0/16")], Operations(nameof(ILinkClient.AddRuleAsync)));
+        var ofNode = _links.At(_links.Table.OfNode);
+        Assert.Equal([own], await ofNode.GetRulesAsync(Token));
+        Assert.Empty(await _links.GetFormerTablesAsync(Token));
+
+        // It went: first the rule for all, then the exception.
+        await ofNode.DeleteRuleAsync(own, Token);
+        Assert.True(await _routes.HaveChangedAsync(Token));
+        await _routes.ProtectAsync(plan, isResync: true, Token);
+        Assert.Equal([own], await ofNode.GetRulesAsync(Token));
+        await _routes.ConnectAsync(Plan([1, 2], []), [], Token);
+        Assert.Equal([IPPrefix.Parse("10.0.0.0/16"), own], Operations(nameof(ILinkClient.DeleteRuleAsync)).Skip(1));
+    }
+
     // Invariant I7: whatever comes and goes, and wherever a pass fails, at every step a packet of a pod of ours for a pod of a node that
     // was and stays in the roster meets a tunnel or a refusal, from the moment when our rule is there.
     [Fact]
     public void Pass_AnyChange_LeavesNoMomentInClear() => Gen.Select(
-        Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5], Gen.Bool, Gen.Int[0, 12]).Array[1, 6].Sample(steps =>
+        Gen.Int[2, 6].Array[0, 5], Gen.Int[2, 6].Array[0, 5], Gen.Bool, Gen.Bool, Gen.Int[0, 12]).Array[1, 6].Sample(steps =>
     {
         var links = new FakeLinkClient();
         links.AddLink(Device);
@@ -222,12 +288,15 @@ public sealed class RouteReconcilerTests
         HashSet<int> after = [];
         void Check()
         {
-            foreach (var node in before.Intersect(after).Where(_ => links.Rules.Contains(TestMesh.PodCIDR(1))))
+            foreach (var node in before.Intersect(after).Where(_ => links.Rules.Any(rule => rule.Contains(TestMesh.PodCIDR(1)))))
             {
-                Assert.Contains(links.Routes, route => route.Destination.Contains(TestMesh.PodCIDR(node)) && !route.IsThrow);
+                // The longest decides, and a node of the range is no pod.
+                var way = links.Routes.Where(route => route.Destination.Contains(TestMesh.PodCIDR(node)))
+                    .MaxBy(route => (route.Destination.Length, !route.IsUnreachable));
+                Assert.True(way is { IsThrow: false });
             }
 
-            Assert.DoesNotContain(links.Routes, route => route.IsUnreachable && route.Destination.Length == 8
+            Assert.DoesNotContain(links.Routes, route => route.IsUnreachable && route.Destination.Length is 8 or 16
                 && !links.Routes.Contains(Route.Throw(TestMesh.PodCIDR(1))));
         }
 
@@ -236,7 +305,7 @@ public sealed class RouteReconcilerTests
             Check();
             return Task.CompletedTask;
         };
-        foreach (var (roster, peers, hasClusterCIDR, failure) in steps)
+        foreach (var (roster, peers, hasClusterCIDR, hasRange, failure) in steps)
         {
             after = [.. roster, .. peers];
             options.ClusterCIDRs.Clear();
@@ -252,10 +321,12 @@ public sealed class RouteReconcilerTests
 
             try
             {
-                var plan = ProtectionPlan.Build(View([1, .. after], peers), options);
+                var view = View([1, .. after], peers, hasRange ? [IPPrefix.Parse("10.0.0.0/16")] : []) with { CarriesNodes = true };
+                var plan = ProtectionPlan.Build(view, options);
                 routes.ProtectAsync(plan, isResync: false, Token).GetAwaiter().GetResult();
                 _ = routes.ObserveAsync(Token).GetAwaiter().GetResult();
                 routes.ConnectAsync(plan, Tunnels(peers), Token).GetAwaiter().GetResult();
+                Assert.All(after, node => Assert.True(Reaches(links, Address(node))));
                 before = after;
             }
             catch (LinuxException)
@@ -286,11 +357,22 @@ public sealed class RouteReconcilerTests
         })
         .Array[0, 8].Select(routes => routes.DistinctBy(route => route.Key).ToEquatableArray());
 
-    private static MeshView View(IEnumerable<int>? roster, IEnumerable<int> announced) => new(
+    // Of node 2, say, 10.0.202.1: in the range and in no node's prefix.
+    private static IPAddress Address(int node) => new([10, 0, (byte)(200 + node), 1]);
+
+    private static bool Reaches(FakeLinkClient links, IPAddress address) => links.Routes
+        .Where(route => route.Destination.Contains(address))
+        .MaxBy(route => (route.Destination.Length, !route.IsUnreachable)) is not { IsUnreachable: true };
+
+    private static MeshView View(IEnumerable<int>? roster, IEnumerable<int> announced, EquatableArray<IPPrefix>? ranges = null) => new(
         TestMesh.Name(1),
         [],
         announced.Distinct().ToDictionary(TestMesh.Name, node => TestMesh.Announce(node)),
-        roster is null ? null : TestMesh.Roster(roster.Distinct()),
+        roster is null ? null : NodeRoster.Of(roster.Distinct().Select(
+            node => TestMesh.RosterNode(node) with { AnnouncedAddresses = node == 1 || ranges is null ? [] : [Address(node)] })) with
+        {
+            PodRanges = ranges ?? [],
+        },
         isSynced: true,
         isSettled: true);
 

@@ -43,7 +43,7 @@ public sealed class OptionsValidatorTests
     public void Validate_Routing_HoldsItsRanges()
     {
         CheckRange("Routing:Table", 1, 1_000_000_000, 1, value => Routing(options => options.Table = value));
-        CheckRange("Routing:RulePriority", 1, 32765, 1, value => Routing(options => options.RulePriority = value));
+        CheckRange("Routing:RulePriority", 2, 32764, 1, value => Routing(options => options.RulePriority = value));
         Assert.All(Enumerable.Range(252, 4), table => AssertFails("252 to 255", Routing(options => options.Table = table)));
         Assert.True(Routing(options => options.Table = 256).Succeeded);
     }

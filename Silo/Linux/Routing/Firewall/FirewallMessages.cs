@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using Orleans.WireGuard.Linux.Netlink;
 using Orleans.WireGuard.Linux.Routing.Nftables;
@@ -9,34 +10,99 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 /// <summary>The rules of our table (<see cref="FirewallTable"/>), as the expressions that nft(8) compiles them to.</summary>
 internal static class FirewallMessages
 {
-    /// <summary>The user data of our rules.</summary>
-    public static ReadOnlySpan<byte> RuleUserData => RuleUserDataBytes;
+    private const int NameSize = 16; // IFNAMSIZ
+    private const byte Tcp = 6;
 
-    private static readonly byte[] RuleUserDataBytes = NftablesMessages.CommentData(FirewallTable.RuleComment);
+    // RFC 9293 section 3.1: where the flags are, and the one of a packet that opens a connection. Option 2 is the maximum segment size: a
+    // kind, a length and two bytes of it.
+    private const uint TcpFlagsOffset = 13;
+    private const byte TcpSyn = 2;
+    private const byte SegmentSizeOption = 2;
 
     /// <summary>Adds a rule behind those that are there.</summary>
     public static Span<byte> WriteAddRule(Span<byte> buffer, FirewallRule rule, ushort flags = 0) => NftablesMessages.WriteAddRule(
         buffer,
         FirewallTable.Table,
         rule.Chain.Name,
-        FirewallTable.RuleComment,
+        rule.Comment,
         (ref NetlinkWriter writer) =>
         {
-            // Without the terminating zero the comparison is with the first bytes of the name only.
-            LoadMeta(ref writer, rule.Destination is null ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-            Compare(ref writer, NFT_CMP_NEQ, Encoding.ASCII.GetBytes(FirewallTable.DevicePrefix));
-            LoadMeta(ref writer, NFT_META_NFPROTO);
-            Compare(ref writer, NFT_CMP_EQ, [rule.Source.IsIPv6 ? NFPROTO_IPV6 : NFPROTO_IPV4]);
-            LoadSource(ref writer, rule.Source.IsIPv6);
-            Lookup(ref writer, rule.Source.Name, rule.Source.Id);
-            if (rule.Destination is { } destination)
+            switch (rule)
             {
-                LoadDestination(ref writer, destination.IsIPv6);
-                Lookup(ref writer, destination.Name, destination.Id);
+                case DropRule drop:
+                    Write(ref writer, drop);
+                    break;
+                case SegmentRule segment:
+                    Write(ref writer, segment);
+                    break;
             }
-
-            Count(ref writer, rule.Counter);
-            Drop(ref writer);
         },
         flags);
+
+    private static void Write(ref NetlinkWriter writer, DropRule rule)
+    {
+        foreach (var device in rule.Devices)
+        {
+            LoadMeta(ref writer, rule.IsOutgoing ? NFT_META_OIFNAME : NFT_META_IIFNAME);
+            CompareName(ref writer, NFT_CMP_NEQ, device);
+        }
+
+        CompareFamily(ref writer, rule.Remote.IsIPv6);
+        if (rule.IsOutgoing)
+        {
+            LoadSource(ref writer, rule.Remote.IsIPv6);
+            Lookup(ref writer, rule.Local.Name, rule.Local.Id);
+            LoadDestination(ref writer, rule.Remote.IsIPv6);
+        }
+        else
+        {
+            LoadSource(ref writer, rule.Remote.IsIPv6);
+        }
+
+        // Each as nft writes it: it loads the address again before every comparison.
+        Lookup(ref writer, rule.Remote.Name, rule.Remote.Id);
+        if (rule.IsOutgoing)
+        {
+            LoadDestination(ref writer, rule.Remote.IsIPv6);
+        }
+        else
+        {
+            LoadSource(ref writer, rule.Remote.IsIPv6);
+        }
+
+        Lookup(ref writer, rule.Spared.Name, rule.Spared.Id, isInverted: true);
+        Count(ref writer, rule.Counter);
+        Drop(ref writer);
+    }
+
+    private static void Write(ref NetlinkWriter writer, SegmentRule rule)
+    {
+        LoadMeta(ref writer, NFT_META_IIFNAME);
+        CompareName(ref writer, NFT_CMP_EQ, rule.Limit.DeviceName);
+        CompareFamily(ref writer, rule.IsIPv6);
+        LoadMeta(ref writer, NFT_META_L4PROTO);
+        Compare(ref writer, NFT_CMP_EQ, [Tcp]);
+        LoadPayload(ref writer, NFT_PAYLOAD_TRANSPORT_HEADER, TcpFlagsOffset, sizeof(byte));
+        Mask(ref writer, TcpSyn);
+        Compare(ref writer, NFT_CMP_NEQ, [0]);
+        Span<byte> size = stackalloc byte[sizeof(ushort)];
+        BinaryPrimitives.WriteUInt16BigEndian(size, rule.Limit.Size(rule.IsIPv6));
+        Load(ref writer, size);
+        WriteTcpOption(ref writer, SegmentSizeOption, offset: 2, sizeof(ushort));
+    }
+
+    // With its zeros the comparison is with the whole name.
+    private static void CompareName(ref NetlinkWriter writer, uint operation, string device)
+    {
+        Span<byte> name = stackalloc byte[NameSize];
+        name.Clear();
+        _ = Encoding.ASCII.GetBytes(device, name);
+        Compare(ref writer, operation, name);
+    }
+
+    private static void CompareFamily(ref NetlinkWriter writer, bool isIPv6)
+    {
+        LoadMeta(ref writer, NFT_META_NFPROTO);
+        Compare(ref writer, NFT_CMP_EQ, [isIPv6 ? NFPROTO_IPV6 : NFPROTO_IPV4]);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Orleans.WireGuard.Linux.Routing.Nftables;
 using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
@@ -9,17 +10,16 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 /// table inet orleans_wireguard {
 ///   counter dropped { }
 ///   counter dropped_out { }
-///   set remote4 { type ipv4_addr; flags interval; }
-///   set remote6 { type ipv6_addr; flags interval; }
-///   set local4 { type ipv4_addr; flags interval; }
-///   set local6 { type ipv6_addr; flags interval; }
+///   set remote4 { type ipv4_addr; flags interval; }          and local4, spared4; all of them for IPv6 too
 ///   chain forward { type filter hook forward priority raw; policy accept;
-///     iifname != "cilium_wg*" ip saddr @remote4 counter name "dropped" drop comment "owg 2"
-///     iifname != "cilium_wg*" ip6 saddr @remote6 counter name "dropped" drop comment "owg 2"
+///     iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop
 ///   }
 ///   chain postrouting { type filter hook postrouting priority raw; policy accept;
-///     oifname != "cilium_wg*" ip saddr @local4 ip daddr @remote4 counter name "dropped_out" drop comment "owg 2"
-///     oifname != "cilium_wg*" ip6 saddr @local6 ip6 daddr @remote6 counter name "dropped_out" drop comment "owg 2"
+///     oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4
+///       counter name "dropped_out" drop
+///   }
+///   chain mss { type filter hook prerouting priority mangle; policy accept;
+///     iifname "cilium_wg0" tcp flags syn tcp option maxseg size set 1390
 ///   }
 /// }
 /// </code>
@@ -28,6 +28,11 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 /// a proxy on this node sends with the address of a pod. A service's address is the pod's by then; the source is the pod's still, because
 /// the priority is before the one at which it becomes the node's. The priority is before every filter of others too, so that none of them
 /// accepts what has to be dropped, or counts it.
+/// The sets of others' pods hold whole ranges; what is in a range and no pod of another node is spared, so a pod that comes or goes is one
+/// element, and no range is cut into pieces. This node's pods are spared by what the roster gives them and not by what it lists: what two
+/// nodes claim is not let in by the one that lost it.
+/// Segments: of what comes in only. A program that sends past netfilter is seen by nobody on the way out, and each side sees the other's
+/// first packet come in.
 /// </remarks>
 internal static class FirewallTable
 {
@@ -40,14 +45,14 @@ internal static class FirewallTable
     /// <summary>Name of the counter of packets that would have left in clear.</summary>
     public const string OutgoingCounter = "dropped_out";
 
-    /// <summary>What the names of our devices begin with: both slots.</summary>
-    public const string DevicePrefix = "cilium_wg";
-
-    /// <summary>Comment of our rules. The number counts their versions: a table with another one is made anew.</summary>
-    public const string RuleComment = "owg 2";
+    /// <summary>Comments of our rules begin so. The number counts their versions: a table with another one is made anew.</summary>
+    public const string RuleComment = "owg 3";
 
     /// <summary>The table.</summary>
     public static NftablesTable Table { get; } = new(NFPROTO_INET, Name);
+
+    /// <summary>What our devices are called unless somebody says otherwise.</summary>
+    public static IReadOnlyList<string> DefaultDevices { get; } = ["cilium_wg0", "cilium_wg1"];
 
     /// <summary>The pods of other nodes.</summary>
     public static FirewallSet Remote4 { get; } = new("remote4", IsIPv6: false, Id: 1);
@@ -61,29 +66,62 @@ internal static class FirewallTable
     /// <inheritdoc cref="Local4"/>
     public static FirewallSet Local6 { get; } = new("local6", IsIPv6: true, Id: 4);
 
+    /// <summary>This node's pods, nodes, and what cannot be encrypted, among the pods of other nodes.</summary>
+    public static FirewallSet Spared4 { get; } = new("spared4", IsIPv6: false, Id: 5);
+
+    /// <inheritdoc cref="Spared4"/>
+    public static FirewallSet Spared6 { get; } = new("spared6", IsIPv6: true, Id: 6);
+
     /// <summary>What is forwarded.</summary>
     public static FirewallChain Forward { get; } = new("forward", new NftablesHook(NF_INET_FORWARD, NF_IP_PRI_RAW));
 
     /// <summary>What leaves.</summary>
     public static FirewallChain Postrouting { get; } = new("postrouting", new NftablesHook(NF_INET_POST_ROUTING, NF_IP_PRI_RAW));
 
+    /// <summary>How large segments may be.</summary>
+    public static FirewallChain Segments { get; } = new("mss", new NftablesHook(NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE));
+
     /// <summary>All chains.</summary>
-    public static IReadOnlyList<FirewallChain> Chains { get; } = [Forward, Postrouting];
+    public static IReadOnlyList<FirewallChain> Chains { get; } = [Forward, Postrouting, Segments];
 
     /// <summary>All counters.</summary>
     public static IReadOnlyList<string> Counters { get; } = [Counter, OutgoingCounter];
 
     /// <summary>All sets.</summary>
-    public static IReadOnlyList<FirewallSet> Sets { get; } = [Remote4, Remote6, Local4, Local6];
+    public static IReadOnlyList<FirewallSet> Sets { get; } = [Remote4, Remote6, Local4, Local6, Spared4, Spared6];
 
-    /// <summary>All rules.</summary>
-    public static IReadOnlyList<FirewallRule> Rules { get; } =
+    /// <summary>The rules that drop, for devices of these names.</summary>
+    public static IReadOnlyList<FirewallRule> BuildDropRules(IReadOnlyList<string> devices)
+    {
+        var comment = $"{RuleComment} {string.Join(' ', devices)}";
+        return
+        [
+            new DropRule(Forward, comment, devices, Remote4, Local4, Spared4, IsOutgoing: false, Counter),
+            new DropRule(Forward, comment, devices, Remote6, Local6, Spared6, IsOutgoing: false, Counter),
+            new DropRule(Postrouting, comment, devices, Remote4, Local4, Spared4, IsOutgoing: true, OutgoingCounter),
+            new DropRule(Postrouting, comment, devices, Remote6, Local6, Spared6, IsOutgoing: true, OutgoingCounter),
+        ];
+    }
+
+    /// <summary>The rules that limit segments.</summary>
+    public static IReadOnlyList<FirewallRule> BuildSegmentRules(IEnumerable<SegmentLimit> limits) =>
     [
-        new(Forward, Remote4, Destination: null, Counter),
-        new(Forward, Remote6, Destination: null, Counter),
-        new(Postrouting, Local4, Remote4, OutgoingCounter),
-        new(Postrouting, Local6, Remote6, OutgoingCounter),
+        .. limits.SelectMany(limit => new FirewallRule[]
+        {
+            new SegmentRule(Segments, Describe(limit), limit, IsIPv6: false),
+            new SegmentRule(Segments, Describe(limit), limit, IsIPv6: true),
+        }),
     ];
+
+    /// <summary>The limit that the comment of a rule tells; <see langword="null"/> if it tells none.</summary>
+    public static SegmentLimit? TryParseLimit(string comment) =>
+        comment.Split(' ') is ["owg", var version, var device, "mtu", var mtu] && $"owg {version}" == RuleComment
+            && int.TryParse(mtu, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+            ? new SegmentLimit(device, bytes)
+            : null;
+
+    private static string Describe(SegmentLimit limit) =>
+        string.Create(CultureInfo.InvariantCulture, $"{RuleComment} {limit.DeviceName} mtu {limit.Mtu}");
 }
 
 /// <summary>A chain of our table, and where packets meet it.</summary>
@@ -91,13 +129,3 @@ internal sealed record FirewallChain(string Name, NftablesHook Hook);
 
 /// <summary>A set of prefixes of one family, with the number by which the rules of the same transaction refer to it.</summary>
 internal sealed record FirewallSet(string Name, bool IsIPv6, uint Id);
-
-/// <summary>A rule that counts and drops packets that take another link than ours.</summary>
-/// <param name="Chain">Where it is.</param>
-/// <param name="Source">The set that holds the source.</param>
-/// <param name="Destination">
-/// The set that holds the destination; <see langword="null"/> for any. Then the link is the one that the packet came in by, else the one
-/// that it leaves by.
-/// </param>
-/// <param name="Counter">The named counter.</param>
-internal sealed record FirewallRule(FirewallChain Chain, FirewallSet Source, FirewallSet? Destination, string Counter);

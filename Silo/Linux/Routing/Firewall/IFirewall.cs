@@ -1,8 +1,8 @@
 namespace Orleans.WireGuard.Linux.Routing.Firewall;
 
 /// <summary>
-/// Drops packets between pods of different nodes that go in clear: a table of our own that knows both sides' pod CIDRs. Touches nothing
-/// else.
+/// Drops packets between pods of different nodes that go in clear, and keeps TCP from sending more at once than a tunnel carries: a table
+/// of our own that knows both sides' pod CIDRs. Touches nothing else.
 /// </summary>
 /// <remarks>Every failure of the system is a <see cref="LinuxException"/>.</remarks>
 public interface IFirewall
@@ -10,7 +10,7 @@ public interface IFirewall
     /// <summary>Reads the table, or <see langword="null"/> if there is none.</summary>
     Task<FirewallState?> TryGetAsync(CancellationToken cancellationToken);
 
-    /// <summary>Makes the table anew, whatever was there under its name; its counters start at zero.</summary>
+    /// <summary>Makes the table anew, whatever was there under its name; its counters start at zero, without limits of segments.</summary>
     /// <param name="prefixes">What is in its sets.</param>
     /// <param name="cancellationToken">Checked before each transaction.</param>
     Task CreateAsync(FirewallPrefixes prefixes, CancellationToken cancellationToken);
@@ -21,12 +21,15 @@ public interface IFirewall
     /// <param name="cancellationToken">Checked before each transaction.</param>
     Task ChangeAsync(FirewallPrefixes remove, FirewallPrefixes add, CancellationToken cancellationToken);
 
+    /// <summary>Limits the segments of TCP connections whose packets come in by these devices, and no others.</summary>
+    Task LimitSegmentsAsync(EquatableArray<SegmentLimit> limits, CancellationToken cancellationToken);
+
     /// <summary>Removes the table. One that is not there is fine.</summary>
     Task DeleteAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Whose packets are meant, by both families' prefixes. On each side none holds another, and they are sorted.</summary>
-/// <param name="Remote">Pods of other nodes: what comes from them, and what goes to them.</param>
+/// <summary>Whose packets are meant, by both families' prefixes. In each set none holds another, and they are sorted.</summary>
+/// <param name="Remote">What holds pods of other nodes: what comes from them, and what goes to them.</param>
 /// <param name="Local">Pods of this node: what comes from them.</param>
 public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, EquatableArray<IPPrefix> Local)
 {
@@ -34,11 +37,16 @@ public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, Equatable
     public static FirewallPrefixes None { get; } = new([], []);
 
     /// <summary>Whether there are none.</summary>
-    public bool IsEmpty => Remote.Count + Local.Count == 0;
+    public bool IsEmpty => Remote.Count + Local.Count + Spared.Count == 0;
+
+    /// <summary>
+    /// What is not meant although it lies in <see cref="Remote"/>: this node's pods, nodes, and pods that cannot be encrypted.
+    /// </summary>
+    public EquatableArray<IPPrefix> Spared { get; init; } = [];
 
     /// <summary>What is here and not there.</summary>
     public FirewallPrefixes Except(FirewallPrefixes other) =>
-        new(Remote.Except(other.Remote).ToEquatableArray(), Local.Except(other.Local).ToEquatableArray());
+        new(Sorted.Except(Remote, other.Remote), Sorted.Except(Local, other.Local)) { Spared = Sorted.Except(Spared, other.Spared) };
 }
 
 /// <summary>The table as it was read.</summary>
@@ -48,6 +56,9 @@ public sealed record FirewallPrefixes(EquatableArray<IPPrefix> Remote, Equatable
 /// </param>
 public sealed record FirewallState(FirewallPrefixes Prefixes, bool IsIntact)
 {
+    /// <summary>How large segments may be, by the device that they come in by.</summary>
+    public EquatableArray<SegmentLimit> Limits { get; init; } = [];
+
     /// <summary>Packets that came in clear and were dropped since the table was made.</summary>
     public ulong DroppedPackets { get; init; }
 

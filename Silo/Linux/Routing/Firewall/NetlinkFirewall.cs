@@ -19,11 +19,16 @@ public sealed class NetlinkFirewall : IFirewall
     private static readonly NftablesTable Table = FirewallTable.Table;
 
     private readonly NetlinkTransport _transport;
+    private readonly IReadOnlyList<FirewallRule> _dropRules;
 
     /// <summary>Makes a client. It touches nothing yet.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
-    public NetlinkFirewall(TimeProvider timeProvider) =>
+    /// <param name="deviceNames">What our devices are called; <c>cilium_wg0</c> and <c>cilium_wg1</c> if not given.</param>
+    public NetlinkFirewall(TimeProvider timeProvider, IReadOnlyList<string>? deviceNames = null)
+    {
         _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);
+        _dropRules = FirewallTable.BuildDropRules(deviceNames ?? FirewallTable.DefaultDevices);
+    }
 
     /// <inheritdoc/>
     public Task<FirewallState?> TryGetAsync(CancellationToken cancellationToken) =>
@@ -58,11 +63,7 @@ public sealed class NetlinkFirewall : IFirewall
                 }
 
                 Write(ref batch, changes.Take(MaxPrefixes), lastFlags: 0);
-                foreach (var rule in FirewallTable.Rules)
-                {
-                    batch.Take(FirewallMessages.WriteAddRule(batch.Rest, rule, rule == FirewallTable.Rules[^1] ? NLM_F_ACK : (ushort)0));
-                }
-
+                WriteRules(ref batch, _dropRules);
                 connection.ExecuteBatch(batch.Complete());
                 return true;
             },
@@ -75,6 +76,20 @@ public sealed class NetlinkFirewall : IFirewall
 
         // Removals first: a prefix that holds one that goes can come only then. Few enough, and it is one transaction.
         ChangeAsync(Changes(remove, isAdded: false).Concat(Changes(add, isAdded: true)), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task LimitSegmentsAsync(EquatableArray<SegmentLimit> limits, CancellationToken cancellationToken) => RunAsync(
+        $"change the segment sizes of nftables table {Table.Name}",
+        connection =>
+        {
+            var batch = new NftablesBatch(connection.Request);
+            batch.Take(NftablesMessages.WriteDeleteRules(
+                batch.Rest, Table, FirewallTable.Segments.Name, limits.Count == 0 ? NLM_F_ACK : (ushort)0));
+            WriteRules(ref batch, FirewallTable.BuildSegmentRules(limits));
+            connection.ExecuteBatch(batch.Complete());
+            return true;
+        },
+        cancellationToken);
 
     /// <inheritdoc/>
     public Task DeleteAsync(CancellationToken cancellationToken) => RunAsync(
@@ -90,11 +105,22 @@ public sealed class NetlinkFirewall : IFirewall
         },
         cancellationToken);
 
-    // This node's own first: there are few of them, and without them nothing is dropped on the way out.
+    // This node's own and what is spared first: without the one nothing is dropped on the way out, without the other too much is.
     private static IEnumerable<SetChange> Changes(FirewallPrefixes prefixes, bool isAdded) =>
-        prefixes.Local.Select(prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Local6 : FirewallTable.Local4, prefix, isAdded))
-            .Concat(prefixes.Remote.Select(
-                prefix => new SetChange(prefix.IsIPv6 ? FirewallTable.Remote6 : FirewallTable.Remote4, prefix, isAdded)));
+        Changes(prefixes.Local, FirewallTable.Local4, FirewallTable.Local6, isAdded)
+            .Concat(Changes(prefixes.Spared, FirewallTable.Spared4, FirewallTable.Spared6, isAdded))
+            .Concat(Changes(prefixes.Remote, FirewallTable.Remote4, FirewallTable.Remote6, isAdded));
+
+    private static IEnumerable<SetChange> Changes(EquatableArray<IPPrefix> prefixes, FirewallSet ipv4, FirewallSet ipv6, bool isAdded) =>
+        prefixes.Select(prefix => new SetChange(prefix.IsIPv6 ? ipv6 : ipv4, prefix, isAdded));
+
+    private static void WriteRules(ref NftablesBatch batch, IReadOnlyList<FirewallRule> rules)
+    {
+        for (var i = 0; i < rules.Count; i++)
+        {
+            batch.Take(FirewallMessages.WriteAddRule(batch.Rest, rules[i], i == rules.Count - 1 ? NLM_F_ACK : (ushort)0));
+        }
+    }
 
     private async Task ChangeAsync(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
     {
@@ -126,10 +152,10 @@ public sealed class NetlinkFirewall : IFirewall
         }
     }
 
-    private static FirewallState? TryGet(NetlinkConnection connection)
+    private FirewallState? TryGet(NetlinkConnection connection)
     {
         var counters = new Dictionary<string, ulong>();
-        var rules = new List<(string Chain, bool IsOurs)>();
+        var rules = new List<(string Chain, string Comment)>();
         connection.Execute(NftablesMessages.WriteGetCounters(connection.Request, Table), (in NetlinkMessage message) =>
         {
             if (NftablesReader.TryReadCounter(message) is { Table: FirewallTable.Name } counter)
@@ -139,19 +165,27 @@ public sealed class NetlinkFirewall : IFirewall
         });
         connection.Execute(
             NftablesMessages.WriteGetRules(connection.Request, Table), (in NetlinkMessage message) => rules.Add(
-                NftablesReader.ReadRule(message, FirewallMessages.RuleUserData)));
+                NftablesReader.ReadRule(message)));
         if (counters.Count == 0)
         {
             return null;
         }
 
         var sets = FirewallTable.Sets.ToDictionary(set => set, set => ReadSet(connection, set));
-        var isIntact = FirewallTable.Rules.Select(rule => (rule.Chain.Name, true)).SequenceEqual(rules)
+        var limits = rules.Where(rule => rule.Chain == FirewallTable.Segments.Name)
+            .Select(rule => FirewallTable.TryParseLimit(rule.Comment))
+            .OfType<SegmentLimit>().Distinct().ToEquatableArray();
+        var isIntact = _dropRules.Concat(FirewallTable.BuildSegmentRules(limits)).Select(rule => (rule.Chain.Name, rule.Comment))
+            .SequenceEqual(rules)
             && FirewallTable.Counters.All(counters.ContainsKey) && sets.Values.All(set => set is not null);
         var prefixes = new FirewallPrefixes(
-            Join(sets[FirewallTable.Remote4], sets[FirewallTable.Remote6]), Join(sets[FirewallTable.Local4], sets[FirewallTable.Local6]));
+            Join(sets[FirewallTable.Remote4], sets[FirewallTable.Remote6]), Join(sets[FirewallTable.Local4], sets[FirewallTable.Local6]))
+        {
+            Spared = Join(sets[FirewallTable.Spared4], sets[FirewallTable.Spared6]),
+        };
         return new FirewallState(prefixes, isIntact)
         {
+            Limits = limits,
             DroppedPackets = counters.GetValueOrDefault(FirewallTable.Counter),
             DroppedOutgoingPackets = counters.GetValueOrDefault(FirewallTable.OutgoingCounter),
         };

@@ -27,9 +27,7 @@ internal static class NftablesExpressions
         var expression = Begin(ref writer, "cmp");
         writer.WriteUInt32BigEndian(NFTA_CMP_SREG, NFT_REG_1);
         writer.WriteUInt32BigEndian(NFTA_CMP_OP, operation);
-        var data = writer.BeginNested(NFTA_CMP_DATA);
-        writer.WriteBytes(NFTA_DATA_VALUE, value);
-        writer.EndNested(data);
+        WriteData(ref writer, NFTA_CMP_DATA, value);
         End(ref writer, expression);
     }
 
@@ -63,12 +61,59 @@ internal static class NftablesExpressions
     /// <param name="writer">Where to.</param>
     /// <param name="set">Name of the set.</param>
     /// <param name="setId">Its number in this transaction.</param>
-    public static void Lookup(ref NetlinkWriter writer, string set, uint setId)
+    /// <param name="isInverted">Whether it goes on only if the set does not hold it.</param>
+    public static void Lookup(ref NetlinkWriter writer, string set, uint setId, bool isInverted = false)
     {
         var expression = Begin(ref writer, "lookup");
         writer.WriteUInt32BigEndian(NFTA_LOOKUP_SREG, NFT_REG_1);
         writer.WriteString(NFTA_LOOKUP_SET, set);
         writer.WriteUInt32BigEndian(NFTA_LOOKUP_SET_ID, setId);
+        if (isInverted)
+        {
+            writer.WriteUInt32BigEndian(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+        }
+
+        End(ref writer, expression);
+    }
+
+    /// <summary>Leaves of the register, which holds one byte, these bits only.</summary>
+    public static void Mask(ref NetlinkWriter writer, byte bits)
+    {
+        var expression = Begin(ref writer, "bitwise");
+        writer.WriteUInt32BigEndian(NFTA_BITWISE_SREG, NFT_REG_1);
+        writer.WriteUInt32BigEndian(NFTA_BITWISE_DREG, NFT_REG_1);
+        writer.WriteUInt32BigEndian(NFTA_BITWISE_OP, NFT_BITWISE_BOOL);
+        writer.WriteUInt32BigEndian(NFTA_BITWISE_LEN, sizeof(byte));
+        WriteData(ref writer, NFTA_BITWISE_MASK, [bits]);
+        WriteData(ref writer, NFTA_BITWISE_XOR, [0]);
+        End(ref writer, expression);
+    }
+
+    /// <summary>Loads a value.</summary>
+    public static void Load(ref NetlinkWriter writer, scoped ReadOnlySpan<byte> value)
+    {
+        var expression = Begin(ref writer, "immediate");
+        writer.WriteUInt32BigEndian(NFTA_IMMEDIATE_DREG, NFT_REG_1);
+        WriteData(ref writer, NFTA_IMMEDIATE_DATA, value);
+        End(ref writer, expression);
+    }
+
+    /// <summary>
+    /// Writes the register over bytes of a TCP option, if the packet has it, and corrects the checksum. A maximum segment size is never
+    /// made larger (nft_exthdr_tcp_set_eval).
+    /// </summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="option">Kind of the option.</param>
+    /// <param name="offset">Bytes from its beginning.</param>
+    /// <param name="length">How many bytes.</param>
+    public static void WriteTcpOption(ref NetlinkWriter writer, byte option, uint offset, uint length)
+    {
+        var expression = Begin(ref writer, "exthdr");
+        writer.WriteUInt32BigEndian(NFTA_EXTHDR_SREG, NFT_REG_1);
+        writer.WriteByte(NFTA_EXTHDR_TYPE, option);
+        writer.WriteUInt32BigEndian(NFTA_EXTHDR_OFFSET, offset);
+        writer.WriteUInt32BigEndian(NFTA_EXTHDR_LEN, length);
+        writer.WriteUInt32BigEndian(NFTA_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
         End(ref writer, expression);
     }
 
@@ -107,6 +152,13 @@ internal static class NftablesExpressions
         writer.EndNested(verdict);
         writer.EndNested(data);
         End(ref writer, expression);
+    }
+
+    private static void WriteData(ref NetlinkWriter writer, ushort attribute, scoped ReadOnlySpan<byte> value)
+    {
+        var data = writer.BeginNested(attribute);
+        writer.WriteBytes(NFTA_DATA_VALUE, value);
+        writer.EndNested(data);
     }
 
     private static (int Element, int Data) Begin(ref NetlinkWriter writer, string name)

@@ -78,11 +78,16 @@ internal static class NftablesMessages
         return writer.Complete();
     }
 
-    /// <summary>Deletes all rules of all chains.</summary>
-    public static Span<byte> WriteDeleteRules(Span<byte> buffer, NftablesTable table)
+    /// <summary>Deletes all rules of all chains, or of one.</summary>
+    public static Span<byte> WriteDeleteRules(Span<byte> buffer, NftablesTable table, string chain = "", ushort flags = 0)
     {
-        var writer = Begin(buffer, NFT_MSG_DELRULE, table, 0);
+        var writer = Begin(buffer, NFT_MSG_DELRULE, table, flags);
         writer.WriteString(NFTA_RULE_TABLE, table.Name);
+        if (chain.Length > 0)
+        {
+            writer.WriteString(NFTA_RULE_CHAIN, chain);
+        }
+
         return writer.Complete();
     }
 

@@ -79,45 +79,33 @@ internal static class NftablesReader
     }
 
     /// <summary>Reads an NFT_MSG_NEWRULE.</summary>
-    /// <returns>Its chain, and whether it has the comment.</returns>
+    /// <returns>Its chain and its comment; that is empty if it has none.</returns>
     /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static (string Chain, bool HasComment) ReadRule(in NetlinkMessage message, ReadOnlySpan<byte> commentData)
+    public static (string Chain, string Comment) ReadRule(in NetlinkMessage message)
     {
         var reader = Begin(message, NFT_MSG_NEWRULE);
-        var (chain, hasComment) = ("", false);
+        var (chain, comment) = ("", "");
         while (reader.TryReadAttribute(out var attribute))
         {
-            switch (attribute.Type)
+            if (attribute.Type == NFTA_RULE_CHAIN)
             {
-                case NFTA_RULE_CHAIN:
-                    chain = attribute.AsString();
-                    break;
-                case NFTA_RULE_USERDATA:
-                    hasComment = attribute.Value.SequenceEqual(commentData);
-                    break;
+                chain = attribute.AsString();
+            }
+
+            // Type 0, a length, the text and its terminating zero (libnftnl's NFTNL_UDATA_RULE_COMMENT).
+            else if (attribute.Type == NFTA_RULE_USERDATA && attribute.Value is [0, var length, ..]
+                && attribute.Value.Length >= length + 2 && length > 0)
+            {
+                comment = Encoding.ASCII.GetString(attribute.Value[2..(length + 1)]);
             }
         }
 
-        return (chain, hasComment);
+        return (chain, comment);
     }
 
     /// <summary>Reads the comment of an NFT_MSG_NEWRULE; empty if it has none.</summary>
     /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static string ReadComment(in NetlinkMessage message)
-    {
-        var reader = Begin(message, NFT_MSG_NEWRULE);
-        while (reader.TryReadAttribute(out var attribute))
-        {
-            // Type 0, a length, the text and its terminating zero (libnftnl's NFTNL_UDATA_RULE_COMMENT).
-            if (attribute.Type == NFTA_RULE_USERDATA && attribute.Value is [0, var length, ..]
-                && attribute.Value.Length >= length + 2 && length > 0)
-            {
-                return Encoding.ASCII.GetString(attribute.Value[2..(length + 1)]);
-            }
-        }
-
-        return "";
-    }
+    public static string ReadComment(in NetlinkMessage message) => ReadRule(message).Comment;
 
     private static (ulong Packets, ulong Bytes) ReadCount(NetlinkReader reader)
     {

@@ -17,7 +17,12 @@ public sealed class NetlinkFirewallTests
     private static readonly FirewallPrefixes Prefixes = new(
         [IPPrefix.Parse("10.244.2.0/24"), IPPrefix.Parse("10.244.3.0/24"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse(
             "fd00:244:2::/64")],
-        [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")]);
+        [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")])
+    {
+        Spared = [IPPrefix.Parse("10.244.2.7/32")],
+    };
+
+    private static readonly EquatableArray<SegmentLimit> Limits = [new("cilium_wg0", 1440)];
 
     [Fact]
     public Task Create_Fresh_IsWhatNftShows() => RunInsideAsync(async firewall =>
@@ -26,6 +31,9 @@ public sealed class NetlinkFirewallTests
         await firewall.CreateAsync(Prefixes, Token);
 
         Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGetAsync(Token));
+        await firewall.LimitSegmentsAsync([new("cilium_wg0", 1500), new("cilium_wg1", 1500)], Token);
+        await firewall.LimitSegmentsAsync(Limits, Token);
+        Assert.Equal(new FirewallState(Prefixes, IsIntact: true) { Limits = Limits }, await firewall.TryGetAsync(Token));
         Assert.Equal(
             """
             table inet orleans_wireguard {
@@ -62,16 +70,33 @@ public sealed class NetlinkFirewallTests
             		elements = { fd00:244:1::/64 }
             	}
 
+            	set spared4 {
+            		type ipv4_addr
+            		flags interval
+            		elements = { 10.244.2.7 }
+            	}
+
+            	set spared6 {
+            		type ipv6_addr
+            		flags interval
+            	}
+
             	chain forward {
             		type filter hook forward priority raw; policy accept;
-            		iifname != "cilium_wg*" ip saddr @remote4 counter name "dropped" drop comment "owg 2"
-            		iifname != "cilium_wg*" ip6 saddr @remote6 counter name "dropped" drop comment "owg 2"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip6 saddr @remote6 ip6 saddr != @spared6 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
             	}
 
             	chain postrouting {
             		type filter hook postrouting priority raw; policy accept;
-            		oifname != "cilium_wg*" ip saddr @local4 ip daddr @remote4 counter name "dropped_out" drop comment "owg 2"
-            		oifname != "cilium_wg*" ip6 saddr @local6 ip6 daddr @remote6 counter name "dropped_out" drop comment "owg 2"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip6 saddr @local6 ip6 daddr @remote6 ip6 daddr != @spared6 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            	}
+
+            	chain mss {
+            		type filter hook prerouting priority mangle; policy accept;
+            		iifname "cilium_wg0" meta nfproto ipv4 tcp flags syn tcp option maxseg size set 1390 comment "owg 3 cilium_wg0 mtu 1440"
+            		iifname "cilium_wg0" meta nfproto ipv6 tcp flags syn tcp option maxseg size set 1370 comment "owg 3 cilium_wg0 mtu 1440"
             	}
             }
 
@@ -97,7 +122,10 @@ public sealed class NetlinkFirewallTests
         Assert.Equal(
             new FirewallPrefixes(
                 [IPPrefix.Parse("10.244.2.0/23"), IPPrefix.Parse("255.255.255.0/24"), IPPrefix.Parse("fd00:244:3::/64")],
-                [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")]),
+                [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")])
+            {
+                Spared = Prefixes.Spared,
+            },
             (await firewall.TryGetAsync(Token))!.Prefixes);
         await Assert.ThrowsAsync<LinuxException>(() => firewall.ChangeAsync(
             FirewallPrefixes.None with { Remote = [IPPrefix.Parse("10.1.0.0/16")] },
@@ -116,6 +144,22 @@ public sealed class NetlinkFirewallTests
         var former = (await firewall.TryGetAsync(Token))!;
         Assert.Equal((false, 7ul), (former.IsIntact, former.DroppedPackets));
         await firewall.CreateAsync(Prefixes, Token);
+        Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGetAsync(Token));
+    });
+
+    // One that reads as ours and is somebody else's, and one that is gone.
+    [Theory]
+    [InlineData("add rule inet orleans_wireguard mss tcp flags syn tcp option maxseg size set 600")]
+    [InlineData("insert rule inet orleans_wireguard mss accept comment \"owg 3 cilium_wg0 mtu 1440\"")]
+    [InlineData("flush chain inet orleans_wireguard forward")]
+    public Task TryGet_RulesChangedByOthers_IsNotIntact(string change) => RunInsideAsync(async firewall =>
+    {
+        await firewall.CreateAsync(Prefixes, Token);
+        await firewall.LimitSegmentsAsync(Limits, Token);
+        await NftAsync(change);
+        Assert.False((await firewall.TryGetAsync(Token))!.IsIntact);
+        await firewall.CreateAsync(Prefixes, Token);
+        await firewall.LimitSegmentsAsync([], Token);
         Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGetAsync(Token));
     });
 
