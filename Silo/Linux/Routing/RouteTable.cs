@@ -22,9 +22,6 @@ public sealed record RouteTable(uint Number, uint RulePriority)
     /// </summary>
     public const uint UnreachableMetric = uint.MaxValue;
 
-    /// <summary>The table that decides where there is none of ours.</summary>
-    public const uint Main = 254;
-
     /// <summary>
     /// Where packets of this node itself are looked up whose addresses lie among the pods': in the main table, right before our rules.
     /// Otherwise WireGuard's own packets would be led into the device again.
