@@ -115,7 +115,7 @@ public sealed class OwnPrefixSourceTests(ITestOutputHelper output) : IAsyncLifet
         var own = await run.UntilAsync(own => own.Source == "NodeNetworkConfig");
         Assert.Equal("192.168.1.0/24", Texts(own.Prefixes));
 
-        // An API server that does not serve it for a moment, as while it starts, changes nothing.
+        // Uninstalled, it is given up, and not before it has been so for a while.
         await _cluster.SendAsync(HttpMethod.Delete, "apis/apiextensions.k8s.io/v1/customresourcedefinitions/nodenetworkconfigs.acn.azure.com");
         await _cluster.Server.Faults.DropWatchesAsync();
         var again = await run.UntilAsync(own => own.Source == "Node");

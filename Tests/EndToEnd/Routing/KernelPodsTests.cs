@@ -45,7 +45,8 @@ public sealed class KernelPodsTests(ITestOutputHelper output)
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"from before `ip route add` until it is told: p50 {times[15]:F1} ms, p90 {times[27]:F1} ms, longest {times[^1]:F1} ms; {run.Pods.Reads} reads"));
-        Assert.InRange(times[15], 0, 60);
+        // Some 18 ms on a machine that has four times as much to do as it can; twice that says that a pause is wrong.
+        Assert.InRange(times[15], 0, 100);
 
         // With the link, of whose routes the kernel says nothing.
         var gone = run.NextAsync("10.250.0.7/32", isThere: false);

@@ -30,7 +30,7 @@ public sealed class KernelPrefixesTests
     public void Find_AddressOfThisNode_IsNotTold()
     {
         var dump = Dump(
-            [Route("10.250.1.1/32", Cable), Route("10.240.0.4/32", Cable), Route("10.240.0.9/32", Cable)], Block("10.240.0.0/26", 80));
+            [Route("10.250.3.1/32", Cable), Route("10.240.0.4/32", Cable), Route("10.240.0.9/32", Cable)], Block("10.240.0.0/26", 80));
         Assert.Equal(["10.240.0.9/32", "10.250.1.0/24"], Find(dump, "10.240.0.0/12"));
     }
 
@@ -92,6 +92,7 @@ public sealed class KernelPrefixesTests
         [
             new AddressEntry(Underlay, Node, 24),
             new AddressEntry(Bridge, IPAddress.Parse("10.250.1.1"), 24),
+            new AddressEntry(Cable, IPAddress.Parse("10.250.3.1"), 32),
         ],
         [.. routes, .. blocks],
         [],
