@@ -23,6 +23,9 @@ internal static partial class BpfProgram
     private const int BPF_FUNC_redirect_neigh = 152;
     private const int AttributeSize = 128;
 
+    // The next program decides, and after the last one the packet passes.
+    private const int TC_ACT_UNSPEC = -1;
+
     // Marks a jump to the end, where the packet passes.
     private const short Out = 0x7FFF;
 
@@ -186,7 +189,7 @@ internal static partial class BpfProgram
     // struct bpf_insn: the operation, two registers in a byte, an offset, a constant. A jump to the end lets the packet pass.
     private static byte[] Assemble((byte Code, byte Target, byte Source, short Offset, int Constant)[] instructions)
     {
-        (byte Code, byte Target, byte Source, short Offset, int Constant)[] all = [.. instructions, (0xB7, 0, 0, 0, 0), (0x95, 0, 0, 0, 0)];
+        (byte Code, byte Target, byte Source, short Offset, int Constant)[] all = [.. instructions, (0xB7, 0, 0, 0, TC_ACT_UNSPEC), (0x95, 0, 0, 0, 0)];
         var bytes = new byte[all.Length * 8];
         for (var i = 0; i < all.Length; i++)
         {
