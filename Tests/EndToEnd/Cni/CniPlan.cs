@@ -10,8 +10,8 @@ internal static class CniPlan
     /// <summary>Pods that live from the first moment to the last.</summary>
     public const int SteadyPods = 20;
 
-    /// <summary>Where pods answer connections, and nodes.</summary>
-    public const int PodPort = 8080;
+    /// <summary>Where pods answer connections, and nodes. No silo listens there.</summary>
+    public const int PodPort = 9080;
 
     /// <summary>Names, nodes and the underlay; of its own, so that another mesh may run beside it.</summary>
     public static MeshPlan Mesh { get; } = new("owgz", 3, 113, 233);

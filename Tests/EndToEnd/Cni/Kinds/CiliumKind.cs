@@ -37,11 +37,11 @@ internal abstract class CiliumKind : CableKind
     public override Task RaiseNodeAsync(CniMachine machine, NodePlan node, CancellationToken token) => CniMachine.IpAsync(
         node.Namespace,
         [
-            $"link add {HostLink} address {Hardware} mtu {PodMtu} type veth peer name cilium_net",
-            $"link set {HostLink} arp off up",
-            "link set cilium_net arp off up",
+            $"link add {HostLink} mtu {PodMtu} type veth peer name cilium_net",
+            $"link set {HostLink} up",
+            "link set cilium_net up",
             $"address add {node.PodGateway}/32 dev {HostLink}",
-            .. CniPlan.Others(node).Select(other => "route add " + RouteTo(node, other)),
+            .. CniPlan.Others(node).SelectMany(other => RoutesTo(node, other)),
         ],
         token);
 
@@ -49,8 +49,8 @@ internal abstract class CiliumKind : CableKind
     public override Task DisturbAsync(NodePlan node, CancellationToken token) =>
         Command.RunAsync("ip", ["-n", node.Namespace, "link", "delete", MeshPlan.DeviceName], token);
 
-    /// <summary>How the stack of a node reaches another node's pods.</summary>
-    protected virtual string RouteTo(NodePlan node, NodePlan other) => $"{other.PodCIDR} via {other.Address}";
+    /// <summary>How the stack of a node reaches another node's pods: commands of <c>ip</c>.</summary>
+    protected virtual IEnumerable<string> RoutesTo(NodePlan node, NodePlan other) => [$"route add {other.PodCIDR} via {other.Address}"];
 
     /// <inheritdoc/>
     protected override IPAddress AddressOf(NodePlan node, int slot) => CniPlan.AddressOf(node, slot);

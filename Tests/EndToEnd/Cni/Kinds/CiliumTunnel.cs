@@ -46,7 +46,11 @@ internal sealed class CiliumTunnel : CiliumKind
     }
 
     /// <inheritdoc/>
-    protected override string RouteTo(NodePlan node, NodePlan other) => $"{other.PodCIDR} dev {HostLink} src {node.PodGateway}";
+    protected override IEnumerable<string> RoutesTo(NodePlan node, NodePlan other) =>
+    [
+        $"neigh add {other.PodGateway} lladdr {Hardware} dev {HostLink} nud permanent",
+        $"route add {other.PodCIDR} via {other.PodGateway} dev {HostLink} src {node.PodGateway} onlink",
+    ];
 
     /// <inheritdoc/>
     protected override async Task PrepareAsync(CniMachine machine, CniPod pod, Func<Task> raiseAsync, CancellationToken token)
