@@ -14,7 +14,7 @@ internal static class CniChecks
     public static async Task AssertWorksAsync(CniKind kind, CniEffort effort, Action<string> report)
     {
         SkipUnlessPossible();
-        var unknown = CniSettings.Unknown(kind.Settings.Keys).ToList();
+        var unknown = CniSettings.Unknown([.. kind.Settings.Keys, .. kind.Needs]).ToList();
         Assert.SkipWhen(unknown.Count > 0, $"this version has no {string.Join(", ", unknown)}");
         var result = await new CniRun(kind, "as deployed", effort, report).RunAsync(kind.Settings, fix: null, TestContext.Current.CancellationToken);
         Assert.Empty(result.Faults);

@@ -36,6 +36,9 @@ internal enum CniFault
     /// <inheritdoc cref="PodToPod"/>
     PodToNodePort,
 
+    /// <inheritdoc cref="PodToPod"/>
+    OutsideToNodePort,
+
     /// <summary>A pod that was added later could not be reached for seconds.</summary>
     NewPod,
 }
@@ -61,6 +64,9 @@ internal enum CniPath
     /// <summary>A pod to the ClusterIP, with pods of another node behind it.</summary>
     PodToService,
 
-    /// <summary>A pod to the NodePort of another node.</summary>
+    /// <summary>A pod to the NodePort of another node, with and without a pod of its own behind it.</summary>
     PodToNodePort,
+
+    /// <summary>A machine that is no node to the NodePort of a node without a pod behind it, as a load balancer does.</summary>
+    OutsideToNodePort,
 }

@@ -26,6 +26,12 @@ internal abstract class CniKind
     /// <summary>Of <see cref="Settings"/>, those that every cluster has a value of its own for; in the overlay stands an example.</summary>
     public virtual IReadOnlyList<string> OfEachCluster => [];
 
+    /// <summary>
+    /// Settings without which it is known not to work: a version that lacks one cannot pass. Without pods' packets to nodes in the tunnel the
+    /// answer of a NodePort's pod on a third node is dropped.
+    /// </summary>
+    public virtual IReadOnlyList<string> Needs => [CniSettings.NodeAddresses];
+
     /// <summary>What makes it work, each to be switched off.</summary>
     public abstract IReadOnlyList<CniFix> Fixes { get; }
 

@@ -17,7 +17,7 @@ internal sealed class CniRun(CniKind kind, string variation, CniEffort effort, A
     private const int PacketsPerSecond = 20;
 
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(90);
-    private static readonly TimeSpan NotReadyLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan NotReadyLimit = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan ReachLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan NewPodLimit = TimeSpan.FromSeconds(5);
 

@@ -30,6 +30,9 @@ internal static class CniSettings
     /// <summary>None besides those of the base.</summary>
     public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
 
+    /// <summary>Pods' packets to nodes stay outside.</summary>
+    public static IReadOnlyDictionary<string, string> WithoutNodeAddresses { get; } = Only(NodeAddresses, "false");
+
     /// <summary>Names of devices that a Cilium agent leaves alone.</summary>
     public static IReadOnlyDictionary<string, string> CiliumDevices { get; } = new Dictionary<string, string>
     {
@@ -41,6 +44,10 @@ internal static class CniSettings
     public static IReadOnlyDictionary<string, string> MadeUp { get; } = CniPlan.Mesh.Nodes
         .SelectMany((node, i) => MadeUpOf(node, FormattableString.Invariant($"OWG_Nodes__Static__{i}__")))
         .Append(new("OWG_Nodes__Source", "Static")).Append(new(Prefixes, "Static")).ToDictionary();
+
+    /// <summary>One setting.</summary>
+    public static IReadOnlyDictionary<string, string> Only(string variable, string value) =>
+        new Dictionary<string, string> { [variable] = value };
 
     /// <summary>Which of these the settings file does not have: whoever gave them to this version would not see its silo start.</summary>
     public static IEnumerable<string> Unknown(IEnumerable<string> variables) => variables.Where(variable =>

@@ -26,7 +26,7 @@ internal static class CniSilos
         await CreateObjectsAsync(api, cluster.Kind, token);
         cluster.Mesh.InstallBinary(LocalMeshCollection.Binary);
         var variables = settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value);
-        var period = QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Quiet);
+        var period = QuietPeriod.Choose(TimeProvider.System.GetUtcNow(), Quiet, index: 0);
         foreach (var node in CniPlan.Mesh.Nodes)
         {
             var configuration = await KubernetesMesh.ConfigurationAsync(cluster.Mesh, api, node, period);

@@ -52,6 +52,8 @@ internal sealed class CniTraffic(CniCluster cluster, TimeSpan patience)
     /// <summary>Where a pod answers.</summary>
     public static IPEndPoint At(CniPod pod) => new(pod.Address, CniPlan.PodPort);
 
+    private static IPEndPoint NodePort(NodePlan node) => new(node.Address, ServiceRules.NodePort);
+
     private static byte[] Content(CniPath path) => path switch
     {
         CniPath.PodToPod or CniPath.PodToService => WireTally.PodContent,
@@ -59,21 +61,22 @@ internal sealed class CniTraffic(CniCluster cluster, TimeSpan patience)
         _ => WireTally.HostContent,
     };
 
-    private IEnumerable<(string From, IPEndPoint To)> Ends(CniPath path) => path switch
+    private IEnumerable<(string? From, IPEndPoint To)> Ends(CniPath path) => path switch
     {
         CniPath.PodToPod =>
-            from pod in cluster.Steady from other in cluster.Steady where pod.Node != other.Node select (pod.Namespace, At(other)),
-        CniPath.PodToOwnNode => cluster.Steady.Select(pod => (pod.Namespace, new IPEndPoint(pod.Node.Address, CniPlan.PodPort))),
-        CniPath.NodeToOwnPod => cluster.Steady.Select(pod => (pod.Node.Namespace, At(pod))),
+            from pod in cluster.Steady from other in cluster.Steady where pod.Node != other.Node select ((string?)pod.Namespace, At(other)),
+        CniPath.PodToOwnNode => cluster.Steady.Select(pod => ((string?)pod.Namespace, new IPEndPoint(pod.Node.Address, CniPlan.PodPort))),
+        CniPath.NodeToOwnPod => cluster.Steady.Select(pod => ((string?)pod.Node.Namespace, At(pod))),
         CniPath.NodeToPod =>
-            from node in CniPlan.Mesh.Nodes from pod in cluster.Steady where pod.Node != node select (node.Namespace, At(pod)),
-        CniPath.NodeToService => WithoutBackends.Select(node => (node.Namespace, Service)),
-        CniPath.PodToService => WithoutBackends.SelectMany(cluster.Of).Select(pod => (pod.Namespace, Service)),
+            from node in CniPlan.Mesh.Nodes from pod in cluster.Steady where pod.Node != node select ((string?)node.Namespace, At(pod)),
+        CniPath.NodeToService => WithoutBackends.Select(node => ((string?)node.Namespace, Service)),
+        CniPath.PodToService => WithoutBackends.SelectMany(cluster.Of).Select(pod => ((string?)pod.Namespace, Service)),
+        CniPath.OutsideToNodePort => WithoutBackends.Select(node => ((string?)null, NodePort(node))),
         _ =>
             from node in WithoutBackends
             from pod in cluster.Of(node)
             from other in CniPlan.Others(node)
-            select (pod.Namespace, new IPEndPoint(other.Address, ServiceRules.NodePort)),
+            select ((string?)pod.Namespace, NodePort(other)),
     };
 
     private IEnumerable<NodePlan> WithoutBackends => CniPlan.Mesh.Nodes.Where(node => cluster.Backends.All(pod => pod.Node != node));

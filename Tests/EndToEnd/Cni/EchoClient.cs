@@ -10,20 +10,22 @@ internal static class EchoClient
     /// <summary>Bytes each way: several full segments, so that a way on which only small packets pass is seen.</summary>
     public const int Length = 6 * 1024;
 
+    private const int Piece = 1400;
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     // Linux sends a SYN again after a second (RFC 6298); a little less, for the time that is not the network's.
     private static readonly TimeSpan FirstRetransmission = TimeSpan.FromMilliseconds(900);
 
     /// <summary>Does it once.</summary>
-    /// <param name="networkNamespace">Where it begins.</param>
+    /// <param name="networkNamespace">Where it begins; <see langword="null"/> for the host, which is no node.</param>
     /// <param name="server">To whom.</param>
     /// <param name="content">What is sent.</param>
     /// <param name="patience">For all of it.</param>
     /// <param name="token">Gives up.</param>
     /// <returns>Whether all came back.</returns>
     public static async Task<bool> ExchangeAsync(
-        string networkNamespace, IPEndPoint server, byte[] content, TimeSpan patience, CancellationToken token)
+        string? networkNamespace, IPEndPoint server, byte[] content, TimeSpan patience, CancellationToken token)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
         limit.CancelAfter(patience);
@@ -71,12 +73,13 @@ internal static class EchoClient
         return new NewPod(After: null, IsAtOnce: false);
     }
 
-    /// <summary>Sends all of it.</summary>
+    /// <summary>Sends all of it, in pieces that are a packet each, of nearly the size that an Ethernet carries.</summary>
+    /// <remarks>A larger piece would leave the pod as one packet to be divided later, which passes where a full packet does not.</remarks>
     public static async Task SendAsync(Socket socket, ReadOnlyMemory<byte> content, CancellationToken token)
     {
         while (content.Length > 0)
         {
-            content = content[await socket.SendAsync(content, token)..];
+            content = content[await socket.SendAsync(content[..Math.Min(Piece, content.Length)], token)..];
         }
     }
 
@@ -92,6 +95,8 @@ internal static class EchoClient
     }
 
     // A socket belongs to the namespace of the thread that made it.
-    private static Socket Open(string networkNamespace) => NetworkNamespace.Run(
-        networkNamespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+    private static Socket Open(string? networkNamespace) =>
+        networkNamespace is null ? Create() : NetworkNamespace.Run(networkNamespace, Create);
+
+    private static Socket Create() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 }

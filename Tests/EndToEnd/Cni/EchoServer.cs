@@ -59,6 +59,7 @@ internal sealed class EchoServer : IAsyncDisposable
         {
             try
             {
+                connection.NoDelay = true;
                 var content = new byte[EchoClient.Length];
                 await EchoClient.ReceiveAsync(connection, content, token);
                 await EchoClient.SendAsync(connection, content, token);

@@ -24,10 +24,13 @@ internal sealed class AzurePodSubnet : CableKind
     public override string? Overlay => "aks";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<string> Needs => [CniSettings.Prefixes, CniSettings.NodeAddresses];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<CniFix> Fixes { get; } =
     [
-        new("prefixes", new Dictionary<string, string> { [CniSettings.Prefixes] = "Node" }, CniFault.NotReady, CniFault.InClear),
-        new("node-addresses", new Dictionary<string, string> { [CniSettings.NodeAddresses] = "false" }, CniFault.PodToNodePort)
+        new("prefixes", CniSettings.Only(CniSettings.Prefixes, "Node"), CniFault.NotReady, CniFault.InClear),
+        new("node-addresses", CniSettings.WithoutNodeAddresses, CniFault.PodToNodePort)
         {
             Needs = [CniSettings.Prefixes],
         },

@@ -1,4 +1,5 @@
 using System.Net;
+using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni.Kinds;
@@ -47,6 +48,8 @@ internal abstract class CableKind : CniKind
             token);
         await PrepareAsync(machine, pod, () => CniMachine.IpAsync(node.Namespace, [$"link set {link} up"], token), token);
         await CniMachine.IpAsync(node.Namespace, [$"route add {pod.Address}/32 dev {link} scope link", .. Attached(pod)], token);
+        await UntilUpAsync(node.Namespace, link, token);
+        await UntilUpAsync(pod.Namespace, PodLink, token);
         return pod.Address;
     }
 
@@ -68,6 +71,16 @@ internal abstract class CableKind : CniKind
 
     /// <summary>Brings a cable up; programs are attached before.</summary>
     protected virtual Task PrepareAsync(CniMachine machine, CniPod pod, Func<Task> raiseAsync, CancellationToken token) => raiseAsync();
+
+    // As plugins do: a link that the kernel has just raised drops what is sent until it has taken notice.
+    private static async Task UntilUpAsync(string networkNamespace, string link, CancellationToken token)
+    {
+        while (!(await Command.RunAsync("ip", ["-n", networkNamespace, "-brief", "link", "show", "dev", link], token))
+            .EnsureSuccess().Output.Contains(" UP ", StringComparison.Ordinal))
+        {
+            token.ThrowIfCancellationRequested();
+        }
+    }
 
     /// <summary>The node's end of a cable.</summary>
     protected string LinkOf(CniPod pod) => FormattableString.Invariant($"{LinkPrefix}{CniPlan.NumberOf(pod.Node, pod.Slot)}");

@@ -36,8 +36,8 @@ internal sealed class Calico : CableKind
     /// <inheritdoc/>
     public override IReadOnlyList<CniFix> Fixes { get; } =
     [
-        new("prefixes", new Dictionary<string, string> { [CniSettings.Prefixes] = "Node" }, CniFault.NotReady, CniFault.NotEncrypted),
-        new("node-addresses", new Dictionary<string, string> { [CniSettings.NodeAddresses] = "false" }, CniFault.PodToService)
+        new("prefixes", CniSettings.Only(CniSettings.Prefixes, "Node"), CniFault.NotReady, CniFault.Lost, CniFault.PodToPod),
+        new("node-addresses", CniSettings.WithoutNodeAddresses, CniFault.PodToService)
         {
             Needs = [CniSettings.Prefixes],
         },

@@ -22,6 +22,6 @@ internal sealed class CiliumNative : CiliumKind
                 [CniSettings.SecondDevice] = MeshPlan.DeviceNames[1],
             },
             CniFault.Lost),
-        new("node-addresses", new Dictionary<string, string> { [CniSettings.NodeAddresses] = "false" }, CniFault.PodToNodePort),
+        new("node-addresses", CniSettings.WithoutNodeAddresses, CniFault.PodToNodePort),
     ];
 }

@@ -21,7 +21,7 @@ internal sealed class CiliumTunnel : CiliumKind
     public override IReadOnlyList<CniFix> Fixes { get; } =
     [
         new(
-            "encapsulation", new Dictionary<string, string> { [CniSettings.Encapsulation + "__0"] = "Off" },
+            "encapsulation", CniSettings.Only(CniSettings.Encapsulation + "__0", "Off"),
             CniFault.NotReady, CniFault.InClear),
     ];
 

@@ -14,6 +14,9 @@ internal sealed class Eks : CableKind
     private const int FirstAddress = 20;
     private const int Table = 2;
 
+    // The subnet of nodes and pods is the first half of what the nodes reach; the host, as a load balancer would, has its address in the other.
+    private static readonly string Range = $"{CniPlan.Mesh.Underlay.BaseAddress}/25";
+
     /// <inheritdoc/>
     public override string Name => "eks";
 
@@ -28,7 +31,7 @@ internal sealed class Eks : CableKind
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Settings { get; } =
-        new Dictionary<string, string> { [CniSettings.Prefixes] = "Kernel", [CniSettings.PodRange] = CniPlan.NodeRange };
+        new Dictionary<string, string> { [CniSettings.Prefixes] = "Kernel", [CniSettings.PodRange] = Range };
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> OfEachCluster => [CniSettings.PodRange];
@@ -36,15 +39,15 @@ internal sealed class Eks : CableKind
     /// <inheritdoc/>
     public override IReadOnlyList<CniFix> Fixes { get; } =
     [
-        new("prefixes", new Dictionary<string, string> { [CniSettings.Prefixes] = "Node" }, CniFault.NotReady, CniFault.InClear),
-        new("node-addresses", new Dictionary<string, string> { [CniSettings.NodeAddresses] = "false" }, CniFault.PodToNodePort)
+        new("prefixes", CniSettings.Only(CniSettings.Prefixes, "Node"), CniFault.NotReady, CniFault.InClear),
+        new("node-addresses", CniSettings.WithoutNodeAddresses, CniFault.PodToNodePort)
         {
             Needs = [CniSettings.Prefixes],
         },
     ];
 
     /// <inheritdoc/>
-    public override string PodRange => CniPlan.NodeRange;
+    public override string PodRange => Range;
 
     /// <inheritdoc/>
     public override ServiceMasquerade Services => ServiceMasquerade.None;

@@ -22,14 +22,21 @@ internal sealed class FlannelVxlan : PluginKind
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Settings { get; } =
-        new Dictionary<string, string> { [CniSettings.PodRange] = CniPlan.PodRange };
+        CniSettings.Only(CniSettings.PodRange, CniPlan.PodRange);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> OfEachCluster => [CniSettings.PodRange];
 
     /// <inheritdoc/>
     public override IReadOnlyList<CniFix> Fixes { get; } =
-        [new("node-addresses", new Dictionary<string, string> { [CniSettings.NodeAddresses] = "false" }, CniFault.NodeToService)];
+    [
+        new("node-addresses", CniSettings.WithoutNodeAddresses, CniFault.NotReady),
+
+        // Strict mode is withheld where it would cut the node's own packets; whoever accepts that has them cut.
+        new(
+            "node-addresses-accepted",
+            CniSettings.WithoutNodeAddresses.Append(new("OWG_Encryption__Accept__0", "OWG310")).ToDictionary(), CniFault.NodeToService),
+    ];
 
     /// <inheritdoc/>
     public override bool IsEncapsulated => true;

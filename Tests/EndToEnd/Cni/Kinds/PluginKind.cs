@@ -12,7 +12,10 @@ internal abstract class PluginKind : CniKind
 
     /// <inheritdoc/>
     public override IReadOnlyList<CniFix> Fixes { get; } =
-        [new("prefixes", CniSettings.MadeUp, CniFault.NotReady, CniFault.InClear, CniFault.NotEncrypted)];
+    [
+        new("prefixes", CniSettings.MadeUp, CniFault.NotReady, CniFault.InClear, CniFault.NotEncrypted),
+        new("node-addresses", CniSettings.WithoutNodeAddresses, CniFault.PodToNodePort, CniFault.OutsideToNodePort),
+    ];
 
     /// <inheritdoc/>
     public override async Task<IPAddress> AddAsync(CniMachine machine, NodePlan node, int slot, CancellationToken token)
