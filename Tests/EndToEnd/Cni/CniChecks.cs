@@ -7,7 +7,8 @@ internal static class CniChecks
     public static void SkipUnlessPossible()
     {
         KubernetesMesh.SkipUnlessPossible();
-        Assert.SkipUnless(CniMachine.HasPlugin("ptp") && CniMachine.HasPlugin("bridge"), "Missing Debian packages: containernetworking-plugins.");
+        Assert.SkipUnless(
+            CniMachine.HasPlugin("ptp") && CniMachine.HasPlugin("bridge"), "Missing Debian packages: containernetworking-plugins.");
     }
 
     /// <summary>A cluster with its settings: everything in the tunnel, everything arrives, and nobody complains.</summary>
@@ -16,7 +17,8 @@ internal static class CniChecks
         SkipUnlessPossible();
         var unknown = CniSettings.Unknown([.. kind.Settings.Keys, .. kind.Needs]).ToList();
         Assert.SkipWhen(unknown.Count > 0, $"this version has no {string.Join(", ", unknown)}");
-        var result = await new CniRun(kind, "as deployed", effort, report).RunAsync(kind.Settings, fix: null, TestContext.Current.CancellationToken);
+        var run = new CniRun(kind, "as deployed", effort, report);
+        var result = await run.RunAsync(kind.Settings, fix: null, TestContext.Current.CancellationToken);
         Assert.Empty(result.Faults);
         Assert.Equal(kind.Findings, result.Findings);
     }

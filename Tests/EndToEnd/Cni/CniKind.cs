@@ -5,7 +5,9 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni;
 
-/// <summary>A kind of cluster: how its network plugin gives pods addresses and carries their packets, and what the silos there are told.</summary>
+/// <summary>
+/// A kind of cluster: how its network plugin gives pods addresses and carries their packets, and what the silos there are told.
+/// </summary>
 internal abstract class CniKind
 {
     /// <summary>Unique; words joined by hyphens.</summary>
@@ -27,7 +29,8 @@ internal abstract class CniKind
     public virtual IReadOnlyList<string> OfEachCluster => [];
 
     /// <summary>
-    /// Settings without which it is known not to work: a version that lacks one cannot pass. Without pods' packets to nodes in the tunnel the
+    /// Settings without which it is known not to work: a version that lacks one cannot pass. Without pods' packets to nodes in the tunnel
+    /// the
     /// answer of a NodePort's pod on a third node is dropped.
     /// </summary>
     public virtual IReadOnlyList<string> Needs => [CniSettings.NodeAddresses];

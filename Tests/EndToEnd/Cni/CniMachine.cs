@@ -9,7 +9,9 @@ using NetworkNamespace = Orleans.WireGuard.LocalMesh.Processes.NetworkNamespace;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni;
 
-/// <summary>What a network plugin does to a machine: links, routes, rules, filters, programs. Every kind of cluster is made of these.</summary>
+/// <summary>
+/// What a network plugin does to a machine: links, routes, rules, filters, programs. Every kind of cluster is made of these.
+/// </summary>
 internal sealed class CniMachine(MeshHarness mesh)
 {
     /// <summary>Where Debian's <c>containernetworking-plugins</c> are.</summary>
@@ -76,7 +78,8 @@ internal sealed class CniMachine(MeshHarness mesh)
     /// <param name="configuration">As a file of <c>/etc/cni/net.d</c>.</param>
     /// <param name="token">Ends it.</param>
     /// <returns>The result; empty after DEL.</returns>
-    public static async Task<JsonObject> CallAsync(string command, NodePlan node, int slot, JsonObject configuration, CancellationToken token)
+    public static async Task<JsonObject> CallAsync(
+        string command, NodePlan node, int slot, JsonObject configuration, CancellationToken token)
     {
         var pod = CniPlan.NamespaceOf(node, slot);
         var result = await Command.RunAsync(

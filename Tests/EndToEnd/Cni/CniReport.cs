@@ -33,7 +33,8 @@ internal sealed record CniReport(string Kind, string Variation)
 
     /// <summary>The head of the table.</summary>
     public static string Head => Line(
-        "kind", "variation", "ready", "encrypted B", "clear", "to nodes", "lost/sent", "failed connections", "first SYN", "slowest", "findings");
+        "kind", "variation", "ready", "encrypted B", "clear", "to nodes", "lost/sent", "failed connections", "first SYN", "slowest",
+        "findings");
 
     /// <summary>All that is wrong.</summary>
     public IReadOnlyList<CniFault> Faults =>
@@ -71,7 +72,7 @@ internal sealed record CniReport(string Kind, string Variation)
 
     private static string Line(params ReadOnlySpan<string> cells)
     {
-        ReadOnlySpan<int> widths = [18, 16, 6, 12, 15, 9, 12, 36, 10, 9, 0];
+        ReadOnlySpan<int> widths = [18, 26, 6, 12, 15, 9, 12, 36, 10, 9, 0];
         var line = "cni ";
         for (var i = 0; i < cells.Length; i++)
         {

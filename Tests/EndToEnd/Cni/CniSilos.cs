@@ -43,7 +43,9 @@ internal static class CniSilos
         while (true)
         {
             var answers = await Task.WhenAll(CniPlan.Mesh.Nodes.Select(async node =>
-                (Node: node, Answer: await cluster.Mesh.AskReadyAsync(node, token), IsGone: cluster.Mesh.Silo(node) is { IsAlive: false })));
+                (Node: node,
+                    Answer: await cluster.Mesh.AskReadyAsync(node, token),
+                    IsGone: cluster.Mesh.Silo(node) is { IsAlive: false })));
             if (answers.FirstOrDefault(answer => answer.IsGone) is { Node: { } gone })
             {
                 throw new MeshFailedException($"The silo of {gone.Name} has ended:\n{LogTail.Read(cluster.Mesh.State.SiloLog(gone), 100)}");

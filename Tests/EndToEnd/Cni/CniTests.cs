@@ -1,6 +1,8 @@
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni;
 
-/// <summary>The table of environments: each kind of cluster with the silos of its overlay, and with each of its fixes switched off.</summary>
+/// <summary>
+/// The table of environments: each kind of cluster with the silos of its overlay, and with each of its fixes switched off.
+/// </summary>
 [Trait("Kind", "Cni")]
 [Collection(LocalMeshCollection.Name)]
 public sealed class CniTests(ITestOutputHelper output)
@@ -45,7 +47,8 @@ public sealed class CniTests(ITestOutputHelper output)
         // What a version does not know is off in it.
         var settings = row.Settings.Where(setting => !off.Off.ContainsKey(setting.Key)).Concat(off.Off).ToDictionary();
         var known = settings.Where(setting => !CniSettings.Unknown([setting.Key]).Any()).ToDictionary();
-        var report = await new CniRun(row, "no " + fix, Brief, output.WriteLine).RunAsync(known, off, TestContext.Current.CancellationToken);
+        var run = new CniRun(row, "no " + fix, Brief, output.WriteLine);
+        var report = await run.RunAsync(known, off, TestContext.Current.CancellationToken);
         Assert.Superset(off.Faults.ToHashSet(), report.Faults.ToHashSet());
     }
 }

@@ -3,7 +3,9 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Cni;
 /// <summary>What network plugins do to the source of packets that leave their pods, as tables of nftables.</summary>
 internal static class PodMasquerade
 {
-    /// <summary>Pods get the node's address towards everything that is no pod, nodes included: kindnet, kubenet, Calico's natOutgoing.</summary>
+    /// <summary>
+    /// Pods get the node's address towards everything that is no pod, nodes included: kindnet, kubenet, Calico's natOutgoing.
+    /// </summary>
     public static string TowardsAllButPods(string podRange) => Create(
         $"ip saddr {podRange} ip daddr != {podRange} fib daddr type != local masquerade fully-random");
 

@@ -4,13 +4,16 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni.Kinds;
 
-/// <summary>A kind whose pods have a cable and one address each, which their node routes to; its plugin is known for that, not in Debian.</summary>
+/// <summary>
+/// A kind whose pods have a cable and one address each, which their node routes to; its plugin is known for that, not in Debian.
+/// </summary>
 internal abstract class CableKind : CniKind
 {
     private const string PodLink = TopologyCommands.PodLink;
 
     /// <summary>
-    /// Of every cable's end at a node, as Calico has one for all. Packets that are unpacked on another node bear it too, and where a link has
+    /// Of every cable's end at a node, as Calico has one for all. Packets that are unpacked on another node bear it too, and where a link
+    /// has
     /// it they are taken for the node's own.
     /// </summary>
     protected const string Hardware = "02:ca:b1:e0:00:00";
@@ -30,7 +33,9 @@ internal abstract class CableKind : CniKind
         var pod = new CniPod(node, slot, AddressOf(node, slot));
         var (link, gateway) = (LinkOf(pod), GatewayOf(node));
         await CniMachine.IpAsync(
-            node.Namespace, [$"link add {link} address {Hardware} mtu {PodMtu} type veth peer name {PodLink} mtu {PodMtu} netns {pod.Namespace}"], token);
+            node.Namespace,
+            [$"link add {link} address {Hardware} mtu {PodMtu} type veth peer name {PodLink} mtu {PodMtu} netns {pod.Namespace}"],
+            token);
         if (AnswersForGateway)
         {
             CniMachine.AnswerForOthers(node.Namespace, link);

@@ -4,7 +4,8 @@ using Orleans.WireGuard.LocalMesh.Topology;
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni.Kinds;
 
 /// <summary>
-/// kubeadm with Calico without encapsulation: blocks of 64 addresses that lie where they like, such as in the podCIDR of another node, which
+/// kubeadm with Calico without encapsulation: blocks of 64 addresses that lie where they like, such as in the podCIDR of another node,
+/// which
 /// Calico does not use; and a pod with an address out of another node's block.
 /// </summary>
 internal sealed class Calico : CableKind

@@ -5,7 +5,9 @@ using Orleans.WireGuard.LocalMesh.Topology;
 
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni.Kinds;
 
-/// <summary>What clusters with Cilium have in common: a link of the host among the pods, a route to each pod, CIDRs in a CiliumNode.</summary>
+/// <summary>
+/// What clusters with Cilium have in common: a link of the host among the pods, a route to each pod, CIDRs in a CiliumNode.
+/// </summary>
 internal abstract class CiliumKind : CableKind
 {
     /// <summary>The node's link among its pods.</summary>

@@ -4,7 +4,8 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd.Cni.Kinds;
 
 /// <summary>
-/// Cilium as it comes: a program at each pod's link puts the packet into VXLAN before the stack has seen it, another one takes it from there
+/// Cilium as it comes: a program at each pod's link puts the packet into VXLAN before the stack has seen it, another one takes it from
+/// there
 /// to the pod.
 /// </summary>
 internal sealed class CiliumTunnel : CiliumKind
@@ -59,7 +60,8 @@ internal sealed class CiliumTunnel : CiliumKind
         await raiseAsync();
     }
 
-    private static async Task EncapsulateAsync(CniMachine machine, NodePlan node, string link, string direction, CancellationToken token)
+    private static async Task EncapsulateAsync(
+        CniMachine machine, NodePlan node, string link, string direction, CancellationToken token)
     {
         var tunnel = await CniMachine.IndexAsync(node, TunnelLink, token);
         foreach (var other in CniPlan.Others(node))

@@ -14,7 +14,8 @@ internal sealed class Eks : CableKind
     private const int FirstAddress = 20;
     private const int Table = 2;
 
-    // The subnet of nodes and pods is the first half of what the nodes reach; the host, as a load balancer would, has its address in the other.
+    // The subnet of nodes and pods is the first half of what the nodes reach; the host has its address in the other, as a load balancer
+    // does.
     private static readonly string Range = $"{CniPlan.Mesh.Underlay.BaseAddress}/25";
 
     /// <inheritdoc/>

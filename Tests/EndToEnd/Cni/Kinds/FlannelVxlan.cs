@@ -15,7 +15,8 @@ internal sealed class FlannelVxlan : PluginKind
     public override string Name => "flannel-vxlan";
 
     /// <inheritdoc/>
-    public override string Way => "a bridge, node CIDRs by flannel.1; a node's own packets to pods come from flannel.1, pod to node is masqueraded";
+    public override string Way =>
+        "a bridge, node CIDRs by flannel.1; a node's own packets to pods come from flannel.1, pod to node is masqueraded";
 
     /// <inheritdoc/>
     public override string? Overlay => "k3s";
@@ -56,7 +57,8 @@ internal sealed class FlannelVxlan : PluginKind
         await CniMachine.IpAsync(
             node.Namespace,
             [
-                $"link add {Link} address {Hardware(node)} mtu {PodMtu} type vxlan id 1 local {node.Address} dev eth0 dstport 8472 nolearning",
+                $"link add {Link} address {Hardware(node)} mtu {PodMtu} "
+                    + $"type vxlan id 1 local {node.Address} dev eth0 dstport 8472 nolearning",
                 $"address add {Network(node)}/32 dev {Link}",
                 $"link set {Link} up",
                 .. CniPlan.Others(node).SelectMany(other => (string[])[
