@@ -19,6 +19,11 @@ internal static class CniKinds
         new CiliumTunnel(),
     ];
 
+    /// <summary>Those that the variable <c>CNI</c> names, separated by commas; all of them without it.</summary>
+    public static IEnumerable<CniKind> Chosen => Environment.GetEnvironmentVariable("CNI") is { Length: > 0 } names
+        ? names.Split(',').Select(Get)
+        : All;
+
     /// <summary>The one of a name.</summary>
     public static CniKind Get(string name) => All.Single(kind => kind.Name == name);
 }

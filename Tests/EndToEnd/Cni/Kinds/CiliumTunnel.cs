@@ -40,7 +40,9 @@ internal sealed class CiliumTunnel : CiliumKind
     public override async Task RaiseNodeAsync(CniMachine machine, NodePlan node, CancellationToken token)
     {
         await CniMachine.IpAsync(
-            node.Namespace, [$"link add {TunnelLink} address {Hardware} type vxlan external dstport 8472", $"link set {TunnelLink} up"], token);
+            node.Namespace,
+            [$"link add {TunnelLink} address {Hardware} type vxlan external dstport 8472", $"link set {TunnelLink} up"],
+            token);
         await base.RaiseNodeAsync(machine, node, token);
         await machine.AttachAsync(node, TunnelLink, "unpack", () => BpfProgram.Route(IPPrefix.Parse(node.PodCIDR.ToString())), token);
         await EncapsulateAsync(machine, node, HostLink, "egress", token);
