@@ -12,7 +12,8 @@ public sealed class CniTests(ITestOutputHelper output)
 
     public static TheoryData<string> Kinds => [.. CniKinds.Chosen.Select(kind => kind.Name)];
 
-    public static TheoryData<string, string> Fixes => new(CniKinds.Chosen.SelectMany(kind => kind.Fixes.Select(fix => (kind.Name, fix.Name))));
+    public static TheoryData<string, string> Fixes =>
+        new(CniKinds.Chosen.SelectMany(kind => kind.Fixes.Select(fix => (kind.Name, fix.Name))));
 
     // What the others are worth: without silos every kind carries all of its traffic, and the capture shows it in its form.
     [Theory]
