@@ -38,7 +38,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel test-rotation test-upgrade bench-device bench-pass format format-check version release-check
+.PHONY: build test test-fast test-kernel test-rotation test-upgrade test-cni bench-device bench-pass format format-check version release-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -71,6 +71,16 @@ test-upgrade: build ## Other releases of the silo, built from this tree, in one 
 		--filter-trait Kind=Upgrade; echo $$? >artifacts/test-results/upgrade; } \
 		| sed -u -n -E '/^(passed|failed|skipped) /p; /^  [^ ]/p; /^    (step|start|node|all|one|roll|undo|stopped|ready|exit|    node)/p'; \
 		exit $$(cat artifacts/test-results/upgrade)
+
+# A line for each cluster, below one head.
+test-cni: build ## The table of environments: nine kinds of cluster, each with the settings of its overlay and with each fix switched off; some twelve minutes. CNI=eks,calico
+	@Tests/install
+	@mkdir -p artifacts/test-results
+	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \
+		--filter-trait Kind=Cni; echo $$? >artifacts/test-results/cni; } | tee artifacts/test-results/cni.txt \
+		| sed -u -n -E '/^(failed|skipped) /p; s/^ *(cni .*)/\1/p; /^ +(total|failed|succeeded|skipped):/p' \
+		| awk '!($$1 == "cni" && $$2 == "kind" && headed++) { print; fflush() }'; \
+		exit $$(cat artifacts/test-results/cni)
 
 bench-device: build ## The netlink transport beside wg setconf, set and syncconf, in one run on Debian's kernel in QEMU.
 	@Tests/install

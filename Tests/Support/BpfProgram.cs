@@ -23,6 +23,10 @@ internal static partial class BpfProgram
     private const int BPF_FUNC_redirect_neigh = 152;
     private const int AttributeSize = 128;
 
+    // The next program decides, and after the last one the packet passes.
+    private const int TC_ACT_UNSPEC = -1;
+    private const int TC_ACT_SHOT = 2;
+
     // Marks a jump to the end, where the packet passes.
     private const short Out = 0x7FFF;
 
@@ -65,6 +69,7 @@ internal static partial class BpfProgram
     public static byte[] Route(IPPrefix prefix)
     {
         const int NoNeighbour = 7; // BPF_FIB_LKUP_RET_NO_NEIGH: a device of ours has none
+        const int TooLarge = 8; // BPF_FIB_LKUP_RET_FRAG_NEEDED
         return Assemble(
             [
                 .. Match(prefix),
@@ -82,8 +87,11 @@ internal static partial class BpfProgram
                 (0xB7, 3, 0, 0, 64),
                 (0xB7, 4, 0, 0, 0),
                 (0x85, 0, 0, 0, BPF_FUNC_fib_lookup),
-                (0x15, 0, 0, 1, 0),
-                (0x55, 0, 0, Out, NoNeighbour), // no route
+                (0x15, 0, 0, 4, 0),
+                (0x15, 0, 0, 3, NoNeighbour),
+                (0x55, 0, 0, Out, TooLarge), // no route, or to this node
+                (0xB7, 0, 0, 0, TC_ACT_SHOT), // and nobody is told
+                (0x95, 0, 0, 0, 0),
                 (0x61, 1, 10, -56, 0), // ifindex: where it leaves
                 (0xB7, 2, 0, 0, 0),
                 (0xB7, 3, 0, 0, 0),
@@ -186,7 +194,8 @@ internal static partial class BpfProgram
     // struct bpf_insn: the operation, two registers in a byte, an offset, a constant. A jump to the end lets the packet pass.
     private static byte[] Assemble((byte Code, byte Target, byte Source, short Offset, int Constant)[] instructions)
     {
-        (byte Code, byte Target, byte Source, short Offset, int Constant)[] all = [.. instructions, (0xB7, 0, 0, 0, 0), (0x95, 0, 0, 0, 0)];
+        (byte Code, byte Target, byte Source, short Offset, int Constant)[] all =
+            [.. instructions, (0xB7, 0, 0, 0, TC_ACT_UNSPEC), (0x95, 0, 0, 0, 0)];
         var bytes = new byte[all.Length * 8];
         for (var i = 0; i < all.Length; i++)
         {

@@ -135,21 +135,24 @@ public sealed class KubernetesMesh : IAsyncLifetime
     }
 
     /// <summary>The ConfigMap's file, with what differs between a cluster and this machine.</summary>
-    internal async Task<JsonObject> ConfigurationAsync(NodePlan node)
+    internal Task<JsonObject> ConfigurationAsync(NodePlan node) => ConfigurationAsync(Mesh, Cluster, node, Period);
+
+    /// <inheritdoc cref="ConfigurationAsync(NodePlan)"/>
+    internal static async Task<JsonObject> ConfigurationAsync(MeshHarness mesh, ApiCluster cluster, NodePlan node, TimeSpan period)
     {
-        var token = await Cluster.CreateUserAsync([
-            .. Rules("Role", Cluster.Namespace), .. Rules("Role", "kube-system", "orleans-wireguard-prefixes"), .. Rules("ClusterRole", null)]);
+        var token = await cluster.CreateUserAsync([
+            .. Rules("Role", cluster.Namespace), .. Rules("Role", "kube-system", "orleans-wireguard-prefixes"), .. Rules("ClusterRole", null)]);
         var configuration = Manifests.Configuration;
 
         // The harness starts silos without HOST_IP; Run_SecondSiloOfAName_GivesWay has it.
         configuration["Node"]!["Address"] = node.Address.ToString();
-        configuration["Kubernetes"]!["Address"] = Cluster.Server.Address.ToString();
-        configuration["Kubernetes"]!["TokenFile"] = Cluster.WriteToken(token);
-        configuration["Kubernetes"]!["CertificateAuthorityFile"] = Cluster.AuthorityFile;
-        configuration["Kubernetes"]!["Namespace"] = Cluster.Namespace;
-        configuration["Rotation"]!["Period"] = Period.ToString("c");
+        configuration["Kubernetes"]!["Address"] = cluster.Server.Address.ToString();
+        configuration["Kubernetes"]!["TokenFile"] = cluster.WriteToken(token);
+        configuration["Kubernetes"]!["CertificateAuthorityFile"] = cluster.AuthorityFile;
+        configuration["Kubernetes"]!["Namespace"] = cluster.Namespace;
+        configuration["Rotation"]!["Period"] = period.ToString("c");
         configuration["Device"]!["StartUserspace"] = true;
-        configuration["Web"]!["Address"] = Mesh.Plan.WebAddress(node).ToString();
+        configuration["Web"]!["Address"] = mesh.Plan.WebAddress(node).ToString();
         configuration["Web"]!["Port"] = MeshPlan.WebPort;
         return configuration;
     }

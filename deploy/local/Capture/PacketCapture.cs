@@ -55,6 +55,16 @@ internal sealed partial class PacketCapture
     /// <exception cref="MeshFailedException">tcpdump did not end, so the capture cannot be trusted.</exception>
     public async Task<(CaptureTally Tally, int Dropped)> StopAsync(FrameClassifier classifier, CancellationToken cancellationToken)
     {
+        var dropped = await StopAsync(cancellationToken);
+        using var stream = new BufferedStream(System.IO.File.OpenRead(File));
+        return (CaptureTally.Count(PcapReader.Read(stream), classifier), dropped);
+    }
+
+    /// <summary>Ends the capture.</summary>
+    /// <returns>How many frames the kernel could not hand over.</returns>
+    /// <exception cref="MeshFailedException">tcpdump did not end, so the capture cannot be trusted.</exception>
+    public async Task<int> StopAsync(CancellationToken cancellationToken)
+    {
         _process.Signal(NativeMethods.SIGINT);
         if (!await _process.WaitForExitAsync(Patience, _timeProvider, cancellationToken))
         {
@@ -62,13 +72,9 @@ internal sealed partial class PacketCapture
         }
 
         var dropped = DroppedPattern().Match(Read(_log));
-        if (!dropped.Success)
-        {
-            throw new MeshFailedException($"tcpdump ended without its statistics:\n{LogTail.Read(_log)}");
-        }
-
-        using var stream = new BufferedStream(System.IO.File.OpenRead(File));
-        return (CaptureTally.Count(PcapReader.Read(stream), classifier), int.Parse(dropped.Groups[1].Value, CultureInfo.InvariantCulture));
+        return dropped.Success
+            ? int.Parse(dropped.Groups[1].Value, CultureInfo.InvariantCulture)
+            : throw new MeshFailedException($"tcpdump ended without its statistics:\n{LogTail.Read(_log)}");
     }
 
     private static string Read(string log) => System.IO.File.Exists(log) ? System.IO.File.ReadAllText(log) : "";
