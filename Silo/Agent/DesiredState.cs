@@ -199,10 +199,12 @@ internal static class DesiredState
 
     // They talk to pods in clear unless there is a tunnel; a prefix that holds their addresses must not cut that.
     private static IEnumerable<IPPrefix> FindSparedNodes(
-        MeshView view, RosterFacts facts, EquatableArray<IPPrefix> covered, bool isCarried) =>
-        facts.AllNodeAddresses.Where(address => PrefixSet.Covers(covered, address) && !PrefixSet.Covers(facts.Own, address))
-            .Where(address => facts.NodeAddresses.Any(node => node.Value.Contains(address) && view.CarriedAddressesOf(node.Key).Count > 0)
-                == isCarried);
+        MeshView view, RosterFacts facts, EquatableArray<IPPrefix> covered, bool isCarried)
+    {
+        var carried = view.OtherNames.SelectMany(name => view.CarriedAddressesOf(name)).ToHashSet();
+        return facts.AllNodeAddresses.Where(address => carried.Contains(address) == isCarried
+            && PrefixSet.Covers(covered, address) && !PrefixSet.Covers(facts.Own, address));
+    }
 
     private static EquatableArray<IPPrefix> Held(EquatableArray<IPPrefix> prefixes, EquatableArray<IPPrefix> holders) =>
         prefixes.Where(prefix => PrefixSet.Covers(holders, prefix)).ToEquatableArray();
@@ -229,7 +231,7 @@ internal static class DesiredState
     /// would: until the node's announcement says where it is reached now.
     /// </summary>
     private static bool IsLeftover(MeshView view, IReadOnlyList<DesiredDevice> devices, Route route) =>
-        SlotDevices.Slots(Slot.Count).Any(slot => SlotDevices.Name(slot) == route.DeviceName)
+        view.DeviceNames.Contains(route.DeviceName)
         && devices.All(device => device.Name != route.DeviceName)
         && IsCarriedOn(view, [route.Destination]);
 

@@ -24,6 +24,14 @@ public sealed class DeviceOptions
     public DeviceTransport Transport { get; set; } = DeviceTransport.Auto;
 
     /// <summary>
+    /// Names of the devices of slot 0 and slot 1: none, or two that begin with <c>cilium_</c>. Where a cilium-agent runs without its own
+    /// encryption it deletes <c>cilium_wg0</c> at each of its starts; any other name survives. After a change the next start renames the
+    /// devices that are there. Default: none, which is <c>cilium_wg0</c> and <c>cilium_wg1</c>.
+    /// </summary>
+    [Since("0.1")]
+    public IList<string> Names { get; } = [];
+
+    /// <summary>
     /// UDP port of slot 0; slot 1 has the next one. Both open between all nodes. Default: 51871, as Cilium uses. Range: 1 to 65534.
     /// </summary>
     [Since("0.1")]
@@ -80,4 +88,7 @@ public sealed class DeviceOptions
     /// </summary>
     [Since("0.1")]
     public IDictionary<string, TimeSpan> PersistentKeepaliveOf { get; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
+
+    /// <summary><see cref="Names"/> as one; what is none is left to the validator.</summary>
+    internal DeviceNames DeviceNames => Names is [var zero, var one] ? new DeviceNames(zero, one) : DeviceNames.Default;
 }

@@ -8,6 +8,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
 {
     private const int MinMtu = 576;
+    private const int MaxNameLength = 15;
     private const int MaxMtu = ushort.MaxValue - MtuCalculator.IPv6Overhead;
 
     /// <inheritdoc/>
@@ -24,8 +25,16 @@ internal sealed class DeviceOptionsValidator : IValidateOptions<DeviceOptions>
             Describe(
                 nameof(options.PersistentKeepaliveOf),
                 options.PersistentKeepaliveOf.Values.FirstOrDefault(value => !KeepaliveInterval.IsValid(value))))
+        .Holds(
+            options.Names.Count is 0 or 2 && options.Names.All(IsName) && options.Names.Distinct().Count() == options.Names.Count,
+            $"Device:Names must be empty or two different names of links that begin with '{DeviceNames.Prefix}' and have at most 15 characters, such as cilium_wg1 and cilium_wg2, not '{string.Join("', '", options.Names)}'.")
         .Holds(options.UserspaceCommand is { Length: > 0 }, "Device:UserspaceCommand is empty; name the userspace implementation, such as wireguard-go.")
         .Result;
+
+    // What the kernel and a path take; IFNAMSIZ counts a zero behind it.
+    private static bool IsName(string name) =>
+        name.StartsWith(DeviceNames.Prefix, StringComparison.Ordinal) && name.Length > DeviceNames.Prefix.Length
+        && name.Length <= MaxNameLength && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
 
     private static string Describe(string member, TimeSpan value) =>
         $"Device:{member} must be whole seconds from 0 to {ushort.MaxValue}, such as 00:00:25, not {value}.";

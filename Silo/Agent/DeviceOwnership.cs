@@ -88,7 +88,7 @@ internal static class DeviceOwnership
     private static IEnumerable<DevicePeer> Unexplained(
         Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements, EquatableArray<Route> routes)
     {
-        var tunnels = routes.Where(route => SlotDevices.IsName(route.DeviceName)).Select(route => route.Destination);
+        var tunnels = routes.Where(route => route.DeviceName.StartsWith(DeviceNames.Prefix, StringComparison.Ordinal)).Select(route => route.Destination);
         var prefixes = (roster?.Nodes.Values ?? [])
             .SelectMany(node => node.PodCIDRs.Concat(node.ListedPodCIDRs)).Concat(tunnels).ToHashSet();
         var keys = announcements.Values.SelectMany(announcement => announcement.Slots).Select(slot => slot.PublicKey).ToHashSet();

@@ -30,8 +30,8 @@ internal sealed partial class DeviceReconciler(
 {
     private readonly MtuReconciler _mtu = new(links, paths, options, logger);
     private readonly Dictionary<PublicKey, IPEndPoint> _formerEndpoints = [];
-    private readonly DeviceAdoption _adoption = new(SlotDevices.Name(slot), devices, links, options);
-    private readonly RenamedLink _renamed = new(SlotDevices.Name(slot), (ushort)(options.ListenPort + slot.Index), devices, links, drifts);
+    private readonly DeviceAdoption _adoption = new(options.DeviceNames.Of(slot), devices, links, options);
+    private readonly RenamedLink _renamed = new(options.DeviceNames.Of(slot), (ushort)(options.ListenPort + slot.Index), devices, links, drifts);
     private ExpectedDevice? _expected;
     private Link? _link;
     private SourceCheck? _sourceCheck;
@@ -40,7 +40,7 @@ internal sealed partial class DeviceReconciler(
     public Slot Slot => slot;
 
     /// <summary>What its device is to be called.</summary>
-    public string DeviceName { get; } = SlotDevices.Name(slot);
+    public string DeviceName { get; } = options.DeviceNames.Of(slot);
 
     /// <summary>MTU of its link in bytes; 0 while that is unknown.</summary>
     public int Mtu => _link?.Mtu ?? 0;

@@ -15,10 +15,9 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// A peer moves when it hears that this node has one slot left. One whose silo is away does not hear it, and is waited for as long as a key
 /// may become old. Not thread-safe: the agent runs one pass at a time.
 /// </remarks>
-internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationOptions rotation, TimeProvider timeProvider, ILogger logger)
+internal sealed partial class LeftoverDevice(
+    string deviceName, IWireGuardClient devices, RotationOptions rotation, TimeProvider timeProvider, ILogger logger)
 {
-    private static readonly string DeviceName = SlotDevices.Name(Slot.One);
-
     private bool _isOver = rotation.Slots == Slot.Count;
     private bool _isOurs;
     private SteadyTime? _foundAt;
@@ -36,18 +35,18 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
             return;
         }
 
-        if (await devices.TryGetDeviceAsync(DeviceName, cancellationToken) is not { } device)
+        if (await devices.TryGetDeviceAsync(deviceName, cancellationToken) is not { } device)
         {
             _isOver = true;
             return;
         }
 
         // Asked while its routes are there, because they tell whose it is.
-        if (IsOurs(device, view, routes) && view.MayRemove && !routes.Any(route => route.DeviceName == DeviceName) && IsUnused(device))
+        if (IsOurs(device, view, routes) && view.MayRemove && !routes.Any(route => route.DeviceName == deviceName) && IsUnused(device))
         {
-            await devices.DeleteDeviceAsync(DeviceName, cancellationToken);
+            await devices.DeleteDeviceAsync(deviceName, cancellationToken);
             _isOver = true;
-            LogRemoved(logger, DeviceName);
+            LogRemoved(logger, deviceName);
         }
     }
 
@@ -58,7 +57,7 @@ internal sealed partial class LeftoverDevice(IWireGuardClient devices, RotationO
         if (owner == DeviceOwner.SomebodyElse)
         {
             _isOver = true;
-            LogLeft(logger, DeviceName);
+            LogLeft(logger, deviceName);
         }
 
         return _isOurs;

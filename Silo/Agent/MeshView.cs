@@ -72,6 +72,9 @@ internal sealed record MeshView
     /// <summary>Whether packets to and from nodes themselves take the tunnels (<see cref="EncryptionOptions.NodeAddresses"/>).</summary>
     public bool CarriesNodes { get; init; }
 
+    /// <summary>What this node's devices are called.</summary>
+    public DeviceNames DeviceNames { get; init; } = DeviceNames.Default;
+
     /// <summary>
     /// The accepted announcements of the other nodes of the mesh; their allowed IPs are what <see cref="Roster"/> has for their pods.
     /// </summary>

@@ -15,8 +15,9 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="links">Links, routes and rules.</param>
 /// <param name="firewall">The table that drops plaintext.</param>
 /// <param name="witness">The table that counts it.</param>
+/// <param name="names">What the devices are called by the configuration; those of the default names are looked for too.</param>
 /// <param name="findClient">The client for devices of a link kind; <see langword="null"/> for a kind that is no WireGuard device.</param>
-internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitness witness, Func<string, IWireGuardClient?> findClient)
+internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitness witness, DeviceNames names, Func<string, IWireGuardClient?> findClient)
 {
     /// <summary>Removes devices, routes, rules and tables that silos made, and tells what it left.</summary>
     /// <param name="nodeName">This node; empty if unknown.</param>
@@ -28,7 +29,7 @@ internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitnes
     {
         // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.
         var routes = await FormerTables.ReadAllRoutesAsync(links, cancellationToken);
-        foreach (var name in SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name)
+        foreach (var name in names.All.Concat(DeviceNames.Default.All).Distinct()
             .OrderBy(name => routes.Any(route => route.DeviceName == name)))
         {
             await RemoveDeviceAsync(name, nodeName, roster, routes, report, cancellationToken);

@@ -60,7 +60,7 @@ internal sealed record PassObservation
     // The first prefix that has a route tells: they all move together.
     private static Dictionary<string, Slot> FindCurrent(MeshView view, IEnumerable<Slot> used, EquatableArray<Route> routes)
     {
-        var slots = used.ToDictionary(SlotDevices.Name);
+        var slots = used.ToDictionary(view.DeviceNames.Of);
         var current = new Dictionary<string, Slot>(StringComparer.Ordinal);
         foreach (var other in view.Others)
         {

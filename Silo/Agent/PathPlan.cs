@@ -13,8 +13,9 @@ internal sealed record PathPlan(
     IReadOnlyDictionary<string, PathStatus> Paths, IReadOnlyList<WantedHandshake> Wanted, bool IsAwaiting)
 {
     /// <summary>The device that carries the traffic to each node, by node name.</summary>
-    public IReadOnlyDictionary<string, string> DeviceNames =>
-        Paths.ToDictionary(path => path.Key, path => SlotDevices.Name(path.Value.Slot), StringComparer.Ordinal);
+    /// <param name="names">Of the devices.</param>
+    public IReadOnlyDictionary<string, string> FindDevices(DeviceNames names) =>
+        Paths.ToDictionary(path => path.Key, path => names.Of(path.Value.Slot), StringComparer.Ordinal);
 
     /// <summary>The nodes to which the traffic goes by two keys that have shaken hands.</summary>
     public IReadOnlySet<string> Proven =>

@@ -58,6 +58,8 @@ internal sealed class ReconcilePass
     private readonly SilentPeers _silent;
     private readonly SlotReconciler _slots;
     private readonly LeftoverDevice _leftover;
+    private readonly FormerDevices _former;
+    private readonly DeviceNames _names;
     private readonly IReadOnlyList<ushort> _tunnelPorts;
     private IReadOnlyDictionary<string, PathStatus> _nodePaths = new Dictionary<string, PathStatus>();
 
@@ -80,15 +82,17 @@ internal sealed class ReconcilePass
         ILogger<ReconcilePass> logger)
     {
         (_links, _firewall, _reality, _encryption) = (links, firewall, reality, encryption);
+        _names = options.Value.DeviceNames;
         (_routes, _paths) = (new RouteReconciler(links), new UnderlayPaths(links, watch));
         _tunnelPorts = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => (ushort)(options.Value.ListenPort + slot.Index))];
         (_ring, _store, _addresses, _own, _members, _timeProvider) = (ring, store, addresses, own, members, timeProvider);
         _endpoints = new EndpointChooser(_paths, _planner.Clock);
         _steady = new SteadyClock(timeProvider);
         _drifts = new DriftLog(timeProvider, logger);
-        _ways = new WayInspector(links, watch, logger);
+        _ways = new WayInspector(links, watch, _names, logger);
         _silent = new SilentPeers(timeProvider, logger);
-        _leftover = new LeftoverDevice(devices, rotation.Value, timeProvider, logger);
+        _former = new FormerDevices(devices, _names, logger);
+        _leftover = new LeftoverDevice(_names.One, devices, rotation.Value, timeProvider, logger);
         var slots = SlotDevices.Slots(rotation.Value.Slots).Select(slot => new DeviceReconciler(
             slot, devices, links, watch, _paths, _endpoints, members, _planner, _drifts, options.Value, timeProvider, _steady, logger));
         _slots = new SlotReconciler([.. slots], _routes);
@@ -136,13 +140,14 @@ internal sealed class ReconcilePass
         var isLook = isResync || _reality.IsDue;
         if (isLook)
         {
-            await _reality.LookAsync(view, _paths, SlotDevices.Names, cancellationToken);
+            await _reality.LookAsync(view, _paths, _names.All, cancellationToken);
         }
 
         // Before a device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
         var protection = ProtectionPlan.Build(view, _encryption.CurrentValue);
         await _routes.ProtectAsync(protection, isResync, cancellationToken);
         await _firewall.ReconcileAsync(protection.Firewall, isResync, cancellationToken);
+        await _former.RemoveAsync(view, _routes.Routes, cancellationToken);
         var devices = await _slots.BringUpAsync(view, found, isResync, cancellationToken);
 
         // By the devices as they are once they are up: one that was just made has a peer to shake hands with too.
@@ -166,7 +171,7 @@ internal sealed class ReconcilePass
         var after = Observe(view, configured, await _routes.ObserveAsync(cancellationToken));
         _planner.Note(after);
         var proven = _planner.Look(after);
-        var tunnels = DesiredState.BuildRoutes(view, desired, proven.DeviceNames, after.Routes, proven.Proven);
+        var tunnels = DesiredState.BuildRoutes(view, desired, proven.FindDevices(_names), after.Routes, proven.Proven);
         await _routes.ConnectAsync(protection, tunnels, cancellationToken);
         _moves.Note(after.Current, proven.Paths, _steady.Now);
         _nodePaths = proven.Paths;
@@ -175,7 +180,7 @@ internal sealed class ReconcilePass
         await _leftover.RemoveIfUnusedAsync(view, _routes.Routes, cancellationToken);
         if (isLook)
         {
-            _drifts.Note(await _reality.CountAsync(view, _paths, SlotDevices.Names, _tunnelPorts, cancellationToken));
+            _drifts.Note(await _reality.CountAsync(view, _paths, _names.All, _tunnelPorts, cancellationToken));
         }
 
         return Result(view, configured, proven.IsAwaiting, isApplied: true);
@@ -186,6 +191,7 @@ internal sealed class ReconcilePass
             _members.LocalNodeName, _ring.Keys, _store.Announcements, _addresses.Roster, _store.IsSynced, _ring.IsSettled,
             _addresses.FindGranted)
         {
+            DeviceNames = _names,
             CarriesNodes = _encryption.Configured.NodeAddresses,
         };
 
@@ -226,7 +232,7 @@ internal sealed class ReconcilePass
     {
         foreach (var (slot, device) in devices)
         {
-            var traffic = await _links.GetTrafficAsync(SlotDevices.Name(slot), cancellationToken);
+            var traffic = await _links.GetTrafficAsync(_names.Of(slot), cancellationToken);
             _receptions.Note(slot, device, traffic.ReceivedPackets, view.NodeNamesOf(slot), _steady.Now);
         }
 

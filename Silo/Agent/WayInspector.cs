@@ -7,7 +7,7 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// them elsewhere changes (<see cref="NewsFilter"/>), and about what is new or was wrong in every pass.
 /// </summary>
 /// <remarks>Changes nothing: whose rule it is we do not know. Not thread-safe: the agent runs one pass at a time.</remarks>
-internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch, ILogger logger)
+internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch, DeviceNames names, ILogger logger)
 {
     // By destination: what is expected, and what was wrong with it when it was asked last.
     private readonly Dictionary<IPPrefix, (WayExpectation Expected, WrongWay? Wrong)> _known = [];
@@ -77,14 +77,14 @@ internal sealed partial class WayInspector(ILinkClient links, KernelWatch watch,
         {
             // A node without a pod has no link for them; ours takes packets of any source, and no rule is about it.
             _pods[pods] = await links.FindPodLinkAsync(pods, cancellationToken)
-                ?? new PodLink(SlotDevices.Name(Slot.Zero), PodAddress.Of(pods));
+                ?? new PodLink(names.Zero, PodAddress.Of(pods));
         }
 
         var ways = await links.FindWaysAsync(
             expectations.Select(expectation => new WayQuestion(_pods[expectation.Pods], expectation.Address))
                 .ToEquatableArray(), cancellationToken);
         var answers = expectations
-            .Zip(ways, (expectation, way) => WayRules.IsWrong(expectation, way)
+            .Zip(ways, (expectation, way) => WayRules.IsWrong(expectation, way, names)
                 ? new WrongWay(expectation, _pods[expectation.Pods], way)
                 : null)
             .ToList();

@@ -80,9 +80,9 @@ internal static class WayRules
         : Enumerable.Range(0, MaxOfNode).Select(i => prefixes[(int)((long)i * (prefixes.Count - 1) / (MaxOfNode - 1))]);
 
     /// <summary>Whether a way is none of those that were expected. One that nobody knows is not.</summary>
-    public static bool IsWrong(WayExpectation expectation, Way way) => way.Fate switch
+    public static bool IsWrong(WayExpectation expectation, Way way, DeviceNames names) => way.Fate switch
     {
-        WayFate.Leaves => !SlotDevices.IsName(way.LinkName),
+        WayFate.Leaves => !names.Contains(way.LinkName),
         WayFate.Refused => expectation.IsTunnel,
         _ => false,
     };

@@ -71,7 +71,9 @@ internal static class CleanupCommand
         {
             var table = Section<RoutingOptions>(configuration, RoutingOptions.SectionName).ToRouteTable();
             var links = new NetlinkLinkClient(TimeProvider.System, table: table);
-            await new NodeCleanup(links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), FindClient)
+            var names = Section<DeviceOptions>(configuration, DeviceOptions.SectionName).DeviceNames;
+            await new NodeCleanup(
+                links, new NetlinkFirewall(TimeProvider.System), new NetlinkWitness(TimeProvider.System), names, FindClient)
                 .RunAsync(nodeName, roster, report, cancellationToken);
         }
         catch (LinuxException e)

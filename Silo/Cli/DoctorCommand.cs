@@ -91,7 +91,7 @@ internal static class DoctorCommand
                 await links.GetRulesAsync(cancellationToken),
                 await links.GetRoutesAsync(cancellationToken),
                 encryption.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
-                SlotDevices.Names.ToEquatableArray());
+                (configuration.GetSection(DeviceOptions.SectionName).Get<DeviceOptions>() ?? new DeviceOptions()).DeviceNames.All.ToEquatableArray());
             expected = expected with { Table = table.Number, RulePriority = table.RulePriority };
             if (expected.OwnPrefixes.Count == 0)
             {

@@ -43,7 +43,7 @@ internal sealed class StartupChecks(
         CheckCapability(faults);
         foreach (var slot in SlotDevices.Slots(rotation.Value.Slots))
         {
-            var existing = await CheckDeviceAsync(SlotDevices.Name(slot), faults, cancellationToken);
+            var existing = await CheckDeviceAsync(device.Value.DeviceNames.Of(slot), faults, cancellationToken);
             if (existing is null && slot == Slot.Zero && devices is UapiWireGuardClient && device.Value.StartUserspace)
             {
                 CheckUserspace(faults);

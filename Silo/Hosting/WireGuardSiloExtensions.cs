@@ -46,7 +46,8 @@ public static class WireGuardSiloExtensions
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(
             provider.GetRequiredService<TimeProvider>(), table: provider.GetRequiredService<RouteTable>()));
-        services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IOptions<DeviceOptions>>().Value.DeviceNames.All));
         services.TryAddSingleton<IWitness>(provider => new NetlinkWitness(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<INetworkDump>(provider => new NetlinkDump(provider.GetRequiredService<TimeProvider>()));
 
@@ -68,7 +69,8 @@ public static class WireGuardSiloExtensions
         services.AddSingleton<EncryptionInForce>();
         services.AddSingleton<RealityReconciler>();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<RoutingOptions>>().Value.ToRouteTable());
-        services.AddSingleton(provider => new KernelWatch(SlotDevices.Names, provider.GetRequiredService<RouteTable>()));
+        services.AddSingleton(provider => new KernelWatch(
+            provider.GetRequiredService<IOptions<DeviceOptions>>().Value.DeviceNames.All, provider.GetRequiredService<RouteTable>()));
         services.AddHostedService(provider => provider.GetRequiredService<MeshAgent>());
         services.AddHostedService<RosterFollower>();
         return services;

@@ -45,8 +45,10 @@ internal sealed class AgentHarness : IAsyncDisposable
     /// <param name="slots">How many devices it has.</param>
     /// <param name="others">The other nodes, in roster and membership.</param>
     /// <param name="isUserspace">Whether its devices are those of wireguard-go.</param>
-    public AgentHarness(TimeSpan poll, int slots, int[] others, bool isUserspace = false)
+    /// <param name="names">What its devices are called; the default if not given.</param>
+    public AgentHarness(TimeSpan poll, int slots, int[] others, bool isUserspace = false, string[]? names = null)
     {
+        Array.ForEach(names ?? [], DeviceOptions.Names.Add);
         DeviceOptions.PollInterval = poll;
         _watchdog.CancelAfter(Patience);
         Devices = new FakeWireGuardClient(Links) { IsUserspace = isUserspace };
@@ -115,7 +117,7 @@ internal sealed class AgentHarness : IAsyncDisposable
     public AnnouncementStore Store { get; }
 
     /// <summary>Which links and addresses concern it.</summary>
-    public KernelWatch Watch { get; } = new(SlotDevices.Names);
+    public KernelWatch Watch { get; } = new(DeviceNames.Default.All);
 
     /// <summary>Who acknowledged this node's announcement.</summary>
     public OwnAnnouncement Own { get; } = new();

@@ -184,7 +184,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     public PublicKey? Key(string node) => LatestSlot(node) is { } slot ? Key(node, slot) : null;
 
     /// <summary>The key that a node's device of a slot uses, whether its silo runs or not.</summary>
-    public PublicKey? Key(string node, Slot slot) => Devices(node).Peek(SlotDevices.Name(slot))?.PublicKey;
+    public PublicKey? Key(string node, Slot slot) => Devices(node).Peek(DeviceNames.Default.Of(slot))?.PublicKey;
 
     /// <summary>What the silo of <paramref name="holder"/> holds of a node.</summary>
     public PeerAnnouncement? Announced(string holder, string node) =>
@@ -200,7 +200,7 @@ internal sealed class MeshCluster : IAsyncDisposable
     public IReadOnlyList<PublicKey> HeldKeys(string holder, string node, Slot slot)
     {
         var podCIDR = FakeRosterSource.Node(int.Parse(node["node-".Length..], CultureInfo.InvariantCulture)).PodCIDRs[0];
-        return [.. (Devices(holder).Peek(SlotDevices.Name(slot))?.Peers ?? [])
+        return [.. (Devices(holder).Peek(DeviceNames.Default.Of(slot))?.Peers ?? [])
             .Where(peer => peer.AllowedIPs.Contains(podCIDR)).Select(peer => peer.PublicKey)];
     }
 

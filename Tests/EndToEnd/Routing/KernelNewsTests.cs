@@ -77,7 +77,7 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
         await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
-            var watch = new KernelWatch(SlotDevices.Names);
+            var watch = new KernelWatch(DeviceNames.Default.All);
             var (heard, judged) = (new ConcurrentQueue<KernelNews>(), 0);
             using var monitor = new NetlinkLinkMonitor(
                 () => Interlocked.Increment(ref judged) == 1
@@ -103,7 +103,7 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
         await space.RunAsync(async () =>
         {
             var links = new NetlinkLinkClient(TimeProvider.System);
-            var watch = new KernelWatch(SlotDevices.Names);
+            var watch = new KernelWatch(DeviceNames.Default.All);
             var heard = new ConcurrentQueue<KernelNews>();
             using var monitor = new NetlinkLinkMonitor(() => watch.Filter, heard.Enqueue, NullLogger<NetlinkLinkMonitor>.Instance);
             monitor.Start();

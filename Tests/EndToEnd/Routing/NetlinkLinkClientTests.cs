@@ -63,6 +63,60 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
         });
     }
 
+    // A node in the range of the pods: past the tunnel, through it and past it again, each in one step, and never refused; and this node's own
+    // packets, which are WireGuard's too, are not led into the device.
+    [Theory]
+    [InlineData("10.244.0.0/16", "10.244.9.1", "10.244.9.2", "10.244.1.7")]
+    [InlineData("fd00:244::/32", "fd00:244::9:1", "fd00:244::9:2", "fd00:244::1:7")]
+    public async Task NodesInARange_AreReachedByTheTunnelOrPastIt(string range, string own, string other, string pod)
+    {
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.CreateAsync("range", Token);
+        await space.RunAsync(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            foreach (var link in (string[])["eth0", "cilium_wg0"])
+            {
+                await links.CreateLinkAsync(link, "veth", Token);
+                await links.SetUpAsync(link, Token);
+            }
+
+            var all = IPPrefix.Parse(range);
+            var node = IPPrefix.Host(IPAddress.Parse(other));
+            foreach (var address in (string[])[own, pod])
+            {
+                await links.AddAddressAsync("eth0", new LinkAddress(IPAddress.Parse(address), node.Length), Token);
+            }
+
+            (await Command.RunAsync("ip", ["route", "add", range, "dev", "eth0"], Token)).EnsureSuccess();
+            var ofNode = links.At(links.Table.OfNode);
+            await ofNode.AddRuleAsync(IPPrefix.Host(IPAddress.Parse(own)), Token);
+            await links.ReplaceRouteAsync(Route.Throw(node), Token);
+            await links.ReplaceRouteAsync(Route.Unreachable(all), Token);
+            await links.AddRuleAsync(all, Token);
+            Assert.Equal([IPPrefix.Host(IPAddress.Parse(own))], await ofNode.GetRulesAsync(Token));
+            Assert.Equal([all], await links.GetRulesAsync(Token));
+            Assert.Empty(await links.GetFormerTablesAsync(Token));
+
+            foreach (var expected in (string[])["eth0", "cilium_wg0", "eth0"])
+            {
+                var route = expected == "eth0" ? Route.Throw(node) : new Route(node, expected);
+                await links.ReplaceRouteAsync(route, Token);
+                Assert.Equal([route], (await links.GetRoutesAsync(Token)).Where(found => found.Destination == node));
+                Assert.Contains($"dev {expected} ", await WayAsync(other, pod), StringComparison.Ordinal);
+                Assert.Contains("dev eth0 ", await WayAsync(other, own), StringComparison.Ordinal);
+            }
+
+            // Another pod has no tunnel: refused for a pod, and a matter of the main table for this node.
+            var stranger = other[..^1] + "7";
+            Assert.NotEqual(0, (await Command.RunAsync("ip", ["route", "get", stranger, "from", pod], Token)).ExitCode);
+            Assert.Contains("dev eth0 ", await WayAsync(stranger, own), StringComparison.Ordinal);
+        });
+
+        static async Task<string> WayAsync(string to, string from) =>
+            (await Command.RunAsync("ip", ["route", "get", to, "from", from], Token)).EnsureSuccess().Output;
+    }
+
     // ip(8) is the witness: it sees what we made, and we see nothing of what it made.
     [Fact]
     public async Task RoutesAndRules_BesideSomebodyElses_AreOursAlone()

@@ -62,6 +62,7 @@ public sealed class ForgottenNodeTests
         ["MeshMembers+Known.Others"] = "made anew with each change of the membership",
         ["MeshProtocol._said"] = "NodeGrain.ForgetAbsent",
         ["MoveTracker._nodes"] = "Note: who has no path",
+        ["FormerDevices._names"] = "has this node's own devices only",
         ["RosterFacts.NodeAddresses"] = "made with the roster",
         ["SettingCatalogue._sections"] = "sections of the settings, made once",
         ["MtuReconciler._measuredAddresses"] = "replaced when the peers change",
@@ -111,7 +112,7 @@ public sealed class ForgottenNodeTests
         mesh.Announce(3);
         mesh.Publish(revision: 1, 2, 3);
         _ = await mesh.Pass.RunAsync(true, Token);
-        var name = SlotDevices.Name(Slot.Zero);
+        var name = DeviceNames.Default.Of(Slot.Zero);
         mesh.Devices.ChangePeer(
             name, TestMesh.Key(3), peer => peer with { ReceiveBytes = 1_000, LastHandshakeTime = mesh.Time.GetUtcNow() });
         mesh.Links.SetReceivedPackets(name, 5);

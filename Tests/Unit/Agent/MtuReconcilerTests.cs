@@ -19,7 +19,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
 
     public MtuReconcilerTests()
     {
-        _paths = new UnderlayPaths(_links, new KernelWatch(SlotDevices.Names));
+        _paths = new UnderlayPaths(_links, new KernelWatch(DeviceNames.Default.All));
         _mtu = new MtuReconciler(_links, _paths, new DeviceOptions(), this);
         _links.AddLink("cilium_wg0");
         _link = _links.TryGetLinkAsync("cilium_wg0", Token).Result!;

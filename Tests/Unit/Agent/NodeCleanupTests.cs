@@ -50,7 +50,7 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2).Settled(2);
         await mesh.Pass.RunAsync(true, Token);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, _ => mesh.Devices)
+        await new NodeCleanup(mesh.Links.At(new RouteTable(300, 90)), mesh.Firewall, mesh.Witness, DeviceNames.Default, _ => mesh.Devices)
             .RunAsync(TestMesh.Name(1), null, report, Token);
         Assert.Equal(["device", "route", "rule", "firewall"], report.Removed.Select(item => item.Kind).Where(kind => kind != "witness"));
         Assert.Equal((0, 0), (mesh.Links.Routes.Count, mesh.Links.Rules.Count));
@@ -105,7 +105,7 @@ public sealed class NodeCleanupTests
         await using var mesh = new AgentHarness(2);
         mesh.Links.AddLink(Name);
         var report = new CleanupReport();
-        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, _ => null)
+        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, DeviceNames.Default, _ => null)
             .RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token);
         Assert.Contains("link of kind", Assert.Single(report.Kept).Reason, StringComparison.Ordinal);
         Assert.NotNull(await mesh.Links.TryGetLinkAsync(Name, Token));
@@ -128,7 +128,7 @@ public sealed class NodeCleanupTests
         Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Firewall, Witness], (await CleanAsync(mesh)).Removed);
     }
 
-    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, _ => mesh.Devices);
+    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, DeviceNames.Default, _ => mesh.Devices);
 
     private static async Task<CleanupReport> CleanAsync(AgentHarness mesh, bool withRoster = true)
     {

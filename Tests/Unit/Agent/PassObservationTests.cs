@@ -40,7 +40,7 @@ public sealed class PassObservationTests : IDisposable
 
     public void Dispose() => _own.Dispose();
 
-    private static Route Through(int node, Slot slot) => new(TestMesh.PodCIDR(node), SlotDevices.Name(slot));
+    private static Route Through(int node, Slot slot) => new(TestMesh.PodCIDR(node), DeviceNames.Default.Of(slot));
 
     // A device of each slot, which knows node 2.
     private PassObservation Observe(Slot[] slots, EquatableArray<Route> routes) => new(
@@ -52,7 +52,7 @@ public sealed class PassObservationTests : IDisposable
             isSynced: true,
             isSettled: true),
         slots.ToDictionary(slot => slot, slot => new Device(
-            SlotDevices.Name(slot), _own.PublicKey, TestMesh.ListenPort, 0,
+            DeviceNames.Default.Of(slot), _own.PublicKey, TestMesh.ListenPort, 0,
             [new DevicePeer(TestMesh.Key(2), null, [], TimeSpan.Zero, null, 0, 0)])),
         routes,
         own: null,

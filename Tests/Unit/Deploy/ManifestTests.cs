@@ -128,7 +128,7 @@ public sealed partial class ManifestTests
         var pod = Manifests.At(devices, "spec", "template", "spec");
         Assert.Equal("false", Manifests.Text(pod, "automountServiceAccountToken"));
         Assert.Equal(
-            SlotDevices.Slots(Slot.Count).Select(SlotDevices.Name),
+            SlotDevices.Slots(Slot.Count).Select(DeviceNames.Default.Of),
             ((YamlSequenceNode)pod["containers"]).Select(container => Manifests.Texts(container, "args").Last()));
         var silo = Assert.Single((YamlSequenceNode)Manifests.At(sets["orleans-wireguard"], "spec", "template", "spec", "containers"));
         Assert.All((YamlSequenceNode)pod["containers"], container =>

@@ -39,6 +39,26 @@ public sealed class OptionsValidatorTests
         Assert.True(Encryption(options => options.ClusterCIDRs.Add("fd00:244::/48")).Succeeded);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(true, "cilium_wg1", "cilium_wg2")]
+    [InlineData(true, "cilium_a2345678", "cilium_b")]
+    [InlineData(false, "cilium_wg1")]
+    [InlineData(false, "cilium_wg1", "cilium_wg1")]
+    [InlineData(false, "cilium_wg1", "wg1")]
+    [InlineData(false, "cilium_wg1", "cilium_")]
+    [InlineData(false, "cilium_wg1", "cilium_0123456789")]
+    [InlineData(false, "cilium_wg1", "cilium_/../x")]
+    [InlineData(false, "cilium_wg1", "cilium_wg2", "cilium_wg3")]
+    public void Validate_DeviceNames_AreNoneOrTwo(bool isValid, params string[] names)
+    {
+        var options = new DeviceOptions();
+        Array.ForEach(names, options.Names.Add);
+        var result = new DeviceOptionsValidator().Validate(null, options);
+        Assert.True(isValid == result.Succeeded, result.FailureMessage);
+        Assert.True(isValid || result.FailureMessage!.Contains("Device:Names", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Validate_Routing_HoldsItsRanges()
     {

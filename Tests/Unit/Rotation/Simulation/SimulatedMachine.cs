@@ -68,13 +68,13 @@ internal sealed class SimulatedMachine(Simulation simulation, int number, TimeSp
     public void SetSkew(TimeSpan skew) => Skew = skew + TimeSpan.FromMilliseconds(number);
 
     /// <summary>The device of a slot, if there is one.</summary>
-    public Device? Device(Slot slot) => Kernel.Peek(SlotDevices.Name(slot));
+    public Device? Device(Slot slot) => Kernel.Peek(DeviceNames.Default.Of(slot));
 
     /// <summary>Through which slot packets for another node's pods go.</summary>
     public Slot? Route(SimulatedMachine to)
     {
         _routes ??= Links.Routes.Where(route => route.DeviceName.Length > 0).ToDictionary(
-            route => simulation.NumberOf(route.Destination), route => Slots.First(slot => SlotDevices.Name(slot) == route.DeviceName));
+            route => simulation.NumberOf(route.Destination), route => Slots.First(slot => DeviceNames.Default.Of(slot) == route.DeviceName));
         return _routes.TryGetValue(to.Number, out var slot) ? slot : null;
     }
 

@@ -59,7 +59,7 @@ internal sealed class SimulatedSilo : IDisposable
             new RealityReconciler(
                 new FakeNetworkDump(), new FakeWitness(), machine.Links, inForce, _clock, NullLogger<RealityReconciler>.Instance),
             inForce,
-            new KernelWatch(SlotDevices.Names),
+            new KernelWatch(DeviceNames.Default.All),
             _ring,
             Store,
             addresses,

@@ -223,7 +223,7 @@ internal sealed class SimulatedTunnels(Simulation simulation)
     private void Complete(PublicKey local, PublicKey peer)
     {
         var (machine, slot) = _owners[local];
-        machine.Kernel.ChangePeer(SlotDevices.Name(slot), peer, known => known with { LastHandshakeTime = machine.Time });
+        machine.Kernel.ChangePeer(DeviceNames.Default.Of(slot), peer, known => known with { LastHandshakeTime = machine.Time });
         simulation.Trace(() => $"{machine.Name} has shaken hands with {simulation.Describe(peer)} on slot {slot}");
         simulation.Check();
         machine.Silo?.Agent.NoticeSoon();
