@@ -88,7 +88,9 @@ internal static class DeviceOwnership
     private static IEnumerable<DevicePeer> Unexplained(
         Device device, NodeRoster? roster, IReadOnlyDictionary<string, PeerAnnouncement> announcements, EquatableArray<Route> routes)
     {
-        var tunnels = routes.Where(route => route.DeviceName.StartsWith(DeviceNames.Prefix, StringComparison.Ordinal)).Select(route => route.Destination);
+        // By any name that a device of ours may have had: the routes are ours, whatever the configuration called the devices then.
+        var tunnels = routes.Where(route => route.DeviceName.StartsWith(DeviceNames.Prefix, StringComparison.Ordinal))
+            .Select(route => route.Destination);
         var prefixes = (roster?.Nodes.Values ?? [])
             .SelectMany(node => node.PodCIDRs.Concat(node.ListedPodCIDRs)).Concat(tunnels).ToHashSet();
         var keys = announcements.Values.SelectMany(announcement => announcement.Slots).Select(slot => slot.PublicKey).ToHashSet();

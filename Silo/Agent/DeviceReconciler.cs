@@ -31,7 +31,8 @@ internal sealed partial class DeviceReconciler(
     private readonly MtuReconciler _mtu = new(links, paths, options, logger);
     private readonly Dictionary<PublicKey, IPEndPoint> _formerEndpoints = [];
     private readonly DeviceAdoption _adoption = new(options.DeviceNames.Of(slot), devices, links, options);
-    private readonly RenamedLink _renamed = new(options.DeviceNames.Of(slot), (ushort)(options.ListenPort + slot.Index), devices, links, drifts);
+    private readonly RenamedLink _renamed =
+        new(options.DeviceNames.Of(slot), (ushort)(options.ListenPort + slot.Index), devices, links, drifts);
     private ExpectedDevice? _expected;
     private Link? _link;
     private SourceCheck? _sourceCheck;

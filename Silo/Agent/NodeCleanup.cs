@@ -17,7 +17,8 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="witness">The table that counts it.</param>
 /// <param name="names">What the devices are called by the configuration; those of the default names are looked for too.</param>
 /// <param name="findClient">The client for devices of a link kind; <see langword="null"/> for a kind that is no WireGuard device.</param>
-internal sealed class NodeCleanup(ILinkClient links, IFirewall firewall, IWitness witness, DeviceNames names, Func<string, IWireGuardClient?> findClient)
+internal sealed class NodeCleanup(
+    ILinkClient links, IFirewall firewall, IWitness witness, DeviceNames names, Func<string, IWireGuardClient?> findClient)
 {
     /// <summary>Removes devices, routes, rules and tables that silos made, and tells what it left.</summary>
     /// <param name="nodeName">This node; empty if unknown.</param>

@@ -82,6 +82,7 @@ internal static class DoctorCommand
         try
         {
             var table = (configuration.GetSection(RoutingOptions.SectionName).Get<RoutingOptions>() ?? new RoutingOptions()).ToRouteTable();
+            var device = configuration.GetSection(DeviceOptions.SectionName).Get<DeviceOptions>() ?? new DeviceOptions();
             var links = new NetlinkLinkClient(TimeProvider.System, table: table);
             var dump = await new NetlinkDump(TimeProvider.System).ReadAsync(cancellationToken);
             var expected = LocalExpectation.Build(
@@ -91,7 +92,7 @@ internal static class DoctorCommand
                 await links.GetRulesAsync(cancellationToken),
                 await links.GetRoutesAsync(cancellationToken),
                 encryption.ClusterCIDRs.Select(IPPrefix.Parse).ToEquatableArray(),
-                (configuration.GetSection(DeviceOptions.SectionName).Get<DeviceOptions>() ?? new DeviceOptions()).DeviceNames.All.ToEquatableArray());
+                device.DeviceNames.All.ToEquatableArray());
             expected = expected with { Table = table.Number, RulePriority = table.RulePriority };
             if (expected.OwnPrefixes.Count == 0)
             {

@@ -63,8 +63,8 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
         });
     }
 
-    // A node in the range of the pods: past the tunnel, through it and past it again, each in one step, and never refused; and this node's own
-    // packets, which are WireGuard's too, are not led into the device.
+    // A node in the range of the pods: past the tunnel, through it and past it again, each in one step, and never refused; and this node's
+    // own packets, which are WireGuard's too, are not led into the device.
     [Theory]
     [InlineData("10.244.0.0/16", "10.244.9.1", "10.244.9.2", "10.244.1.7")]
     [InlineData("fd00:244::/32", "fd00:244::9:1", "fd00:244::9:2", "fd00:244::1:7")]

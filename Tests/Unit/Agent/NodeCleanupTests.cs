@@ -128,7 +128,8 @@ public sealed class NodeCleanupTests
         Assert.Equal([new CleanupItem("rule", "from 10.0.1.0/24"), Firewall, Witness], (await CleanAsync(mesh)).Removed);
     }
 
-    private static NodeCleanup Cleanup(AgentHarness mesh) => new(mesh.Links, mesh.Firewall, mesh.Witness, DeviceNames.Default, _ => mesh.Devices);
+    private static NodeCleanup Cleanup(AgentHarness mesh) =>
+        new(mesh.Links, mesh.Firewall, mesh.Witness, DeviceNames.Default, _ => mesh.Devices);
 
     private static async Task<CleanupReport> CleanAsync(AgentHarness mesh, bool withRoster = true)
     {

@@ -73,8 +73,10 @@ internal sealed class SimulatedMachine(Simulation simulation, int number, TimeSp
     /// <summary>Through which slot packets for another node's pods go.</summary>
     public Slot? Route(SimulatedMachine to)
     {
-        _routes ??= Links.Routes.Where(route => route.DeviceName.Length > 0).ToDictionary(
-            route => simulation.NumberOf(route.Destination), route => Slots.First(slot => DeviceNames.Default.Of(slot) == route.DeviceName));
+        _routes ??= Links.Routes.Where(route => route.DeviceName.Length > 0 && simulation.FindNumber(route.Destination) is not null)
+            .ToDictionary(
+                route => simulation.FindNumber(route.Destination)!.Value,
+                route => Slots.First(slot => DeviceNames.Default.Of(slot) == route.DeviceName));
         return _routes.TryGetValue(to.Number, out var slot) ? slot : null;
     }
 
@@ -87,9 +89,12 @@ internal sealed class SimulatedMachine(Simulation simulation, int number, TimeSp
         {
             _devices[slot.Index] = device;
             peers.Clear();
-            foreach (var peer in (device?.Peers ?? []).Where(peer => peer.AllowedIPs.Count > 0))
+            foreach (var peer in device?.Peers ?? [])
             {
-                peers[simulation.NumberOf(peer.AllowedIPs[0])] = peer;
+                if (peer.AllowedIPs.Select(simulation.FindNumber).FirstOrDefault(number => number is not null) is { } other)
+                {
+                    peers[other] = peer;
+                }
             }
         }
 

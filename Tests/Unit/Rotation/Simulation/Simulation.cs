@@ -101,8 +101,8 @@ internal sealed partial class Simulation : IDisposable
     public SimulatedSilo? FindSilo(SiloAddress address) =>
         _machines.Values.Select(machine => machine.Silo).FirstOrDefault(silo => silo is not null && silo.Address.Equals(address));
 
-    /// <summary>The number of the node that has a pod CIDR.</summary>
-    public int NumberOf(IPPrefix podCIDR) => _numbers[podCIDR];
+    /// <summary>The number of the node that has a pod CIDR; <see langword="null"/> for what is none, as the address of a node.</summary>
+    public int? FindNumber(IPPrefix prefix) => _numbers.TryGetValue(prefix, out var number) ? number : null;
 
     /// <summary>The roster without a node.</summary>
     public NodeRoster RosterWithout(string name) => NodeRoster.Of(Roster.Nodes.Values.Where(node => node.NodeName != name));
