@@ -11,9 +11,6 @@ public readonly record struct Encapsulation([property: Id(0)] byte Protocol, [pr
     /// <summary>IPv4 in IPv4, as the kernel's <c>ipip</c> links make it.</summary>
     public static Encapsulation IPInIP { get; } = new(4, 0);
 
-    /// <summary>Whether it is one that can be: a UDP port other than 0, or IP in IP.</summary>
-    public bool IsValid => (Protocol == 17 && Port != 0) || this == IPInIP;
-
     /// <summary>What goes to a UDP port.</summary>
     public static Encapsulation Udp(ushort port) => new(17, port);
 }

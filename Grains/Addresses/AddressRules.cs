@@ -48,6 +48,9 @@ internal static class AddressRules
                 AnnouncementOutcome.BadSignature, $"the signature is not that of identity {announcement.Identity.ToShortString()}")
         : null;
 
+    private static bool IsPossible(Encapsulation encapsulation) =>
+        encapsulation == Encapsulation.IPInIP || (encapsulation.Port != 0 && encapsulation == Encapsulation.Udp(encapsulation.Port));
+
     private static string? FindMalformation(AddressAnnouncement announcement, DateTimeOffset horizon)
     {
         if (!NodeNameRule.IsValid(announcement.NodeName))
@@ -92,7 +95,7 @@ internal static class AddressRules
 
         return announcement.Encapsulations.Count > AddressAnnouncement.MaxEncapsulations
                 ? $"expected at most {AddressAnnouncement.MaxEncapsulations} encapsulations, came {announcement.Encapsulations.Count}"
-            : announcement.Encapsulations.Any(encapsulation => !encapsulation.IsValid)
+            : announcement.Encapsulations.Any(encapsulation => !IsPossible(encapsulation))
                 ? "an encapsulation is neither a UDP port nor IP in IP"
             : null;
     }

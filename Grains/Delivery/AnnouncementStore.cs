@@ -244,12 +244,17 @@ internal sealed class AnnouncementStore(
     private static AnnouncedClaims ToClaims(PeerAnnouncement announcement, Dispute now, ClaimRank rank) => new(
         rank, now.Claims.TryGetValue(announcement.NodeName, out var claims) ? claims : announcement.AllowedIPs, announcement.Endpoints);
 
-    // Until the roster is known, what is held is all there is to compare with.
-    private EquatableArray<IPPrefix> Explain(PeerAnnouncement announcement, NodeRoster? divided) =>
-        divided?.Find(announcement.NodeName) is { } node
-            ? PrefixArithmetic.Intersect(PrefixSet.Merge(announcement.AllowedIPs), node.PodCIDRs)
-            : announcement.AllowedIPs.Where(prefix => !_explained.Any(
-                other => other.Key != announcement.NodeName && other.Value.Any(prefix.Overlaps))).ToEquatableArray();
+    // All or nothing: who claims more than is its own, in a part of which it might be right, has proven nothing by that. Until the roster
+    // is known, what is held is all there is to compare with.
+    private EquatableArray<IPPrefix> Explain(PeerAnnouncement announcement, NodeRoster? divided)
+    {
+        var name = announcement.NodeName;
+        var isExplained = divided?.Find(name) is { } node
+            ? announcement.AllowedIPs.All(prefix => node.PodCIDRs.Any(own => own.Contains(prefix)))
+            : announcement.AllowedIPs.All(
+                prefix => !_explained.Any(other => other.Key != name && other.Value.Any(prefix.Overlaps)));
+        return isExplained ? announcement.AllowedIPs : _explained.GetValueOrDefault(name, []);
+    }
 
     /// <summary>What was made of a roster.</summary>
     /// <param name="Listed">The roster.</param>

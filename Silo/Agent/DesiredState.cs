@@ -74,7 +74,7 @@ internal static class DesiredState
             }
 
             routes.AddRange(announcement.AllowedIPs.Select(prefix => new Route(prefix, device)));
-            if (proven?.Contains(announcement.NodeName) != false)
+            if (view.LeadsToNodes && proven?.Contains(announcement.NodeName) != false)
             {
                 routes.AddRange(view.CarriedAddressesOf(announcement.NodeName).Select(address => new Route(address, device)));
             }

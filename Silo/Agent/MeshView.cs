@@ -72,6 +72,12 @@ internal sealed record MeshView
     /// <summary>Whether packets to and from nodes themselves take the tunnels (<see cref="EncryptionOptions.NodeAddresses"/>).</summary>
     public bool CarriesNodes { get; init; }
 
+    /// <summary>
+    /// Whether pods' packets to nodes are led through the tunnels too. Not where a link to the peers checks sources strictly (rp_filter=1):
+    /// the nodes' own packets to pods come in there, in clear, and would be dropped because the way back is another one.
+    /// </summary>
+    public bool LeadsToNodes { get; init; } = true;
+
     /// <summary>What this node's devices are called.</summary>
     public DeviceNames DeviceNames { get; init; } = DeviceNames.Default;
 

@@ -54,6 +54,9 @@ internal sealed partial class RealityReconciler(
     /// <summary>What was counted; <see langword="null"/> if nothing can be.</summary>
     public WitnessStatus? Witness { get; private set; }
 
+    /// <summary>Whether a link to the peers drops what comes in by another link than answers would leave by (rp_filter=1).</summary>
+    public bool IsUnderlayStrict { get; private set; }
+
     /// <summary>The node's own addresses among those of pods.</summary>
     public EquatableArray<IPAddress> NodeAddresses { get; private set; } = [];
 
@@ -122,6 +125,7 @@ internal sealed partial class RealityReconciler(
 
         var pods = view.Self!.ListedPodCIDRs.Concat(view.Roster.PodRanges);
         NodeAddresses = Silo.Findings.NodeAddresses.Find(_dump, pods, deviceNames);
+        IsUnderlayStrict = FindStrictUnderlay(view, _dump, underlay);
         Settle(view, underlay, deviceNames);
         var isWithheld = encryption.Configured.Mode == EncryptionMode.Strict
             && StrictGate.IsWithheld(_wasInForce, Findings, encryption.Configured.AcceptedFindings);
@@ -284,6 +288,14 @@ internal sealed partial class RealityReconciler(
     {
         var own = view.Roster!.Find(view.NodeName)!.Addresses;
         return [.. underlay.Links, .. dump.Addresses.Where(address => own.Contains(address.Address)).Select(address => address.LinkIndex)];
+    }
+
+    // The kernel takes the larger of the two; 1 is strict, 2 is loose (ip-sysctl).
+    private static bool FindStrictUnderlay(MeshView view, NetworkDump dump, UnderlayPaths underlay)
+    {
+        var links = FindUnderlay(view, dump, underlay);
+        return dump.Links.Any(link => links.Contains(link.Index)
+            && link.SourceCheck is { } own && Math.Max(own, dump.Forwarding.SourceCheck) == 1);
     }
 
     private static HashSet<WitnessLink> Present(NetworkDump dump) => [.. dump.Links.Select(link => new WitnessLink(link.Index, link.Name))];

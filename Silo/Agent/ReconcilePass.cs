@@ -143,6 +143,8 @@ internal sealed class ReconcilePass
             await _reality.LookAsync(view, _paths, _names.All, cancellationToken);
         }
 
+        view = view with { LeadsToNodes = !_reality.IsUnderlayStrict };
+
         // Before a device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
         var protection = ProtectionPlan.Build(view, _encryption.CurrentValue);
         await _routes.ProtectAsync(protection, isResync, cancellationToken);

@@ -45,7 +45,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         // Only now, when nobody is left who does not know the call.
         await mesh.WaitForLogAsync(Plan.Nodes[0], $"Greeting: {Plan.Nodes[1].Name} greets");
         steps.Add(await mesh.MeasureAsync("all up", 3));
-        Assert.Equal("4 4 4", steps[^1].Protocols);
+        Assert.Equal("5 5 5", steps[^1].Protocols);
         foreach (var node in Plan.Nodes)
         {
             steps.Add(await mesh.MeasureAsync($"{node.Name} back", 2, () => mesh.RollAsync(node, SiloVariant.Present)));
@@ -99,7 +99,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         output.WriteLine($"exit code {end?.ExitCode}: {end?.Error.Trim()}");
         Assert.Equal(Misconfigured, end?.ExitCode);
         Assert.Contains(
-            "speaks protocol 4 to 5, but most of the mesh does not: the oldest, on 'node-", end?.Error, StringComparison.Ordinal);
+            "speaks protocol 5 to 6, but most of the mesh does not: the oldest, on 'node-", end?.Error, StringComparison.Ordinal);
         up.AssertNothingLost(rotations: 0);
         back.AssertNothingLost(rotations: 2);
         mesh.AssertNothingStrange();
@@ -130,7 +130,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         var status = await mesh.Harness.RunAsync(Plan.Nodes[1], Token, "owg", "status");
         output.WriteLine(status.Output);
         Assert.Equal(Unhealthy, status.ExitCode);
-        Assert.Contains("VERSIONS DIFFER, and speak protocol 3 with each other:", status.Output, StringComparison.Ordinal);
+        Assert.Contains("VERSIONS DIFFER, and speak protocol 4 with each other:", status.Output, StringComparison.Ordinal);
         Assert.Contains($"  {SiloVariant.Broken.Version}", status.Output, StringComparison.Ordinal);
 
         var undone = TimeSpan.MaxValue;

@@ -47,8 +47,13 @@ internal sealed class TestApiServer : IAsyncDisposable
         _middleware = new(Faults, Requests, timeProvider);
         AdminToken = AddToken("system:admin", AccessRule.Everything);
         _forwarder = kubeConfig is null ? null : new(kubeConfig, AdminToken);
-        Registry.Create(
-            BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "default" } }, dryRun: false);
+
+        // Those that every cluster has and somebody here uses.
+        foreach (var name in new[] { "default", "kube-system" })
+        {
+            Registry.Create(
+                BuiltInTypes.Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = name } }, dryRun: false);
+        }
     }
 
     public Registry Registry { get; }

@@ -243,6 +243,13 @@ public sealed class DesiredStateTests
             [new Route(TestMesh.PodCIDR(2), "cilium_wg0")],
             DesiredState.BuildRoutes(view, [Build(view)], new Dictionary<string, string>(), [], new HashSet<string>()));
         Assert.Equal([TestMesh.PodCIDR(2)], Assert.Single(Build(view with { CarriesNodes = false }).Peers).AllowedIPs);
+
+        // What nodes send to pods in clear would be dropped by a strict source check; what comes from them by the tunnel is taken.
+        var strict = view with { LeadsToNodes = false };
+        Assert.Equal(carried, Assert.Single(Build(strict).Peers).AllowedIPs);
+        Assert.Equal(
+            [new Route(TestMesh.PodCIDR(2), "cilium_wg0")],
+            DesiredState.BuildRoutes(strict, [Build(strict)], paths, proven, new HashSet<string> { TestMesh.Name(2) }));
     }
 
     // Two nodes that say they have it, this node's own, and what is a pod of another node by the roster (I10).

@@ -31,7 +31,7 @@ public sealed class MeshProtocolTests : IDisposable
         Assert.Equal(2, Effective);
         Assert.Empty(_protocol.Extensions);
         _time.Advance(TimeSpan.FromTicks(1));
-        Assert.Equal(3, Effective);
+        Assert.Equal(4, Effective);
         Assert.NotEmpty(_protocol.Extensions);
     }
 
@@ -203,6 +203,6 @@ public sealed class MeshProtocolTests : IDisposable
         Say(OwnProtocol.Range, 2, 3);
         _protocol.Follow();
         _time.Advance(MeshProtocol.RiseAfter);
-        Assert.Equal(3, Effective);
+        Assert.Equal(4, Effective);
     }
 }
