@@ -203,7 +203,7 @@ internal static class DesiredState
     {
         var carried = view.OtherNames.SelectMany(name => view.CarriedAddressesOf(name)).ToHashSet();
         return facts.AllNodeAddresses.Where(address => carried.Contains(address) == isCarried
-            && PrefixSet.Covers(covered, address) && !PrefixSet.Covers(facts.Own, address));
+            && PrefixSet.Covers(covered, address) && !PrefixSet.Covers(facts.Own, address) && !PrefixSet.Covers(facts.Remote, address));
     }
 
     private static EquatableArray<IPPrefix> Held(EquatableArray<IPPrefix> prefixes, EquatableArray<IPPrefix> holders) =>

@@ -25,7 +25,10 @@ internal sealed class RosterFacts
         OwnAddresses = AddressesOf(self).Distinct().Order().ToEquatableArray();
         var claims = FindNodeAddresses(roster.Nodes.Values);
         AllNodeAddresses = claims.Select(claim => claim.Address).Distinct().Order().ToEquatableArray();
-        NodeAddresses = claims.GroupBy(claim => claim.Address).Where(claim => claim.Count() == 1).Select(claim => claim.First())
+
+        // What lies among a node's own pods goes with them, and would only make the device's peers harder to explain.
+        var pods = PrefixSet.Merge(roster.Nodes.Values.SelectMany(node => node.PodCIDRs));
+        NodeAddresses = claims.Where(claim => !PrefixSet.Covers(pods, claim.Address)).GroupBy(claim => claim.Address).Where(claim => claim.Count() == 1).Select(claim => claim.First())
             .GroupBy(claim => claim.NodeName, claim => claim.Address, StringComparer.Ordinal)
             .ToDictionary(node => node.Key, node => node.Order().ToEquatableArray(), StringComparer.Ordinal);
         (Steered, NotSteered) = SteeredSources.Build(
@@ -58,7 +61,7 @@ internal sealed class RosterFacts
     public EquatableArray<IPPrefix> OwnAddresses { get; }
 
     /// <summary>
-    /// Addresses of the nodes, as host prefixes, by node name: those that one node alone claims, and that are no pod of another one.
+    /// Addresses of the nodes, as host prefixes, by node name: those that one node alone claims, and that lie among nobody's pods.
     /// </summary>
     public IReadOnlyDictionary<string, EquatableArray<IPPrefix>> NodeAddresses { get; }
 

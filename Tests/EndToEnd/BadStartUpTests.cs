@@ -209,6 +209,7 @@ public sealed class BadStartUpTests(BadStartUpFixture fixture) : IClassFixture<B
                 }
 
                 await mesh.RunAsync(node, Token, "ip", "rule", "delete", "lookup", "201");
+                await mesh.RunAsync(node, Token, "ip", "rule", "delete", "priority", "200");
                 await mesh.RunAsync(node, Token, "ip", "route", "flush", "table", "201");
             }
         }

@@ -229,7 +229,7 @@ public sealed class DesiredStateTests
         ]);
         var view = View(roster, true, TestMesh.Announce(2)) with { CarriesNodes = true };
         EquatableArray<IPPrefix> carried =
-            [TestMesh.PodCIDR(2), IPPrefix.Parse("10.0.2.0/32"), IPPrefix.Parse("192.168.0.2/32"), IPPrefix.Parse("fd00::2/128")];
+            [TestMesh.PodCIDR(2), IPPrefix.Parse("192.168.0.2/32"), IPPrefix.Parse("fd00::2/128")];
         Assert.Equal(carried, Assert.Single(Build(view).Peers).AllowedIPs);
         Dictionary<string, string> paths = new() { [TestMesh.Name(2)] = "cilium_wg0" };
         var proven = DesiredState.BuildRoutes(view, [Build(view)], paths, [], new HashSet<string> { TestMesh.Name(2) });
