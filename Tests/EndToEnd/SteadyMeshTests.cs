@@ -142,6 +142,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
             Assert.Equal(["device", "firewall", "route", "rule", "witness"], removed.Distinct().Order(StringComparer.Ordinal));
             Assert.All(before.Except(after), line => Assert.True(
                 IsOfDevice(line) || line.StartsWith("201:", StringComparison.Ordinal)
+                    || (line.StartsWith("200:", StringComparison.Ordinal) && line.EndsWith("proto 201", StringComparison.Ordinal))
                     || (line.StartsWith("unreachable", StringComparison.Ordinal) && line.Contains("table 201", StringComparison.Ordinal)),
                 line));
             Assert.DoesNotContain(after, IsOfDevice);

@@ -1,5 +1,4 @@
 // The cases in which the tunnels are gone and nobody repairs them.
-using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Capture;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.LocalMesh.Topology;
@@ -73,7 +72,7 @@ internal sealed partial class MeshCases
             {
                 string[] refusals = ["ip -4 route show table 201", "ip -6 route show table 201"];
                 foreach (var (command, sign) in refusals.Select(command => (command, "unreachable"))
-                    .Append(("nft list tables inet", FirewallTable.Name)))
+                    .Append(("nft list ruleset inet", "elements")))
                 {
                     if ((await RunAsync(node, command, cancellationToken)).Contains(sign, StringComparison.Ordinal) != isStrict)
                     {

@@ -77,13 +77,15 @@ public sealed class ProtectionPlanTests
         var roster = NodeRoster.Of(
         [
             TestMesh.RosterNode(1),
-            TestMesh.RosterNode(2) with { AnnouncedAddresses = [IPAddress.Parse("10.0.2.0")] },
-            TestMesh.RosterNode(3) with { AnnouncedAddresses = [IPAddress.Parse("10.0.3.0")] },
+            TestMesh.RosterNode(2) with { AnnouncedAddresses = [IPAddress.Parse("10.9.2.1"), IPAddress.Parse("10.0.2.1")] },
+            TestMesh.RosterNode(3) with { AnnouncedAddresses = [IPAddress.Parse("10.9.3.1"), IPAddress.Parse("10.0.3.1")] },
         ]);
         var view = View(roster, TestMesh.Announce(2)) with { CarriesNodes = true };
-        var plan = ProtectionPlan.Build(view, new EncryptionOptions());
-        Assert.Equal([Route.Throw(IPPrefix.Parse("10.0.2.0/32"))], plan.Fallbacks);
-        Assert.Equal([Route.Throw(IPPrefix.Parse("10.0.3.0/32"))], plan.Refusals!.Value.Where(route => route.IsThrow));
+        var plan = ProtectionPlan.Build(view, new EncryptionOptions { ClusterCIDRs = { "10.9.0.0/16" } });
+
+        // What lies among a node's own pods goes with them.
+        Assert.Equal([Route.Throw(IPPrefix.Parse("10.9.2.1/32"))], plan.Fallbacks);
+        Assert.Equal([Route.Throw(IPPrefix.Parse("10.9.3.1/32"))], plan.Refusals!.Value.Where(route => route.IsThrow));
         Assert.Equal([], ProtectionPlan.Build(view, new EncryptionOptions { Mode = EncryptionMode.Permissive }).Fallbacks);
     }
 
