@@ -71,9 +71,13 @@ internal sealed class ClusterSetup(IKubernetes client, MeshPlan plan, string sou
                     + "\n---\n" + await ReadAsync("base/rbac.yaml", cancellationToken))
             .Cast<IKubernetesObject<V1ObjectMeta>>().ToList();
 
+        // What is for AKS' own namespace has no object here to be about.
+        items.RemoveAll(item => item.Metadata.NamespaceProperty == "kube-system");
+
         // Cluster-wide names are the demo's own, so that it never changes the rights of a real installation.
         foreach (var item in items)
         {
+            item.Metadata.NamespaceProperty = item is V1ClusterRole or V1ClusterRoleBinding ? null : Namespace;
             switch (item)
             {
                 case V1ClusterRole:
