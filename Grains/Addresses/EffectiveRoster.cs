@@ -9,7 +9,7 @@ namespace Orleans.WireGuard.Grains.Addresses;
 /// <code>
 /// this node      its own source, but for what another node was granted before
 /// another one    what it announced and was granted
-///                it has announced nothing: what the list of nodes says, if that tells of pods here; else nothing
+///                it has announced nothing: what the list of nodes says, if that tells of pods here or no silo can run there; else nothing
 /// </code>
 /// </remarks>
 internal static class EffectiveRoster
@@ -30,7 +30,7 @@ internal static class EffectiveRoster
             var effective = node.NodeName == localName ? OfThisNode(node, book, own)
                 : book.Announcements.TryGetValue(node.NodeName, out var announcement)
                     ? OfAnother(node, announcement, book, policy, former?.Find(node.NodeName))
-                : own.IsRosterBelieved ? node
+                : own.IsRosterBelieved || node.IsExempt ? node
                 : node with { PodCIDRs = [], ListedPodCIDRs = [] };
             if (!ReferenceEquals(effective, node))
             {

@@ -42,7 +42,8 @@ internal sealed class OwnAddresses
                 _floor = sequence;
             }
 
-            return _latest is { } latest && latest.Sequence <= sequence;
+            // What lies beyond the horizon counts for nobody, so there is nothing to be above of.
+            return SequenceBounds.IsPossible(sequence, horizon) && _latest is { } latest && latest.Sequence <= sequence;
         }
     }
 
