@@ -108,16 +108,12 @@ internal sealed partial class NodeGrain
         });
     }
 
-    // Where all know announcements of addresses, those of keys have none. Who knows only these is told as much as they hold, and as its
-    // list of nodes explains.
-    private AnnounceableNode? FindSelf()
-    {
-        if (_store.Roster?.Find(NodeName) is not { } self)
-        {
-            return null;
-        }
+    private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
 
-        var node = AnnounceableNode.Of(self);
-        return _protocol.Effective >= OwnProtocol.WithAddresses ? node with { AllowedIPs = [] } : node;
-    }
+    // The allowed IPs go along with the keys for a silo of the release before, to which a node may be rolled back at any time. Where all take
+    // addresses by themselves nobody looks at them, and keys are not announced again because of them.
+    private AnnounceableNode? FindWhatDecides() =>
+        FindSelf() is { } self && _own.Latest is { } latest && _protocol.Effective >= OwnProtocol.WithAddresses
+            ? self with { AllowedIPs = latest.AllowedIPs }
+            : FindSelf();
 }

@@ -62,7 +62,7 @@ internal sealed partial class NodeGrain
             Others = _store.Announcements.Values.Where(announcement => announcement.NodeName != NodeName),
             Active = _members.OtherNames,
             IsAnnouncementDue = _own.IsDue(
-                AnnounceSlots(), _state.FrozenUntil, FindSelf(), _protocol.Extensions, _clock.Horizon),
+                AnnounceSlots(), _state.FrozenUntil, FindWhatDecides(), _protocol.Extensions, _clock.Horizon),
             IsSynced = _store.IsSynced,
             IsDisputed = roster is not null && roster.Conflicts.Any(conflict => IsOurs(conflict.Keeper) || IsOurs(conflict.Loser)),
             IsFormerSelfKnown = _own.FormerSelf is not null,

@@ -102,11 +102,12 @@ internal sealed partial class AddressAnnouncer : IDisposable
             return rest;
         }
 
-        if (_source.Current is { } current && _store.IsSynced && _store.Roster?.Find(_members.LocalNodeName) is not null)
+        if (_source.Current is { Source.Length: > 0 } current && _store.IsSynced && _store.Roster?.Find(_members.LocalNodeName) is not null)
         {
             var now = SteadyTime.Now(_timeProvider);
             var (prefixes, lingers) = _lingering.Note(current.Prefixes, IsClaimedByOthers, now);
             rest = Min(rest, lingers);
+            prefixes = SplitContested(prefixes, current.Prefixes);
             var next = Build(prefixes);
             if (IsDue(next))
             {
@@ -139,6 +140,16 @@ internal sealed partial class AddressAnnouncer : IDisposable
     // What waits for this node to give it back.
     private bool IsClaimedByOthers(IPPrefix prefix) => _addresses.Book.HeldBackCount > 0 && _addresses.Book.HeldBack.Any(
         heldBack => heldBack.OtherNode == _members.LocalNodeName && heldBack.Prefix.Overlaps(prefix));
+
+    // A neighbour that another node holds would cost the whole of what was made of both.
+    private EquatableArray<IPPrefix> SplitContested(EquatableArray<IPPrefix> merged, EquatableArray<IPPrefix> single)
+    {
+        var book = _addresses.Book;
+        return merged.All(prefix => book.FindHolder(prefix, _members.LocalNodeName) is null)
+            ? merged
+            : merged.SelectMany(prefix => book.FindHolder(prefix, _members.LocalNodeName) is null ? [prefix] : single.Where(prefix.Contains))
+                .ToEquatableArray();
+    }
 
     private AddressAnnouncement Build(EquatableArray<IPPrefix> prefixes)
     {

@@ -18,6 +18,7 @@ internal sealed class AddressStore
     private readonly Dictionary<AnnouncementOutcome, long> _refusals = [];
     private volatile AddressBook _book = AddressBook.Empty;
     private AddressPolicy _policy = AddressPolicy.Unknown;
+    private OwnPrefixes? _told;
     private (NodeRoster? Divided, OwnPrefixes? Own)? _policyOf;
     private (NodeRoster? Divided, OwnPrefixes? Own, AddressBook Book)? _rosterOf;
     private NodeRoster? _roster;
@@ -43,9 +44,10 @@ internal sealed class AddressStore
             {
                 FollowPolicy();
                 var (divided, own) = _policyOf!.Value;
-                if (_rosterOf is not { } made || made.Divided != divided || made.Own != own || made.Book != _book)
+                if (_roster is null || _rosterOf is not { } made || made.Divided != divided || made.Own != own || made.Book != _book)
                 {
-                    _roster = divided is null || own is null
+                    // Where the list tells nothing of pods, a node that has not been heard yet would seem to have none.
+                    _roster = divided is null || own is null || !(own.IsRosterBelieved || _store.IsSynced)
                         ? null
                         : EffectiveRoster.Build(divided, _book, _policy, own, _members.LocalNodeName, _roster);
                     _rosterOf = (divided, own, _book);
@@ -126,11 +128,14 @@ internal sealed class AddressStore
     // The list of nodes and the own source change seldom, announcements often.
     private void FollowPolicy()
     {
-        var (divided, own) = (_store.Roster, _own.Current);
+        // A source that tells nothing any more takes nothing away: what is refused, and where pods are, stays as it was told last.
+        _told = _own.Current is { Source.Length: > 0 } current ? current : _told;
+        var (divided, own) = (_store.Roster, _told);
         if (_policyOf is not { } made || made.Divided != divided || made.Own != own)
         {
             _policyOf = (divided, own);
-            _policy = new AddressPolicy(divided, own?.PodRanges ?? [], own?.IsRosterBelieved ?? true);
+            _policy = new AddressPolicy(
+                divided, own is { ArePodRangesWhole: true } ? own.PodRanges : [], own?.IsRosterBelieved ?? false);
             _book = _book.By(_policy);
         }
     }

@@ -5,11 +5,17 @@ namespace Orleans.WireGuard.Grains.Nodes;
 /// <param name="PodRanges">Prefixes that hold pods of the cluster, whichever node has them; merged, empty if nobody tells.</param>
 internal sealed record OwnPrefixes(EquatableArray<IPPrefix> Prefixes, EquatableArray<IPPrefix> PodRanges)
 {
-    /// <summary>The source, as the setting <c>Nodes:Prefixes</c> names it.</summary>
+    /// <summary>The source, as the setting <c>Nodes:Prefixes</c> names it; empty if none tells anything.</summary>
     public string Source { get; init; } = "";
 
     /// <summary>Why it is that one, for people.</summary>
     public string Because { get; init; } = "";
+
+    /// <summary>
+    /// Whether all pods of the cluster lie in <see cref="PodRanges"/>, as whoever configures them says. An object tells of the subnet of its
+    /// own node, and another pool of nodes may have another one.
+    /// </summary>
+    public bool ArePodRangesWhole { get; init; } = true;
 
     /// <summary>
     /// Whether the objects that list the nodes tell what their pods have too. If not, a node that has announced nothing has nothing, and

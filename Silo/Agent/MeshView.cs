@@ -40,7 +40,9 @@ internal sealed record MeshView
         (NodeName, Keys, Announcements, Roster, IsSynced, IsSettled) = (nodeName, keys, announcements, roster, isSynced, isSettled);
         Self = roster?.Find(nodeName);
         Facts = roster is not null && Self is not null ? RosterFacts.Of(roster, Self) : null;
-        Others = [.. announcements.Values.Where(announcement => announcement.NodeName != nodeName).Where(IsOfTheMesh).Select(Explain)];
+        var others = announcements.Values.Where(announcement => announcement.NodeName != nodeName).Where(IsOfTheMesh).ToList();
+        Others = [.. others.Where(HasAddresses).Select(Explain)];
+        IsComplete = Others.Count == others.Count;
         OtherNames = Others.Select(other => other.NodeName).ToHashSet(StringComparer.Ordinal);
         _nodeNames = [.. SlotDevices.Slots(Slot.Count).Select(FindNodeNames)];
     }
@@ -86,6 +88,12 @@ internal sealed record MeshView
     /// </summary>
     public IReadOnlyList<PeerAnnouncement> Others { get; }
 
+    /// <summary>
+    /// Whether <see cref="Others"/> has all nodes that announced keys. Who has announced no addresses yet is left out while nobody knows what
+    /// else its pods have: as a peer without any it would lose those that a former process gave it.
+    /// </summary>
+    public bool IsComplete { get; }
+
     /// <summary>The names of <see cref="Others"/>.</summary>
     public IReadOnlySet<string> OtherNames { get; }
 
@@ -103,6 +111,9 @@ internal sealed record MeshView
         CarriesNodes && OtherNames.Contains(nodeName) ? Facts?.NodeAddresses.GetValueOrDefault(nodeName) ?? [] : [];
 
     private bool IsOfTheMesh(PeerAnnouncement announcement) => Self is null || Roster!.Find(announcement.NodeName) is not null;
+
+    private bool HasAddresses(PeerAnnouncement announcement) =>
+        Roster is not null || announcement.AllowedIPs.Count > 0 || _granted(announcement.NodeName) is not null;
 
     // What a node's pods have is said apart from its keys. Until it is known who the nodes are, what they announced is all there is, as
     // far as they agree.

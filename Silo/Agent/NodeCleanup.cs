@@ -30,7 +30,10 @@ internal sealed class NodeCleanup(
     {
         // The device that carries the traffic last: it takes its routes along, and they tell of the other one too that it is ours.
         var routes = await FormerTables.ReadAllRoutesAsync(links, cancellationToken);
-        foreach (var name in names.All.Concat(DeviceNames.Default.All).Distinct()
+
+        // By other names too, which the silos had and this configuration may not have: our routes lead through them.
+        var routed = routes.Select(route => route.DeviceName).Where(name => name.StartsWith(DeviceNames.Prefix, StringComparison.Ordinal));
+        foreach (var name in names.All.Concat(DeviceNames.Default.All).Concat(routed).Distinct()
             .OrderBy(name => routes.Any(route => route.DeviceName == name)))
         {
             await RemoveDeviceAsync(name, nodeName, roster, routes, report, cancellationToken);

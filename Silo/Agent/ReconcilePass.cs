@@ -185,7 +185,7 @@ internal sealed class ReconcilePass
             _drifts.Note(await _reality.CountAsync(view, _paths, _names.All, _tunnelPorts, cancellationToken));
         }
 
-        return Result(view, configured, proven.IsAwaiting, isApplied: true);
+        return Result(view, configured, proven.IsAwaiting, isApplied: view.IsComplete);
     }
 
     private MeshView TakeView() =>

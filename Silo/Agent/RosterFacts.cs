@@ -28,7 +28,8 @@ internal sealed class RosterFacts
 
         // What lies among a node's own pods goes with them, and would only make the device's peers harder to explain.
         var pods = PrefixSet.Merge(roster.Nodes.Values.SelectMany(node => node.PodCIDRs));
-        NodeAddresses = claims.Where(claim => !PrefixSet.Covers(pods, claim.Address)).GroupBy(claim => claim.Address).Where(claim => claim.Count() == 1).Select(claim => claim.First())
+        NodeAddresses = claims.Where(claim => !PrefixSet.Covers(pods, claim.Address)).GroupBy(claim => claim.Address)
+            .Where(claim => claim.Count() == 1).Select(claim => claim.First())
             .GroupBy(claim => claim.NodeName, claim => claim.Address, StringComparer.Ordinal)
             .ToDictionary(node => node.Key, node => node.Order().ToEquatableArray(), StringComparer.Ordinal);
         (Steered, NotSteered) = SteeredSources.Build(

@@ -54,6 +54,18 @@ public sealed class AddressPropagationTests(ITestOutputHelper output)
         await UntilHeldAsync(mesh, "node-2", "10.0.1.7/32 10.0.2.8/32");
     }
 
+    // What was made of two neighbours must not wait because another node has one of them.
+    [Fact]
+    public async Task Prefix_WhoseNeighbourAnotherNodeHas_Counts()
+    {
+        await using var mesh = await StartAsync(3);
+        _sources["node-2"].Set("10.0.1.3/32");
+        await UntilHeldAsync(mesh, "node-2", "10.0.1.3/32");
+        _sources["node-1"].Set("10.0.1.2/32", "10.0.1.3/32");
+        await UntilHeldAsync(mesh, "node-1", "10.0.1.2/32");
+        Assert.Equal("10.0.1.3/32", HeldBy(mesh, "node-0", "node-2"));
+    }
+
     [Fact]
     public async Task Silo_Joins_LearnsTheAddressesOfAll()
     {

@@ -110,6 +110,12 @@ internal sealed partial class KernelPods(
         }
         catch (LinuxException e)
         {
+            // What was told before has not been seen. Not in a hurry, because nobody knows how long it lasts.
+            lock (_lock)
+            {
+                (_news, _newsAt) = (_news | PodNews.Other, SteadyTime.Now(timeProvider));
+            }
+
             Publish(_current, e.Message);
             if (_failing.Note("", e.Operation) is { } line)
             {

@@ -312,6 +312,16 @@ public sealed class DesiredStateTests
         Assert.Equal([TestMesh.PodCIDR(1)], DesiredState.BuildRules(View(TestMesh.Roster(1, 2), false)));
     }
 
+    // Its keys came before its addresses, while nobody knows what else its pods have: its peer stays as a former process left it.
+    [Fact]
+    public void BuildDevice_KeysCameBeforeAddresses_LeavesThePeerAsItIs()
+    {
+        var view = View(null, false, TestMesh.Announce(2) with { AllowedIPs = [] });
+        Assert.False(view.IsComplete);
+        Assert.Equal([TestMesh.PodCIDR(2)], Assert.Single(Build(view, Observed(Peer(2))).Peers).AllowedIPs);
+        Assert.True(View(TestMesh.Roster(1, 2), false, TestMesh.Announce(2) with { AllowedIPs = [] }).IsComplete);
+    }
+
     private static MeshView View(NodeRoster? roster, bool isSynced, params PeerAnnouncement[] announcements) =>
         new(TestMesh.Name(1), [], announcements.ToDictionary(announcement => announcement.NodeName), roster, isSynced, isSettled: false);
 

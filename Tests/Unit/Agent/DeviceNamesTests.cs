@@ -70,6 +70,19 @@ public sealed class DeviceNamesTests
             [Present, Former], report.Removed.Where(item => item.Kind == "device").Select(item => item.Name).Order(StringComparer.Ordinal));
     }
 
+    // The clean-up's settings may not be the silos'.
+    [Fact]
+    public async Task Cleanup_NamesThatItsSettingsDoNotHave_AreKnownByTheRoutes()
+    {
+        await using var mesh = New(isUserspace: false);
+        await mesh.Pass.RunAsync(true, Token);
+        var report = new CleanupReport();
+        await new NodeCleanup(mesh.Links, mesh.Firewall, mesh.Witness, DeviceNames.Default, _ => mesh.Devices)
+            .RunAsync(TestMesh.Name(1), mesh.Roster.Current, report, Token);
+        Assert.Equal(Present, Assert.Single(report.Removed, item => item.Kind == "device").Name);
+        Assert.Null(mesh.Devices.Peek(Present));
+    }
+
     private static AgentHarness New(bool isUserspace) =>
         new AgentHarness(new DeviceOptions().ResyncInterval, slots: 1, [2], isUserspace, [Present, "cilium_b"]).Settled(2);
 

@@ -24,6 +24,9 @@ internal sealed class AzurePodSubnet : CableKind
     public override string? Overlay => "aks";
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Settings => CniSettings.CiliumDevices;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Needs => [CniSettings.Prefixes, CniSettings.NodeAddresses];
 
     /// <inheritdoc/>
