@@ -110,8 +110,8 @@ internal sealed partial class NodeGrain
 
     private AnnounceableNode? FindSelf() => _store.Roster?.Find(NodeName) is { } self ? AnnounceableNode.Of(self) : null;
 
-    // The allowed IPs go along with the keys for a silo of the release before, to which a node may be rolled back at any time. Where all take
-    // addresses by themselves nobody looks at them, and keys are not announced again because of them.
+    // The allowed IPs go along with the keys for a silo of the release before, to which a node may be rolled back at any time. Where all
+    // take addresses by themselves nobody looks at them, and keys are not announced again because of them.
     private AnnounceableNode? FindWhatDecides() =>
         FindSelf() is { } self && _own.Latest is { } latest && _protocol.Effective >= OwnProtocol.WithAddresses
             ? self with { AllowedIPs = latest.AllowedIPs }

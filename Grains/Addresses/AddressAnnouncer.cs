@@ -147,8 +147,8 @@ internal sealed partial class AddressAnnouncer : IDisposable
         var book = _addresses.Book;
         return merged.All(prefix => book.FindHolder(prefix, _members.LocalNodeName) is null)
             ? merged
-            : merged.SelectMany(prefix => book.FindHolder(prefix, _members.LocalNodeName) is null ? [prefix] : single.Where(prefix.Contains))
-                .ToEquatableArray();
+            : merged.SelectMany(prefix =>
+                book.FindHolder(prefix, _members.LocalNodeName) is null ? [prefix] : single.Where(prefix.Contains)).ToEquatableArray();
     }
 
     private AddressAnnouncement Build(EquatableArray<IPPrefix> prefixes)
