@@ -26,7 +26,8 @@ internal sealed partial class MeshCases
     private const int LeastPacketsPerSecond = 250;
 
     // What the packets have to leave of the emulation, or the silo that starts has no time to start in.
-    private const double LeastIdle = 0.25;
+    // With a third of it one took from two minutes to more than six, whichever release it was.
+    private const double LeastIdle = 0.5;
 
     // A runtime that starts takes its share of the emulation; on a machine without load that is 0.1 percent.
     private const double LeastRate = 0.5;
