@@ -24,6 +24,10 @@ internal sealed partial class AddressAnnouncer : IDisposable
     /// <summary>The shortest time between two announcements of a node.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
+    // How long the first announcement waits for the agent's first look: what a former silo led is not to be taken back for a moment.
+    private static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookPoll = TimeSpan.FromMilliseconds(50);
+
     private readonly Identity _identity;
     private readonly AnnouncementStore _store;
     private readonly AddressStore _addresses;
@@ -42,6 +46,7 @@ internal sealed partial class AddressAnnouncer : IDisposable
     private readonly LingeringPrefixes _lingering = new();
     private readonly Dictionary<SiloAddress, (AnnouncementSequence Sequence, Task Delivery)> _inFlight = [];
     private SteadyTime? _announcedAt;
+    private SteadyTime? _dueAt;
     private volatile bool _isDisposed;
 
     /// <summary>Made once for each silo.</summary>
@@ -111,7 +116,10 @@ internal sealed partial class AddressAnnouncer : IDisposable
             var next = Build(prefixes);
             if (IsDue(next))
             {
-                var pause = _announcedAt is { } last ? Interval - (now - last) : TimeSpan.Zero;
+                _dueAt ??= now;
+                var pause = _announcedAt is { } last ? Interval - (now - last)
+                    : _agent.Snapshot.Encapsulations is null ? LookLimit - (now - _dueAt.Value)
+                    : TimeSpan.Zero;
                 if (pause <= TimeSpan.Zero)
                 {
                     Announce(next, prefixes.Count - next.Prefixes.Count);
@@ -119,7 +127,7 @@ internal sealed partial class AddressAnnouncer : IDisposable
                 }
                 else
                 {
-                    rest = Min(rest, pause);
+                    rest = Min(rest, _announcedAt is null && pause > LookPoll ? LookPoll : pause);
                 }
             }
         }
@@ -167,7 +175,8 @@ internal sealed partial class AddressAnnouncer : IDisposable
             Prefixes = fitting,
             NodeAddresses = snapshot.NodeAddresses.Take(AddressAnnouncement.MaxNodeAddresses)
                 .OrderBy(address => address.ToString(), StringComparer.Ordinal).ToEquatableArray(),
-            Encapsulations = snapshot.Encapsulations.Take(AddressAnnouncement.MaxEncapsulations).ToEquatableArray(),
+            Encapsulations = (snapshot.Encapsulations ?? _own.Latest?.Encapsulations ?? [])
+                .Take(AddressAnnouncement.MaxEncapsulations).ToEquatableArray(),
         };
     }
 

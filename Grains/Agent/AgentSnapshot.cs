@@ -43,8 +43,11 @@ internal sealed record AgentSnapshot(EquatableArray<DeviceStatus> Devices, NodeP
     /// <summary>The node's own addresses among those of pods, such as those of a bridge; as of the last look.</summary>
     public EquatableArray<IPAddress> NodeAddresses { get; init; } = [];
 
-    /// <summary>Which packets of another data plane are led through the tunnels as it has packed them; as of the last look.</summary>
-    public EquatableArray<Encapsulation> Encapsulations { get; init; } = [];
+    /// <summary>
+    /// Which packets of another data plane are led through the tunnels as it has packed them, as of the last look;
+    /// <see langword="null"/> while nobody has looked.
+    /// </summary>
+    public EquatableArray<Encapsulation>? Encapsulations { get; init; } = [];
 
     /// <summary>Nodes whose silo answers and whose tunnel does not, for too long.</summary>
     public EquatableArray<SilentPeer> SilentPeers { get; init; } = [];

@@ -56,7 +56,7 @@ internal static class FindingText
         FindingCode.PrefixOfAnotherNode =>
             "Find out which of the two nodes' objects is wrong; an address that moved needs a source of prefixes that follows it.",
         FindingCode.EncapsulatedByOthers =>
-            "Use native routing in the network plugin (Cilium: routingMode=native), or its own encryption instead of this one.",
+            "Let Encryption:Encapsulation have its port (Auto, or the number), or use native routing in the network plugin (Cilium: routingMode=native).",
         FindingCode.RuleBeforeOurs => "Delete the rule (ip rule del pref N), or give it a priority behind ours (Routing:RulePriority).",
         FindingCode.CiliumAgentDeletesDevice => "Nothing must be done: traffic is refused meanwhile, not sent in clear.",
         FindingCode.PodMtuTooLarge =>

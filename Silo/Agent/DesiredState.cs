@@ -76,7 +76,7 @@ internal static class DesiredState
             routes.AddRange(announcement.AllowedIPs.Select(prefix => new Route(prefix, device)));
             if (view.LeadsToNodes && proven?.Contains(announcement.NodeName) != false)
             {
-                routes.AddRange(view.CarriedAddressesOf(announcement.NodeName).Select(address => new Route(address, device)));
+                routes.AddRange(view.LedAddressesOf(announcement.NodeName).Select(address => new Route(address, device)));
             }
         }
 
@@ -182,8 +182,27 @@ internal static class DesiredState
     /// What is dropped unless it comes or goes through a device of ours: what holds other nodes' pods, this node's own, and what is spared.
     /// </summary>
     /// <returns><see langword="null"/> while the nodes are unknown; then the table stays as it is.</returns>
-    public static FirewallPrefixes? BuildDropped(MeshView view) => view.Facts is not { } facts ? null
-        : new FirewallPrefixes(facts.Protected, PrefixSet.Merge(facts.OwnListed)) { Spared = facts.Spared };
+    public static FirewallPrefixes? BuildDropped(MeshView view)
+    {
+        if (view.Facts is not { } facts)
+        {
+            return null;
+        }
+
+        // Where a program packs what leaves, it takes this node's own packets from a link that has an address among the pods'.
+        var own = PrefixSet.Merge(facts.OwnListed);
+        if (view.Encapsulation is { IsWhole: true })
+        {
+            var addresses = view.Self!.AnnouncedAddresses.Select(address => IPPrefix.Host(address.Unmap())).ToHashSet();
+            own = own.SelectMany(prefix => Without(prefix, addresses)).ToEquatableArray();
+        }
+
+        return new FirewallPrefixes(facts.Protected, own)
+        {
+            Spared = facts.Spared,
+            Encapsulating = EncapsulationPlan.FindNodes(view),
+        };
+    }
 
     private static (EquatableArray<IPPrefix> Refused, EquatableArray<IPPrefix> Covered) FindRefused(
         MeshView view, RosterFacts facts, EncryptionOptions encryption)
@@ -201,9 +220,25 @@ internal static class DesiredState
     private static IEnumerable<IPPrefix> FindSparedNodes(
         MeshView view, RosterFacts facts, EquatableArray<IPPrefix> covered, bool isCarried)
     {
-        var carried = view.OtherNames.SelectMany(name => view.CarriedAddressesOf(name)).ToHashSet();
+        var carried = view.OtherNames.SelectMany(name => view.LedAddressesOf(name)).ToHashSet();
         return facts.AllNodeAddresses.Where(address => carried.Contains(address) == isCarried
             && PrefixSet.Covers(covered, address) && !PrefixSet.Covers(facts.Own, address) && !PrefixSet.Covers(facts.Remote, address));
+    }
+
+    private static IEnumerable<IPPrefix> Without(IPPrefix prefix, HashSet<IPPrefix> addresses)
+    {
+        if (addresses.Contains(prefix))
+        {
+            return [];
+        }
+
+        if (!addresses.Any(prefix.Contains))
+        {
+            return [prefix];
+        }
+
+        var (lower, upper) = prefix.Split();
+        return Without(lower, addresses).Concat(Without(upper, addresses));
     }
 
     private static EquatableArray<IPPrefix> Held(EquatableArray<IPPrefix> prefixes, EquatableArray<IPPrefix> holders) =>

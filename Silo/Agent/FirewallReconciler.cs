@@ -35,7 +35,8 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
         var state = (await ReadAsync(_isWanted, cancellationToken)).State;
         return state is null || expected is null
             ? state != expected
-            : (state.IsIntact, state.Prefixes, state.Limits) != (expected.IsIntact, expected.Prefixes, expected.Limits);
+            : (state.IsIntact, state.Prefixes, state.Limits, state.Packets, state.Unpacking)
+                != (expected.IsIntact, expected.Prefixes, expected.Limits, expected.Packets, expected.Unpacking);
     }
 
     /// <summary>Compares what is dropped, and writes what differs.</summary>
@@ -60,7 +61,15 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
 
         // Until these writes have succeeded we do not know what is there; the next pass reads it.
         _observed = null;
-        _observed = new Observation(await WriteAsync(plan.Prefixes, observed, cancellationToken));
+        var state = await WriteAsync(plan.Prefixes, observed, cancellationToken);
+        if (state is not null && (plan.IsWanted ? plan.Packets : []) is { } packets
+            && (state.Packets, state.Unpacking) != (packets, plan.Unpacking))
+        {
+            await firewall.DropPacketsAsync(packets, plan.Unpacking, cancellationToken);
+            state = state with { Packets = packets, Unpacking = plan.Unpacking };
+        }
+
+        _observed = new Observation(state);
     }
 
     /// <summary>Compares how large segments may be, and writes what differs. Comes after <see cref="ReconcileAsync"/>.</summary>

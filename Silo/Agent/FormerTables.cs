@@ -24,6 +24,11 @@ internal sealed class FormerTables(ILinkClient links)
             routes.AddRange(table.Number == links.Table.Number ? [] : await links.At(table).GetRoutesAsync(cancellationToken));
         }
 
+        foreach (var table in (await links.GetPacketRulesAsync(cancellationToken)).Select(rule => rule.Table).Distinct())
+        {
+            routes.AddRange(await links.At(table).GetRoutesAsync(cancellationToken));
+        }
+
         return routes.Distinct().ToEquatableArray();
     }
 

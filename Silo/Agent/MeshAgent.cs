@@ -34,7 +34,10 @@ internal sealed partial class MeshAgent : BackgroundService, IMeshAgent
     private TaskCompletionSource<bool> _nextPass = NewPassSource();
     private int _isAsked;
     private int _news;
-    private volatile AgentSnapshot _snapshot = new([], NodeProblem.Of(NodeProblemCode.NotReconciled), 0);
+    private volatile AgentSnapshot _snapshot = new([], NodeProblem.Of(NodeProblemCode.NotReconciled), 0)
+    {
+        Encapsulations = null,
+    };
 
     /// <summary>Makes the agent; <see cref="BackgroundService.StartAsync"/> starts the loop.</summary>
     public MeshAgent(ReconcilePass pass, IOptions<DeviceOptions> options, TimeProvider timeProvider, ILogger<MeshAgent> logger)

@@ -80,6 +80,9 @@ internal sealed record MeshView
     /// </summary>
     public bool LeadsToNodes { get; init; } = true;
 
+    /// <summary>What another data plane of this node packs; <see langword="null"/> while nobody has looked.</summary>
+    public OwnEncapsulation? Encapsulation { get; init; }
+
     /// <summary>What this node's devices are called.</summary>
     public DeviceNames DeviceNames { get; init; } = DeviceNames.Default;
 
@@ -108,7 +111,20 @@ internal sealed record MeshView
 
     /// <summary>The addresses of a node that has announced itself, as host prefixes that its tunnel carries too. Sorted.</summary>
     public EquatableArray<IPPrefix> CarriedAddressesOf(string nodeName) =>
-        CarriesNodes && OtherNames.Contains(nodeName) ? Facts?.NodeAddresses.GetValueOrDefault(nodeName) ?? [] : [];
+        (CarriesNodes || (Encapsulation?.IsWanted ?? IsEncapsulating(nodeName))) && OtherNames.Contains(nodeName)
+            ? Facts?.NodeAddresses.GetValueOrDefault(nodeName) ?? []
+            : [];
+
+    /// <summary>Those of them to which packets of pods are led.</summary>
+    public EquatableArray<IPPrefix> LedAddressesOf(string nodeName) => CarriesNodes ? CarriedAddressesOf(nodeName) : [];
+
+    /// <summary>Whether a node has announced what its pods have, which a silo of a former release does not.</summary>
+    public bool HasAnnouncedAddresses(string nodeName) => _granted(nodeName) is not null;
+
+    /// <summary>Whether a node and this one both lead packets that are packed alike through the tunnel between them.</summary>
+    public bool IsEncapsulating(string nodeName) =>
+        Roster?.Find(nodeName) is { IsExempt: false } node && node.NodeName != NodeName
+            && node.Encapsulations.Any(packet => Encapsulation?.Packets.Contains(packet) != false);
 
     private bool IsOfTheMesh(PeerAnnouncement announcement) => Self is null || Roster!.Find(announcement.NodeName) is not null;
 

@@ -39,8 +39,12 @@ internal sealed class NodeCleanup(
             await RemoveDeviceAsync(name, nodeName, roster, routes, report, cancellationToken);
         }
 
+        var packetRules = await links.GetPacketRulesAsync(cancellationToken);
         List<ILinkClient> tables =
-            [links, links.At(links.Table.OfNode), .. (await links.GetFormerTablesAsync(cancellationToken)).Select(links.At)];
+        [
+            links, links.At(links.Table.OfNode), links.At(links.Table.OfEncapsulated),
+            .. (await links.GetFormerTablesAsync(cancellationToken)).Concat(packetRules.Select(rule => rule.Table)).Select(links.At),
+        ];
         foreach (var table in tables.DistinctBy(table => table.Table.Number))
         {
             foreach (var route in await table.GetRoutesAsync(cancellationToken))
@@ -58,6 +62,12 @@ internal sealed class NodeCleanup(
                 await table.DeleteRuleAsync(source, cancellationToken);
                 report.Removed.Add(new CleanupItem("rule", $"from {source}"));
             }
+        }
+
+        foreach (var rule in packetRules)
+        {
+            await links.DeletePacketRuleAsync(rule, cancellationToken);
+            report.Removed.Add(new CleanupItem("rule", $"packets of {rule.Packet}"));
         }
 
         if (await firewall.TryGetAsync(cancellationToken) is not null)

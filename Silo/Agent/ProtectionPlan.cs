@@ -26,14 +26,21 @@ internal sealed record ProtectionPlan(EquatableArray<Route>? Refusals, Equatable
     /// </summary>
     public EquatableArray<IPPrefix>? NodeRules { get; init; }
 
+    /// <summary>
+    /// What becomes of packets that another data plane packs; <see langword="null"/> while that is unknown. Then it stays as it is.
+    /// </summary>
+    public EncapsulationPlan? Encapsulation { get; init; }
+
     /// <summary>Plans. Pure.</summary>
     /// <param name="view">The sources.</param>
     /// <param name="encryption">What is in force.</param>
-    public static ProtectionPlan Build(MeshView view, EncryptionOptions encryption) => new(
+    /// <param name="table">Where bare packets of pods are looked up; the default if not given.</param>
+    public static ProtectionPlan Build(MeshView view, EncryptionOptions encryption, RouteTable? table = null) => new(
         DesiredState.BuildRefusals(view, encryption), DesiredState.BuildRules(view), FirewallPlan.Build(view, encryption))
     {
         Fallbacks = DesiredState.BuildFallbacks(view, encryption),
         NodeRules = DesiredState.BuildNodeRules(view),
+        Encapsulation = EncapsulationPlan.Build(view, encryption, table ?? RouteTable.Default),
     };
 }
 
@@ -45,11 +52,24 @@ internal sealed record ProtectionPlan(EquatableArray<Route>? Refusals, Equatable
 /// </param>
 internal sealed record FirewallPlan(bool IsWanted, FirewallPrefixes? Prefixes)
 {
+    /// <summary>
+    /// The packed packets that have to come through the tunnels; <see langword="null"/> while they are unknown. Then they stay as they are.
+    /// </summary>
+    public EquatableArray<OuterPacket>? Packets { get; init; }
+
+    /// <summary>Names of the links that unpack them.</summary>
+    public EquatableArray<string> Unpacking { get; init; } = [];
+
     /// <summary>Plans. Pure.</summary>
-    /// <inheritdoc cref="ProtectionPlan.Build"/>
+    /// <param name="view">The sources.</param>
+    /// <param name="encryption">What is in force.</param>
     public static FirewallPlan Build(MeshView view, EncryptionOptions encryption)
     {
         var isWanted = encryption is { Mode: EncryptionMode.Strict, DropPlaintext: true };
-        return new FirewallPlan(isWanted, isWanted ? DesiredState.BuildDropped(view) : null);
+        return new FirewallPlan(isWanted, isWanted ? DesiredState.BuildDropped(view) : null)
+        {
+            Packets = isWanted ? EncapsulationPlan.FindPackets(view) : null,
+            Unpacking = isWanted && view.Encapsulation is { IsWhole: true } own ? own.Unpacking : [],
+        };
     }
 }

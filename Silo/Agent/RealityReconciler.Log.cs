@@ -24,4 +24,7 @@ internal sealed partial class RealityReconciler
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Links, routes and rules could not be read, so nobody knows whether pods are where the mesh believes them: {Problem}")]
     private static partial void LogUnreadable(ILogger logger, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What another data plane of this node packs is not led through the tunnels: {Fault}")]
+    private static partial void LogNotLed(ILogger logger, string fault);
 }

@@ -46,6 +46,7 @@ internal sealed partial class RealityReconciler(
     private NetworkDump? _dump;
     private WitnessSpec? _left;
     private bool _wasInForce;
+    private string? _encapsulationFault;
     private bool _isCounting = true;
 
     /// <summary>What was found, the worst first.</summary>
@@ -56,6 +57,9 @@ internal sealed partial class RealityReconciler(
 
     /// <summary>Whether a link to the peers drops what comes in by another link than answers would leave by (rp_filter=1).</summary>
     public bool IsUnderlayStrict { get; private set; }
+
+    /// <summary>What another data plane of this node packs; <see langword="null"/> until it was looked.</summary>
+    public OwnEncapsulation? Encapsulation { get; private set; }
 
     /// <summary>The node's own addresses among those of pods.</summary>
     public EquatableArray<IPAddress> NodeAddresses { get; private set; } = [];
@@ -88,13 +92,27 @@ internal sealed partial class RealityReconciler(
         _hasNews |= (news & (KernelNews.Ways | KernelNews.Underlay | KernelNews.Encapsulation
             | KernelNews.Devices | KernelNews.Lost)) != KernelNews.None;
 
+    /// <summary>Notes why packed packets cannot be led: then what a program packs is in clear, and found to be.</summary>
+    /// <param name="fault"><see langword="null"/> if they can.</param>
+    public void NoteEncapsulation(string? fault)
+    {
+        if (fault is not null && fault != _encapsulationFault)
+        {
+            LogNotLed(logger, fault);
+        }
+
+        _encapsulationFault = fault;
+    }
+
     /// <summary>Looks, and decides whether strict mode may come into force.</summary>
     /// <param name="view">What the mesh believes.</param>
     /// <param name="underlay">The ways to the peers.</param>
     /// <param name="deviceNames">Names of the devices through which the tunnels go.</param>
+    /// <param name="tunnelPorts">Their ports.</param>
     /// <param name="cancellationToken">Ends it between two calls.</param>
     public async Task LookAsync(
-        MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, CancellationToken cancellationToken)
+        MeshView view, UnderlayPaths underlay, IReadOnlyCollection<string> deviceNames, IReadOnlyList<ushort> tunnelPorts,
+        CancellationToken cancellationToken)
     {
         if (view.Roster?.Find(view.NodeName) is null)
         {
@@ -112,6 +130,7 @@ internal sealed partial class RealityReconciler(
             }
 
             _dump = await dump.ReadAsync(cancellationToken);
+            Encapsulation ??= await ReadFormerEncapsulationAsync(cancellationToken);
         }
         catch (LinuxException e)
         {
@@ -126,6 +145,9 @@ internal sealed partial class RealityReconciler(
         var pods = view.Self!.ListedPodCIDRs.Concat(view.Roster.PodRanges);
         NodeAddresses = Silo.Findings.NodeAddresses.Find(_dump, pods, deviceNames);
         IsUnderlayStrict = FindStrictUnderlay(view, _dump, underlay);
+        Encapsulation = OwnEncapsulation.Find(
+            encryption.Configured.EncapsulationChoice, _dump, FindUnderlay(view, _dump, underlay), tunnelPorts,
+            view.Self.Addresses, Encapsulation);
         Settle(view, underlay, deviceNames);
         var isWithheld = encryption.Configured.Mode == EncryptionMode.Strict
             && StrictGate.IsWithheld(_wasInForce, Findings, encryption.Configured.AcceptedFindings);
@@ -142,6 +164,16 @@ internal sealed partial class RealityReconciler(
                 LogInForce(logger);
             }
         }
+    }
+
+    // What a former process led stays led, whatever the links look like right now.
+    private async Task<OwnEncapsulation> ReadFormerEncapsulationAsync(CancellationToken cancellationToken)
+    {
+        var table = links.At(links.Table.OfEncapsulated);
+        var packets = (await links.GetPacketRulesAsync(cancellationToken)).Where(rule => rule.Table == table.Table)
+            .Select(rule => new Encapsulation(rule.Packet.Protocol, rule.Packet.Port)).Distinct().ToEquatableArray();
+        var isWhole = packets.Count > 0 && (await table.GetRoutesAsync(cancellationToken)).Any(route => route.IsUnreachable);
+        return new OwnEncapsulation(packets, isWhole, []);
     }
 
     /// <summary>Keeps the witness what it should be, and reads what it counted.</summary>
@@ -279,6 +311,7 @@ internal sealed partial class RealityReconciler(
         {
             Table = links.Table.Number,
             RulePriority = links.Table.RulePriority,
+            Encapsulation = _encapsulationFault is null ? Encapsulation : null,
             BlindSpots = _blindSpots.Current,
         };
     }

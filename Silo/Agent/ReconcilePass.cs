@@ -114,7 +114,9 @@ internal sealed class ReconcilePass
     public async Task<bool> HasChangedAsync(KernelNews news, CancellationToken cancellationToken)
     {
         _reality.Hear(news);
-        return news.HasFlag(KernelNews.Lost)
+
+        // A link that packs what others send: until somebody has looked, it may do so in clear.
+        return news.HasFlag(KernelNews.Lost) || news.HasFlag(KernelNews.Encapsulation)
             || (news.HasFlag(KernelNews.Devices) && await _slots.HaveLinksChangedAsync(cancellationToken))
             || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChangedAsync(cancellationToken))
             || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChangedAsync(cancellationToken))
@@ -140,16 +142,17 @@ internal sealed class ReconcilePass
         var isLook = isResync || _reality.IsDue;
         if (isLook)
         {
-            await _reality.LookAsync(view, _paths, _names.All, cancellationToken);
+            await _reality.LookAsync(view, _paths, _names.All, _tunnelPorts, cancellationToken);
         }
 
-        view = view with { LeadsToNodes = !_reality.IsUnderlayStrict };
+        view = view with { LeadsToNodes = !_reality.IsUnderlayStrict, Encapsulation = _reality.Encapsulation };
 
         // Before a device is made or changed, so that in strict mode no packet leaves or enters in clear meanwhile (invariant I7).
-        var protection = ProtectionPlan.Build(view, _encryption.CurrentValue);
+        var protection = ProtectionPlan.Build(view, _encryption.CurrentValue, _links.Table);
         await _routes.ProtectAsync(protection, isResync, cancellationToken);
+        _reality.NoteEncapsulation(_routes.EncapsulationFault);
         await _firewall.ReconcileAsync(protection.Firewall, isResync, cancellationToken);
-        await _former.RemoveAsync(view, _routes.Routes, cancellationToken);
+        await _former.RemoveAsync(view, _routes.AllRoutes, cancellationToken);
         var devices = await _slots.BringUpAsync(view, found, isResync, cancellationToken);
 
         // By the devices as they are once they are up: one that was just made has a peer to shake hands with too.
@@ -173,13 +176,15 @@ internal sealed class ReconcilePass
         var after = Observe(view, configured, await _routes.ObserveAsync(cancellationToken));
         _planner.Note(after);
         var proven = _planner.Look(after);
-        var tunnels = DesiredState.BuildRoutes(view, desired, proven.FindDevices(_names), after.Routes, proven.Proven);
+        var paths = proven.FindDevices(_names);
+        var tunnels = DesiredState.BuildRoutes(view, desired, paths, after.Routes, proven.Proven);
         await _routes.ConnectAsync(protection, tunnels, cancellationToken);
+        await _routes.ConnectEncapsulatedAsync(protection, view, paths, proven.Proven, cancellationToken);
         _moves.Note(after.Current, proven.Paths, _steady.Now);
         _nodePaths = proven.Paths;
 
         await _ways.InspectAsync(view, _routes.Routes, isResync, cancellationToken);
-        await _leftover.RemoveIfUnusedAsync(view, _routes.Routes, cancellationToken);
+        await _leftover.RemoveIfUnusedAsync(view, _routes.AllRoutes, cancellationToken);
         if (isLook)
         {
             _drifts.Note(await _reality.CountAsync(view, _paths, _names.All, _tunnelPorts, cancellationToken));
@@ -257,6 +262,7 @@ internal sealed class ReconcilePass
             Findings = _reality.Findings,
             Witness = _reality.Witness,
             NodeAddresses = _reality.NodeAddresses,
+            Encapsulations = _routes.EncapsulationFault is null ? _reality.Encapsulation?.Packets : [],
             IsStrictWithheld = _reality.IsStrictWithheld,
         };
         return new PassResult(snapshot, isAwaiting ? HandshakeCheckInterval : null, isApplied);

@@ -26,10 +26,15 @@ internal sealed class RosterFacts
         var claims = FindNodeAddresses(roster.Nodes.Values);
         AllNodeAddresses = claims.Select(claim => claim.Address).Distinct().Order().ToEquatableArray();
 
+        Endpoints = roster.Nodes.Values.ToDictionary(
+            node => node.NodeName, node => AddressesOf(node).Distinct().Order().ToEquatableArray(), StringComparer.Ordinal);
+        var single = claims.GroupBy(claim => claim.Address).Where(claim => claim.Count() == 1).Select(claim => claim.First()).ToList();
+        TunnelEnds = single.GroupBy(claim => claim.NodeName, claim => claim.Address, StringComparer.Ordinal)
+            .ToDictionary(node => node.Key, node => node.Order().ToEquatableArray(), StringComparer.Ordinal);
+
         // What lies among a node's own pods goes with them, and would only make the device's peers harder to explain.
         var pods = PrefixSet.Merge(roster.Nodes.Values.SelectMany(node => node.PodCIDRs));
-        NodeAddresses = claims.Where(claim => !PrefixSet.Covers(pods, claim.Address)).GroupBy(claim => claim.Address)
-            .Where(claim => claim.Count() == 1).Select(claim => claim.First())
+        NodeAddresses = single.Where(claim => !PrefixSet.Covers(pods, claim.Address))
             .GroupBy(claim => claim.NodeName, claim => claim.Address, StringComparer.Ordinal)
             .ToDictionary(node => node.Key, node => node.Order().ToEquatableArray(), StringComparer.Ordinal);
         (Steered, NotSteered) = SteeredSources.Build(
@@ -65,6 +70,12 @@ internal sealed class RosterFacts
     /// Addresses of the nodes, as host prefixes, by node name: those that one node alone claims, and that lie among nobody's pods.
     /// </summary>
     public IReadOnlyDictionary<string, EquatableArray<IPPrefix>> NodeAddresses { get; }
+
+    /// <summary>All addresses of each node, by node name, those too that another one claims, or that lie among anybody's pods.</summary>
+    public IReadOnlyDictionary<string, EquatableArray<IPPrefix>> Endpoints { get; }
+
+    /// <summary>Those of them that the node's tunnel carries: nobody else claims them, and they lie among no other node's pods.</summary>
+    public IReadOnlyDictionary<string, EquatableArray<IPPrefix>> TunnelEnds { get; }
 
     /// <summary>All of them, those too that several nodes claim.</summary>
     public EquatableArray<IPPrefix> AllNodeAddresses { get; }

@@ -18,7 +18,8 @@ internal sealed class RouteOrder : IComparer<Route>
         var (left, right) = (x!, y!);
         return CompareKeys(left, right) is not 0 and var order ? order
             : string.CompareOrdinal(left.DeviceName, right.DeviceName) is not 0 and var names ? names
-            : left.IsThrow.CompareTo(right.IsThrow);
+            : left.IsThrow.CompareTo(right.IsThrow) is not 0 and var kinds ? kinds
+            : string.CompareOrdinal(left.Source?.ToString(), right.Source?.ToString());
     }
 
     /// <summary>Compares what the kernel replaces routes by (<see cref="Route.Key"/>).</summary>

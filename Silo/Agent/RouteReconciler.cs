@@ -18,6 +18,7 @@ internal sealed class RouteReconciler(ILinkClient links)
 {
     private readonly FormerTables _former = new(links);
     private readonly ILinkClient _ofNode = links.At(links.Table.OfNode);
+    private readonly EncapsulationReconciler _encapsulation = new(links);
     private EquatableArray<Route>? _routes;
     private EquatableArray<IPPrefix>? _rules;
     private EquatableArray<IPPrefix> _nodeRules = [];
@@ -28,8 +29,19 @@ internal sealed class RouteReconciler(ILinkClient links)
     /// <summary>The routes as they are, as far as this process knows.</summary>
     public EquatableArray<Route> Routes => _routes ?? [];
 
+    /// <summary>Why packed packets cannot be led at all; <see langword="null"/> if they can.</summary>
+    public string? EncapsulationFault => _encapsulation.Fault;
+
+    /// <summary>The same, with those that packed packets take: by which a device is known to be in use.</summary>
+    public EquatableArray<Route> AllRoutes =>
+        _encapsulation.Routes.Count == 0 ? Routes : Routes.Concat(_encapsulation.Routes).ToEquatableArray();
+
     /// <summary>Forgets what was read or written, because routes went away with their device.</summary>
-    public void Forget() => (_routes, _rules, _reading) = (null, null, null);
+    public void Forget()
+    {
+        (_routes, _rules, _reading) = (null, null, null);
+        _encapsulation.Forget();
+    }
 
     /// <summary>Counts what the latest reading found changed by others.</summary>
     /// <param name="drifts">Where to count.</param>
@@ -43,6 +55,8 @@ internal sealed class RouteReconciler(ILinkClient links)
             drifts.Note([.. reading.Foreign.Select(route => new Drift(DriftKind.RouteAdded, route.Description))]);
             _reading = null;
         }
+
+        _encapsulation.NoteDrift(drifts, lostLinks);
     }
 
     /// <summary>Whether routes and rules are other ones than the last pass left. Only reads.</summary>
@@ -51,7 +65,8 @@ internal sealed class RouteReconciler(ILinkClient links)
         || RouteOrder.Sort(routes) != RouteOrder.Sort(await links.GetRoutesAsync(cancellationToken))
         || !rules.ToHashSet().SetEquals(await links.GetRulesAsync(cancellationToken))
         || _nodeRules != await _ofNode.GetRulesAsync(cancellationToken)
-        || (await links.GetForeignRoutesAsync(cancellationToken)).Count > 0;
+        || (await links.GetForeignRoutesAsync(cancellationToken)).Count > 0
+        || await _encapsulation.HaveChangedAsync(cancellationToken);
 
     /// <summary>Refuses what has no tunnel, before anything else is done. Removes nothing but what others added to our table.</summary>
     /// <param name="plan">What is to be refused.</param>
@@ -81,6 +96,10 @@ internal sealed class RouteReconciler(ILinkClient links)
         }
 
         _foreign = [];
+        if (plan.Encapsulation is { } encapsulation)
+        {
+            await _encapsulation.ProtectAsync(encapsulation, isResync, cancellationToken);
+        }
     }
 
     /// <summary>The routes as they are, by which the tunnels are planned: read again if they were forgotten since.</summary>
@@ -107,6 +126,24 @@ internal sealed class RouteReconciler(ILinkClient links)
         if (plan.Rules is not null)
         {
             await _former.RemoveAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>The same for packed packets.</summary>
+    /// <param name="plan">What is refused below the tunnels.</param>
+    /// <param name="view">The sources.</param>
+    /// <param name="paths">Through which device each node is sent to, by node name.</param>
+    /// <param name="proven">The nodes whose paths work.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public async Task ConnectEncapsulatedAsync(
+        ProtectionPlan plan, MeshView view, IReadOnlyDictionary<string, string> paths, IReadOnlySet<string> proven,
+        CancellationToken cancellationToken)
+    {
+        if (plan.Encapsulation is { } encapsulation)
+        {
+            var observed = await _encapsulation.ObserveAsync(encapsulation, cancellationToken);
+            var tunnels = EncapsulationPlan.BuildTunnels(view, paths, proven, observed);
+            await _encapsulation.ConnectAsync(encapsulation, tunnels, cancellationToken);
         }
     }
 

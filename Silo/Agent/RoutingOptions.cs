@@ -12,15 +12,16 @@ public sealed class RoutingOptions
     public const string SectionName = "Routing";
 
     /// <summary>
-    /// The routing table that holds our routes and nobody else's: a route of somebody else in it is removed. Default: 201. Range: 1 to
-    /// 1000000000, but not 252 to 255, which are the kernel's.
+    /// The routing table that holds our routes and nobody else's: a route of somebody else in it is removed. The next number is that of the
+    /// table for packed packets (<c>Encryption:Encapsulation</c>). Default: 201. Range: 1 to 1000000000, but not 251 to 255, because 252 to
+    /// 255 are the kernel's.
     /// </summary>
     [Since("0.1")]
     public int Table { get; set; } = (int)RouteTable.Default.Number;
 
     /// <summary>
     /// Priority of the rules that lead this node's pods into <see cref="Table"/>. Whatever rule has a smaller number decides before.
-    /// Default: 201. Range: 2 to 32764, before the main table; the numbers on both sides of it are ours too.
+    /// Default: 201. Range: 3 to 32764, before the main table; the two numbers before it are ours too.
     /// </summary>
     [Since("0.1")]
     public int RulePriority { get; set; } = (int)RouteTable.Default.RulePriority;

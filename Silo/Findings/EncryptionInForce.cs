@@ -15,6 +15,11 @@ internal sealed class EncryptionInForce(IOptionsMonitor<EncryptionOptions> confi
 
     /// <summary>What is in force.</summary>
     public EncryptionOptions CurrentValue => IsWithheld
-        ? new EncryptionOptions { Mode = EncryptionMode.Permissive, DropPlaintext = Configured.DropPlaintext }
+        ? new EncryptionOptions
+        {
+            Mode = EncryptionMode.Permissive,
+            DropPlaintext = Configured.DropPlaintext,
+            Encapsulation = Configured.Encapsulation,
+        }
         : Configured;
 }

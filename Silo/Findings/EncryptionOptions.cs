@@ -47,6 +47,19 @@ public sealed class EncryptionOptions
     public bool NodeAddresses { get; set; } = true;
 
     /// <summary>
+    /// Which packets of the node's own data plane take the tunnels as it has packed them: where a program packs pods' packets before any
+    /// rule has seen them, as in Cilium's tunnel mode, no other way leads them there. <c>Auto</c>: those of the node's VXLAN and Geneve
+    /// links. <c>Off</c>: none. Else a list of at most four UDP ports and <c>ipip</c>, such as <c>8472, ipip</c>. It holds between nodes
+    /// that both name a port. Default: <c>Auto</c>.
+    /// </summary>
+    [Since("0.1")]
+    public string Encapsulation { get; set; } = "Auto";
+
+    /// <summary><see cref="Encapsulation"/> as it was read; what is none is left to the validator.</summary>
+    internal EncapsulationChoice EncapsulationChoice =>
+        EncapsulationChoice.TryParse(Encapsulation) ?? new EncapsulationChoice(IsAuto: false, []);
+
+    /// <summary>
     /// Findings of <c>owg doctor</c> that are known and accepted, such as <c>OWG310</c>: strict mode comes into force in spite of them, and
     /// the node is ready. They stay visible. Default: none.
     /// </summary>

@@ -26,6 +26,9 @@ internal sealed class EncryptionOptionsValidator : IValidateOptions<EncryptionOp
                 $"Encryption:Accept: '{text}' is no finding; give codes as owg doctor shows them, such as OWG310.");
         }
 
+        check = check.Holds(
+            EncapsulationChoice.TryParse(options.Encapsulation) is not null,
+            $"Encryption:Encapsulation: '{options.Encapsulation}' is neither Auto nor Off nor at most {AddressAnnouncement.MaxEncapsulations} UDP ports and 'ipip' with commas between them; give for instance 8472.");
         return check.Result;
     }
 }

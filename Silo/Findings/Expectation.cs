@@ -24,6 +24,9 @@ internal sealed record Expectation(
     /// <summary>The priority of the rules that lead there.</summary>
     public uint RulePriority { get; init; } = RouteTable.Default.RulePriority;
 
+    /// <summary>What is led through the tunnels as another data plane packs it; <see langword="null"/> if that is not known.</summary>
+    public OwnEncapsulation? Encapsulation { get; init; }
+
     /// <summary>Where packets leave past netfilter, as far as it could be told.</summary>
     public EquatableArray<BlindSpot> BlindSpots { get; init; } = [];
 }

@@ -91,8 +91,15 @@ internal static partial class RealityCheck
 
     private static IEnumerable<Finding> FindEncapsulation(Look look)
     {
+        var led = look.Expected.Encapsulation;
         foreach (var link in look.Dump.Links.Where(link => link.IsUp || link.Kind == "openvswitch"))
         {
+            // What Open vSwitch packs leaves by such a link of its own.
+            if (led is { IsWhole: true } && (link.Kind == "openvswitch" || led.HasPort(link.EncapsulationPort)))
+            {
+                continue;
+            }
+
             // Each packet's way is chosen by a program, so neither a route nor a rule of ours can have steered the packet inside.
             if (link is { Kind: "vxlan" or "geneve", IsMetadata: true })
             {
@@ -156,6 +163,12 @@ internal static partial class RealityCheck
                 yield return look.Make(
                     FindingCode.RangeHoldsNodes, range.ToString(), nodes.Take(MaxExamples).Select(node => ("node", node.ToString())));
             }
+        }
+
+        // What a program packs does not leave by that link, and has to come through a tunnel as it is.
+        if (look.Expected.Encapsulation is { IsWhole: true })
+        {
+            yield break;
         }
 
         // Where the node's own packets to remote pods take a link whose address lies among the pods', receivers cannot tell them from a

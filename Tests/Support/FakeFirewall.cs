@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using static Orleans.WireGuard.Linux.Errno;
 
@@ -67,6 +68,7 @@ internal sealed class FakeFirewall : IFirewall
             var prefixes = new FirewallPrefixes([.. rest.Remote, .. add.Remote], [.. rest.Local, .. add.Local])
             {
                 Spared = [.. rest.Spared, .. add.Spared],
+                Encapsulating = [.. rest.Encapsulating, .. add.Encapsulating],
             };
             return _state = state with { Prefixes = Checked(prefixes) };
         });
@@ -79,15 +81,28 @@ internal sealed class FakeFirewall : IFirewall
             : throw new LinuxException("limit", ENOENT, "No such file or directory"));
 
     /// <inheritdoc/>
+    public Task DropPacketsAsync(
+        EquatableArray<OuterPacket> packets, EquatableArray<string> unpacking, CancellationToken cancellationToken) => CallAsync(
+        $"Drop {string.Join(' ', packets)} {string.Join(' ', unpacking)}",
+        () => _state = _state is { } state
+            ? state with { Packets = packets, Unpacking = unpacking }
+            : throw new LinuxException("drop", ENOENT, "No such file or directory"));
+
+    /// <inheritdoc/>
     public Task DeleteAsync(CancellationToken cancellationToken) => CallAsync("Delete", () => _state = null);
 
     // What is in the sets of other nodes' pods, then, behind bars, in those of this node's and of what is spared.
     private static string Text(FirewallPrefixes prefixes) =>
         string.Join(' ', prefixes.Remote) + (prefixes.Local.Count > 0 ? $" | {string.Join(' ', prefixes.Local)}" : "")
-            + (prefixes.Spared.Count > 0 ? $" || {string.Join(' ', prefixes.Spared)}" : "");
+            + (prefixes.Spared.Count > 0 ? $" || {string.Join(' ', prefixes.Spared)}" : "")
+            + (prefixes.Encapsulating.Count > 0 ? $" ||| {string.Join(' ', prefixes.Encapsulating)}" : "");
 
     private static FirewallPrefixes Checked(FirewallPrefixes prefixes) =>
-        new(CheckedSet(prefixes.Remote), CheckedSet(prefixes.Local)) { Spared = CheckedSet(prefixes.Spared) };
+        new(CheckedSet(prefixes.Remote), CheckedSet(prefixes.Local))
+        {
+            Spared = CheckedSet(prefixes.Spared),
+            Encapsulating = CheckedSet(prefixes.Encapsulating),
+        };
 
     private static EquatableArray<IPPrefix> CheckedSet(IEnumerable<IPPrefix> sources)
     {

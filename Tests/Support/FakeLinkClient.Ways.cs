@@ -12,6 +12,8 @@ internal sealed partial class FakeLinkClient
     private readonly FakeLinkClient? _whole;
     private readonly Dictionary<uint, SortedDictionary<(IPPrefix Destination, bool IsUnreachable), Route>> _tables = [];
     private readonly Dictionary<RouteTable, SortedSet<IPPrefix>> _ruleSets = [];
+    private readonly HashSet<PacketRule> _packetRules = [];
+    private readonly Dictionary<uint, List<ForeignRoute>> _foreign = [];
 
     /// <summary>Makes a system without links.</summary>
     /// <param name="table">Where our routes live; the default table if not given.</param>
@@ -22,13 +24,14 @@ internal sealed partial class FakeLinkClient
     {
         (_whole, Table) = (whole, table);
         (_links, _tables, _ruleSets) = (whole._links, whole._tables, whole._ruleSets);
+        (_packetRules, _foreign) = (whole._packetRules, whole._foreign);
     }
 
     /// <inheritdoc/>
     public RouteTable Table { get; }
 
     /// <summary>Routes of our table that somebody else added.</summary>
-    public List<ForeignRoute> ForeignRoutes { get; } = [];
+    public List<ForeignRoute> ForeignRoutes => _foreign.TryGetValue(Table.Number, out var routes) ? routes : _foreign[Table.Number] = [];
 
     /// <summary>Rules of others, beside the one that leads to the main table.</summary>
     public List<RuleEntry> OtherRules { get; } = [];
@@ -60,6 +63,18 @@ internal sealed partial class FakeLinkClient
         () => _ruleSets.Where(rules => rules.Value.Count > 0 && rules.Key != Table && rules.Key != Table.OfNode)
             .Select(rules => rules.Key).ToEquatableArray(),
         cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EquatableArray<PacketRule>> GetPacketRulesAsync(CancellationToken cancellationToken) =>
+        CallAsync(nameof(GetPacketRulesAsync), null, () => _packetRules.ToEquatableArray(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task AddPacketRuleAsync(PacketRule rule, CancellationToken cancellationToken) =>
+        CallAsync(nameof(AddPacketRuleAsync), rule, () => _packetRules.Add(rule), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task DeletePacketRuleAsync(PacketRule rule, CancellationToken cancellationToken) =>
+        CallAsync(nameof(DeletePacketRuleAsync), rule, () => _packetRules.Remove(rule), cancellationToken);
 
     /// <inheritdoc/>
     public Task<EquatableArray<ForeignRoute>> GetForeignRoutesAsync(CancellationToken cancellationToken) =>

@@ -192,6 +192,10 @@ internal static class NetlinkConstants
     public const ushort FRA_SPORT_RANGE = 23;
     public const ushort FRA_DPORT_RANGE = 24;
 
+    // linux/in.h.
+    public const byte IPPROTO_IPIP = 4;
+    public const byte IPPROTO_UDP = 17;
+
     // linux/netfilter/nfnetlink.h.
     public const int NETLINK_NETFILTER = 12;
     public const ushort NFNL_MSG_BATCH_BEGIN = 0x10;
@@ -213,6 +217,7 @@ internal static class NetlinkConstants
     public const uint NF_NETDEV_EGRESS = 1;
     public const uint NF_DROP = 0;
     public const uint NF_ACCEPT = 1;
+    public const int NF_IP_PRI_RAW_BEFORE_DEFRAG = -450;
     public const int NF_IP_PRI_RAW = -300;
     public const int NF_IP_PRI_MANGLE = -150;
 

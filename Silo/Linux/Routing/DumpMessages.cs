@@ -138,12 +138,21 @@ internal static class DumpMessages
 
                 // A forwarded packet has no process and no outgoing link yet; a mark, a protocol or a port can be any.
                 FRA_FWMARK when attribute.AsUInt32() != 0 => rule with { IsNarrowed = true },
-                FRA_OIFNAME or FRA_UID_RANGE or FRA_IP_PROTO or FRA_SPORT_RANGE or FRA_DPORT_RANGE => rule with { IsNarrowed = true },
+                FRA_IP_PROTO => rule with { IsNarrowed = true, IPProtocol = attribute.AsByte() },
+                FRA_DPORT_RANGE => rule with { IsNarrowed = true, Port = ReadPort(attribute.Exactly(2 * sizeof(ushort))) },
+                FRA_OIFNAME or FRA_UID_RANGE or FRA_SPORT_RANGE => rule with { IsNarrowed = true },
                 _ => rule,
             };
         }
 
         return rule;
+    }
+
+    // struct fib_rule_port_range: the first and the last one.
+    private static ushort ReadPort(ReadOnlySpan<byte> range)
+    {
+        var (first, last) = (MemoryMarshal.Read<ushort>(range), MemoryMarshal.Read<ushort>(range[sizeof(ushort)..]));
+        return first == last ? first : (ushort)0;
     }
 
     /// <summary>Reads an RTM_NEWNETCONF.</summary>

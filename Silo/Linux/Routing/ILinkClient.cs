@@ -73,4 +73,16 @@ public interface ILinkClient : IWayClient
 
     /// <summary>Stops that. A rule that is not there is fine.</summary>
     Task DeleteRuleAsync(IPPrefix source, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// All our rules about packets that another data plane of this node has packed, those too that lead to another table than the present
+    /// one.
+    /// </summary>
+    Task<EquatableArray<PacketRule>> GetPacketRulesAsync(CancellationToken cancellationToken);
+
+    /// <summary>Adds one. One that is there is fine.</summary>
+    Task AddPacketRuleAsync(PacketRule rule, CancellationToken cancellationToken);
+
+    /// <summary>Removes one. One that is not there is fine.</summary>
+    Task DeletePacketRuleAsync(PacketRule rule, CancellationToken cancellationToken);
 }

@@ -91,6 +91,28 @@ public sealed partial class NetlinkLinkClient
         cancellationToken,
         ignored: ENOENT);
 
+    /// <inheritdoc/>
+    public Task<EquatableArray<PacketRule>> GetPacketRulesAsync(CancellationToken cancellationToken) => RunAsync(
+        "read rules",
+        connection => ReadRules(connection, Families).Where(rule => rule.IsOursOfPackets)
+            .Select(rule => new PacketRule(
+                new RouteTable(rule.Table, rule.Priority), new OuterPacket(rule.IPProtocol, rule.Port), rule.IsIPv6)).ToEquatableArray(),
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task AddPacketRuleAsync(PacketRule rule, CancellationToken cancellationToken) => ExecuteAsync(
+        $"add the rule for packets of {rule.Packet} to table {rule.Table.Number}",
+        connection => RouteMessages.WriteAddRule(connection.Request, rule),
+        cancellationToken,
+        ignored: EEXIST);
+
+    /// <inheritdoc/>
+    public Task DeletePacketRuleAsync(PacketRule rule, CancellationToken cancellationToken) => ExecuteAsync(
+        $"delete the rule for packets of {rule.Packet} to table {rule.Table.Number}",
+        connection => RouteMessages.WriteDeleteRule(connection.Request, rule),
+        cancellationToken,
+        ignored: ENOENT);
+
     private static void Check(Route route)
     {
         ArgumentNullException.ThrowIfNull(route);
@@ -143,9 +165,9 @@ public sealed partial class NetlinkLinkClient
         return
         [
             .. observed
-                .Select(route => (route.Destination, Name: route.Index == 0 ? "" : names[route.Index], route.IsThrow))
+                .Select(route => (route.Destination, Name: route.Index == 0 ? "" : names[route.Index], route.IsThrow, route.Source))
                 .Where(route => route.Name is not null)
-                .Select(route => new Route(route.Destination, route.Name!, route.IsThrow))
+                .Select(route => new Route(route.Destination, route.Name!, route.IsThrow) { Source = route.Source })
                 .OrderBy(route => route.Destination)
                 .ThenBy(route => route.IsUnreachable)
                 .ThenBy(route => route.DeviceName, StringComparer.Ordinal),

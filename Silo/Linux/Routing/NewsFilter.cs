@@ -200,9 +200,11 @@ public sealed partial class NewsFilter
         var reader = new NetlinkReader(payload);
         reader.ReadPast(TableOffset);
         var table = reader.ReadByte();
-        if (_table <= byte.MaxValue)
+
+        // And the next one, for packed packets (RouteTable.OfEncapsulated).
+        if (_table < byte.MaxValue)
         {
-            return table == _table;
+            return table == _table || table == _table + 1;
         }
 
         // The field has eight bits; of a larger number an attribute tells.
@@ -211,7 +213,7 @@ public sealed partial class NewsFilter
         {
             if (attribute.Type == RTA_TABLE)
             {
-                return attribute.AsUInt32() == _table;
+                return attribute.AsUInt32() is var number && (number == _table || number == _table + 1);
             }
         }
 

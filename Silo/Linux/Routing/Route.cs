@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Orleans.WireGuard.Linux.Routing;
 
 /// <summary>
@@ -11,6 +13,12 @@ namespace Orleans.WireGuard.Linux.Routing;
 /// <param name="IsThrow">Whether the lookup ends here and goes on with the next rule (RTN_THROW), so that the main table decides.</param>
 public sealed record Route(IPPrefix Destination, string DeviceName, bool IsThrow = false)
 {
+    /// <summary>
+    /// The address of this node that its own packets get on this way, unless they have one; <see langword="null"/> leaves the choice to
+    /// the kernel.
+    /// </summary>
+    public IPAddress? Source { get; init; }
+
     /// <summary>
     /// Whether packets are refused with "no route to host". Such a route has the largest metric
     /// (<see cref="RouteTable.UnreachableMetric"/>), so it lies below a route to the same destination through a device, and both exist at

@@ -1,4 +1,5 @@
 // Messages about rules: linux/fib_rules.h.
+using System.Runtime.InteropServices;
 using Orleans.WireGuard.Linux.Netlink;
 using static Orleans.WireGuard.Linux.Netlink.NetlinkConstants;
 
@@ -17,6 +18,35 @@ internal static partial class RouteMessages
     /// <summary>Deletes the rule for a source.</summary>
     public static Span<byte> WriteDeleteRule(Span<byte> buffer, RouteTable table, IPPrefix source) =>
         WriteRule(buffer, RTM_DELRULE, Acknowledged, table, source);
+
+    /// <summary>Adds the rule for packets that this node itself packs; refused if it is there.</summary>
+    public static Span<byte> WriteAddRule(Span<byte> buffer, PacketRule rule) =>
+        WriteRule(buffer, RTM_NEWRULE, Acknowledged | NLM_F_CREATE | NLM_F_EXCL, rule);
+
+    /// <summary>Deletes the rule for packets that this node itself packs.</summary>
+    public static Span<byte> WriteDeleteRule(Span<byte> buffer, PacketRule rule) => WriteRule(buffer, RTM_DELRULE, Acknowledged, rule);
+
+    private static Span<byte> WriteRule(Span<byte> buffer, ushort type, ushort flags, PacketRule rule)
+    {
+        var family = rule.IsIPv6 ? AF_INET6 : AF_INET;
+        var writer = BeginRule(buffer, type, flags, family, 0, ShortTable(rule.Table), FR_ACT_TO_TBL);
+
+        // The kernel takes "lo" for what the node itself sends.
+        writer.WriteString(FRA_IIFNAME, RuleEntry.LoopbackLink);
+        WriteLongTable(ref writer, FRA_TABLE, rule.Table);
+        writer.WriteUInt32(FRA_PRIORITY, rule.Table.RulePriority);
+        writer.WriteByte(FRA_PROTOCOL, RouteTable.Protocol);
+        writer.WriteByte(FRA_IP_PROTO, rule.Packet.Protocol);
+        if (rule.Packet.IsUdp)
+        {
+            Span<byte> range = stackalloc byte[2 * sizeof(ushort)];
+            MemoryMarshal.Write(range, rule.Packet.Port);
+            MemoryMarshal.Write(range[sizeof(ushort)..], rule.Packet.Port);
+            writer.WriteBytes(FRA_DPORT_RANGE, range);
+        }
+
+        return writer.Complete();
+    }
 
     private static Span<byte> WriteRule(Span<byte> buffer, ushort type, ushort flags, RouteTable table, IPPrefix source)
     {

@@ -53,7 +53,7 @@ internal static partial class RouteMessages
         return route.Table == ourTable
             && route is { Protocol: RouteTable.Protocol, HasHops: false, Type: RTN_UNICAST or RTN_UNREACHABLE or RTN_THROW }
             && route.Destination is { } destination
-            ? new ObservedRoute(destination, route.Type == RTN_UNICAST ? route.Index : 0, route.Type == RTN_THROW)
+            ? new ObservedRoute(destination, route.Type == RTN_UNICAST ? route.Index : 0, route.Type == RTN_THROW, route.PreferredSource)
             : null;
     }
 
@@ -107,6 +107,11 @@ internal static partial class RouteMessages
         else if (!route.IsThrow)
         {
             writer.WriteUInt32(RTA_OIF, (uint)index);
+        }
+
+        if (route.Source is { } source)
+        {
+            writer.WriteAddress(RTA_PREFSRC, source);
         }
 
         return writer.Complete();

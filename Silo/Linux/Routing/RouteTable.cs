@@ -28,6 +28,15 @@ public sealed record RouteTable(uint Number, uint RulePriority)
     /// </summary>
     public RouteTable OfNode => new(Main, RulePriority - 1);
 
+    /// <summary>
+    /// Where packets to other nodes are looked up that another data plane of this node has packed, VXLAN for instance: before the rule of
+    /// this node's own addresses, which they have.
+    /// </summary>
+    public RouteTable OfEncapsulated => new(Number + 1, RulePriority - 2);
+
     /// <summary>Cilium's former numbers, which no distribution uses: 201.</summary>
     public static RouteTable Default { get; } = new(201, 201);
+
+    /// <inheritdoc/>
+    public override string ToString() => FormattableString.Invariant($"table {Number} at priority {RulePriority}");
 }

@@ -10,6 +10,9 @@ namespace Orleans.WireGuard.Linux.Routing;
 /// <param name="Action">FR_ACT_*: look up, refuse, or something else.</param>
 public sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Action)
 {
+    /// <summary>The link by which rules mean packets of the node itself.</summary>
+    internal const string LoopbackLink = "lo";
+
     /// <summary>Who added it.</summary>
     public byte Protocol { get; init; }
 
@@ -31,6 +34,12 @@ public sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Acti
     /// </summary>
     public bool IsNarrowed { get; init; }
 
+    /// <summary>The protocol above IP that it is about; 0 if any.</summary>
+    public byte IPProtocol { get; init; }
+
+    /// <summary>The destination port that it is about; 0 if any, or more than one.</summary>
+    public ushort Port { get; init; }
+
     /// <summary>Whether it leads to a table.</summary>
     public bool IsLookup => Action == FR_ACT_TO_TBL;
 
@@ -40,6 +49,14 @@ public sealed record RuleEntry(bool IsIPv6, uint Priority, uint Table, byte Acti
     /// <summary>Whether this node's silos added it: their rules carry our protocol, lead to a table, and ask for a source alone.</summary>
     public bool IsOurs =>
         Protocol == RouteTable.Protocol && IsLookup && Source is not null && Destination is null && IncomingLink.Length == 0 && !IsNarrowed;
+
+    /// <summary>
+    /// Whether this node's silos added it for packets that another data plane of the node packs: they leave this node itself, so a pod's
+    /// packet to the same port is none of them.
+    /// </summary>
+    public bool IsOursOfPackets =>
+        Protocol == RouteTable.Protocol && IsLookup && Source is null && Destination is null && IncomingLink == LoopbackLink
+            && (IPProtocol == IPPROTO_UDP ? Port != 0 : IPProtocol != 0);
 
     /// <summary>Whether it may be about a packet with this source and destination that comes in by this link.</summary>
     public bool MayDecide(IPAddress source, string incomingLink, IPAddress destination) =>

@@ -10,6 +10,7 @@ public sealed class CniShortTests(ITestOutputHelper output)
     [Theory]
     [InlineData("ptp")]
     [InlineData("azure-pod-subnet")]
+    [InlineData("cilium-bpf-tunnel")]
     public Task Kind_WithItsSettings_IsEncryptedAndNothingIsLost(string kind) =>
         CniChecks.AssertWorksAsync(CniKinds.Get(kind), Short, output.WriteLine);
 }

@@ -66,7 +66,7 @@ public sealed class RealityTests
     {
         LocalMeshCollection.SkipUnlessPossible();
         await using var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, Report, Token);
-        await StartAsync(mesh, static _ => { });
+        await StartAsync(mesh, static configuration => configuration["Encryption"]!["Encapsulation"] = "Off");
         await new MeshStarter(mesh, TimeProvider.System, Report).WaitReadyAsync(Plan.Nodes, Token);
         await UntilPodsReachAsync();
 
@@ -83,6 +83,60 @@ public sealed class RealityTests
         Assert.Equal(0, counted.GetProperty("clear").GetInt64());
         Assert.Equal(0, status.GetProperty("droppedPackets").GetInt64());
         Assert.Contains(" bytes from ", File.ReadAllText(pings), StringComparison.Ordinal);
+    }
+
+    // The same, and what it packs takes the tunnels: without a setting as soon as its link is seen, and with one from the beginning.
+    [Theory]
+    [InlineData("Auto")]
+    [InlineData("8472")]
+    public async Task DataPlaneThatEncapsulatesByBpf_IsEncryptedAsItIsPacked(string encapsulation)
+    {
+        LocalMeshCollection.SkipUnlessPossible();
+        await using var mesh = await MeshHarness.CreateAsync(Plan, State, TimeProvider.System, Report, Token);
+        await StartAsync(mesh, configuration =>
+        {
+            // Counters are read at a resync.
+            configuration["Device"]!["ResyncInterval"] = "00:00:05";
+            configuration["Encryption"]!["Encapsulation"] = encapsulation;
+        });
+        await new MeshStarter(mesh, TimeProvider.System, Report).WaitReadyAsync(Plan.Nodes, Token);
+        await UntilPodsReachAsync();
+        await InstallAsync((node, other, folder) => EncapsulateAsync(mesh, node, other, folder));
+        await UntilLedAsync(mesh);
+
+        var capture = await PacketCapture.StartAsync(mesh, "packed", TimeProvider.System, Token);
+        await AssertPingsAsync(count: 20);
+        await AssertPingsAsync(count: 3, "-s", "1400");
+
+        // Whatever a rule of somebody else says, none of it leaves in clear, and none that comes so is unpacked.
+        string[] past = ["priority", "150", "ipproto", "udp", "dport", "8472", "lookup", "main"];
+        var (first, second) = (Plan.Nodes[0], Plan.Nodes[1]);
+        (await mesh.RunAsync(first, Token, ["ip", "rule", "add", .. past])).EnsureSuccess();
+        var refused = await PingAsync(count: 5);
+        Assert.DoesNotContain(" bytes from ", refused.Output, StringComparison.Ordinal);
+        await UntilCountedAsync(first, "droppedOutgoingPackets");
+        (await mesh.RunAsync(first, Token, "nft", "flush", "chain", "inet", "orleans_wireguard", "outer_out")).EnsureSuccess();
+        var pings = await PingAsync(count: 5);
+        (await mesh.RunAsync(first, Token, ["ip", "rule", "delete", .. past])).EnsureSuccess();
+        Assert.DoesNotContain(" bytes from ", pings.Output, StringComparison.Ordinal);
+        var (tally, _) = await capture.StopAsync(new FrameClassifier(Plan, default), Token);
+        Report($"captured: {tally}");
+        if (tally[FrameKind.PodInClear] > 0)
+        {
+            await UntilCountedAsync(second, "droppedPackets");
+        }
+
+        await AssertPingsAsync(count: 3);
+        Assert.True((await mesh.AskReadyAsync(second, Token)).IsReady);
+
+        async Task UntilCountedAsync(NodePlan node, string counter)
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            while ((await NodeStatusQuery.ReadAsync(mesh, node, node, Token)).GetProperty(counter).GetInt64() == 0)
+            {
+                Assert.True(TimeProvider.System.GetElapsedTime(started) < Promise, $"{node.Name} does not count {counter}");
+            }
+        }
     }
 
     // A data plane that routes by BPF, as Cilium's: the kernel's routes lead its packets into the tunnel, but netfilter does not see them,
@@ -302,8 +356,25 @@ public sealed class RealityTests
         }
     }
 
-    private static async Task AssertPingsAsync(int count) =>
-        Assert.Contains($"{count} received", (await PingAsync(count)).Output, StringComparison.Ordinal);
+    private static async Task AssertPingsAsync(int count, params string[] options) =>
+        Assert.Contains($"{count} received", (await PingAsync(count, options)).Output, StringComparison.Ordinal);
+
+    private static async Task UntilLedAsync(MeshHarness mesh)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        foreach (var (node, other) in new[] { (Plan.Nodes[0], Plan.Nodes[1]), (Plan.Nodes[1], Plan.Nodes[0]) })
+        {
+            while (!(await mesh.RunAsync(
+                node, Token, "ip", "route", "get", other.Address.ToString(), "ipproto", "udp", "dport", "8472")).Output
+                .Contains("dev cilium_wg", StringComparison.Ordinal))
+            {
+                Assert.True(TimeProvider.System.GetElapsedTime(started) < Promise, LogTail.Read(State.SiloLog(node)));
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
+            }
+        }
+
+        Report($"led after {TimeProvider.System.GetElapsedTime(started).TotalSeconds:F1} s");
+    }
 
     private static Task<CommandResult> PingAsync(int count, params string[] options) => Command.RunAsync(
         "ip",

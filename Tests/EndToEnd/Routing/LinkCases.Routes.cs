@@ -166,6 +166,52 @@ internal static partial class LinkCases
         Expect.Equal([], await links.GetRulesAsync(token));
     }
 
+    private static async Task PacketRulesComeAndGoAsync(NetlinkLinkClient links, CancellationToken token)
+    {
+        var (table, former) = (links.Table.OfEncapsulated, new RouteTable(1000, 90));
+        PacketRule[] rules =
+        [
+            new(former, OuterPacket.Udp(4789), IsIPv6: false),
+            new(table, OuterPacket.IPInIP, IsIPv6: false),
+            new(table, OuterPacket.Udp(8472), IsIPv6: false),
+            new(table, OuterPacket.Udp(8472), IsIPv6: true),
+        ];
+        foreach (var rule in rules)
+        {
+            await links.AddPacketRuleAsync(rule, token);
+            await links.AddPacketRuleAsync(rule, token);
+        }
+
+        var found = await links.GetPacketRulesAsync(token);
+        Expect.True(
+            found.Count == rules.Length && rules.ToHashSet().SetEquals(found),
+            $"these rules: {string.Join(", ", rules)}; got {string.Join(", ", found)}");
+        Expect.Equal([], await links.GetRulesAsync(token));
+        Expect.Equal([], await links.GetFormerTablesAsync(token));
+
+        // A route with an address of its own, in place of one without.
+        await CreateUpAsync(links, "owg0", token);
+        await links.AddAddressAsync("owg0", new LinkAddress(IPAddress.Parse("192.168.9.1"), 32), token);
+        var routes = links.At(table);
+        var route = new Route(IPPrefix.Parse("192.168.9.2/32"), "owg0");
+        await routes.ReplaceRouteAsync(Route.Unreachable(route.Destination), token);
+        await routes.ReplaceRouteAsync(route, token);
+        route = route with { Source = IPAddress.Parse("192.168.9.1") };
+        await routes.ReplaceRouteAsync(route, token);
+        Expect.Equal([route, Route.Unreachable(route.Destination)], await routes.GetRoutesAsync(token));
+        await routes.DeleteRouteAsync(route, token);
+        Expect.Equal([Route.Unreachable(route.Destination)], await routes.GetRoutesAsync(token));
+        await routes.DeleteRouteAsync(Route.Unreachable(route.Destination), token);
+
+        foreach (var rule in rules)
+        {
+            await links.DeletePacketRuleAsync(rule, token);
+            await links.DeletePacketRuleAsync(rule, token);
+        }
+
+        Expect.Equal([], await links.GetPacketRulesAsync(token));
+    }
+
     private static async Task FormerTablesAreFoundAsync(NetlinkLinkClient links, CancellationToken token)
     {
         var source = IPPrefix.Parse("10.244.1.0/24");

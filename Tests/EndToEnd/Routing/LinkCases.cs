@@ -44,6 +44,7 @@ internal static partial class LinkCases
         new("throw_is_an_exception_from_unreachable", ThrowIsAnExceptionFromUnreachableAsync),
         new("1000_routes_are_read_back", ManyRoutesAsync),
         new("rules_come_and_go", RulesComeAndGoAsync),
+        new("packet_rules_come_and_go", PacketRulesComeAndGoAsync),
         new("former_tables_are_found_by_their_rules", FormerTablesAreFoundAsync),
         new("ways_are_those_of_packets", WaysAreThoseOfPacketsAsync),
         new("path_mtu_is_the_links", PathMtuIsTheLinksAsync),

@@ -117,6 +117,42 @@ public sealed class NetlinkLinkClientTests(ITestOutputHelper output)
             (await Command.RunAsync("ip", ["route", "get", to, "from", from], Token)).EnsureSuccess().Output;
     }
 
+    // Of what this node sends to another one, only what is packed takes the tunnel; WireGuard's own packets, and those of pods, do not.
+    [Fact]
+    public async Task PackedPackets_OfThisNode_TakeTheTunnelAlone()
+    {
+        SkipWithoutRoot();
+        using var space = await NamespaceThread.CreateAsync("packed", Token);
+        await space.RunAsync(async () =>
+        {
+            var links = new NetlinkLinkClient(TimeProvider.System);
+            foreach (var link in (string[])["eth0", "cilium_wg0", "pod0"])
+            {
+                await links.CreateLinkAsync(link, "veth", Token);
+                await links.SetUpAsync(link, Token);
+            }
+
+            await links.AddAddressAsync("eth0", new LinkAddress(IPAddress.Parse("192.168.9.1"), 24), Token);
+            await File.WriteAllTextAsync("/proc/sys/net/ipv4/ip_forward", "1", Token);
+            (await Command.RunAsync("ip", ["route", "add", "10.244.1.7", "dev", "pod0"], Token)).EnsureSuccess();
+            var (table, node) = (links.At(links.Table.OfEncapsulated), IPPrefix.Parse("192.168.9.2/32"));
+            await table.ReplaceRouteAsync(Route.Unreachable(node), Token);
+            await links.AddPacketRuleAsync(new PacketRule(table.Table, OuterPacket.Udp(8472), IsIPv6: false), Token);
+            Assert.NotEqual(0, (await AskAsync("ipproto", "udp", "dport", "8472")).ExitCode);
+
+            await table.ReplaceRouteAsync(new Route(node, "cilium_wg0") { Source = IPAddress.Parse("192.168.9.1") }, Token);
+            Assert.Contains(
+                "dev cilium_wg0 table 202 src 192.168.9.1 ", (await AskAsync("ipproto", "udp", "dport", "8472")).Output, StringComparison.Ordinal);
+            Assert.Contains("dev eth0 ", (await AskAsync("ipproto", "udp", "dport", "51871")).Output, StringComparison.Ordinal);
+            Assert.Contains("dev eth0 ", (await AskAsync("ipproto", "tcp", "dport", "8472")).Output, StringComparison.Ordinal);
+            var ofPod = await AskAsync("from", "10.244.1.7", "iif", "pod0", "ipproto", "udp", "dport", "8472");
+            Assert.Contains("dev eth0 ", ofPod.Output, StringComparison.Ordinal);
+        });
+
+        static Task<CommandResult> AskAsync(params string[] packet) =>
+            Command.RunAsync("ip", ["route", "get", "192.168.9.2", .. packet], Token);
+    }
+
     // ip(8) is the witness: it sees what we made, and we see nothing of what it made.
     [Fact]
     public async Task RoutesAndRules_BesideSomebodyElses_AreOursAlone()

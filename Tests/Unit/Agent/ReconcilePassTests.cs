@@ -64,7 +64,10 @@ public sealed class ReconcilePassTests
     {
         await using var mesh = new AgentHarness(2);
         mesh.Store.MarkSynced();
-        var snapshot = new AgentSnapshot([], NodeProblem.Of(NodeProblemCode.HasNoKey), 0);
+        var snapshot = new AgentSnapshot([], NodeProblem.Of(NodeProblemCode.HasNoKey), 0)
+        {
+            Encapsulations = null,
+        };
         Assert.Equal(new PassResult(snapshot, null, false), await mesh.Pass.RunAsync(true, Token));
         Assert.Equal(0, mesh.Writes);
     }

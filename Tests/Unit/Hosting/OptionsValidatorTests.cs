@@ -37,6 +37,15 @@ public sealed class OptionsValidatorTests
         AssertFails("'10.244.0.1/16'", Encryption(options => options.ClusterCIDRs.Add("10.244.0.1/16")));
         AssertFails("::/0", Encryption(options => options.ClusterCIDRs.Add("::/0")));
         Assert.True(Encryption(options => options.ClusterCIDRs.Add("fd00:244::/48")).Succeeded);
+        foreach (var text in (string[])["", "On", "8472,", "0", "65536", "8472 6081", "udp 8472", "1,2,3,4,5", "Auto, 8472", "-1"])
+        {
+            AssertFails($"'{text}'", Encryption(options => options.Encapsulation = text));
+        }
+
+        foreach (var text in (string[])["auto", "OFF", "8472", "8472,6081", "8472, ipip", "1,1,2,3,4"])
+        {
+            Assert.True(Encryption(options => options.Encapsulation = text).Succeeded, text);
+        }
     }
 
     [Theory]
@@ -63,7 +72,7 @@ public sealed class OptionsValidatorTests
     public void Validate_Routing_HoldsItsRanges()
     {
         CheckRange("Routing:Table", 1, 1_000_000_000, 1, value => Routing(options => options.Table = value));
-        CheckRange("Routing:RulePriority", 2, 32764, 1, value => Routing(options => options.RulePriority = value));
+        CheckRange("Routing:RulePriority", 3, 32764, 1, value => Routing(options => options.RulePriority = value));
         Assert.All(Enumerable.Range(252, 4), table => AssertFails("252 to 255", Routing(options => options.Table = table)));
         Assert.True(Routing(options => options.Table = 256).Succeeded);
     }

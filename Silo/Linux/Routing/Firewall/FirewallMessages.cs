@@ -13,6 +13,9 @@ internal static class FirewallMessages
     private const int NameSize = 16; // IFNAMSIZ
     private const byte Tcp = 6;
 
+    // RFC 768: the second field of the header.
+    private const uint UdpDestinationOffset = 2;
+
     // RFC 9293 section 3.1: where the flags are, and the one of a packet that opens a connection. Option 2 is the maximum segment size: a
     // kind, a length and two bytes of it.
     private const uint TcpFlagsOffset = 13;
@@ -32,6 +35,14 @@ internal static class FirewallMessages
                 case DropRule drop:
                     Write(ref writer, drop);
                     break;
+                case UnpackedRule unpacked:
+                    LoadMeta(ref writer, NFT_META_IIFNAME);
+                    CompareName(ref writer, NFT_CMP_EQ, unpacked.LinkName);
+                    Accept(ref writer);
+                    break;
+                case PacketDropRule packed:
+                    Write(ref writer, packed);
+                    break;
                 case SegmentRule segment:
                     Write(ref writer, segment);
                     break;
@@ -41,12 +52,7 @@ internal static class FirewallMessages
 
     private static void Write(ref NetlinkWriter writer, DropRule rule)
     {
-        foreach (var device in rule.Devices)
-        {
-            LoadMeta(ref writer, rule.IsOutgoing ? NFT_META_OIFNAME : NFT_META_IIFNAME);
-            CompareName(ref writer, NFT_CMP_NEQ, device);
-        }
-
+        ExceptDevices(ref writer, rule.IsOutgoing ? NFT_META_OIFNAME : NFT_META_IIFNAME, rule.Devices);
         CompareFamily(ref writer, rule.Remote.IsIPv6);
         if (rule.IsOutgoing)
         {
@@ -75,6 +81,34 @@ internal static class FirewallMessages
         Drop(ref writer);
     }
 
+    private static void Write(ref NetlinkWriter writer, PacketDropRule rule)
+    {
+        ExceptDevices(ref writer, rule.IsOutgoing ? NFT_META_OIFNAME : NFT_META_IIFNAME, rule.Devices);
+        CompareFamily(ref writer, rule.Nodes.IsIPv6);
+        LoadMeta(ref writer, NFT_META_L4PROTO);
+        Compare(ref writer, NFT_CMP_EQ, [rule.Packet.Protocol]);
+        if (rule.Packet.IsUdp)
+        {
+            LoadPayload(ref writer, NFT_PAYLOAD_TRANSPORT_HEADER, UdpDestinationOffset, sizeof(ushort));
+            Span<byte> port = stackalloc byte[sizeof(ushort)];
+            BinaryPrimitives.WriteUInt16BigEndian(port, rule.Packet.Port);
+            Compare(ref writer, NFT_CMP_EQ, port);
+        }
+
+        if (rule.IsOutgoing)
+        {
+            LoadDestination(ref writer, rule.Nodes.IsIPv6);
+        }
+        else
+        {
+            LoadSource(ref writer, rule.Nodes.IsIPv6);
+        }
+
+        Lookup(ref writer, rule.Nodes.Name, rule.Nodes.Id);
+        Count(ref writer, rule.Counter);
+        Drop(ref writer);
+    }
+
     private static void Write(ref NetlinkWriter writer, SegmentRule rule)
     {
         LoadMeta(ref writer, NFT_META_IIFNAME);
@@ -89,6 +123,15 @@ internal static class FirewallMessages
         BinaryPrimitives.WriteUInt16BigEndian(size, rule.Limit.Size(rule.IsIPv6));
         Load(ref writer, size);
         WriteTcpOption(ref writer, SegmentSizeOption, offset: 2, sizeof(ushort));
+    }
+
+    private static void ExceptDevices(ref NetlinkWriter writer, uint key, IReadOnlyList<string> devices)
+    {
+        foreach (var device in devices)
+        {
+            LoadMeta(ref writer, key);
+            CompareName(ref writer, NFT_CMP_NEQ, device);
+        }
     }
 
     // With its zeros the comparison is with the whole name.

@@ -30,6 +30,30 @@ internal sealed record DropRule(
     string Counter)
     : FirewallRule(Chain, Comment);
 
+/// <summary>Lets pass what a link has unpacked, past the rules behind this one.</summary>
+/// <param name="Chain">Where it is.</param>
+/// <param name="Comment">As above.</param>
+/// <param name="LinkName">Name of the link.</param>
+internal sealed record UnpackedRule(FirewallChain Chain, string Comment, string LinkName) : FirewallRule(Chain, Comment);
+
+/// <summary>Counts and drops packed packets that take another link than ours.</summary>
+/// <param name="Chain">Where it is.</param>
+/// <param name="Comment">As above.</param>
+/// <param name="Devices">Names of our devices.</param>
+/// <param name="Packet">Which packets.</param>
+/// <param name="Nodes">The set of nodes from and to which they have to take the tunnels.</param>
+/// <param name="IsOutgoing">Whether they leave, to one of the nodes; else they come in from one.</param>
+/// <param name="Counter">The named counter.</param>
+internal sealed record PacketDropRule(
+    FirewallChain Chain,
+    string Comment,
+    IReadOnlyList<string> Devices,
+    OuterPacket Packet,
+    FirewallSet Nodes,
+    bool IsOutgoing,
+    string Counter)
+    : FirewallRule(Chain, Comment);
+
 /// <summary>Lowers the segment size that a TCP connection begins with.</summary>
 /// <param name="Chain">Where it is.</param>
 /// <param name="Comment">As above.</param>

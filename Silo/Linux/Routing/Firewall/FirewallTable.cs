@@ -10,13 +10,20 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 /// table inet orleans_wireguard {
 ///   counter dropped { }
 ///   counter dropped_out { }
-///   set remote4 { type ipv4_addr; flags interval; }          and local4, spared4; all of them for IPv6 too
+///   set remote4 { type ipv4_addr; flags interval; }          and local4, spared4, outer4; all of them for IPv6 too
 ///   chain forward { type filter hook forward priority raw; policy accept;
+///     iifname "cilium_vxlan" accept
 ///     iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop
 ///   }
 ///   chain postrouting { type filter hook postrouting priority raw; policy accept;
 ///     oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4
 ///       counter name "dropped_out" drop
+///   }
+///   chain outer_in { type filter hook prerouting priority -450; policy accept;
+///     iifname != "cilium_wg0" iifname != "cilium_wg1" udp dport 8472 ip saddr @outer4 counter name "dropped" drop
+///   }
+///   chain outer_out { type filter hook postrouting priority raw; policy accept;
+///     oifname != "cilium_wg0" oifname != "cilium_wg1" udp dport 8472 ip daddr @outer4 counter name "dropped_out" drop
 ///   }
 ///   chain mss { type filter hook prerouting priority mangle; policy accept;
 ///     iifname "cilium_wg0" tcp flags syn tcp option maxseg size set 1390
@@ -31,6 +38,9 @@ namespace Orleans.WireGuard.Linux.Routing.Firewall;
 /// The sets of others' pods hold whole ranges; what is in a range and no pod of another node is spared, so a pod that comes or goes is one
 /// element, and no range is cut into pieces. This node's pods are spared by what the roster gives them and not by what it lists: what two
 /// nodes claim is not let in by the one that lost it.
+/// Outer: what another data plane packs, from and to nodes between which it has to take the tunnels. In: before fragments are put
+/// together, or the last one, from a tunnel, would vouch for a first one that came in clear. So what a link has unpacked has come through
+/// a tunnel, and what the stack forwards of it, an answer to a NodePort for instance, passes.
 /// Segments: of what comes in only. A program that sends past netfilter is seen by nobody on the way out, and each side sees the other's
 /// first packet come in.
 /// </remarks>
@@ -46,7 +56,7 @@ internal static class FirewallTable
     public const string OutgoingCounter = "dropped_out";
 
     /// <summary>Comments of our rules begin so. The number counts their versions: a table with another one is made anew.</summary>
-    public const string RuleComment = "owg 3";
+    public const string RuleComment = "owg 4";
 
     /// <summary>The table.</summary>
     public static NftablesTable Table { get; } = new(NFPROTO_INET, Name);
@@ -72,23 +82,36 @@ internal static class FirewallTable
     /// <inheritdoc cref="Spared4"/>
     public static FirewallSet Spared6 { get; } = new("spared6", IsIPv6: true, Id: 6);
 
+    /// <summary>Nodes from and to which packed packets have to take the tunnels.</summary>
+    public static FirewallSet Outer4 { get; } = new("outer4", IsIPv6: false, Id: 7);
+
+    /// <inheritdoc cref="Outer4"/>
+    public static FirewallSet Outer6 { get; } = new("outer6", IsIPv6: true, Id: 8);
+
     /// <summary>What is forwarded.</summary>
     public static FirewallChain Forward { get; } = new("forward", new NftablesHook(NF_INET_FORWARD, NF_IP_PRI_RAW));
 
     /// <summary>What leaves.</summary>
     public static FirewallChain Postrouting { get; } = new("postrouting", new NftablesHook(NF_INET_POST_ROUTING, NF_IP_PRI_RAW));
 
+    /// <summary>What came in packed.</summary>
+    public static FirewallChain OuterIn { get; } =
+        new("outer_in", new NftablesHook(NF_INET_PRE_ROUTING, NF_IP_PRI_RAW_BEFORE_DEFRAG));
+
+    /// <summary>What leaves packed.</summary>
+    public static FirewallChain OuterOut { get; } = new("outer_out", new NftablesHook(NF_INET_POST_ROUTING, NF_IP_PRI_RAW));
+
     /// <summary>How large segments may be.</summary>
     public static FirewallChain Segments { get; } = new("mss", new NftablesHook(NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE));
 
     /// <summary>All chains.</summary>
-    public static IReadOnlyList<FirewallChain> Chains { get; } = [Forward, Postrouting, Segments];
+    public static IReadOnlyList<FirewallChain> Chains { get; } = [Forward, Postrouting, OuterIn, OuterOut, Segments];
 
     /// <summary>All counters.</summary>
     public static IReadOnlyList<string> Counters { get; } = [Counter, OutgoingCounter];
 
     /// <summary>All sets.</summary>
-    public static IReadOnlyList<FirewallSet> Sets { get; } = [Remote4, Remote6, Local4, Local6, Spared4, Spared6];
+    public static IReadOnlyList<FirewallSet> Sets { get; } = [Remote4, Remote6, Local4, Local6, Spared4, Spared6, Outer4, Outer6];
 
     /// <summary>The rules that drop, for devices of these names.</summary>
     public static IReadOnlyList<FirewallRule> BuildDropRules(IReadOnlyList<string> devices)
@@ -102,6 +125,38 @@ internal static class FirewallTable
             new DropRule(Postrouting, comment, devices, Remote6, Local6, Spared6, IsOutgoing: true, OutgoingCounter),
         ];
     }
+
+    /// <summary>The rules that drop packed packets, for devices of these names.</summary>
+    public static IReadOnlyList<FirewallRule> BuildPacketRules(IEnumerable<OuterPacket> packets, IReadOnlyList<string> devices) =>
+    [
+        .. new[] { OuterIn, OuterOut }.SelectMany(chain => packets.SelectMany(packet => new[] { Outer4, Outer6 }
+            .Where(set => packet.IsUdp || !set.IsIPv6)
+            .Select(set => BuildPacketRule(chain, packet, set, devices)))),
+    ];
+
+    private static PacketDropRule BuildPacketRule(
+        FirewallChain chain, OuterPacket packet, FirewallSet set, IReadOnlyList<string> devices)
+    {
+        var isOutgoing = chain == OuterOut;
+        return new PacketDropRule(
+            chain, Describe(packet, devices), devices, packet, set, isOutgoing, isOutgoing ? OutgoingCounter : Counter);
+    }
+
+    /// <summary>The rules that let pass what links have unpacked; before those that drop.</summary>
+    public static IReadOnlyList<FirewallRule> BuildUnpackedRules(IEnumerable<string> links) =>
+        [.. links.Select(link => new UnpackedRule(Forward, $"{RuleComment} unpacks {link}", link))];
+
+    /// <summary>The link that the comment of a rule says to unpack; <see langword="null"/> if it says none.</summary>
+    public static string? TryParseUnpacking(string comment) =>
+        comment.Split(' ') is ["owg", var version, "unpacks", var link] && $"owg {version}" == RuleComment ? link : null;
+
+    /// <summary>The packet that the comment of a rule tells; <see langword="null"/> if it tells none.</summary>
+    public static OuterPacket? TryParsePacket(string comment) =>
+        comment.Split(' ') is ["owg", var version, "packet", var protocol, var port, ..] && $"owg {version}" == RuleComment
+            && byte.TryParse(protocol, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var destination)
+            ? new OuterPacket(number, destination)
+            : null;
 
     /// <summary>The rules that limit segments.</summary>
     public static IReadOnlyList<FirewallRule> BuildSegmentRules(IEnumerable<SegmentLimit> limits) =>
@@ -119,6 +174,10 @@ internal static class FirewallTable
             && int.TryParse(mtu, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
             ? new SegmentLimit(device, bytes)
             : null;
+
+    private static string Describe(OuterPacket packet, IReadOnlyList<string> devices) =>
+        string.Create(
+            CultureInfo.InvariantCulture, $"{RuleComment} packet {packet.Protocol} {packet.Port} {string.Join(' ', devices)}");
 
     private static string Describe(SegmentLimit limit) =>
         string.Create(CultureInfo.InvariantCulture, $"{RuleComment} {limit.DeviceName} mtu {limit.Mtu}");

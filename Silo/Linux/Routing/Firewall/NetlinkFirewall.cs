@@ -20,6 +20,7 @@ public sealed class NetlinkFirewall : IFirewall
 
     private readonly NetlinkTransport _transport;
     private readonly IReadOnlyList<FirewallRule> _dropRules;
+    private readonly IReadOnlyList<string> _deviceNames;
 
     /// <summary>Makes a client. It touches nothing yet.</summary>
     /// <param name="timeProvider">Times the pauses before repetitions.</param>
@@ -27,7 +28,8 @@ public sealed class NetlinkFirewall : IFirewall
     public NetlinkFirewall(TimeProvider timeProvider, IReadOnlyList<string>? deviceNames = null)
     {
         _transport = new NetlinkTransport(NETLINK_NETFILTER, timeProvider, NetlinkSocket.Open);
-        _dropRules = FirewallTable.BuildDropRules(deviceNames ?? FirewallTable.DefaultDevices);
+        _deviceNames = deviceNames ?? FirewallTable.DefaultDevices;
+        _dropRules = FirewallTable.BuildDropRules(_deviceNames);
     }
 
     /// <inheritdoc/>
@@ -78,17 +80,18 @@ public sealed class NetlinkFirewall : IFirewall
         ChangeAsync(Changes(remove, isAdded: false).Concat(Changes(add, isAdded: true)), cancellationToken);
 
     /// <inheritdoc/>
-    public Task LimitSegmentsAsync(EquatableArray<SegmentLimit> limits, CancellationToken cancellationToken) => RunAsync(
-        $"change the segment sizes of nftables table {Table.Name}",
-        connection =>
-        {
-            var batch = new NftablesBatch(connection.Request);
-            batch.Take(NftablesMessages.WriteDeleteRules(
-                batch.Rest, Table, FirewallTable.Segments.Name, limits.Count == 0 ? NLM_F_ACK : (ushort)0));
-            WriteRules(ref batch, FirewallTable.BuildSegmentRules(limits));
-            connection.ExecuteBatch(batch.Complete());
-            return true;
-        },
+    public Task LimitSegmentsAsync(EquatableArray<SegmentLimit> limits, CancellationToken cancellationToken) => ReplaceRulesAsync(
+        "segment sizes", [FirewallTable.Segments], FirewallTable.BuildSegmentRules(limits), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task DropPacketsAsync(
+        EquatableArray<OuterPacket> packets, EquatableArray<string> unpacking, CancellationToken cancellationToken) => ReplaceRulesAsync(
+        "packed packets",
+        [FirewallTable.Forward, FirewallTable.OuterIn, FirewallTable.OuterOut],
+        [
+            .. FirewallTable.BuildUnpackedRules(unpacking), .. _dropRules.Where(rule => rule.Chain == FirewallTable.Forward),
+            .. FirewallTable.BuildPacketRules(packets, _deviceNames),
+        ],
         cancellationToken);
 
     /// <inheritdoc/>
@@ -109,6 +112,7 @@ public sealed class NetlinkFirewall : IFirewall
     private static IEnumerable<SetChange> Changes(FirewallPrefixes prefixes, bool isAdded) =>
         Changes(prefixes.Local, FirewallTable.Local4, FirewallTable.Local6, isAdded)
             .Concat(Changes(prefixes.Spared, FirewallTable.Spared4, FirewallTable.Spared6, isAdded))
+            .Concat(Changes(prefixes.Encapsulating, FirewallTable.Outer4, FirewallTable.Outer6, isAdded))
             .Concat(Changes(prefixes.Remote, FirewallTable.Remote4, FirewallTable.Remote6, isAdded));
 
     private static IEnumerable<SetChange> Changes(EquatableArray<IPPrefix> prefixes, FirewallSet ipv4, FirewallSet ipv6, bool isAdded) =>
@@ -121,6 +125,25 @@ public sealed class NetlinkFirewall : IFirewall
             batch.Take(FirewallMessages.WriteAddRule(batch.Rest, rules[i], i == rules.Count - 1 ? NLM_F_ACK : (ushort)0));
         }
     }
+
+    // All rules of some chains in one transaction.
+    private Task<bool> ReplaceRulesAsync(
+        string what, FirewallChain[] chains, IReadOnlyList<FirewallRule> rules, CancellationToken cancellationToken) => RunAsync(
+        $"change the {what} of nftables table {Table.Name}",
+        connection =>
+        {
+            var batch = new NftablesBatch(connection.Request);
+            foreach (var chain in chains)
+            {
+                var isLast = rules.Count == 0 && chain == chains[^1];
+                batch.Take(NftablesMessages.WriteDeleteRules(batch.Rest, Table, chain.Name, isLast ? NLM_F_ACK : (ushort)0));
+            }
+
+            WriteRules(ref batch, rules);
+            connection.ExecuteBatch(batch.Complete());
+            return true;
+        },
+        cancellationToken);
 
     private async Task ChangeAsync(IEnumerable<SetChange> changes, CancellationToken cancellationToken)
     {
@@ -175,17 +198,28 @@ public sealed class NetlinkFirewall : IFirewall
         var limits = rules.Where(rule => rule.Chain == FirewallTable.Segments.Name)
             .Select(rule => FirewallTable.TryParseLimit(rule.Comment))
             .OfType<SegmentLimit>().Distinct().ToEquatableArray();
-        var isIntact = _dropRules.Concat(FirewallTable.BuildSegmentRules(limits)).Select(rule => (rule.Chain.Name, rule.Comment))
+        var packets = rules.Where(rule => rule.Chain == FirewallTable.OuterIn.Name)
+            .Select(rule => FirewallTable.TryParsePacket(rule.Comment))
+            .OfType<OuterPacket>().Distinct().Order(OuterPacket.Order).ToEquatableArray();
+        var unpacking = rules.Where(rule => rule.Chain == FirewallTable.Forward.Name)
+            .Select(rule => FirewallTable.TryParseUnpacking(rule.Comment))
+            .OfType<string>().Distinct().ToEquatableArray();
+        var isIntact = FirewallTable.BuildUnpackedRules(unpacking).Concat(_dropRules)
+            .Concat(FirewallTable.BuildPacketRules(packets, _deviceNames))
+            .Concat(FirewallTable.BuildSegmentRules(limits)).Select(rule => (rule.Chain.Name, rule.Comment))
             .SequenceEqual(rules)
             && FirewallTable.Counters.All(counters.ContainsKey) && sets.Values.All(set => set is not null);
         var prefixes = new FirewallPrefixes(
             Join(sets[FirewallTable.Remote4], sets[FirewallTable.Remote6]), Join(sets[FirewallTable.Local4], sets[FirewallTable.Local6]))
         {
             Spared = Join(sets[FirewallTable.Spared4], sets[FirewallTable.Spared6]),
+            Encapsulating = Join(sets[FirewallTable.Outer4], sets[FirewallTable.Outer6]),
         };
         return new FirewallState(prefixes, isIntact)
         {
             Limits = limits,
+            Packets = packets,
+            Unpacking = unpacking,
             DroppedPackets = counters.GetValueOrDefault(FirewallTable.Counter),
             DroppedOutgoingPackets = counters.GetValueOrDefault(FirewallTable.OutgoingCounter),
         };

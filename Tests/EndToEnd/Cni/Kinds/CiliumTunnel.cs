@@ -22,7 +22,7 @@ internal sealed class CiliumTunnel : CiliumKind
     public override IReadOnlyList<CniFix> Fixes { get; } =
     [
         new(
-            "encapsulation", CniSettings.Only(CniSettings.Encapsulation + "__0", "Off"),
+            "encapsulation", CniSettings.Only(CniSettings.Encapsulation, "Off"),
             CniFault.NotReady, CniFault.InClear),
     ];
 

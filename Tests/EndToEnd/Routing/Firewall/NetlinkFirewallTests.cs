@@ -1,5 +1,6 @@
 using System.Net;
 using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.LocalMesh.Processes;
 using Orleans.WireGuard.Tests.Support;
@@ -20,9 +21,11 @@ public sealed class NetlinkFirewallTests
         [IPPrefix.Parse("10.244.1.0/24"), IPPrefix.Parse("fd00:244:1::/64")])
     {
         Spared = [IPPrefix.Parse("10.244.2.7/32")],
+        Encapsulating = [IPPrefix.Parse("192.168.0.2/32")],
     };
 
     private static readonly EquatableArray<SegmentLimit> Limits = [new("cilium_wg0", 1440)];
+    private static readonly EquatableArray<OuterPacket> Packets = [OuterPacket.IPInIP, OuterPacket.Udp(8472)];
 
     [Fact]
     public Task Create_Fresh_IsWhatNftShows() => RunInsideAsync(async firewall =>
@@ -33,7 +36,11 @@ public sealed class NetlinkFirewallTests
         Assert.Equal(new FirewallState(Prefixes, IsIntact: true), await firewall.TryGetAsync(Token));
         await firewall.LimitSegmentsAsync([new("cilium_wg0", 1500), new("cilium_wg1", 1500)], Token);
         await firewall.LimitSegmentsAsync(Limits, Token);
-        Assert.Equal(new FirewallState(Prefixes, IsIntact: true) { Limits = Limits }, await firewall.TryGetAsync(Token));
+        await firewall.DropPacketsAsync([OuterPacket.Udp(4789)], ["vx0"], Token);
+        await firewall.DropPacketsAsync(Packets, ["cilium_vxlan"], Token);
+        Assert.Equal(
+            new FirewallState(Prefixes, IsIntact: true) { Limits = Limits, Packets = Packets, Unpacking = ["cilium_vxlan"] },
+            await firewall.TryGetAsync(Token));
         Assert.Equal(
             """
             table inet orleans_wireguard {
@@ -81,22 +88,48 @@ public sealed class NetlinkFirewallTests
             		flags interval
             	}
 
+            	set outer4 {
+            		type ipv4_addr
+            		flags interval
+            		elements = { 192.168.0.2 }
+            	}
+
+            	set outer6 {
+            		type ipv6_addr
+            		flags interval
+            	}
+
             	chain forward {
             		type filter hook forward priority raw; policy accept;
-            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
-            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip6 saddr @remote6 ip6 saddr != @spared6 counter name "dropped" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		iifname "cilium_vxlan" accept comment "owg 4 unpacks cilium_vxlan"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip saddr @remote4 ip saddr != @spared4 counter name "dropped" drop comment "owg 4 cilium_wg0 cilium_wg1"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" ip6 saddr @remote6 ip6 saddr != @spared6 counter name "dropped" drop comment "owg 4 cilium_wg0 cilium_wg1"
             	}
 
             	chain postrouting {
             		type filter hook postrouting priority raw; policy accept;
-            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
-            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip6 saddr @local6 ip6 daddr @remote6 ip6 daddr != @spared6 counter name "dropped_out" drop comment "owg 3 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip saddr @local4 ip daddr @remote4 ip daddr != @spared4 counter name "dropped_out" drop comment "owg 4 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" ip6 saddr @local6 ip6 daddr @remote6 ip6 daddr != @spared6 counter name "dropped_out" drop comment "owg 4 cilium_wg0 cilium_wg1"
+            	}
+
+            	chain outer_in {
+            		type filter hook prerouting priority -450; policy accept;
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" meta l4proto ipencap ip saddr @outer4 counter name "dropped" drop comment "owg 4 packet 4 0 cilium_wg0 cilium_wg1"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" udp dport 8472 ip saddr @outer4 counter name "dropped" drop comment "owg 4 packet 17 8472 cilium_wg0 cilium_wg1"
+            		iifname != "cilium_wg0" iifname != "cilium_wg1" udp dport 8472 ip6 saddr @outer6 counter name "dropped" drop comment "owg 4 packet 17 8472 cilium_wg0 cilium_wg1"
+            	}
+
+            	chain outer_out {
+            		type filter hook postrouting priority raw; policy accept;
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" meta l4proto ipencap ip daddr @outer4 counter name "dropped_out" drop comment "owg 4 packet 4 0 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" udp dport 8472 ip daddr @outer4 counter name "dropped_out" drop comment "owg 4 packet 17 8472 cilium_wg0 cilium_wg1"
+            		oifname != "cilium_wg0" oifname != "cilium_wg1" udp dport 8472 ip6 daddr @outer6 counter name "dropped_out" drop comment "owg 4 packet 17 8472 cilium_wg0 cilium_wg1"
             	}
 
             	chain mss {
             		type filter hook prerouting priority mangle; policy accept;
-            		iifname "cilium_wg0" meta nfproto ipv4 tcp flags syn tcp option maxseg size set 1390 comment "owg 3 cilium_wg0 mtu 1440"
-            		iifname "cilium_wg0" meta nfproto ipv6 tcp flags syn tcp option maxseg size set 1370 comment "owg 3 cilium_wg0 mtu 1440"
+            		iifname "cilium_wg0" meta nfproto ipv4 tcp flags syn tcp option maxseg size set 1390 comment "owg 4 cilium_wg0 mtu 1440"
+            		iifname "cilium_wg0" meta nfproto ipv6 tcp flags syn tcp option maxseg size set 1370 comment "owg 4 cilium_wg0 mtu 1440"
             	}
             }
 
@@ -125,6 +158,7 @@ public sealed class NetlinkFirewallTests
                 [IPPrefix.Parse("10.244.0.0/23"), IPPrefix.Parse("fd00:244:1::/64")])
             {
                 Spared = Prefixes.Spared,
+                Encapsulating = Prefixes.Encapsulating,
             },
             (await firewall.TryGetAsync(Token))!.Prefixes);
         await Assert.ThrowsAsync<LinuxException>(() => firewall.ChangeAsync(
@@ -150,12 +184,14 @@ public sealed class NetlinkFirewallTests
     // One that reads as ours and is somebody else's, and one that is gone.
     [Theory]
     [InlineData("add rule inet orleans_wireguard mss tcp flags syn tcp option maxseg size set 600")]
-    [InlineData("insert rule inet orleans_wireguard mss accept comment \"owg 3 cilium_wg0 mtu 1440\"")]
+    [InlineData("insert rule inet orleans_wireguard mss accept comment \"owg 4 cilium_wg0 mtu 1440\"")]
+    [InlineData("add rule inet orleans_wireguard outer_in accept")]
     [InlineData("flush chain inet orleans_wireguard forward")]
     public Task TryGet_RulesChangedByOthers_IsNotIntact(string change) => RunInsideAsync(async firewall =>
     {
         await firewall.CreateAsync(Prefixes, Token);
         await firewall.LimitSegmentsAsync(Limits, Token);
+        await firewall.DropPacketsAsync(Packets, ["cilium_vxlan"], Token);
         await NftAsync(change);
         Assert.False((await firewall.TryGetAsync(Token))!.IsIntact);
         await firewall.CreateAsync(Prefixes, Token);

@@ -139,7 +139,8 @@ public sealed class NewsFilterTests
     [Theory]
     [InlineData(RTM_NEWRULE, 201, KernelNews.Routes)]
     [InlineData(RTM_DELRULE, 201, KernelNews.Routes)]
-    [InlineData(RTM_DELRULE, 202, KernelNews.None)]
+    [InlineData(RTM_DELRULE, 202, KernelNews.Routes)]
+    [InlineData(RTM_DELRULE, 203, KernelNews.None)]
     public void Judge_Rule_ByTable(int type, byte table, object expected)
     {
         byte[] message = [28, 0, 0, 0, (byte)type, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 24, 0, table, 0, 0, 1, 0, 0, 0, 0];
@@ -181,7 +182,8 @@ public sealed class NewsFilterTests
     // A table that the eight bits of the header do not hold.
     [Theory]
     [InlineData(1000u, KernelNews.Routes)]
-    [InlineData(1001u, KernelNews.None)]
+    [InlineData(1001u, KernelNews.Routes)]
+    [InlineData(1002u, KernelNews.None)]
     public void Judge_TableBeyondAByte_IsTheAttributes(uint table, object expected)
     {
         var filter = new NewsFilter([], [], [], [], new RouteTable(1000, 201));

@@ -1,0 +1,64 @@
+using System.Net;
+using Orleans.WireGuard.Linux.Routing;
+
+namespace Orleans.WireGuard.Silo.Findings;
+
+/// <summary>What of this node's traffic another data plane packs, and what of it is led through the tunnels.</summary>
+/// <param name="Packets">Which packets, at most <see cref="AddressAnnouncement.MaxEncapsulations"/>. Sorted.</param>
+/// <param name="IsWhole">
+/// Whether pods' packets may be in there that no rule of ours has seen: a program chooses what is packed, or the setting names the packets.
+/// Then those to nodes without a tunnel are refused as bare ones are.
+/// </param>
+/// <param name="Sources">Addresses of this node that the packets may have, for those that come without one.</param>
+internal sealed record OwnEncapsulation(
+    EquatableArray<Encapsulation> Packets, bool IsWhole, EquatableArray<IPAddress> Sources)
+{
+    /// <summary>Names of the links that unpack what is led. Sorted.</summary>
+    public EquatableArray<string> Unpacking { get; init; } = [];
+
+    /// <summary>Whether anything is led.</summary>
+    public bool IsWanted => Packets.Count > 0;
+
+    /// <summary>Whether these are the packets of a UDP port that are led.</summary>
+    public bool HasPort(ushort port) => Packets.Contains(Encapsulation.Udp(port));
+
+    /// <summary>Finds it. Pure.</summary>
+    /// <param name="choice">What the setting says.</param>
+    /// <param name="dump">What the kernel shows.</param>
+    /// <param name="underlay">Numbers of the links by which peers are reached: what those pack is below the tunnels.</param>
+    /// <param name="tunnelPorts">Our own ports.</param>
+    /// <param name="addresses">Where this node is reached.</param>
+    /// <param name="former">
+    /// What was found before: a link that is made anew must not send in clear until somebody has looked, so a port stays as long as the
+    /// process does.
+    /// </param>
+    public static OwnEncapsulation Find(
+        EncapsulationChoice choice,
+        NetworkDump dump,
+        IReadOnlySet<int> underlay,
+        IReadOnlyCollection<ushort> tunnelPorts,
+        IReadOnlyCollection<IPAddress> addresses,
+        OwnEncapsulation? former = null)
+    {
+        var known = choice.IsAuto ? former : null;
+        var links = dump.Links.Where(link => link.IsUp && link.EncapsulationPort != 0 && !underlay.Contains(link.Index)).ToList();
+
+        // Those of pods first, should there be too many.
+        var packets = choice.IsAuto
+            ? links.Where(link => link.IsMetadata).Select(PacketOf).Concat(known?.Packets ?? []).Concat(links.Select(PacketOf))
+            : choice.Packets;
+        var led = packets.Where(packet => !tunnelPorts.Contains(packet.Port)).Distinct().Take(AddressAnnouncement.MaxEncapsulations)
+            .Order(EncapsulationChoice.Order).ToEquatableArray();
+        var isProgrammed = known is { IsWhole: true } || links.Any(link => link.IsMetadata && led.Contains(PacketOf(link)));
+        return new OwnEncapsulation(
+            led,
+            led.Count > 0 && (!choice.IsAuto || isProgrammed),
+            addresses.Where(address => dump.Addresses.Any(entry => entry.Address.Equals(address))).ToEquatableArray())
+        {
+            Unpacking = links.Where(link => led.Contains(PacketOf(link))).Select(link => link.Name)
+                .Order(StringComparer.Ordinal).ToEquatableArray(),
+        };
+    }
+
+    private static Encapsulation PacketOf(LinkEntry link) => Encapsulation.Udp(link.EncapsulationPort);
+}
