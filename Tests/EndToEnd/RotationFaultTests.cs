@@ -154,13 +154,16 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     [Fact]
     public async Task Announcements_LateAndLost_CostNobodyAnything()
     {
-        await using var mesh = await StartAsync(variables: _ => AnnouncementFaults.Variables(TimeSpan.FromSeconds(2), 0.2));
+        var begin = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        await using var mesh = await StartAsync(variables: _ => AnnouncementFaults.Variables(TimeSpan.FromSeconds(2), 0.2, begin));
         await using var meter = mesh.Meter();
+        await File.WriteAllTextAsync(begin, "", Token);
         await mesh.ObserveAsync(Period * 4);
         var counts = Plan.Nodes.Select(node => AnnouncementFaults.Count(mesh.Harness.State.SiloLog(node))).ToList();
         output.WriteLine($"rotations {mesh.Watch.Describe()}; announcements delayed {counts.Sum(count => count.Delayed)}, lost {counts.Sum(count => count.Lost)}");
         Assert.All(counts, count => Assert.True(count.Delayed > 0));
         Assert.True(counts.Sum(count => count.Lost) > 0);
+        File.Delete(begin);
 
         var report = await ConcludeAsync(mesh, meter, "announcements 2 s late, a fifth lost");
         Assert.Equal(0, report.Lost);

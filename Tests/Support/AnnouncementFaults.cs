@@ -12,6 +12,7 @@ internal static class AnnouncementFaults
 
     private const string DelayVariable = "TEST_ANNOUNCEMENT_DELAY";
     private const string LossVariable = "TEST_ANNOUNCEMENT_LOSS";
+    private const string BeginVariable = "TEST_ANNOUNCEMENT_BEGIN";
     private const string LostMark = "The test lost an announcement to ";
     private const string DelayedMark = "The test delayed an announcement to ";
 
@@ -21,11 +22,20 @@ internal static class AnnouncementFaults
     /// <summary>The part of them that is lost after that.</summary>
     public static double Loss => double.Parse(Environment.GetEnvironmentVariable(LossVariable)!, CultureInfo.InvariantCulture);
 
+    /// <summary>
+    /// Whether it has begun. A mesh whose period is short takes a time that nobody can tell to find together while announcements are late.
+    /// </summary>
+    public static bool HasBegun => File.Exists(Environment.GetEnvironmentVariable(BeginVariable));
+
     /// <summary>The variables with which a silo is to be started.</summary>
-    public static IReadOnlyDictionary<string, string?> Variables(TimeSpan delay, double loss) => new Dictionary<string, string?>
+    /// <param name="delay">By how much every announcement is late.</param>
+    /// <param name="loss">The part of them that is lost after that.</param>
+    /// <param name="begin">It begins when there is this file.</param>
+    public static IReadOnlyDictionary<string, string?> Variables(TimeSpan delay, double loss, string begin) => new Dictionary<string, string?>
     {
         ["DOTNET_STARTUP_HOOKS"] = Path.Combine(AppContext.BaseDirectory, Assembly),
         [DelayVariable] = delay.ToString("c", CultureInfo.InvariantCulture),
+        [BeginVariable] = begin,
         [LossVariable] = loss.ToString(CultureInfo.InvariantCulture),
     };
 

@@ -53,21 +53,27 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
     {
         var random = new Random(Environment.ProcessId);
         services.AddSingleton<PeerServiceClient>();
-        services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(
-            provider => new LossyPeerServiceClient(provider.GetRequiredService<PeerServiceClient>())
+        services.Replace(ServiceDescriptor.Singleton<IPeerServiceClient>(provider =>
+        {
+            var client = new LossyPeerServiceClient(provider.GetRequiredService<PeerServiceClient>());
+            client.IsLost = (silo, _) =>
             {
-                Delay = AnnouncementFaults.Delay,
-                IsLost = (silo, _) =>
+                if (!AnnouncementFaults.HasBegun)
                 {
-                    bool isLost;
-                    lock (random)
-                    {
-                        isLost = random.NextDouble() < AnnouncementFaults.Loss;
-                    }
+                    return false;
+                }
 
-                    Console.WriteLine(AnnouncementFaults.Describe(isLost, silo));
-                    return isLost;
-                },
-            }));
+                client.Delay = AnnouncementFaults.Delay;
+                bool isLost;
+                lock (random)
+                {
+                    isLost = random.NextDouble() < AnnouncementFaults.Loss;
+                }
+
+                Console.WriteLine(AnnouncementFaults.Describe(isLost, silo));
+                return isLost;
+            };
+            return client;
+        }));
     }
 }

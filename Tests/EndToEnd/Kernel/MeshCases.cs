@@ -23,7 +23,7 @@ internal sealed partial class MeshCases
 {
     // What is asked for; an emulation that cannot carry it without any silo running is asked for half, and so on.
     private const int PacketsPerSecond = 2_000;
-    private const int LeastPacketsPerSecond = 250;
+    private const int LeastPacketsPerSecond = 60;
 
     // What the packets have to leave of the emulation, or the silo that starts has no time to start in.
     // With a third of it one took from two minutes to more than six, whichever release it was.
