@@ -29,7 +29,7 @@ internal sealed record EncapsulationPlan(EquatableArray<PacketRule> Rules, Equat
             return null;
         }
 
-        var refused = encryption.Mode == EncryptionMode.Strict ? FindNodes(view) : [];
+        var refused = encryption.Mode == EncryptionMode.Strict ? FindNodes(view).Where(node => own.HasIPv6 || !node.IsIPv6) : [];
         return new EncapsulationPlan(BuildRules(own, facts, table), RouteOrder.Sort(refused.Select(Route.Unreachable).ToEquatableArray()));
     }
 
@@ -93,7 +93,8 @@ internal sealed record EncapsulationPlan(EquatableArray<PacketRule> Rules, Equat
 
     private static EquatableArray<PacketRule> BuildRules(OwnEncapsulation own, RosterFacts facts, RouteTable table)
     {
-        var families = facts.AllNodeAddresses.Select(address => address.IsIPv6).Distinct().ToList();
+        var families = facts.AllNodeAddresses.Select(address => address.IsIPv6).Where(isIPv6 => own.HasIPv6 || !isIPv6).Distinct()
+            .ToList();
         return own.Packets.Select(ToOuter).SelectMany(packet => families.Where(isIPv6 => packet.IsUdp || !isIPv6)
             .Select(isIPv6 => new PacketRule(table.OfEncapsulated, packet, isIPv6))).ToEquatableArray();
     }

@@ -61,7 +61,12 @@ internal sealed partial class FirewallReconciler(IFirewall firewall, ILogger<Fir
 
         // Until these writes have succeeded we do not know what is there; the next pass reads it.
         _observed = null;
-        var state = await WriteAsync(plan.Prefixes, observed, cancellationToken);
+
+        // Until somebody has looked what is packed, what an earlier process left stays in force.
+        var prefixes = plan is { IsWanted: true, Packets: null, Prefixes: not null } && observed is not null
+            ? plan.Prefixes with { Encapsulating = observed.Prefixes.Encapsulating }
+            : plan.Prefixes;
+        var state = await WriteAsync(prefixes, observed, cancellationToken);
         if (state is not null && (plan.IsWanted ? plan.Packets : []) is { } packets
             && (state.Packets, state.Unpacking) != (packets, plan.Unpacking))
         {

@@ -63,8 +63,10 @@ internal sealed class FormerTables(ILinkClient links)
     }
 
     /// <summary>Takes routes and rules out of the former tables, once the present one has everything.</summary>
-    public async Task RemoveAsync(CancellationToken cancellationToken)
+    /// <returns>Whether there was a former table.</returns>
+    public async Task<bool> RemoveAsync(CancellationToken cancellationToken)
     {
+        var isAny = _tables is { Count: > 0 };
         foreach (var (former, _) in _tables ?? [])
         {
             // Refusals first: a packet meets the tunnel above until that one is gone too, and from then on the present table. The rules
@@ -82,5 +84,6 @@ internal sealed class FormerTables(ILinkClient links)
         }
 
         _tables = [];
+        return isAny;
     }
 }

@@ -151,7 +151,10 @@ internal sealed class ReconcilePass
         var protection = ProtectionPlan.Build(view, _encryption.CurrentValue, _links.Table);
         await _routes.ProtectAsync(protection, isResync, cancellationToken);
         _reality.NoteEncapsulation(_routes.EncapsulationFault);
-        await _firewall.ReconcileAsync(protection.Firewall, isResync, cancellationToken);
+
+        // What cannot be led is found to be in clear, rather than cut.
+        var firewall = _routes.EncapsulationFault is null ? protection.Firewall : protection.Firewall with { Packets = [] };
+        await _firewall.ReconcileAsync(firewall, isResync, cancellationToken);
         await _former.RemoveAsync(view, _routes.AllRoutes, cancellationToken);
         var devices = await _slots.BringUpAsync(view, found, isResync, cancellationToken);
 

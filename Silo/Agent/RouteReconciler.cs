@@ -123,9 +123,10 @@ internal sealed class RouteReconciler(ILinkClient links)
         var patch = RoutePatch.Build(desired, _routes!.Value, plan.Rules, _rules!.Value);
         await ApplyAsync(patch, cancellationToken);
         await ApplyNodeRulesAsync(plan, isComplete: true, cancellationToken);
-        if (plan.Rules is not null)
+        if (plan.Rules is not null && await _former.RemoveAsync(cancellationToken))
         {
-            await _former.RemoveAsync(cancellationToken);
+            // The number of a former table may be that of the one for packed packets now.
+            _encapsulation.Forget();
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Findings;
@@ -15,6 +16,12 @@ internal sealed record OwnEncapsulation(
 {
     /// <summary>Names of the links that unpack what is led. Sorted.</summary>
     public EquatableArray<string> Unpacking { get; init; } = [];
+
+    /// <summary>Whether the links have told it, and not the setting.</summary>
+    public bool IsAuto { get; init; } = true;
+
+    /// <summary>Whether this node has IPv6 at all.</summary>
+    public bool HasIPv6 { get; init; } = true;
 
     /// <summary>Whether anything is led.</summary>
     public bool IsWanted => Packets.Count > 0;
@@ -40,7 +47,7 @@ internal sealed record OwnEncapsulation(
         IReadOnlyCollection<IPAddress> addresses,
         OwnEncapsulation? former = null)
     {
-        var known = choice.IsAuto ? former : null;
+        var known = choice.IsAuto && former is { IsAuto: true } ? former : null;
         var links = dump.Links.Where(link => link.IsUp && link.EncapsulationPort != 0 && !underlay.Contains(link.Index)).ToList();
 
         // Those of pods first, should there be too many.
@@ -49,16 +56,24 @@ internal sealed record OwnEncapsulation(
             : choice.Packets;
         var led = packets.Where(packet => !tunnelPorts.Contains(packet.Port)).Distinct().Take(AddressAnnouncement.MaxEncapsulations)
             .Order(EncapsulationChoice.Order).ToEquatableArray();
-        var isProgrammed = known is { IsWhole: true } || links.Any(link => link.IsMetadata && led.Contains(PacketOf(link)));
+
+        // What was found before holds until a link of the port says otherwise.
+        var unpacking = links.Where(link => led.Contains(PacketOf(link))).ToList();
+        var isProgrammed = unpacking.Count == 0 ? known is { IsWhole: true } : unpacking.Any(link => link.IsMetadata);
         return new OwnEncapsulation(
             led,
             led.Count > 0 && (!choice.IsAuto || isProgrammed),
             addresses.Where(address => dump.Addresses.Any(entry => entry.Address.Equals(address))).ToEquatableArray())
         {
-            Unpacking = links.Where(link => led.Contains(PacketOf(link))).Select(link => link.Name)
+            Unpacking = unpacking.Concat(FindIPInIP(dump, led)).Select(link => link.Name)
                 .Order(StringComparer.Ordinal).ToEquatableArray(),
+            IsAuto = choice.IsAuto,
+            HasIPv6 = dump.Addresses.Any(address => address.Address.AddressFamily == AddressFamily.InterNetworkV6),
         };
     }
+
+    private static IEnumerable<LinkEntry> FindIPInIP(NetworkDump dump, EquatableArray<Encapsulation> led) =>
+        led.Contains(Encapsulation.IPInIP) ? dump.Links.Where(link => link is { Kind: "ipip", IsUp: true }) : [];
 
     private static Encapsulation PacketOf(LinkEntry link) => Encapsulation.Udp(link.EncapsulationPort);
 }

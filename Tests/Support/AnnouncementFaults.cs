@@ -31,7 +31,7 @@ internal static class AnnouncementFaults
     /// <param name="delay">By how much every announcement is late.</param>
     /// <param name="loss">The part of them that is lost after that.</param>
     /// <param name="begin">It begins when there is this file.</param>
-    public static IReadOnlyDictionary<string, string?> Variables(TimeSpan delay, double loss, string begin) => new Dictionary<string, string?>
+    public static Dictionary<string, string?> Variables(TimeSpan delay, double loss, string begin) => new()
     {
         ["DOTNET_STARTUP_HOOKS"] = Path.Combine(AppContext.BaseDirectory, Assembly),
         [DelayVariable] = delay.ToString("c", CultureInfo.InvariantCulture),

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.WireGuard.Grains.Nodes;
 using Orleans.WireGuard.Linux;
+using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Linux.Routing.Firewall;
 using Orleans.WireGuard.Silo.Agent;
 using Orleans.WireGuard.Silo.Findings;
@@ -47,6 +48,21 @@ public sealed class FirewallReconcilerTests
                 "Change -[] +[ | 10.0.77.7/32 || 10.0.77.7/32]",
             ],
             _firewall.Calls);
+    }
+
+    // A look may fail for a while.
+    [Fact]
+    public async Task Reconcile_NobodyHasLooked_LeavesPackedPacketsAsTheyWere()
+    {
+        var state = State(2);
+        _firewall.State = state with
+        {
+            Prefixes = state.Prefixes with { Encapsulating = [IPPrefix.Parse("192.168.0.2/32")] },
+            Packets = [OuterPacket.Udp(8472)],
+            Unpacking = ["cilium_vxlan"],
+        };
+        await ReconcileAsync([1, 2]);
+        Assert.Equal(["TryGet"], _firewall.Calls);
     }
 
     [Fact]

@@ -47,6 +47,25 @@ public sealed class OwnEncapsulationTests
         Assert.Equal(([], false), Text(Own("Off", known)));
     }
 
+    // Another data plane with the same port, and a setting that somebody tried.
+    [Fact]
+    public void Find_AnotherLinkOrSetting_IsNotWholeForEver()
+    {
+        var known = Own("Auto", null, Program);
+        var plain = Program with { IsMetadata = false };
+        Assert.Equal(([Encapsulation.Udp(6081)], false), Text(Own("Auto", known, plain)));
+        Assert.Equal(([Encapsulation.Udp(8472)], false), Text(Own("Auto", Own("1, 2, 3, 4", null), Flannel)));
+    }
+
+    [Fact]
+    public void Find_Unpacking_AreTheLinksOfWhatIsLed()
+    {
+        var tunnel = new LinkEntry("tunl0", 9, "ipip", 1480, IsUp: true);
+        Assert.Equal(["flannel.1", "tunl0"], Own("8472, ipip", null, Program, Flannel, tunnel).Unpacking);
+        Assert.Equal(["genev_sys_6081"], Own("6081", null, Program, Flannel, tunnel).Unpacking);
+        Assert.False(Own("6081", null, Program).HasIPv6);
+    }
+
     [Fact]
     public void Find_TooMany_KeepsThoseOfPods()
     {
