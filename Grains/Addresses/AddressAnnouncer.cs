@@ -21,13 +21,6 @@ namespace Orleans.WireGuard.Grains.Addresses;
 /// </remarks>
 internal sealed partial class AddressAnnouncer : IDisposable
 {
-    /// <summary>The shortest time between two announcements of a node.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-
-    // How long the first announcement waits for the agent's first look: what a former silo led is not to be taken back for a moment.
-    private static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LookPoll = TimeSpan.FromMilliseconds(50);
-
     private readonly Identity _identity;
     private readonly AnnouncementStore _store;
     private readonly AddressStore _addresses;
@@ -117,9 +110,8 @@ internal sealed partial class AddressAnnouncer : IDisposable
             if (IsDue(next))
             {
                 _dueAt ??= now;
-                var pause = _announcedAt is { } last ? Interval - (now - last)
-                    : _agent.Snapshot.Encapsulations is null ? LookLimit - (now - _dueAt.Value)
-                    : TimeSpan.Zero;
+                var hasLooked = _agent.Snapshot.Encapsulations is not null;
+                var pause = AnnouncePace.FindPause(_announcedAt, _dueAt.Value, hasLooked, now);
                 if (pause <= TimeSpan.Zero)
                 {
                     Announce(next, prefixes.Count - next.Prefixes.Count);
@@ -127,7 +119,7 @@ internal sealed partial class AddressAnnouncer : IDisposable
                 }
                 else
                 {
-                    rest = Min(rest, _announcedAt is null && pause > LookPoll ? LookPoll : pause);
+                    rest = Min(rest, pause);
                 }
             }
         }

@@ -116,7 +116,8 @@ internal sealed class ReconcilePass
         _reality.Hear(news);
 
         // A link that packs what others send: until somebody has looked, it may do so in clear.
-        return news.HasFlag(KernelNews.Lost) || news.HasFlag(KernelNews.Encapsulation)
+        return news.HasFlag(KernelNews.Lost)
+            || (news.HasFlag(KernelNews.Encapsulation) && !_encryption.Configured.EncapsulationChoice.IsOff)
             || (news.HasFlag(KernelNews.Devices) && await _slots.HaveLinksChangedAsync(cancellationToken))
             || (news.HasFlag(KernelNews.Routes) && await _routes.HaveChangedAsync(cancellationToken))
             || (news.HasFlag(KernelNews.Firewall) && await _firewall.HasChangedAsync(cancellationToken))

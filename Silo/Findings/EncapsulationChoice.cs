@@ -14,6 +14,9 @@ internal sealed record EncapsulationChoice(bool IsAuto, EquatableArray<Encapsula
     private const string Nothing = "Off";
     private const string IPInIP = "ipip";
 
+    /// <summary>Whether nothing is led.</summary>
+    public bool IsOff => !IsAuto && Packets.Count == 0;
+
     /// <summary>Reads the setting.</summary>
     /// <returns><see langword="null"/> if it is none.</returns>
     public static EncapsulationChoice? TryParse(string text)

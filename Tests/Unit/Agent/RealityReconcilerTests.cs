@@ -63,6 +63,28 @@ public sealed class RealityReconcilerTests
         }
     }
 
+    // A link that is not there right now must not begin in clear when it comes back; the setting ends it.
+    [Fact]
+    public async Task Run_PacketRulesOfAFormerProcess_GoOn()
+    {
+        await using var mesh = Mesh("", "dummy");
+        var table = mesh.Links.At(mesh.Links.Table.OfEncapsulated);
+        var (rule, refusal) = (
+            new PacketRule(table.Table, OuterPacket.Udp(8472), IsIPv6: false), Route.Unreachable(IPPrefix.Host(TestMesh.Address(2))));
+        await table.ReplaceRouteAsync(refusal, Token);
+        await table.AddPacketRuleAsync(rule, Token);
+        Assert.Equal([Encapsulation.Udp(8472)], (await mesh.Pass.RunAsync(true, Token)).Snapshot.Encapsulations);
+        Assert.Equal([rule], await table.GetPacketRulesAsync(Token));
+        Assert.Contains(refusal, await table.GetRoutesAsync(Token));
+        Assert.Equal([OuterPacket.Udp(8472)], mesh.Firewall.State!.Packets);
+
+        mesh.Encryption.CurrentValue.Encapsulation = "Off";
+        Assert.Equal([], (await mesh.Pass.RunAsync(true, Token)).Snapshot.Encapsulations!.Value);
+        Assert.Empty(await table.GetPacketRulesAsync(Token));
+        Assert.Empty(await table.GetRoutesAsync(Token));
+        Assert.Equal([], mesh.Firewall.State!.Packets);
+    }
+
     private static AgentHarness Mesh(string kind, string otherKind)
     {
         var mesh = new AgentHarness(2).Settled(2);
