@@ -16,7 +16,7 @@ internal sealed partial class MeshCases
         var victim = Plan.Nodes[1];
         var before = await KeysAsync(cancellationToken);
         var logs = MarkLogs();
-        using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWays);
+        using var traffic = PodTraffic.Start(PacketsPerSecond, BothWays);
         await DelayAsync(RotationSample, cancellationToken);
 
         // A verb is a runtime of its own, and an emulation may not start one within the verb's limit.
@@ -38,7 +38,7 @@ internal sealed partial class MeshCases
     {
         await RestartSilosAsync(RotationPeriod, slots: 1, cancellationToken);
         var logs = MarkLogs();
-        using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWays);
+        using var traffic = PodTraffic.Start(PacketsPerSecond, BothWays);
         var started = Time.GetTimestamp();
         var watch = new RotationWatch(Mesh);
         await watch.SampleAsync(cancellationToken);

@@ -13,9 +13,9 @@ internal sealed partial class MeshCases
     // Of each node. Two, so that its traffic leaves the slot that it was on and comes back to it.
     private const int Rotations = 2;
 
-    // A quarter of what an emulation carries that has both processors. Nothing here may be ahead of the silos: with the real-time threads
-    // of PacketMeter an emulation that gets less has no time left for them.
-    private const int RotationPacketsPerSecond = 500;
+    // A quarter of what an emulation carries with the silos stopped. Nothing here may be ahead of the silos: with the real-time threads of
+    // PacketMeter an emulation that gets less has no time left for them.
+    private const int RotationPacketsPerSecond = 250;
 
     // What starts later than it should is late, not lost: rotations are waited for this much longer.
     private const int SparePeriods = 3;

@@ -29,7 +29,7 @@ internal sealed partial class MeshCases
                     node, string.Join(" && ", MeshPlan.DeviceNames.Select(device => $"ip link delete {device}")), cancellationToken);
             }
 
-            using var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies);
+            using var traffic = PodTraffic.Start(PacketsPerSecond, BothWaysAndFamilies);
             await DelayAsync(Watch, cancellationToken);
             reports = await traffic.StopAsync(LastPackets, cancellationToken);
         }
@@ -39,7 +39,7 @@ internal sealed partial class MeshCases
         }
 
         // Until the silos have made their devices again the tunnels are still missing, and the capture still watches.
-        using (var traffic = PodTraffic.Start(LeastPacketsPerSecond, BothWaysAndFamilies))
+        using (var traffic = PodTraffic.Start(PacketsPerSecond, BothWaysAndFamilies))
         {
             await WaitReachableAsync(cancellationToken);
             _ = await traffic.StopAsync(LastPackets, cancellationToken);

@@ -30,7 +30,7 @@ internal sealed record FlowReport(Flow Flow, int Sent, int Lost, double PerSecon
         $"{Flow.From.PodName} to {Flow.To.PodName}{(Flow.IsIPv6 ? " IPv6" : "")}: {Sent} sent at {PerSecond:0}/s, {Lost} lost, longest silence {LongestSilence.TotalMilliseconds:0} ms, p99.9 {Latency.Quantile(0.999).TotalMilliseconds:0.0} ms");
 }
 
-/// <summary>Numbered UDP packets between pods, at a steady pace, until it is stopped.</summary>
+/// <summary>Numbered UDP packets between pods, some every tick at a steady pace, until it is stopped.</summary>
 /// <remarks>
 /// Two threads for each flow, with blocking calls: in an emulation the framework's event loop costs more than the packets. A sender that
 /// the machine held up does not catch up with a burst, which would measure the queues; it falls behind, and the rate that was reached says
@@ -50,7 +50,8 @@ internal sealed class PodTraffic : IDisposable
     // A second of packets, while the receiver waits for its turn; the kernel counts some 800 bytes for a small one.
     private const int ReceiveBuffer = 8 << 20;
 
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
+    // A wake takes the cached address translations from whoever ran before, and an emulation finds them again slowly.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan ReceiveTimeout = TimeSpan.FromMilliseconds(200);
 
     private readonly CancellationTokenSource _stopSending = new();
