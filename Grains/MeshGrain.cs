@@ -60,8 +60,11 @@ internal sealed class MeshGrain(
     private HashSet<string> FindActive() =>
         members.Others.Select(member => member.NodeName).Append(members.LocalNodeName).ToHashSet(StringComparer.Ordinal);
 
+    // Where no silo can run none is missed; AddressStatus.ExemptNodes names such a node.
     private List<string> FindNames(IEnumerable<string> active) =>
-        [.. active.Union(store.Announcements.Keys).Union(roster.Current?.Nodes.Keys ?? []).Order(StringComparer.Ordinal)];
+        [.. store.Announcements.Keys.Union(roster.Current?.Nodes.Keys ?? [])
+            .Where(name => roster.Current?.Find(name) is not { IsExempt: true })
+            .Union(active).Order(StringComparer.Ordinal)];
 
     private Task<MeshNode[]> AskNodesAsync(IEnumerable<string> names, HashSet<string> active) =>
         Task.WhenAll(names.Select(name => active.Contains(name)

@@ -63,4 +63,15 @@ public sealed record AddressStatus
     /// <summary>Which packets of another data plane are led through the tunnels as it has packed them.</summary>
     [Id(12)]
     public EquatableArray<Encapsulation> Encapsulations { get; init; } = [];
+
+    /// <summary>
+    /// Nodes that can run no silo (<c>Nodes:Exempt</c>): packets between their pods and those of others are in clear. At most
+    /// <see cref="MaxListed"/> of them.
+    /// </summary>
+    [Id(13)]
+    public EquatableArray<string> ExemptNodes { get; init; } = [];
+
+    /// <summary>How many can run none.</summary>
+    [Id(14)]
+    public int ExemptCount { get; init; }
 }

@@ -25,7 +25,8 @@ public interface IMeshGrain : IGrainWithStringKey
     public const int MaxAsked = 10;
 
     /// <summary>
-    /// The names of all nodes, in order, also of those without a silo. Costs nothing worth mentioning, however many there are.
+    /// The names of all nodes, in order, also of those without a silo, but not of those that can run none (<c>Nodes:Exempt</c>;
+    /// <see cref="AddressStatus.ExemptNodes"/>). Costs nothing worth mentioning, however many there are.
     /// </summary>
     [Alias("GetNodeNames")]
     Task<EquatableArray<string>> GetNodeNames(CancellationToken cancellationToken = default);

@@ -5,7 +5,12 @@ namespace Orleans.WireGuard.Grains.Addresses;
 
 /// <summary>What is known of this node's addresses, as it crosses the wire.</summary>
 internal sealed class AddressReport(
-    AddressStore addresses, OwnAddresses own, IOwnPrefixSource source, MeshMembers members, MeshProtocol protocol)
+    AddressStore addresses,
+    OwnAddresses own,
+    IOwnPrefixSource source,
+    INodeRosterSource roster,
+    MeshMembers members,
+    MeshProtocol protocol)
 {
     /// <summary>The public form.</summary>
     public AddressStatus ToStatus()
@@ -25,6 +30,8 @@ internal sealed class AddressReport(
             }
         }
 
+        var exempt = (roster.Current?.Nodes.Values ?? []).Where(node => node.IsExempt).Select(node => node.NodeName)
+            .Order(StringComparer.Ordinal).ToList();
         return new AddressStatus
         {
             Source = current?.Source ?? "",
@@ -41,6 +48,8 @@ internal sealed class AddressReport(
             OldNodes = old.Take(AddressStatus.MaxListed).ToEquatableArray(),
             NodeAddresses = latest?.NodeAddresses ?? [],
             Encapsulations = latest?.Encapsulations ?? [],
+            ExemptNodes = exempt.Take(AddressStatus.MaxListed).ToEquatableArray(),
+            ExemptCount = exempt.Count,
         };
     }
 

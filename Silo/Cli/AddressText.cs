@@ -36,6 +36,16 @@ internal static class AddressText
             }
         }
 
+        // Each node tells of all of them; for a moment one that is gone may be among them.
+        var told = snapshot.Nodes.Select(node => node.Status?.Addresses).OfType<AddressStatus>().MaxBy(addresses => addresses.ExemptCount);
+        if (told is { ExemptCount: > 0 })
+        {
+            var more = told.ExemptCount - told.ExemptNodes.Count;
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"exempt, in clear: {string.Join(", ", told.ExemptNodes)}{(more > 0 ? $" and {more} more" : "")}: no silo can run there (Nodes:Exempt)");
+        }
+
         var old = known.SelectMany(node => node.Status!.Addresses!.OldNodes).Distinct().Order(StringComparer.Ordinal).ToList();
         if (old.Count > 0)
         {

@@ -343,6 +343,24 @@ public sealed class PropagationTests(ITestOutputHelper output)
         static (int, int) Parts(MeshTooLargeException e) => (e.Nodes, e.MaxNodes);
     }
 
+    // Otherwise a Windows node would make every verb fail for ever.
+    [Fact]
+    public async Task GetSnapshot_NodeThatCanRunNoSilo_IsNotMissedAndIsNamed()
+    {
+        await using var mesh = await MeshCluster.StartAsync(1);
+        var grain = mesh.Client.GetGrain<IMeshGrain>(IMeshGrain.DefaultMesh);
+        var roster = (FakeRosterSource)mesh.Services("node-0").GetRequiredService<INodeRosterSource>();
+        roster.Set(NodeRoster.Of(
+            [FakeRosterSource.Node(0), FakeRosterSource.Node(1), FakeRosterSource.Node(2) with { IsExempt = true }]));
+        var snapshot = await grain.GetSnapshot(Token);
+        Assert.Equal(["node-0", "node-1"], snapshot.Nodes.Select(node => node.NodeName));
+        Assert.Equal(NodeProblemCode.NoSilo, snapshot.Nodes[1].Problems[0].Code);
+        var addresses = snapshot.Nodes[0].Status!.Addresses!;
+        Assert.Equal(1, addresses.ExemptCount);
+        Assert.Equal(["node-2"], addresses.ExemptNodes);
+        Assert.Contains("exempt, in clear: node-2: no silo can run there (Nodes:Exempt)", AddressText.Lines(snapshot));
+    }
+
     // From a picture of the devices that is old, a key that a peer depends on by now could be replaced.
     [Fact]
     public async Task Advance_DevicesCannotBeRead_ReplacesNoKey()

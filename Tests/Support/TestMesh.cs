@@ -79,6 +79,7 @@ internal static class TestMesh
             addresses,
             new OwnAddresses(),
             new RosterPrefixSource(roster, members.LocalNodeName),
+            roster,
             members,
             new MeshProtocol(OwnProtocol.Range, store, members, timeProvider));
 

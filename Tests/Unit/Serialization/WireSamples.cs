@@ -100,6 +100,8 @@ internal static class WireSamples
         OldNodes = ["node-3"],
         NodeAddresses = [IPAddress.Parse("10.244.1.1")],
         Encapsulations = [Encapsulation],
+        ExemptNodes = ["win-1"],
+        ExemptCount = 1,
     };
 
     private static readonly PeerStatus Peer = new(
