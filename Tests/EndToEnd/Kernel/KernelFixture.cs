@@ -6,8 +6,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd.Kernel;
 /// <summary>Runs <c>Tests/EndToEnd/Kernel/run</c> and keeps its report.</summary>
 public sealed class KernelFixture : IAsyncLifetime
 {
-    // The script limits the guest to 22 minutes, of which it needs from 10 to 17 on two cores with nothing else to do; a first run also
-    // downloads and publishes.
+    // The script limits the guest to 22 minutes, of which it took 17 on two slow cores; a first run also downloads and publishes.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(27);
 
     /// <summary>What the guest said.</summary>
