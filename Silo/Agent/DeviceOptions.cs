@@ -71,7 +71,8 @@ public sealed class DeviceOptions
     public bool TakeOver { get; set; }
 
     /// <summary>
-    /// MTU of the device in bytes. Default: 0, which calculates it from the routes to the peers. Range: 0, or 576 to 65455.
+    /// MTU of the device in bytes. Default: 0, which calculates it from the routes to the peers and from what routers on the way say; the
+    /// log names each change. Range: 0, or 576 to 65455.
     /// </summary>
     [Since("0.1")]
     public int Mtu { get; set; }

@@ -67,6 +67,7 @@ internal sealed class ReconcilePass
     public ReconcilePass(
         IWireGuardClient devices,
         ILinkClient links,
+        IPathProbe probe,
         FirewallReconciler firewall,
         RealityReconciler reality,
         EncryptionInForce encryption,
@@ -83,7 +84,8 @@ internal sealed class ReconcilePass
     {
         (_links, _firewall, _reality, _encryption) = (links, firewall, reality, encryption);
         _names = options.Value.DeviceNames;
-        (_routes, _paths) = (new RouteReconciler(links), new UnderlayPaths(links, watch));
+        _routes = new RouteReconciler(links);
+        _paths = new UnderlayPaths(links, watch, options.Value.Mtu == 0 ? probe : null, new SteadyClock(timeProvider));
         _tunnelPorts = [.. SlotDevices.Slots(rotation.Value.Slots).Select(slot => (ushort)(options.Value.ListenPort + slot.Index))];
         (_ring, _store, _addresses, _own, _members, _timeProvider) = (ring, store, addresses, own, members, timeProvider);
         _endpoints = new EndpointChooser(_paths, _planner.Clock);

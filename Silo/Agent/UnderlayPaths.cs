@@ -1,13 +1,22 @@
 using System.Net;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Routing;
 
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>The ways to the addresses of the peers: asked at every resync, and when an address is new.</summary>
-/// <remarks>Both devices send the same ways, so they are asked once. Not thread-safe: the agent runs one pass at a time.</remarks>
-internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
+/// <remarks>
+/// Both devices send the same ways, so they are asked once. What a way carries beyond this node's own link is told by routers
+/// (<see cref="PathProbing"/>), whose answer is read at the next resync. Not thread-safe: the agent runs one pass at a time.
+/// </remarks>
+/// <param name="links">The system's routes.</param>
+/// <param name="watch">What to tell of.</param>
+/// <param name="probe">Makes routers tell; <see langword="null"/> if nobody wants to know.</param>
+/// <param name="clock">The clock.</param>
+internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch, IPathProbe? probe, SteadyClock clock)
 {
     private readonly Dictionary<IPAddress, LinkPath?> _paths = [];
+    private readonly Dictionary<IPAddress, PathProbing> _probed = [];
 
     /// <summary>Numbers of the links by which peers are reached, as far as was asked.</summary>
     public IReadOnlySet<int> Links => _paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex).ToHashSet();
@@ -18,7 +27,14 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
     /// <summary>
     /// Stops watching what no peer is reached by any more: when all that is wanted has been asked since <see cref="Forget"/>.
     /// </summary>
-    public void Settle() => watch.Keep(_paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex), _paths.Keys);
+    public void Settle()
+    {
+        watch.Keep(_paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex), _paths.Keys);
+        foreach (var address in _probed.Keys.Where(address => !_paths.ContainsKey(address)).ToList())
+        {
+            _probed.Remove(address);
+        }
+    }
 
     /// <summary>The ways to some addresses; <see langword="null"/> for those that cannot be reached.</summary>
     public async Task<IReadOnlyDictionary<IPAddress, LinkPath?>> FindAsync(
@@ -33,7 +49,7 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
             }
         }
 
-        return addresses.ToDictionary(address => address, address => _paths[address]);
+        return addresses.ToDictionary(address => address, Believed);
     }
 
     /// <summary>Whether any way is another one than was found. Only reads.</summary>
@@ -59,6 +75,15 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch)
             path = await links.TryGetPathAsync(address, cancellationToken);
         }
         while (path is not null && watch.AddLink(path.LinkIndex));
+        if (path is not null && probe is not null)
+        {
+            var probing = PathProbing.After(_probed.GetValueOrDefault(address), path, clock.Now);
+            _probed[address] = probing.Wanted is { } length && !probe.TrySend(address, length) ? probing.Unsent() : probing;
+        }
+
         return path;
     }
+
+    private LinkPath? Believed(IPAddress address) =>
+        _paths[address] is { } path && _probed.TryGetValue(address, out var probing) ? path with { Mtu = probing.Mtu } : _paths[address];
 }

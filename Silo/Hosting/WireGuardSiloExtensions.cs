@@ -46,6 +46,8 @@ public static class WireGuardSiloExtensions
         services.TryAddSingleton(provider => provider.GetRequiredService<WireGuardClientFactory>().Create());
         services.TryAddSingleton<ILinkClient>(provider => new NetlinkLinkClient(
             provider.GetRequiredService<TimeProvider>(), table: provider.GetRequiredService<RouteTable>()));
+        services.TryAddSingleton<IPathProbe>(
+            provider => new UdpPathProbe(provider.GetRequiredService<IOptions<DeviceOptions>>().Value.ListenPort));
         services.TryAddSingleton<IFirewall>(provider => new NetlinkFirewall(
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IOptions<DeviceOptions>>().Value.DeviceNames.All));
         services.TryAddSingleton<IWitness>(provider => new NetlinkWitness(provider.GetRequiredService<TimeProvider>()));

@@ -60,6 +60,7 @@ internal sealed class AgentHarness : IAsyncDisposable
         Pass = new ReconcilePass(
             Devices,
             Links,
+            new FakePathProbe(),
             new FirewallReconciler(Firewall, NullLogger<FirewallReconciler>.Instance),
             new RealityReconciler(Dump, Witness, Links, inForce, Time, NullLogger<RealityReconciler>.Instance),
             inForce,

@@ -215,7 +215,9 @@ internal sealed partial class FakeLinkClient : ILinkClient
     public Task<LinkPath?> TryGetPathAsync(IPAddress destination, CancellationToken cancellationToken) => CallAsync(
         nameof(TryGetPathAsync),
         destination,
-        () => (_pathMtus.TryGetValue(destination, out var known) ? known : PathMtu) is { } mtu ? new LinkPath(UnderlayIndex, mtu) : null,
+        () => (_pathMtus.TryGetValue(destination, out var known) ? known : PathMtu) is { } mtu
+            ? new LinkPath(UnderlayIndex, mtu, mtu)
+            : null,
         cancellationToken);
 
     /// <inheritdoc/>

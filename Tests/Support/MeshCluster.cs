@@ -119,6 +119,7 @@ internal sealed class MeshCluster : IAsyncDisposable
             silo.Services.AddSingleton<INodeRosterSource>(new FakeRosterSource(MaxNodes));
             silo.Services.AddSingleton<IWireGuardClient>(devices[name]);
             silo.Services.AddSingleton<ILinkClient>(links[name]);
+            silo.Services.AddSingleton<IPathProbe>(new FakePathProbe());
             silo.Services.AddSingleton<IFirewall>(new FakeFirewall());
             silo.Services.AddSingleton<IWitness>(new FakeWitness());
             silo.Services.AddSingleton<INetworkDump>(new FakeNetworkDump());

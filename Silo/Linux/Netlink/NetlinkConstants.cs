@@ -167,6 +167,7 @@ internal static class NetlinkConstants
     public const ushort RTA_PREFSRC = 7;
     public const ushort RTA_METRICS = 8;
     public const ushort RTA_MULTIPATH = 9;
+    public const ushort RTA_CACHEINFO = 12;
     public const ushort RTA_TABLE = 15;
     public const ushort RTA_VIA = 18;
     public const ushort RTAX_MTU = 2;
@@ -193,8 +194,16 @@ internal static class NetlinkConstants
     public const ushort FRA_DPORT_RANGE = 24;
 
     // linux/in.h.
+    public const int IPPROTO_IP = 0;
+    public const int IPPROTO_IPV6 = 41;
     public const byte IPPROTO_IPIP = 4;
     public const byte IPPROTO_UDP = 17;
+    public const int IP_MTU_DISCOVER = 10;
+    public const int IP_PMTUDISC_PROBE = 3;
+
+    // linux/in6.h.
+    public const int IPV6_MTU_DISCOVER = 23;
+    public const int IPV6_PMTUDISC_PROBE = 3;
 
     // linux/netfilter/nfnetlink.h.
     public const int NETLINK_NETFILTER = 12;

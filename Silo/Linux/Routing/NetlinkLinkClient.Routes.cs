@@ -127,7 +127,7 @@ public sealed partial class NetlinkLinkClient
 
     private static LinkPath? TryGetPath(NetlinkConnection connection, IPAddress destination)
     {
-        (int Index, int? Mtu) path = default;
+        (int Index, int? Mtu, bool IsLearned) path = default;
         try
         {
             connection.Execute(
@@ -142,7 +142,7 @@ public sealed partial class NetlinkLinkClient
         }
 
         var link = path.Index == 0 ? null : TryGetLink(connection, path.Index);
-        return link is null ? null : new LinkPath(link.Index, Math.Min(link.Mtu, path.Mtu ?? link.Mtu));
+        return link is null ? null : LinkPath.Of(link.Index, link.Mtu, path.Mtu, path.IsLearned);
     }
 
     private EquatableArray<Route> GetRoutes(NetlinkConnection connection)

@@ -59,10 +59,11 @@ internal static partial class RouteMessages
 
     /// <summary>Reads the answer to <see cref="WriteGetPath"/>.</summary>
     /// <returns>
-    /// Number of the link, 0 if there is no way; the MTU that the route itself is known to carry, or <see langword="null"/>.
+    /// Number of the link, 0 if there is no way; the MTU that the route itself is known to carry, or <see langword="null"/>; whether a
+    /// router said so, which the kernel forgets after ten minutes.
     /// </returns>
     /// <exception cref="NetlinkFormatException">It is none.</exception>
-    public static (int Index, int? Mtu) ReadPath(in NetlinkMessage message)
+    public static (int Index, int? Mtu, bool IsLearned) ReadPath(in NetlinkMessage message)
     {
         var reader = Begin(message, RTM_NEWROUTE);
         reader.ReadPast(7); // up to rtm_scope
@@ -70,6 +71,7 @@ internal static partial class RouteMessages
         reader.ReadPast(sizeof(uint)); // rtm_flags
         var index = 0;
         int? mtu = null;
+        var isLearned = false;
         while (reader.TryReadAttribute(out var attribute))
         {
             switch (attribute.Type)
@@ -80,10 +82,13 @@ internal static partial class RouteMessages
                 case RTA_METRICS:
                     mtu = ReadMtu(attribute.AsNested());
                     break;
+                case RTA_CACHEINFO:
+                    isLearned = ExpiresLater(attribute.AsNested());
+                    break;
             }
         }
 
-        return type == RTN_UNREACHABLE ? (0, null) : (index, mtu);
+        return type == RTN_UNREACHABLE ? (0, null, false) : (index, mtu, mtu is not null && isLearned);
     }
 
     private static Span<byte> WriteRoute(Span<byte> buffer, ushort type, ushort flags, RouteTable table, Route route, int index)
@@ -122,6 +127,13 @@ internal static partial class RouteMessages
     private static byte Scope(ushort type, Route route) => type == RTM_DELROUTE
         ? RT_SCOPE_NOWHERE
         : route.DeviceName.Length == 0 || route.Destination.IsIPv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+
+    // struct rta_cacheinfo of linux/rtnetlink.h: clntref, lastuse, expires.
+    private static bool ExpiresLater(NetlinkReader cacheInfo)
+    {
+        cacheInfo.ReadPast(2 * sizeof(uint));
+        return cacheInfo.ReadUInt32() != 0;
+    }
 
     private static int? ReadMtu(NetlinkReader metrics)
     {

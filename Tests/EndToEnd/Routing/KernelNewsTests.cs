@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Netlink;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.LocalMesh.Processes;
@@ -115,7 +116,7 @@ public sealed class KernelNewsTests(ITestOutputHelper output)
             await links.AddAddressAsync("under0", new LinkAddress(IPAddress.Parse("192.168.0.1"), 24), Token);
             await links.AddAddressAsync("under0", new LinkAddress(IPAddress.Parse("fd00::1"), 64), Token);
             await HearsAsync(KernelNews.None, "pass by without a peer", () => IpAsync("route add default dev under0"));
-            var paths = new UnderlayPaths(links, watch);
+            var paths = new UnderlayPaths(links, watch, probe: null, new SteadyClock(TimeProvider.System));
             var found = await paths.FindAsync(new HashSet<IPAddress> { IPAddress.Parse("192.168.0.2"), IPAddress.Parse("fd00::2") }, Token);
             Assert.All(found.Values, path => Assert.Equal(1500, path!.Mtu));
 

@@ -48,6 +48,7 @@ internal static partial class LinkCases
         new("former_tables_are_found_by_their_rules", FormerTablesAreFoundAsync),
         new("ways_are_those_of_packets", WaysAreThoseOfPacketsAsync),
         new("path_mtu_is_the_links", PathMtuIsTheLinksAsync),
+        new("path_mtu_is_what_a_router_says", PathMtuIsWhatARouterSaysAsync),
         new("cut_off_and_lost_answers_are_read_again", CutOffAndLostAnswersAreReadAgainAsync),
         new("monitor_survives_more_news_than_fit", MonitorSurvivesMoreNewsThanFitAsync),
     ];

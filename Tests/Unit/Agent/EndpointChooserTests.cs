@@ -16,7 +16,7 @@ public sealed class EndpointChooserTests
         var links = new FakeLinkClient();
         var (ipv4, ipv6) = (IPEndPoint.Parse("192.168.0.2:51871"), IPEndPoint.Parse("[fd00::2]:51871"));
         links.SetPathMtu(ipv6.Address, null);
-        var paths = new UnderlayPaths(links, new KernelWatch(DeviceNames.Default.All));
+        var paths = new UnderlayPaths(links, new KernelWatch(DeviceNames.Default.All), probe: null, new SteadyClock(TimeProvider.System));
         var chooser = new EndpointChooser(paths, new KeyPairClock());
         var device = new DesiredDevice("cilium_wg0", null, 51871, [new DesiredPeer(TestMesh.Key(2), [ipv6, ipv4], [], TimeSpan.Zero)]);
         var sources = new EndpointSources(

@@ -81,6 +81,7 @@ public sealed class ForgottenNodeTests
         ["StateLog._states"] = "a thousand at most, and the old ones go first",
         ["UapiReader+PeerLines._allowedIPs"] = "lives for one reading",
         ["UnderlayPaths._paths"] = "Forget, at each resync",
+        ["UnderlayPaths._probed"] = "Settle, at each resync",
         ["WatchedNodes.Nodes"] = "what the watch says",
         ["WayInspector._known"] = "replaced at each inspection",
         ["WayInspector._pods"] = "replaced at each inspection",

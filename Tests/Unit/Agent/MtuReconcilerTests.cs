@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Orleans.WireGuard.Grains.Clocks;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.Silo.Agent;
@@ -19,7 +20,7 @@ public sealed class MtuReconcilerTests : ILogger<MtuReconciler>
 
     public MtuReconcilerTests()
     {
-        _paths = new UnderlayPaths(_links, new KernelWatch(DeviceNames.Default.All));
+        _paths = new UnderlayPaths(_links, new KernelWatch(DeviceNames.Default.All), probe: null, new SteadyClock(TimeProvider.System));
         _mtu = new MtuReconciler(_links, _paths, new DeviceOptions(), this);
         _links.AddLink("cilium_wg0");
         _link = _links.TryGetLinkAsync("cilium_wg0", Token).Result!;

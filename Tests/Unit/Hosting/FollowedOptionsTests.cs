@@ -38,7 +38,7 @@ public sealed class FollowedOptionsTests : IAsyncLifetime
         // The machine of a test is no node.
         var links = new FakeLinkClient();
         builder.Services.AddSingleton<IWireGuardClient>(new FakeWireGuardClient(links))
-            .AddSingleton<ILinkClient>(links).AddSingleton<IFirewall>(new FakeFirewall())
+            .AddSingleton<ILinkClient>(links).AddSingleton<IPathProbe>(new FakePathProbe()).AddSingleton<IFirewall>(new FakeFirewall())
             .AddSingleton<IWitness>(new FakeWitness()).AddSingleton<INetworkDump>(new FakeNetworkDump());
         builder.AddWireGuard();
         _host = builder.Build();

@@ -37,6 +37,12 @@ public sealed class CaptureTests
         Assert.Equal(FrameKind.Foreign, _classifier.Classify(
             Ethernet(IPv4(Node1, Node2, protocol, Ports(source, destination, HandshakeInitiation)))));
 
+    [Theory]
+    [InlineData(51871, FrameKind.PathProbe)]
+    [InlineData(53, FrameKind.Foreign)]
+    public void Classify_Zeros_AskForThePathAtTheWireGuardPortOnly(ushort port, object expected) => Assert.Equal(
+        (FrameKind)expected, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(40000, port, new byte[64])))));
+
     [Fact]
     public void Classify_OtherMessageOnTheWireGuardPort_IsForeign() =>
         Assert.Equal(FrameKind.Foreign, _classifier.Classify(Ethernet(IPv4(Node1, Node2, Udp, Ports(51871, 51871, "hello, world"u8)))));
@@ -142,6 +148,7 @@ public sealed class CaptureTests
     [InlineData("fd00:10:245:1::10", "fd00:10:245:2::10", 58, "8000", FrameKind.PodInClear)]
     [InlineData("fd00:10:245:1::77", "fd00:192:168:101::2", 17, "ca9fca9f", FrameKind.PodInClear)]
     [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 17, "ca9fca9f0010000001000000", FrameKind.WireGuard)]
+    [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 17, "9c40ca9f0010000000000000", FrameKind.PathProbe)]
     [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 17, "00350035001000000a000000", FrameKind.Foreign)]
     [InlineData("fd00:192:168:101::1", "ff02::1:ff00:2", 58, "8700", FrameKind.Arp)]
     [InlineData("fd00:192:168:101::1", "fd00:192:168:101::2", 58, "8000", FrameKind.Foreign)]

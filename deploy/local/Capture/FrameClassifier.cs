@@ -13,6 +13,9 @@ internal enum FrameKind
     /// <summary>TCP between silos.</summary>
     Silo,
 
+    /// <summary>Zeros from node to node that ask the routers in between what the way carries.</summary>
+    PathProbe,
+
     /// <summary>TCP between a node and the membership store, the API server or the dashboard's reader, both on the host.</summary>
     Host,
 
@@ -124,6 +127,8 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
         {
             (ProtocolUdp, false, true) when source == destination && MeshPlan.WireGuardPorts.Contains(destination) && IsWireGuard(packet) =>
                 FrameKind.WireGuard,
+            (ProtocolUdp, false, true) when MeshPlan.WireGuardPorts.Contains(destination) && IsPathProbe(packet[HeaderLength(packet)..]) =>
+                FrameKind.PathProbe,
             (ProtocolTcp, false, true) when source == MeshPlan.SiloPort || destination == MeshPlan.SiloPort => FrameKind.Silo,
             (ProtocolTcp, true, false) when destination is MeshPlan.RedisPort or MeshPlan.ApiServerPort || source == MeshPlan.WebPort =>
                 FrameKind.Host,
@@ -141,7 +146,7 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
         return message.Length >= IcmpHeaderLength + MinIPv4HeaderLength
             && message[0] == DestinationUnreachable
             && message[1] == PortUnreachable
-            && ClassifyIPv4(message[IcmpHeaderLength..]) is FrameKind.WireGuard or FrameKind.Silo;
+            && ClassifyIPv4(message[IcmpHeaderLength..]) is FrameKind.WireGuard or FrameKind.Silo or FrameKind.PathProbe;
     }
 
     private FrameKind ClassifyArp(ReadOnlySpan<byte> message)
@@ -212,6 +217,9 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
             ProtocolUdp when _nodesIPv6.Contains(from) && _nodesIPv6.Contains(to) && body.Length > UdpHeaderLength + 3
                 && MeshPlan.WireGuardPorts.Contains(BinaryPrimitives.ReadUInt16BigEndian(body[2..]))
                 && body[UdpHeaderLength] is >= 1 and <= 4 => FrameKind.WireGuard,
+            ProtocolUdp when _nodesIPv6.Contains(from) && _nodesIPv6.Contains(to)
+                && MeshPlan.WireGuardPorts.Contains(BinaryPrimitives.ReadUInt16BigEndian(body[2..])) && IsPathProbe(body) =>
+                FrameKind.PathProbe,
             _ => FrameKind.Foreign,
         };
     }
@@ -226,6 +234,12 @@ internal sealed class FrameClassifier(MeshPlan plan, ReadOnlyMemory<byte> marker
         return message.Length >= UdpHeaderLength + 4
             && message[UdpHeaderLength] is >= 1 and <= 4
             && message.Slice(UdpHeaderLength + 1, 3).IndexOfAnyExcept((byte)0) < 0;
+    }
+
+    private static bool IsPathProbe(ReadOnlySpan<byte> udp)
+    {
+        const int HeaderLength = 8;
+        return udp.Length > HeaderLength && udp[HeaderLength..].IndexOfAnyExcept((byte)0) < 0;
     }
 
     private static bool TryReadPorts(ReadOnlySpan<byte> packet, out ushort source, out ushort destination)

@@ -236,20 +236,22 @@ public sealed class RouteMessagesTests
     public void ReadPath_Recorded_YieldsTheLink()
     {
         new NetlinkReader(Hex.Bytes(Recorded.IPv6Path)).TryReadMessage(out var message);
-        Assert.Equal((3, null), RouteMessages.ReadPath(message));
+        Assert.Equal((3, null, false), RouteMessages.ReadPath(message));
     }
 
-    // By hand from struct rtmsg: RTA_METRICS with RTAX_MTU 1400; RTN_UNREACHABLE.
+    // By hand from struct rtmsg: RTA_METRICS with RTAX_MTU 1400 and RTA_CACHEINFO with what expires when; RTN_UNREACHABLE.
     [Theory]
-    [InlineData("01", 3, 1400)]
-    [InlineData("07", 0, null)]
-    public void ReadPath_WithMetrics_YieldsTheRoutesMtu(string type, int index, int? mtu)
+    [InlineData("01", "00000000", 3, 1400, false)]
+    [InlineData("01", "58020000", 3, 1400, true)]
+    [InlineData("07", "58020000", 0, null, false)]
+    public void ReadPath_WithMetrics_YieldsTheRoutesMtu(string type, string expires, int index, int? mtu, bool isLearned)
     {
         new NetlinkReader(Hex.Bytes($"""
-            30000000 1800 0000 00000000 00000000 02 20 00 00 fe 00 00 {type} 00000000
+            54000000 1800 0000 00000000 00000000 02 20 00 00 fe 00 00 {type} 00000000
             0800 0400 03000000 0c00 0880 0800 0200 78050000
+            2400 0c00 00000000 00000000 {expires} 00000000 00000000 00000000 00000000 00000000
             """)).TryReadMessage(out var message);
-        Assert.Equal((index, mtu), RouteMessages.ReadPath(message));
+        Assert.Equal((index, mtu, isLearned), RouteMessages.ReadPath(message));
     }
 
     private static List<RuleEntry> ReadRules(string datagram)

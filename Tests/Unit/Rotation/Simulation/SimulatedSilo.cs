@@ -55,6 +55,7 @@ internal sealed class SimulatedSilo : IDisposable
         Pass = new ReconcilePass(
             new SimulatedDevices(simulation, machine, machine.Kernel),
             machine.Links,
+            new FakePathProbe(),
             new FirewallReconciler(machine.Firewall, NullLogger<FirewallReconciler>.Instance),
             new RealityReconciler(
                 new FakeNetworkDump(), new FakeWitness(), machine.Links, inForce, _clock, NullLogger<RealityReconciler>.Instance),
