@@ -1,7 +1,7 @@
 namespace Orleans.WireGuard.Silo.Agent;
 
 /// <summary>
-/// How often a device is read to notice what others did to it: WireGuard tells nobody. As often as configured, as long as reading costs
+/// How often something is read to notice what others did: WireGuard, for one, tells nobody. As often as wanted, as long as reading costs
 /// less than <see cref="MaxShare"/> of a core.
 /// </summary>
 /// <param name="interval">The shortest time from one read to the next.</param>

@@ -32,16 +32,13 @@ internal sealed partial class RealityReconciler(
     /// </summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    // The same after news, of which there may be many a second.
+    // The same after news, of which there may be many a second; more seldom where a look takes long because there are many routes.
     private static readonly TimeSpan NewsInterval = TimeSpan.FromSeconds(1);
-
-    // A look that takes long on a node with many routes waits so many times as long, to stay below half a percent of a core.
-    private const int PaceFactor = 200;
 
     private readonly ClearTraffic _clear = new();
     private readonly BlindSpots _blindSpots = new();
+    private readonly ReadPace _pace = new(NewsInterval);
     private SteadyTime? _lookedAt;
-    private TimeSpan _pause;
     private bool _hasNews;
     private NetworkDump? _dump;
     private WitnessSpec? _left;
@@ -79,8 +76,9 @@ internal sealed partial class RealityReconciler(
     {
         get
         {
-            var interval = _hasNews ? NewsInterval : Interval;
-            return _lookedAt is not { } lookedAt || SteadyTime.Now(timeProvider) - lookedAt >= (_pause > interval ? _pause : interval);
+            var affordable = _pace.Next;
+            var interval = _hasNews || affordable > Interval ? affordable : Interval;
+            return _lookedAt is not { } lookedAt || SteadyTime.Now(timeProvider) - lookedAt >= interval;
         }
     }
 
@@ -139,7 +137,8 @@ internal sealed partial class RealityReconciler(
         }
         finally
         {
-            (_lookedAt, _pause) = (began, (SteadyTime.Now(timeProvider) - began) * PaceFactor);
+            _lookedAt = began;
+            _pace.Note(SteadyTime.Now(timeProvider) - began);
         }
 
         var pods = view.Self!.ListedPodCIDRs.Concat(view.Roster.PodRanges);

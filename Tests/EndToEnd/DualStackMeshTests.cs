@@ -96,19 +96,44 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
     {
         LocalMeshCollection.SkipUnlessPossible();
 
-        // A device that was made anew has its own chains a look later; what is compared must not grow meanwhile.
+        // The mesh is ready before every node has heard of every other's own addresses, which are no pods' and spared, and a device that was
+        // made anew has its own chains a look later: what is compared must not grow meanwhile.
         var wanted = "";
         await UntilAsync(
-            async () =>
-                CountsDevices(wanted = await ReadTablesAsync(), await ReadLinksAsync()), AtOnce, "the witness counts at every device");
-        Assert.Contains(FirewallTable.Name, wanted, StringComparison.Ordinal);
+            async () => IsWhole(wanted = await ReadTablesAsync(), await ReadLinksAsync()), Patience, "the tables are whole", () => wanted);
+        wanted = Sorted(wanted);
 
         var line = command.Replace("{table}", FirewallTable.Name, StringComparison.Ordinal)
             .Replace("{cidr}", Second.PodCIDR.ToString(), StringComparison.Ordinal);
         (await Mesh.RunAsync(First, Token, "nft", line)).EnsureSuccess();
 
-        var took = await UntilAsync(async () => await ReadTablesAsync() == wanted, AtOnce, $"'{line}' is repaired");
+        var found = "";
+        var took = await UntilAsync(
+            async () => (found = Sorted(await ReadTablesAsync())) == wanted,
+            AtOnce,
+            $"'{line}' is repaired",
+            () => Difference(wanted, found));
         output.WriteLine($"{line}: repaired after {took.TotalMilliseconds:0} ms");
+
+        // What is spared is listed by our table, and cut out of the ranges by the witness's.
+        bool IsWhole(string tables, string links)
+        {
+            var each = $"\n{tables}".Split("\ntable ");
+            var (drops, witness) = (each.FirstOrDefault(IsOf("inet")) ?? "", each.FirstOrDefault(IsOf("netdev")) ?? "");
+            return CountsDevices(witness, links) && new[] { Second, Third }
+                .SelectMany(node => new[] { (node.PodCIDR, node.PodGateway), (node.IPv6!.PodCIDR, node.IPv6.PodGateway) })
+                .All(spared => !witness.Contains($"{spared.PodCIDR}", StringComparison.Ordinal)
+                    && Regex.IsMatch(drops, $@"set spared[^}}]*[\s{{]{Regex.Escape($"{spared.PodGateway}")}[\s,]"));
+        }
+
+        static Func<string, bool> IsOf(string family) =>
+            table => table.StartsWith($"{family} {FirewallTable.Name} ", StringComparison.Ordinal);
+
+        static string Difference(string wanted, string found)
+        {
+            var (before, after) = (wanted.Split('\n'), found.Split('\n'));
+            return string.Join(" | ", before.Except(after).Select(line => $"- {line}").Concat(after.Except(before).Select(line => $"+ {line}")));
+        }
 
         static bool CountsDevices(string tables, string links) =>
             MeshPlan.DeviceNames.Where(name => links.Contains($" {name}: ", StringComparison.Ordinal))
@@ -116,13 +141,12 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
 
         async Task<string> ReadLinksAsync() => (await Mesh.RunAsync(First, Token, "ip", "-o", "link")).EnsureSuccess().Output;
 
+        async Task<string> ReadTablesAsync() =>
+            (await Mesh.RunAsync(First, Token, "nft", "--stateless", "list", "ruleset")).EnsureSuccess().Output;
+
         // nft lists tables, and chains in them, in the order in which they were made, and what is repaired may be made anew.
-        async Task<string> ReadTablesAsync()
-        {
-            var text = (await Mesh.RunAsync(First, Token, "nft", "--stateless", "list", "ruleset")).EnsureSuccess().Output;
-            return Sort(
-                Regex.Replace(text, "^table .*$", "$0\n", RegexOptions.Multiline), "\n}\n", table => Sort(table, "\n\n", chain => chain));
-        }
+        static string Sorted(string tables) => Sort(
+            Regex.Replace(tables, "^table .*$", "$0\n", RegexOptions.Multiline), "\n}\n", table => Sort(table, "\n\n", chain => chain));
 
         static string Sort(string text, string separator, Func<string, string> each) =>
             string.Join(separator, text.Split(separator).Select(each).Order(StringComparer.Ordinal));
@@ -298,13 +322,14 @@ public sealed class DualStackMeshTests(DualStackMeshFixture fixture, ITestOutput
         (await Command.RunAsync(
             "ip", ["netns", "exec", from.PodNamespace, "ping", "-c", "1", "-W", "1", .. options, to.ToString()], Token)).ExitCode == 0;
 
-    private async Task<TimeSpan> UntilAsync(Func<Task<bool>> condition, TimeSpan limit, string what)
+    private async Task<TimeSpan> UntilAsync(Func<Task<bool>> condition, TimeSpan limit, string what, Func<string>? explain = null)
     {
         var started = Time.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(Time.GetElapsedTime(
-                started) < limit, $"Not within {limit}: {what}. Log of {First.Name}:\n{LogTail.Read(Mesh.State.SiloLog(First))}");
+            Assert.True(
+                Time.GetElapsedTime(started) < limit,
+                $"Not within {limit}: {what}. {explain?.Invoke()}\nLog of {First.Name}:\n{LogTail.Read(Mesh.State.SiloLog(First))}");
             await Task.Delay(TimeSpan.FromMilliseconds(20), Time, Token);
         }
 

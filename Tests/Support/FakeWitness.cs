@@ -63,6 +63,9 @@ internal sealed class FakeNetworkDump : INetworkDump
     /// <summary>What is read.</summary>
     public NetworkDump Current { get; set; } = Bare;
 
+    /// <summary>What happens while it is read.</summary>
+    public Action? Reading { get; set; }
+
     /// <summary>How often it was read.</summary>
     public int Reads { get; private set; }
 
@@ -70,6 +73,7 @@ internal sealed class FakeNetworkDump : INetworkDump
     public Task<NetworkDump> ReadAsync(CancellationToken cancellationToken)
     {
         Reads++;
+        Reading?.Invoke();
         return Task.FromResult(Current);
     }
 }
