@@ -55,7 +55,9 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
             output.WriteLine($"{others.Count} silent connections were closed within {closedAfter.TotalSeconds:0.0} s, with {Short.PreambleTimeout.TotalSeconds:0} s for the preamble");
             Assert.Single(await served);
             Assert.Single(await guarded.CallAsync());
-            Assert.All(guarded.Guards, guard => Assert.Equal(0, guard.Budget.Silent));
+
+            // A connection is closed a moment before its place is given back.
+            await MeshCluster.EventuallyAsync(() => guarded.Guards.All(guard => guard.Budget.Silent == 0), "all places to be given back");
         }
         finally
         {
@@ -119,7 +121,7 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
         }
 
         const int Offered = 48 * MiB;
-        var taken = await SendUntilStuckAsync(sender, Offered);
+        var taken = await SendUntilStuckAsync(sender, Offered, isBounded);
         output.WriteLine(
             $"{(isBounded ? "bounded" : "Orleans' own")}: {taken / (double)MiB:0.0} of {Offered / MiB} MiB were taken without a reader");
         if (isBounded)
@@ -172,12 +174,14 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
         }
 
         // One byte less than the frame has, so that it is never complete.
-        return await SendUntilStuckAsync(sender, bodyMiB * MiB);
+        return await SendUntilStuckAsync(sender, bodyMiB * MiB, silo.IsGuarded);
     }
 
     /// <returns>How many bytes went out before the other side stopped reading, or ended it.</returns>
-    private static async Task<long> SendUntilStuckAsync(Socket sender, int length)
+    private static async Task<long> SendUntilStuckAsync(Socket sender, int length, bool isGuarded)
     {
+        // Only a silo that reads on must not be taken for one that has stopped, because the machine is busy.
+        var patience = isGuarded ? TimeSpan.FromSeconds(3) : Patience;
         var chunk = new byte[64 * 1024];
         var sent = 0L;
         try
@@ -185,7 +189,7 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
             while (sent < length)
             {
                 using var stuck = CancellationTokenSource.CreateLinkedTokenSource(Token);
-                stuck.CancelAfter(TimeSpan.FromSeconds(3));
+                stuck.CancelAfter(patience);
                 sent += await sender.SendAsync(chunk.AsMemory(0, (int)Math.Min(chunk.Length, length - sent)), stuck.Token);
             }
         }
@@ -266,7 +270,7 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
         });
         var host = builder.Build();
         await host.StartAsync(Token);
-        return new RunningSilo(host, ports);
+        return new RunningSilo(host, ports) { IsGuarded = isGuarded };
     }
 
     private static int[] FreePorts()
@@ -284,6 +288,8 @@ public sealed class ConnectionGuardTests(ITestOutputHelper output)
 
         /// <summary>Of the silo and of the gateway.</summary>
         public int[] Ports => ports;
+
+        public required bool IsGuarded { get; init; }
 
         public IServiceProvider Services => host.Services;
 

@@ -42,7 +42,8 @@ public sealed class MeshTimeTests
 
         await mesh.StartSiloAsync("node-1");
         await mesh.UntilAllAgreeAsync();
-        Assert.Null(mesh.Services("node-0").GetRequiredService<MeshClock>().FindProblem());
+        await MeshCluster.EventuallyAsync(
+            () => mesh.Services("node-0").GetRequiredService<MeshClock>().FindProblem() is null, "node-0 to know the time");
         await MeshCluster.EventuallyAsync(
             () => mesh.Logs.Lines.Any(line => line.Contains("The time is known again", StringComparison.Ordinal)),
             "the log to say that it is over");

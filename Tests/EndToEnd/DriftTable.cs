@@ -35,7 +35,7 @@ internal static class DriftTable
 
     // A repair that needs the resync takes 30 s; longer than that is none.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
-    private static readonly TimeSpan CountPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CountPatience = TimeSpan.FromSeconds(20);
 
     // One that hits a device in the middle of starting would measure the start, one right after a read of the device only the interval of
     // reads.

@@ -13,7 +13,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
 {
     private static readonly MeshPlan Plan = new("owgv", 3, 109, 253);
     private static readonly TimeSpan ShortPeriod = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan QuietFor = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan QuietFor = TimeSpan.FromMinutes(10);
 
     // A second more than Rotation:GracePeriod, for which a slot has to have been quiet.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(16);
@@ -119,8 +119,9 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
         Assert.Contains("moved", interrupted.Output, StringComparison.Ordinal);
 
         // The writer learns that its reader has gone when it writes, which is at the next event.
+        var limit = string.Create(CultureInfo.InvariantCulture, $"{Patience.TotalSeconds}");
         var piped = await mesh.Harness.RunAsync(
-            First, Token, "bash", "-c", $"set -o pipefail; timeout --preserve-status --signal=KILL {seconds} owg watch | head -n 1");
+            First, Token, "bash", "-c", $"set -o pipefail; timeout --preserve-status --signal=KILL {limit} owg watch | head -n 1");
         Assert.Equal(0, piped.ExitCode);
         Assert.Single(piped.Output.TrimEnd().Split('\n'));
     }

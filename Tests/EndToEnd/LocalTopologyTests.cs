@@ -132,5 +132,5 @@ public sealed class LocalTopologyTests
     }
 
     private static Task<CommandResult> PingAsync(MeshHarness mesh, System.Net.IPAddress to, CancellationToken cancellationToken) =>
-        mesh.RunAsync(Plan.Nodes[0], cancellationToken, "ping", "-c", "1", "-W", "1", to.ToString());
+        mesh.RunAsync(Plan.Nodes[0], cancellationToken, "ping", "-c", "1", "-W", "3", to.ToString());
 }

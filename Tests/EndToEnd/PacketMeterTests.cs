@@ -50,18 +50,21 @@ public sealed class PacketMeterTests(ITestOutputHelper output)
         var report = await MeterAsync(async () =>
         {
             var started = Time.GetTimestamp();
-            (await mesh.RunAsync(a, Token, "sh", "-c", $"wg set {Device} peer {key} remove && sleep 0.5 && {AddPeer(b, key)}"))
+
+            // With the handshake, whose end is the first answer.
+            var again = $"ping -c 1 -w 10 -I {a.PodGateway} {b.PodAddress}";
+            (await mesh.RunAsync(a, Token, "sh", "-c", $"wg set {Device} peer {key} remove && sleep 0.5 && {AddPeer(b, key)} && {again}"))
                 .EnsureSuccess();
             took = Time.GetElapsedTime(started);
         });
 
-        // As long as the commands took and the handshake after them.
+        // As long as the commands took. A sender that was late has left some out, which are not lost.
         var longest = took + TimeSpan.FromMilliseconds(200);
         var most = longest.TotalSeconds * PacketMeter.DefaultRate;
         foreach (var flow in report.Flows)
         {
-            Assert.InRange(flow.Lost, 950, most);
-            Assert.InRange(flow.Bursts.Max(burst => burst.Count), 900, most);
+            Assert.InRange(flow.Lost, 950 - report.Skipped, most);
+            Assert.InRange(flow.Bursts.Max(burst => burst.Count), 900 - report.Skipped, most);
             Assert.InRange(flow.LongestGap.TotalSeconds, 0.45, longest.TotalSeconds);
         }
     }

@@ -7,7 +7,8 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// <summary>A mesh that the tests of a class share and in which nothing rotates, so that whatever changes has another cause.</summary>
 public abstract class QuietMeshFixture : IAsyncLifetime
 {
-    private static readonly TimeSpan Needed = TimeSpan.FromMinutes(10);
+    // For all tests of a class, one after the other, on a machine that is busy.
+    private static readonly TimeSpan Needed = TimeSpan.FromMinutes(30);
 
     private const int LogLines = 30;
 

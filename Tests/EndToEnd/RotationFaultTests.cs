@@ -69,7 +69,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         {
             var key = await mesh.UntilNewKeyAsync(Faulty, port);
             await mesh.UntilAsync(async () => await mesh.HoldsAsync(First, key)
-                && await mesh.HoldsAsync(Second, key), "the others to hold the new key", Period);
+                && await mesh.HoldsAsync(Second, key), "the others to hold the new key", Period * 2);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
             Assert.False(await mesh.HasShakenHandsAsync(First, key), "The cut-over had begun before it died.");
             Assert.False(await mesh.HasShakenHandsAsync(Second, key), "The cut-over had begun before it died.");
@@ -91,7 +91,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         {
             var key = await mesh.UntilNewKeyAsync(Faulty, port);
             await mesh.UntilAsync(
-                async () => await mesh.HasShakenHandsAsync(Second, key), "the handshake with the one that is not cut off", Period);
+                async () => await mesh.HasShakenHandsAsync(Second, key), "the handshake with the one that is not cut off", Period * 2);
             await mesh.Harness.KillSiloAsync(Faulty, Token);
             Assert.False(await mesh.HasShakenHandsAsync(First, key), "The cut-over was complete before it died.");
         }
@@ -159,10 +159,19 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
         await using var meter = mesh.Meter();
         await File.WriteAllTextAsync(begin, "", Token);
         await mesh.ObserveAsync(Period * 4);
+
+        // Which of them are lost is chance, and now and then it is none for as long as that.
         var counts = Plan.Nodes.Select(node => AnnouncementFaults.Count(mesh.Harness.State.SiloLog(node))).ToList();
+        await mesh.UntilAsync(
+            () =>
+            {
+                counts = [.. Plan.Nodes.Select(node => AnnouncementFaults.Count(mesh.Harness.State.SiloLog(node)))];
+                return Task.FromResult(counts.All(count => count.Delayed > 0) && counts.Sum(count => count.Lost) > 0);
+            },
+            "announcements of every node to be late and one of them to be lost",
+            Patience);
+        await mesh.Watch.SampleAsync(Token);
         output.WriteLine($"rotations {mesh.Watch.Describe()}; announcements delayed {counts.Sum(count => count.Delayed)}, lost {counts.Sum(count => count.Lost)}");
-        Assert.All(counts, count => Assert.True(count.Delayed > 0));
-        Assert.True(counts.Sum(count => count.Lost) > 0);
         File.Delete(begin);
 
         var report = await ConcludeAsync(mesh, meter, "announcements 2 s late, a fifth lost");

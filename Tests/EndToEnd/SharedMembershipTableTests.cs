@@ -21,7 +21,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 [Trait("Kind", "Sockets")]
 public sealed class SharedMembershipTableTests(ApiCluster cluster) : IClassFixture<ApiCluster>, IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly string _clusterId = TableEntries.ClusterId();
     private readonly int _redisPort = FreePort();

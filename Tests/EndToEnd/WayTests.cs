@@ -21,7 +21,7 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(3);
 
     // Below the resync of 30 s: who is this fast was told.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -83,7 +83,10 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
             $"ip route add {Probe} via {other.Address} table 201 metric 7 proto static",
         ];
         var before = await AddedAsync(node);
-        var wanted = await TableAsync(node);
+        var wanted = "";
+        await UntilAsync(
+            async () => (wanted = await TableAsync(node)).Split('\n').Count(route => route.Contains("dev DEVICE", StringComparison.Ordinal)) >= 2,
+            "a route of each family to lead through a device");
         foreach (var command in commands)
         {
             await ShellAsync(node, command);
@@ -152,8 +155,11 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
 
     private async Task ShellAsync(NodePlan node, string line) => (await Mesh.RunAsync(node, Token, "sh", "-c", line)).EnsureSuccess();
 
+    // Traffic may move to the other device meanwhile, and that is not what is compared.
     private async Task<string> TableAsync(NodePlan node) =>
-        (await Mesh.RunAsync(node, Token, "sh", "-c", "ip route show table 201; ip -6 route show table 201")).EnsureSuccess().Output;
+        (await Mesh.RunAsync(
+            node, Token, "sh", "-c", $"{{ ip route show table 201; ip -6 route show table 201; }} | sed -E 's/{ActiveDevice.Pattern}/DEVICE/'"))
+                .EnsureSuccess().Output;
 
     private async Task<(long Count, string Subject)> AddedAsync(NodePlan node) =>
         (await NodeStatusQuery.ReadAsync(Mesh, node, node, Token)).GetProperty("drifts").EnumerateArray()

@@ -206,10 +206,14 @@ internal sealed class MeshCluster : IAsyncDisposable
     }
 
     /// <summary>Waits for a condition and says which one never came.</summary>
-    public static async Task EventuallyAsync(Func<bool> condition, string what)
+    public static Task EventuallyAsync(Func<bool> condition, string what) =>
+        EventuallyAsync(() => Task.FromResult(condition()), what);
+
+    /// <summary>Waits for a condition that has to be asked for, and says which one never came.</summary>
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
     {
         var deadline = TimeProvider.System.GetTimestamp();
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Patience, $"Waited {Patience.TotalSeconds} s in vain for {what}.");
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, TestContext.Current.CancellationToken);

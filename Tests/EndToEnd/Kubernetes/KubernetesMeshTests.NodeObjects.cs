@@ -119,7 +119,15 @@ public sealed partial class KubernetesMeshTests
         Say($"{told} lines in {Watched.TotalSeconds} s");
         Assert.InRange(told, 1, 2);
         await RestoreAsync(last);
-        lines = [.. (await File.ReadAllLinesAsync(kube.Mesh.State.SiloLog(last), Token)).Skip(former)];
+
+        // The others accept the announcement before the call ends whose end is logged.
+        await UntilAsync(
+            async () =>
+            {
+                lines = [.. (await File.ReadAllLinesAsync(kube.Mesh.State.SiloLog(last), Token)).Skip(former)];
+                return lines.Any(line => line.Contains("rotates and announces again", StringComparison.Ordinal));
+            },
+            "the log to say that it is over");
         Assert.Single(lines, line => line.Contains("rotates and announces again", StringComparison.Ordinal));
     }
 

@@ -141,7 +141,9 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
     [Fact]
     public async Task ReadAll_ServerFailsForLong_OpensTheCircuitAndRecovers()
     {
-        var table = cluster.CreateTable(_clusterId, options => options.BreakDuration = TimeSpan.FromMilliseconds(500));
+        // Longer than all calls take, however busy the machine is.
+        var pause = TimeSpan.FromSeconds(5);
+        var table = cluster.CreateTable(_clusterId, options => options.BreakDuration = pause);
         await table.InitializeMembershipTableAsync(true, Token);
         using (cluster.Server.Faults.Add(new ApiFault { When = _ => true, Error = ApiException.Internal("fault") }))
         {
@@ -156,7 +158,7 @@ public sealed class MembershipTableFaultTests(ApiCluster cluster) : IClassFixtur
             Assert.Empty(cluster.Server.Requests.Snapshot());
         }
 
-        await Task.Delay(TimeSpan.FromMilliseconds(700), TimeProvider.System, Token);
+        await Task.Delay(pause + TimeSpan.FromMilliseconds(200), TimeProvider.System, Token);
         Assert.Empty((await table.ReadAllAsync(Token)).Members);
     }
 

@@ -14,6 +14,9 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
 {
     private static readonly PublicKey Key = PublicKey.Parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=");
 
+    // Longer than the longest pause between two attempts, 20 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly string _prefix = $"owg-{Guid.NewGuid():N}"[..12];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -136,7 +139,7 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         await CreateAsync("a", "10.1.0.0/24");
         await using var run = Start(NodeSource.Node);
         var publisher = new AnnotationPublisher(
-            cluster.CreateApi(), run.Watcher, Options.Create(new NodesOptions { AnnotationInterval = TimeSpan.FromSeconds(1) }),
+            cluster.CreateApi(), run.Watcher, Options.Create(new NodesOptions { AnnotationInterval = TimeSpan.FromSeconds(3) }),
             TimeProvider.System, ApiCluster.Logger<AnnotationPublisher>());
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var running = publisher.RunAsync($"{_prefix}-a", stop.Token);
@@ -348,7 +351,7 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         public async Task UntilAsync(Func<WatchedNodes, bool> condition)
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-            patience.CancelAfter(TimeSpan.FromSeconds(20));
+            patience.CancelAfter(Patience);
             await foreach (var roster in Watcher.ChangesAsync(patience.Token))
             {
                 if (condition(roster))
@@ -361,7 +364,7 @@ public sealed class NodeWatcherTests(ApiCluster cluster) : IClassFixture<ApiClus
         public async Task UntilItFailsAsync()
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-            patience.CancelAfter(TimeSpan.FromSeconds(20));
+            patience.CancelAfter(Patience);
             while (Watcher.Problem is null)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, patience.Token);

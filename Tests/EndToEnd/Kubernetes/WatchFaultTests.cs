@@ -171,12 +171,14 @@ public sealed class WatchFaultTests : IClassFixture<ApiCluster>
         };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var running = watch.RunAsync(stop.Token);
-        await UntilAsync(() => lists == 2 && watch.Problem is null, "a watch");
+        await UntilAsync(() => lists >= 2 && watch.Problem is null, "a watch");
         for (var count = 2; count <= 4; count++)
         {
+            // There may be more lists than failures of ours: on a busy machine one may not be answered in time.
+            var former = lists;
             await CreateAsync($"apply-{count}");
             Assert.Equal("ADDED", await applied.Reader.ReadAsync(Token));
-            await UntilAsync(() => lists == count + 1 && watch.Problem is null, $"list {count + 1}");
+            await UntilAsync(() => lists > former && watch.Problem is null, $"the list after event {count}");
         }
 
         Assert.False(running.IsCompleted);

@@ -127,7 +127,9 @@ public sealed class KernelPodsTests(ITestOutputHelper output)
         var took = Stopwatch.GetElapsedTime(started);
         await run.UntilAsync(() => run.Pods.Current?.Prefixes.Count == Count);
         output.WriteLine($"{Count} pods in {took.TotalSeconds:F1} s: {run.Pods.Reads - reads} reads, all told {(Stopwatch.GetElapsedTime(started) - took).TotalMilliseconds:F0} ms after the last one");
-        Assert.InRange(run.Pods.Reads - reads, 2, 250);
+
+        // So many in ten seconds; on a busy machine it takes longer.
+        Assert.InRange(run.Pods.Reads - reads, 2, (int)(25 * Math.Max(10, took.TotalSeconds)));
 
         // And at rest seldom.
         reads = run.Pods.Reads;
