@@ -38,7 +38,7 @@ local-mesh:
 	@command -v dotnet >/dev/null || { echo "Missing: the .NET 10 SDK (dotnet)." >&2; exit 2; }
 	@dotnet build $(LOCAL_PROJECT) --configuration Release --nologo --verbosity quiet -consoleLoggerParameters:NoSummary
 
-.PHONY: build test test-fast test-kernel test-rotation test-upgrade test-cni bench-device bench-pass format format-check version release-check
+.PHONY: build test test-fast test-kernel test-long test-rotation test-upgrade test-cni bench-device bench-pass format format-check version release-check
 
 build: ## Restore as locked and build everything; a warning is an error.
 	dotnet restore --locked-mode
@@ -47,13 +47,18 @@ build: ## Restore as locked and build everything; a warning is an error.
 test-fast: build ## Unit, property and in-process cluster tests, and those with servers on the loopback; needs no root.
 	@Tests/run fast
 
-test: build ## Every test; the end-to-end ones need root, skip without it, and install the Debian packages they need.
+test: build ## Every test that is not long; the end-to-end ones need root, skip without it, and install the Debian packages they need.
 	@Tests/install
 	@Tests/run
 
 test-kernel: build ## The device, link and mesh cases on Debian's kernel in QEMU, with the serial console.
 	@Tests/install
 	@Tests/EndToEnd/Kernel/run
+
+test-long: build ## What takes long and rarely fails: faults that last several periods, larger models, the image's build; as root, some 15 minutes.
+	@Tests/install
+	@artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout none \
+		--filter-trait Length=Long
 
 test-rotation: build ## Rotations and the verbs on packets, with the fault table: packets lost for each fault, with the faulty node and without it.
 	@Tests/install

@@ -14,18 +14,23 @@ internal static class HealthEndpoints
         services.AddHealthChecks().AddCheck<ReadyCheck>("mesh", tags: [ReadyTag])
             .AddCheck<ClusteringCheck>("clustering", tags: [ReadyTag]).AddCheck<NodesCheck>("nodes", tags: [ReadyTag])
             .AddCheck<ClockCheck>("clock", tags: [ReadyTag]);
-        return services;
+        return services.AddSingleton<ReadinessLog>();
     }
 
     /// <summary>Maps the pages.</summary>
     public static WebApplication MapWireGuard(this WebApplication app)
     {
         // Liveness asks only whether the process answers: a restart cures no fault that the checks below can see.
+        var log = app.Services.GetRequiredService<ReadinessLog>();
         app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
         app.MapHealthChecks("/readyz", new()
         {
             Predicate = check => check.Tags.Contains(ReadyTag),
-            ResponseWriter = static (context, report) => context.Response.WriteAsync(Health.Describe(report)),
+            ResponseWriter = (context, report) =>
+            {
+                log.Note(report);
+                return context.Response.WriteAsync(Health.Describe(report));
+            },
         });
         if (app.Services.GetRequiredService<IOptions<DashboardPageOptions>>().Value.Enabled)
         {

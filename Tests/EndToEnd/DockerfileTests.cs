@@ -14,6 +14,7 @@ public sealed partial class DockerfileTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task BuildStage_OnCopiedFilesOnly_MakesABinaryThatStarts()
     {
         var root = RepositoryFiles.Find(".");

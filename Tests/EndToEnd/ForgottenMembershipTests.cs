@@ -17,6 +17,7 @@ public sealed class ForgottenMembershipTests(ITestOutputHelper output)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Redis_FlushedWhileAllRun_OneClusterAgainAndNoPacketLost()
     {
         LocalMeshCollection.SkipUnlessPossible();

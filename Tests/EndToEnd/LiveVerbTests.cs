@@ -73,6 +73,7 @@ public sealed class LiveVerbTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Freeze_OfEveryNode_KeepsKeysAcrossARestartUntilUnfrozen()
     {
         await using var mesh = await StartAsync(ShortPeriod);

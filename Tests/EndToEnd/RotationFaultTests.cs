@@ -37,6 +37,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     private static IReadOnlyList<NodePlan> Others => [First, Second];
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Silo_KilledBeforeItAnnounced_CostsOthersNothing()
     {
         await using var mesh = await StartAsync();
@@ -103,6 +104,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Silo_StoppedForThreeEpochs_CostsOthersNothing()
     {
         await using var mesh = await StartAsync();
@@ -131,6 +133,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
 
     // The faulty node loses nothing either: its traffic stays on the slot that works.
     [Fact]
+    [Trait("Length", "Long")]
     public async Task SecondSlot_BlockedOnOneNode_CostsNobodyAnything()
     {
         await using var mesh = await StartAsync();
@@ -152,6 +155,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Announcements_LateAndLost_CostNobodyAnything()
     {
         var begin = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
@@ -180,7 +184,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData(30)]
-    [InlineData(600)]
+    [InlineData(600, Traits = ["Length", "Long"])]
     public async Task Clock_OfOneNodeAhead_CostsOthersNothing(int seconds)
     {
         WrongClock.SkipUnlessPossible();
@@ -222,6 +226,7 @@ public sealed class RotationFaultTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Period_ChangedByARollingRestart_CostsNobodyAnything()
     {
         var longer = Period * 2;

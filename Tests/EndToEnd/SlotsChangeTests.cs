@@ -27,7 +27,7 @@ public sealed class SlotsChangeTests(ITestOutputHelper output)
     // The other node has destroyed its key of one slot by then. Of slot 0, and the two have none in common until it makes one again.
     [Theory]
     [InlineData(0)]
-    [InlineData(1)]
+    [InlineData(1, Traits = ["Length", "Long"])]
     public async Task Slots_FromTwoToOneAndBack_TrafficGoesOn(int latest)
     {
         LocalMeshCollection.SkipUnlessPossible();

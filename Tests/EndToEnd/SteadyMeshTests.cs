@@ -59,6 +59,7 @@ public sealed class SteadyMeshTests(SteadyMeshFixture fixture, ITestOutputHelper
     // Who got the last packet sends a keepalive 10 s later, which nobody answers. What is not answered for 30 s after it was sent makes a
     // node not ready.
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Pods_SilentAfterAFewPackets_LeaveTheNodesReady()
     {
         LocalMeshCollection.SkipUnlessPossible();

@@ -21,6 +21,7 @@ public sealed class WrongClockTests(ITestOutputHelper output)
     private static NodePlan Faulty => Plan.Nodes[2];
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Silo_RestartedWithAClockFarBehind_JoinsRotatesAndLosesNoPacket()
     {
         LocalMeshCollection.SkipUnlessPossible();

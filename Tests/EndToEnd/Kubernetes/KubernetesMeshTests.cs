@@ -22,6 +22,7 @@ public sealed partial class KubernetesMeshTests(KubernetesMesh kube) : IClassFix
     private IReadOnlyList<NodePlan> Nodes => kube.Mesh.Plan.Nodes;
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Mesh_ApiServerAwayForThreePeriods_RotatesAndKeepsTalking()
     {
         KubernetesMesh.SkipUnlessPossible();

@@ -19,10 +19,10 @@ public sealed class ModelCheckerTests(ITestOutputHelper output)
     // Minutes, so not among the fast ones.
     [Theory]
     [Trait("Kind", "Model")]
-    [InlineData(2, 9, 1, false, true, true)]
+    [InlineData(2, 9, 1, false, true, true, Traits = ["Length", "Long"])]
     [InlineData(2, 5, 1, true, true, true)]
     [InlineData(3, 2, 1, true, false, true)]
-    [InlineData(3, 4, 0, false, false, true)]
+    [InlineData(3, 4, 0, false, false, true, Traits = ["Length", "Long"])]
     [InlineData(4, 2, 0, false, false, true)]
     public void Check_AllInterleavingsOfLargerMeshes_KeepTheInvariants(
         int nodes, byte epochs, int deaths, bool restarts, bool slowAcks, bool retires) =>

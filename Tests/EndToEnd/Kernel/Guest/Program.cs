@@ -12,6 +12,7 @@ using Orleans.WireGuard.Tests.Support;
 
 // One line for each case: CASE|name|PASS or FAIL|milliseconds|why, or what it measured. KernelReport on the host reads it.
 var filter = args.Length > 0 ? args[0] : "";
+var isShort = filter == "short";
 if (filter == "bench")
 {
     await DeviceBench.RunAsync(CancellationToken.None);
@@ -34,10 +35,10 @@ IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> 
     .. WitnessCases.All.Select(c => ($"witness.{c.Name}", caseLimit, Silent(c.Run))),
     .. RealityTable.Rows.Select(
         row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => FindAsync(row, token)))),
-    .. MeshCases.All.Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
+    .. MeshCases.All.Where(c => !(isShort && c.IsLong)).Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
 ];
 
-foreach (var (name, limit, run) in cases.Where(c => c.Name.Contains(filter, StringComparison.Ordinal)))
+foreach (var (name, limit, run) in cases.Where(c => isShort || c.Name.Contains(filter, StringComparison.Ordinal)))
 {
     var clock = Stopwatch.StartNew();
     var (outcome, text) = ("PASS", "");

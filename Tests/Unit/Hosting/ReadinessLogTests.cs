@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.WireGuard.Silo.Web;
+using Orleans.WireGuard.Tests.Support;
+
+namespace Orleans.WireGuard.Tests.Unit.Hosting;
+
+public sealed class ReadinessLogTests
+{
+    private readonly FakeTimeProvider _time = new(TestMesh.Start);
+    private readonly LogRecorder _log = new();
+    private readonly ReadinessLog _readiness;
+
+    public ReadinessLogTests() =>
+        _readiness = new ReadinessLog(_time, new LoggerFactory([_log]).CreateLogger<ReadinessLog>());
+
+    // A start is no fault.
+    [Fact]
+    public void Note_Start_SaysEachReasonOnceAndWhenItIsReady()
+    {
+        Probe(HealthStatus.Unhealthy, "has no key yet");
+        Probe(HealthStatus.Unhealthy, "has no key yet");
+        Probe(HealthStatus.Unhealthy, "node-2 has not accepted it");
+        Probe(HealthStatus.Healthy);
+        Probe(HealthStatus.Healthy);
+        Assert.Equal(
+            [
+                "Information: Not ready: has no key yet (1 probes since the last such line)",
+                "Information: Not ready: node-2 has not accepted it (1 probes since the last such line)",
+                "Information: Nothing speaks against being ready any more in check mesh, after 00:00:03",
+                "Information: Ready",
+            ],
+            _log.Lines);
+    }
+
+    [Fact]
+    public void Note_ReadyBefore_WarnsOnceAMinute()
+    {
+        Probe(HealthStatus.Healthy);
+        for (var i = 0; i < 90; i++)
+        {
+            Probe(HealthStatus.Unhealthy, "the device is gone");
+        }
+
+        Probe(HealthStatus.Healthy);
+        Assert.Equal(
+            [
+                "Information: Ready",
+                "Warning: Not ready: the device is gone (1 probes since the last such line)",
+                "Warning: Not ready: the device is gone (60 probes since the last such line)",
+                "Information: Nothing speaks against being ready any more in check mesh, after 00:01:30",
+            ],
+            _log.Lines);
+    }
+
+    // What others tell must not be able to write lines of its own.
+    [Fact]
+    public void Note_NoteWithLineBreak_IsReadyAndOneLine()
+    {
+        Probe(HealthStatus.Degraded, "node-9 says\nReady");
+        Assert.Equal(2, _log.Lines.Count);
+        Assert.StartsWith("Warning: Ready, but node-9 says", _log.Lines[0], StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', _log.Lines[0]);
+    }
+
+    // A probe a second.
+    private void Probe(HealthStatus status, string? description = null)
+    {
+        var entry = new HealthReportEntry(status, description, TimeSpan.Zero, exception: null, data: null);
+        _readiness.Note(new HealthReport(new Dictionary<string, HealthReportEntry> { ["mesh"] = entry }, TimeSpan.Zero));
+        _time.Advance(TimeSpan.FromSeconds(1));
+    }
+}
