@@ -138,5 +138,5 @@ conformance: build ## The membership cases with their results (Tests/EndToEnd/Ku
 
 test-kubernetes: build ## The Kubernetes tests against the cluster of KUBECONFIG; without it against the test API server.
 	@KUBECONFIG="$(KUBECONFIG)" artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off \
-		$(foreach class,Annotation ApiServerBehaviour CommunityProviderDefects DocumentedCommands MembershipTableConformance MembershipTableFault MembershipTableOwnCases \
-			MembershipWatch NodeWatcher OwnNodePolicy SilosOnKubernetes,--filter-class "*.$(class)Tests")
+		$(foreach class,Annotation ApiServerBehaviour CommunityProviderDefects DocumentedCommands MembershipTableConformance MembershipTableFault MembershipTableNeeds \
+			MembershipTableOwnCases MembershipWatch NodeWatcher OwnNodePolicy SilosOnKubernetes,--filter-class "*.$(class)Tests")
