@@ -3,7 +3,10 @@ using Orleans.WireGuard.Supervision;
 
 namespace Orleans.WireGuard.Silo.Web;
 
-/// <summary>Says in the log why the silo is not ready, as a state and not at every probe; before it was ready for the first time as news.</summary>
+/// <summary>
+/// Says in the log why the silo is not ready, as a state and not at every probe. What comes before it is ready for the first time is a
+/// start, and no warning.
+/// </summary>
 internal sealed partial class ReadinessLog(TimeProvider timeProvider, ILogger<ReadinessLog> logger)
 {
     private readonly StateLog _states = new(timeProvider);
@@ -24,8 +27,8 @@ internal sealed partial class ReadinessLog(TimeProvider timeProvider, ILogger<Re
             }
             else if (_states.Note(check, entry.Description ?? "") is { } line)
             {
-                var level = isReady || _wasReady ? LogLevel.Warning : LogLevel.Information;
-                LogState(logger, level, isReady ? "Ready, but" : "Not ready:", Printable.Line(entry.Description), line.Count);
+                var (level, problem) = (isReady || _wasReady ? LogLevel.Warning : LogLevel.Information, Printable.Line(entry.Description));
+                LogState(logger, level, isReady ? "Ready, but" : "Not ready:", problem, line.Count);
             }
         }
 

@@ -6,14 +6,24 @@ using Orleans.WireGuard.Tests.Support;
 
 namespace Orleans.WireGuard.Tests.Unit.Hosting;
 
-public sealed class ReadinessLogTests
+public sealed class ReadinessLogTests : IDisposable
 {
     private readonly FakeTimeProvider _time = new(TestMesh.Start);
     private readonly LogRecorder _log = new();
+    private readonly LoggerFactory _loggers;
     private readonly ReadinessLog _readiness;
 
-    public ReadinessLogTests() =>
-        _readiness = new ReadinessLog(_time, new LoggerFactory([_log]).CreateLogger<ReadinessLog>());
+    public ReadinessLogTests()
+    {
+        _loggers = new LoggerFactory([_log]);
+        _readiness = new ReadinessLog(_time, _loggers.CreateLogger<ReadinessLog>());
+    }
+
+    public void Dispose()
+    {
+        _loggers.Dispose();
+        _log.Dispose();
+    }
 
     // A start is no fault.
     [Fact]

@@ -35,7 +35,8 @@ IEnumerable<(string Name, TimeSpan Limit, Func<CancellationToken, Task<string>> 
     .. WitnessCases.All.Select(c => ($"witness.{c.Name}", caseLimit, Silent(c.Run))),
     .. RealityTable.Rows.Select(
         row => ($"reality.{row.Name}", caseLimit, (Func<CancellationToken, Task<string>>)(token => FindAsync(row, token)))),
-    .. MeshCases.All.Where(c => !(isShort && c.IsLong)).Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
+    .. MeshCases.All.Where(c => !(isShort && c.IsLong))
+        .Select(c => ($"mesh.{c.Name}", meshLimit, (Func<CancellationToken, Task<string>>)(token => c.Run(mesh, token)))),
 ];
 
 foreach (var (name, limit, run) in cases.Where(c => isShort || c.Name.Contains(filter, StringComparison.Ordinal)))
