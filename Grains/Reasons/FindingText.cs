@@ -64,7 +64,7 @@ internal static class FindingText
         FindingCode.BpfHostRouting => "Nothing must be done while the pods' packets fit the tunnel.",
         FindingCode.RangeHoldsNodes => "List ranges that have pods only in Encryption:ClusterCIDRs.",
         FindingCode.NodeAddressInPodRange =>
-            "Stay permissive, or accept that the node itself cannot reach other nodes' pods: list the code in Encryption:Accept.",
+            "Set Encryption:NodeAddresses to true, or accept that the node itself cannot reach other nodes' pods: list the code in Encryption:Accept.",
         FindingCode.ForwardingOff => "Set net.ipv4.ip_forward=1, net.ipv6.conf.all.forwarding=1 and the setting of the link that is named.",
         FindingCode.SentPastNetfilter =>
             "Have the network plugin route by the host's stack (Cilium: bpf.hostLegacyRouting=true), or look with tcpdump: what goes to other nodes' pods "

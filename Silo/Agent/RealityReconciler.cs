@@ -129,6 +129,9 @@ internal sealed partial class RealityReconciler(
 
             _dump = await dump.ReadAsync(cancellationToken);
             Encapsulation ??= await ReadFormerEncapsulationAsync(cancellationToken);
+
+            // Only of a look that came to its end: a failed one costs nothing.
+            _pace.Note(SteadyTime.Now(timeProvider) - began);
         }
         catch (LinuxException e)
         {
@@ -138,7 +141,6 @@ internal sealed partial class RealityReconciler(
         finally
         {
             _lookedAt = began;
-            _pace.Note(SteadyTime.Now(timeProvider) - began);
         }
 
         var pods = view.Self!.ListedPodCIDRs.Concat(view.Roster.PodRanges);
@@ -311,6 +313,9 @@ internal sealed partial class RealityReconciler(
             Table = links.Table.Number,
             RulePriority = links.Table.RulePriority,
             Encapsulation = _encapsulationFault is null ? Encapsulation : null,
+            ToldAddresses = encryption.Configured.NodeAddresses
+                ? NodeAddresses.Take(AddressAnnouncement.MaxNodeAddresses).ToEquatableArray()
+                : [],
             BlindSpots = _blindSpots.Current,
         };
     }

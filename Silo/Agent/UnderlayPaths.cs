@@ -15,14 +15,26 @@ namespace Orleans.WireGuard.Silo.Agent;
 /// <param name="clock">The clock.</param>
 internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch, IPathProbe? probe, SteadyClock clock)
 {
+    // Of one look, so that a node with thousands of peers sends no burst of megabytes; the others have their turn at the next one.
+    private const int MaxPackets = 500;
+
+    // Where packets cannot be sent, as with a filter for what leaves the node, each costs an exception.
+    private const int MaxRefused = 8;
+
     private readonly Dictionary<IPAddress, LinkPath?> _paths = [];
     private readonly Dictionary<IPAddress, PathProbing> _probed = [];
+    private int _sent;
+    private int _refused;
 
     /// <summary>Numbers of the links by which peers are reached, as far as was asked.</summary>
     public IReadOnlySet<int> Links => _paths.Values.OfType<LinkPath>().Select(path => path.LinkIndex).ToHashSet();
 
     /// <summary>Forgets all ways, so that they are asked again.</summary>
-    public void Forget() => _paths.Clear();
+    public void Forget()
+    {
+        _paths.Clear();
+        (_sent, _refused) = (0, 0);
+    }
 
     /// <summary>
     /// Stops watching what no peer is reached by any more: when all that is wanted has been asked since <see cref="Forget"/>.
@@ -78,10 +90,22 @@ internal sealed class UnderlayPaths(ILinkClient links, KernelWatch watch, IPathP
         if (path is not null && probe is not null)
         {
             var probing = PathProbing.After(_probed.GetValueOrDefault(address), path, clock.Now);
-            _probed[address] = probing.Wanted is { } length && !probe.TrySend(address, length) ? probing.Unsent() : probing;
+            _probed[address] = probing.Wanted is { } length && !TrySend(probe, address, length) ? probing.Unsent() : probing;
         }
 
         return path;
+    }
+
+    private bool TrySend(IPathProbe by, IPAddress address, int length)
+    {
+        if (_sent == MaxPackets || _refused == MaxRefused)
+        {
+            return false;
+        }
+
+        var isSent = by.TrySend(address, length);
+        _ = isSent ? _sent++ : _refused++;
+        return isSent;
     }
 
     private LinkPath? Believed(IPAddress address) =>

@@ -27,6 +27,12 @@ internal sealed record Expectation(
     /// <summary>What is led through the tunnels as another data plane packs it; <see langword="null"/> if that is not known.</summary>
     public OwnEncapsulation? Encapsulation { get; init; }
 
+    /// <summary>
+    /// This node's addresses among the pods' that the other nodes are told of: they let pass what comes from them, and answer through the
+    /// tunnels.
+    /// </summary>
+    public EquatableArray<IPAddress> ToldAddresses { get; init; } = [];
+
     /// <summary>Where packets leave past netfilter, as far as it could be told.</summary>
     public EquatableArray<BlindSpot> BlindSpots { get; init; } = [];
 }

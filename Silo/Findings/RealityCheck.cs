@@ -172,12 +172,12 @@ internal static partial class RealityCheck
         }
 
         // Where the node's own packets to remote pods take a link whose address lies among the pods', receivers cannot tell them from a
-        // pod's.
+        // pod's unless they are told.
         var sources = look.Dump.Routes
             .Where(route => route is { Action: RouteAction.Forward, LinkIndex: not 0 }
                 && route.Table != look.Expected.Table && look.IsRemote(route.Destination))
             .Select(route => (route.LinkIndex, Source: route.PreferredSource ?? look.AddressOf(route.LinkIndex, route.Destination.IsIPv6)))
-            .Where(way => way.Source is not null && look.IsPodAddress(way.Source))
+            .Where(way => way.Source is not null && look.IsPodAddress(way.Source) && !look.Expected.ToldAddresses.Contains(way.Source))
             .Distinct();
         foreach (var way in sources.GroupBy(way => way.LinkIndex))
         {

@@ -4,18 +4,23 @@ using Orleans.WireGuard.Supervision;
 namespace Orleans.WireGuard.Silo.Web;
 
 /// <summary>
-/// Says in the log why the silo is not ready, as a state and not at every probe. What comes before it is ready for the first time is a
-/// start, and no warning.
+/// Says in the log why the silo is not ready, as a state and not at every probe. What passes within <see cref="StartTime"/> before it is
+/// ready for the first time is a start, and no warning.
 /// </summary>
 internal sealed partial class ReadinessLog(TimeProvider timeProvider, ILogger<ReadinessLog> logger)
 {
+    /// <summary>How long a start may take without a warning.</summary>
+    public static readonly TimeSpan StartTime = TimeSpan.FromMinutes(2);
+
     private readonly StateLog _states = new(timeProvider);
+    private readonly long _madeAt = timeProvider.GetTimestamp();
     private volatile bool _wasReady;
 
     /// <summary>Notes what a probe was told.</summary>
     public void Note(HealthReport report)
     {
         var isReady = report.Status != HealthStatus.Unhealthy;
+        var isStart = !isReady && !_wasReady && timeProvider.GetElapsedTime(_madeAt) < StartTime;
         foreach (var (check, entry) in report.Entries)
         {
             if (entry.Status == HealthStatus.Healthy)
@@ -27,8 +32,8 @@ internal sealed partial class ReadinessLog(TimeProvider timeProvider, ILogger<Re
             }
             else if (_states.Note(check, entry.Description ?? "") is { } line)
             {
-                var (level, problem) = (isReady || _wasReady ? LogLevel.Warning : LogLevel.Information, Printable.Line(entry.Description));
-                LogState(logger, level, isReady ? "Ready, but" : "Not ready:", problem, line.Count);
+                var (level, problem) = (isStart ? LogLevel.Information : LogLevel.Warning, Printable.Line(entry.Description));
+                LogState(logger, level, line.IsNew ? entry.Exception : null, isReady ? "Ready, but" : "Not ready:", check, problem, line.Count);
             }
         }
 
@@ -39,8 +44,9 @@ internal sealed partial class ReadinessLog(TimeProvider timeProvider, ILogger<Re
         }
     }
 
-    [LoggerMessage(Message = "{State} {Problem} ({Count} probes since the last such line)")]
-    private static partial void LogState(ILogger logger, LogLevel level, string state, string problem, long count);
+    [LoggerMessage(Message = "{State} {Check}: {Problem} ({Count} probes since the last such line)")]
+    private static partial void LogState(
+        ILogger logger, LogLevel level, Exception? exception, string state, string check, string problem, long count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Nothing speaks against being ready any more in check {Check}, after {Duration}")]
     private static partial void LogOver(ILogger logger, string check, TimeSpan duration);

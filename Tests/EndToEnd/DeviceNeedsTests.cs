@@ -16,7 +16,7 @@ public sealed class DeviceNeedsTests(ITestOutputHelper output)
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     // Below the resync of 30 s, which would repair it too: who is this fast was told.
-    private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan RepairLimit = TimeSpan.FromSeconds(10);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

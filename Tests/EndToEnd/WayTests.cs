@@ -21,7 +21,7 @@ public sealed class WayTests(WayFixture fixture, ITestOutputHelper output) : ICl
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(3);
 
     // Below the resync of 30 s: who is this fast was told.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -60,7 +60,7 @@ internal sealed class AgentHarness : IAsyncDisposable
         Pass = new ReconcilePass(
             Devices,
             Links,
-            new FakePathProbe(),
+            Probe,
             new FirewallReconciler(Firewall, NullLogger<FirewallReconciler>.Instance),
             new RealityReconciler(Dump, Witness, Links, inForce, Time, NullLogger<RealityReconciler>.Instance),
             inForce,
@@ -104,6 +104,9 @@ internal sealed class AgentHarness : IAsyncDisposable
 
     /// <summary>Links and routes.</summary>
     public FakeLinkClient Links { get; } = new();
+
+    /// <summary>What is asked of the routers on the way.</summary>
+    public FakePathProbe Probe { get; } = new();
 
     /// <summary>Devices.</summary>
     public FakeWireGuardClient Devices { get; }

@@ -44,6 +44,9 @@ internal sealed partial class FakeLinkClient : ILinkClient
     /// <summary>MTU in bytes of the way to every destination that <see cref="SetPathMtu"/> was not told of.</summary>
     public int? PathMtu { get; set; } = 1500;
 
+    /// <summary>MTU in bytes of the link that all ways lead through; as much as each carries if not given.</summary>
+    public int? LinkMtu { get; set; }
+
     /// <summary>The routes as they are, without a call.</summary>
     public IReadOnlyList<Route> Routes
     {
@@ -216,7 +219,7 @@ internal sealed partial class FakeLinkClient : ILinkClient
         nameof(TryGetPathAsync),
         destination,
         () => (_pathMtus.TryGetValue(destination, out var known) ? known : PathMtu) is { } mtu
-            ? new LinkPath(UnderlayIndex, mtu, mtu)
+            ? new LinkPath(UnderlayIndex, mtu, LinkMtu ?? mtu)
             : null,
         cancellationToken);
 

@@ -72,7 +72,18 @@ public sealed class UdpPathProbe(int port) : IPathProbe, IDisposable
         return socket;
     }
 
-    private static bool IsDiscoveryOff() => File.Exists(NoDiscovery) && File.ReadAllText(NoDiscovery).Trim() is not "0";
+    private static bool IsDiscoveryOff()
+    {
+        try
+        {
+            return File.ReadAllText(NoDiscovery).Trim() is not "0";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Who cannot know does no harm.
+            return true;
+        }
+    }
 
     // Our devices' ports are among those that the system gives away.
     private Socket Open(AddressFamily family)

@@ -15,11 +15,11 @@ internal sealed class CniCluster : IAsyncDisposable
     private readonly ConcurrentDictionary<CniPod, bool> _pods = [];
     private readonly ConcurrentBag<IPAddress> _addresses = [];
     private readonly Dictionary<NodePlan, int> _slots = CniPlan.Mesh.Nodes.ToDictionary(node => node, _ => 0);
-    private readonly string? _podFilter;
+    private readonly CniFix? _off;
 
-    private CniCluster(CniKind kind, MeshHarness mesh, string? podFilter)
+    private CniCluster(CniKind kind, MeshHarness mesh, CniFix? off)
     {
-        (Kind, Mesh, _podFilter) = (kind, mesh, podFilter);
+        (Kind, Mesh, _off) = (kind, mesh, off);
         _machine = new CniMachine(mesh);
     }
 
@@ -47,13 +47,13 @@ internal sealed class CniCluster : IAsyncDisposable
 
     /// <summary>Makes it.</summary>
     /// <param name="kind">What kind.</param>
-    /// <param name="podFilter">A table of nftables for each pod.</param>
+    /// <param name="off">What its pods undo; <see langword="null"/> for nothing.</param>
     /// <param name="report">Gets what there is to say about leftovers.</param>
     /// <param name="token">Stops it.</param>
-    public static async Task<CniCluster> CreateAsync(CniKind kind, string? podFilter, Action<string> report, CancellationToken token)
+    public static async Task<CniCluster> CreateAsync(CniKind kind, CniFix? off, Action<string> report, CancellationToken token)
     {
         var mesh = await MeshHarness.CreateAsync(CniPlan.Mesh, MeshState.For(CniPlan.Mesh), TimeProvider.System, report, token);
-        var cluster = new CniCluster(kind, mesh, podFilter);
+        var cluster = new CniCluster(kind, mesh, off);
         try
         {
             await Task.WhenAll(CniPlan.Mesh.Nodes.Select(node => cluster.RaiseAsync(node, token)));
@@ -83,13 +83,18 @@ internal sealed class CniCluster : IAsyncDisposable
 
         var name = CniPlan.NamespaceOf(node, slot);
         await CniMachine.CreatePodAsync(name, token);
-        if (_podFilter is not null)
+        if (_off?.PodFilter is { } filter)
         {
-            await CniMachine.FilterAsync(name, _podFilter, token);
+            await CniMachine.FilterAsync(name, filter, token);
         }
 
         _servers[name] = new EchoServer(name);
         var pod = new CniPod(node, slot, await Kind.AddAsync(_machine, node, slot, token));
+        if (_off?.IsEachSegmentAPacket == true)
+        {
+            await CniMachine.IpAsync(name, [$"link set {TopologyCommands.PodLink} gso_max_segs 1"], token);
+        }
+
         _addresses.Add(pod.Address);
         _pods[pod] = true;
         return pod;

@@ -27,7 +27,7 @@ internal sealed class CniRun(CniKind kind, string variation, CniEffort effort, A
     /// <summary>Without silos.</summary>
     public async Task<CniReport> RunPlainAsync(CancellationToken token)
     {
-        await using var cluster = await CniCluster.CreateAsync(kind, podFilter: null, report, token);
+        await using var cluster = await CniCluster.CreateAsync(kind, off: null, report, token);
         return await MeasureAsync(cluster, "", NewPodLimit, token);
     }
 
@@ -37,7 +37,7 @@ internal sealed class CniRun(CniKind kind, string variation, CniEffort effort, A
     /// <param name="token">Gives up.</param>
     public async Task<CniReport> RunAsync(IReadOnlyDictionary<string, string> settings, CniFix? fix, CancellationToken token)
     {
-        await using var cluster = await CniCluster.CreateAsync(kind, fix?.PodFilter, report, token);
+        await using var cluster = await CniCluster.CreateAsync(kind, fix, report, token);
         await CniSilos.StartAsync(cluster, settings, token);
         var mayFail = fix is not null;
         var problem = await CniSilos.UntilReadyAsync(

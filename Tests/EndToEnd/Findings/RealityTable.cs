@@ -20,6 +20,9 @@ internal sealed record RealityRow(string Name, string Commands, params FindingCo
     /// <summary><c>Encryption:ClusterCIDRs</c>.</summary>
     public string PodRanges { get; init; } = "";
 
+    /// <summary>The node's addresses among the pods' that others are told of.</summary>
+    public string ToldAddresses { get; init; } = "";
+
     /// <summary>Where packets leave past netfilter.</summary>
     public BlindSpot? BlindSpot { get; init; }
 
@@ -38,6 +41,7 @@ internal sealed record RealityRow(string Name, string Commands, params FindingCo
         ["cilium_wg0", "cilium_wg1"],
         underlay.ToEquatableArray())
     {
+        ToldAddresses = Parse(ToldAddresses).Select(address => address.Address).ToEquatableArray(),
         BlindSpots = BlindSpot is null ? [] : [BlindSpot],
     };
 
@@ -75,6 +79,13 @@ internal static class RealityTable
         link add veth1 master cni0 type veth peer name c1 netns POD
         link set veth1 up
         route add 10.244.2.0/24 via 192.168.7.2
+        """;
+
+    private const string Flannel = Bridge + "\n" + """
+        link add flannel.1 type vxlan id 1 local 192.168.7.1 dstport 8472 nolearning
+        addr add 10.244.1.0/32 dev flannel.1
+        link set flannel.1 up
+        route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
         """;
 
     private const string Calico = Node + """
@@ -190,11 +201,7 @@ internal static class RealityTable
         new("program_sends_past_netfilter", Kindnet, FindingCode.SentPastNetfilter) { BlindSpot = new(
             "eth0", IsDevice: false, SentBytes: 140_000, SeenBytes: 3_000) },
         new("range_is_the_network_of_the_nodes", Kindnet, FindingCode.RangeHoldsNodes) { PodRanges = "192.168.0.0/16" },
-        new("flannel_vxlan", Bridge + "\n" + """
-            link add flannel.1 type vxlan id 1 local 192.168.7.1 dstport 8472 nolearning
-            addr add 10.244.1.0/32 dev flannel.1
-            link set flannel.1 up
-            route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
-            """, FindingCode.NodeAddressInPodRange),
+        new("flannel_vxlan", Flannel, FindingCode.NodeAddressInPodRange),
+        new("flannel_vxlan_that_is_told_of", Flannel) { ToldAddresses = "10.244.1.0/32" },
     ];
 }

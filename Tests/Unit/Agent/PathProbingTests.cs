@@ -5,7 +5,7 @@ using Orleans.WireGuard.Silo.Agent;
 
 namespace Orleans.WireGuard.Tests.Unit.Agent;
 
-/// <summary>What is believed of a way, look by look.</summary>
+/// <summary>What is believed of a way, look by look; each has what the routers answered to the packet of the one before.</summary>
 public sealed class PathProbingTests
 {
     private const int Link = 1500;
@@ -28,9 +28,29 @@ public sealed class PathProbingTests
     public void After_AnswerIsForgotten_AsksBeforeItBelievesMore() => Assert.Equal(
         [(1500, 1500), (1400, 1400), (1400, null), (1400, 1500), (1400, 1400)], Looks(Link, 1400, 1400, Forgotten, 1400));
 
+    // One packet or its answer may be lost.
     [Fact]
-    public void After_WayHasGrown_IsBelievedWhenNobodyObjects() => Assert.Equal(
-        [(1500, 1500), (1400, 1400), (1400, 1500), (1500, null)], Looks(Link, 1400, Link, Link));
+    public void After_WayHasGrown_IsBelievedWhenNobodyObjectsThreeTimes() => Assert.Equal(
+        [(1500, 1500), (1400, 1400), (1400, 1500), (1400, 1500), (1400, 1500), (1500, null)], Looks(Link, 1400, Link, Link, Link, Link));
+
+    [Fact]
+    public void After_SomebodyObjectsMeanwhile_BeginsAnew() => Assert.Equal(
+        [(1500, 1500), (1400, 1400), (1400, 1500), (1400, 1500), (1400, 1400), (1400, 1500), (1400, 1500), (1400, 1500)],
+        Looks(Link, 1400, Link, Link, 1400, Link, Link, Link));
+
+    // Any news of the kernel may bring the next look a millisecond after the packet.
+    [Fact]
+    public void After_LooksInTheSameMoment_AskOnceAndBelieveNothing()
+    {
+        Looks(Link, 1400, Forgotten);
+        for (var i = 0; i < 5; i++)
+        {
+            _probing = PathProbing.After(_probing, new LinkPath(2, Forgotten, Link), _probing!.AskedAt);
+            Assert.Equal((1400, null), (_probing.Mtu, _probing.Wanted));
+        }
+
+        Assert.Equal([(1400, 1400)], Looks(1400));
+    }
 
     [Fact]
     public void After_LinkIsAnother_IsBelievedAtOnce()
@@ -67,6 +87,7 @@ public sealed class PathProbingTests
         {
             _probing = PathProbing.After(_probing, new LinkPath(2, mtu, Link), SteadyTime.Now(_time));
             seen.Add((_probing.Mtu, _probing.Wanted));
+            _time.Advance(PathProbing.Answer);
         }
 
         return seen;

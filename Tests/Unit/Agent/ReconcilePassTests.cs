@@ -249,6 +249,34 @@ public sealed class ReconcilePassTests
         await mesh.Pass.RunAsync(true, Token);
         Assert.Equal(1234, (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu);
         Assert.Equal(0, mesh.Links.CountOf(nameof(ILinkClient.TryGetPathAsync)));
+        Assert.Empty(mesh.Probe.Sent);
+    }
+
+    // The kernel forgets what a router said after ten minutes: the device keeps its MTU until nobody objects any more.
+    [Fact]
+    public async Task Run_RouterSaysLessAndIsForgotten_DeviceKeepsItUntilNobodyObjects()
+    {
+        await using var mesh = new AgentHarness(2).Settled(2);
+        mesh.Links.LinkMtu = 1500;
+        Assert.Equal(1440, await RunAsync());
+        mesh.Links.PathMtu = 1400;
+        Assert.Equal(1340, await RunAsync());
+        mesh.Links.PathMtu = 1500;
+        for (var i = 0; i < PathProbing.Silences; i++)
+        {
+            Assert.Equal(1340, await RunAsync());
+            Assert.Equal((TestMesh.Address(2), 1500), mesh.Probe.Sent[^1]);
+        }
+
+        Assert.Equal(1440, await RunAsync());
+        Assert.Equal(2 + PathProbing.Silences, mesh.Probe.Sent.Count);
+
+        async Task<int> RunAsync()
+        {
+            await mesh.Pass.RunAsync(true, Token);
+            mesh.Time.Advance(mesh.DeviceOptions.ResyncInterval);
+            return (await mesh.Links.TryGetLinkAsync(Name, Token))!.Mtu;
+        }
     }
 
     // Node 2 announced after us and has acknowledged our key: it is ours to start.

@@ -66,6 +66,30 @@ public sealed class UnderlayPathsTests
         Assert.Equal(2, _probe.Sent.Count);
     }
 
+    // Thousands of peers behind a link of 9,000 bytes would be megabytes in the same moment.
+    [Fact]
+    public async Task Find_ThousandsOfAddresses_AreAskedInTurns()
+    {
+        var addresses = Enumerable.Range(0, 1200)
+            .Select(number => new IPAddress([10, 0, (byte)(number / 250), (byte)(number % 250)])).ToArray();
+        await FindAsync(addresses);
+        Assert.Equal(500, _probe.Sent.Count);
+        await ResyncAsync(addresses);
+        await ResyncAsync(addresses);
+        await ResyncAsync(addresses);
+        Assert.Equal(1200, _probe.Sent.Select(packet => packet.Destination).Distinct().Count());
+        Assert.Equal(1200, _probe.Sent.Count);
+    }
+
+    // As with a filter for what leaves the node.
+    [Fact]
+    public async Task Find_NothingCanBeSent_IsTriedAFewTimes()
+    {
+        _probe.CanSend = false;
+        await FindAsync([.. Enumerable.Range(0, 100).Select(number => new IPAddress([10, 0, 0, (byte)number]))]);
+        Assert.Equal(8, _probe.Sent.Count);
+    }
+
     private Task ResyncAsync(params IPAddress[] addresses)
     {
         _paths.Settle();

@@ -36,8 +36,8 @@ public sealed class ReadinessLogTests : IDisposable
         Probe(HealthStatus.Healthy);
         Assert.Equal(
             [
-                "Information: Not ready: has no key yet (1 probes since the last such line)",
-                "Information: Not ready: node-2 has not accepted it (1 probes since the last such line)",
+                "Information: Not ready: mesh: has no key yet (1 probes since the last such line)",
+                "Information: Not ready: mesh: node-2 has not accepted it (1 probes since the last such line)",
                 "Information: Nothing speaks against being ready any more in check mesh, after 00:00:03",
                 "Information: Ready",
             ],
@@ -57,11 +57,32 @@ public sealed class ReadinessLogTests : IDisposable
         Assert.Equal(
             [
                 "Information: Ready",
-                "Warning: Not ready: the device is gone (1 probes since the last such line)",
-                "Warning: Not ready: the device is gone (60 probes since the last such line)",
+                "Warning: Not ready: mesh: the device is gone (1 probes since the last such line)",
+                "Warning: Not ready: mesh: the device is gone (60 probes since the last such line)",
                 "Information: Nothing speaks against being ready any more in check mesh, after 00:01:30",
             ],
             _log.Lines);
+    }
+
+    [Fact]
+    public void Note_StartThatLasts_Warns()
+    {
+        Probe(HealthStatus.Unhealthy, "waits for the API server");
+        _time.Advance(ReadinessLog.StartTime);
+        Probe(HealthStatus.Unhealthy, "waits for the API server");
+        Assert.StartsWith("Information: ", _log.Lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("Warning: Not ready: mesh: waits", _log.Lines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Note_CheckThrew_HasTheTraceOnce()
+    {
+        var fault = new InvalidOperationException("no luck");
+        Probe(HealthStatus.Unhealthy, fault.Message, fault);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Probe(HealthStatus.Unhealthy, fault.Message, fault);
+        Assert.Equal(2, _log.Lines.Count);
+        Assert.Same(fault, Assert.Single(_log.Exceptions));
     }
 
     // What others tell must not be able to write lines of its own.
@@ -70,14 +91,14 @@ public sealed class ReadinessLogTests : IDisposable
     {
         Probe(HealthStatus.Degraded, "node-9 says\nReady");
         Assert.Equal(2, _log.Lines.Count);
-        Assert.StartsWith("Warning: Ready, but node-9 says", _log.Lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("Warning: Ready, but mesh: node-9 says", _log.Lines[0], StringComparison.Ordinal);
         Assert.DoesNotContain('\n', _log.Lines[0]);
     }
 
     // A probe a second.
-    private void Probe(HealthStatus status, string? description = null)
+    private void Probe(HealthStatus status, string? description = null, Exception? exception = null)
     {
-        var entry = new HealthReportEntry(status, description, TimeSpan.Zero, exception: null, data: null);
+        var entry = new HealthReportEntry(status, description, TimeSpan.Zero, exception, data: null);
         _readiness.Note(new HealthReport(new Dictionary<string, HealthReportEntry> { ["mesh"] = entry }, TimeSpan.Zero));
         _time.Advance(TimeSpan.FromSeconds(1));
     }

@@ -29,6 +29,7 @@ internal sealed class CiliumHostRouting : CiliumKind
                   }
                 }
                 """,
+            IsEachSegmentAPacket = true,
         },
     ];
 

@@ -13,6 +13,9 @@ internal abstract class CiliumKind : CableKind
     /// <summary>The node's link among its pods.</summary>
     protected const string HostLink = "cilium_host";
 
+    // Packets are counted meanwhile: a device that is made anew has no session.
+    private static readonly TimeSpan LostPackets = TimeSpan.FromSeconds(3);
+
     /// <inheritdoc/>
     public override string Addresses => "a CIDR for each node, CiliumNode.spec.ipam.podCIDRs";
 
@@ -48,8 +51,11 @@ internal abstract class CiliumKind : CableKind
         token);
 
     /// <summary>As an agent with WireGuard switched off does whenever it starts.</summary>
-    public override Task DisturbAsync(NodePlan node, CancellationToken token) =>
-        Command.RunAsync("ip", ["-n", node.Namespace, "link", "delete", MeshPlan.DeviceName], token);
+    public override async Task DisturbAsync(NodePlan node, CancellationToken token)
+    {
+        await Command.RunAsync("ip", ["-n", node.Namespace, "link", "delete", MeshPlan.DeviceName], token);
+        await Task.Delay(LostPackets, TimeProvider.System, token);
+    }
 
     /// <summary>How the stack of a node reaches another node's pods: commands of <c>ip</c>.</summary>
     protected virtual IEnumerable<string> RoutesTo(NodePlan node, NodePlan other) => [$"route add {other.PodCIDR} via {other.Address}"];

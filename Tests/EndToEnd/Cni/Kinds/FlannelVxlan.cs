@@ -36,7 +36,7 @@ internal sealed class FlannelVxlan : PluginKind
         // Strict mode is withheld where it would cut the node's own packets; whoever accepts that has them cut.
         new(
             "node-addresses-accepted",
-            CniSettings.WithoutNodeAddresses.Append(new("OWG_Encryption__Accept__0", "OWG310")).ToDictionary(), CniFault.NodeToService),
+            CniSettings.WithoutNodeAddresses.Append(new("OWG_Encryption__Accept__0", "OWG310")).ToDictionary(), CniFault.NodeToPod),
     ];
 
     /// <inheritdoc/>
