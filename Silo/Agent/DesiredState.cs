@@ -189,9 +189,10 @@ internal static class DesiredState
             return null;
         }
 
-        // Where a program packs what leaves, it takes this node's own packets from a link that has an address among the pods'.
+        // Where something packs what leaves, it takes this node's own packets from a link that has an address among the pods'. They are no
+        // pod's, and where the others are told so, they let them in and answer.
         var own = PrefixSet.Merge(facts.OwnListed);
-        if (view.Encapsulation is { IsWhole: true })
+        if (view.CarriesNodes || view.Encapsulation is { IsWhole: true })
         {
             var addresses = view.Self!.AnnouncedAddresses.Select(address => IPPrefix.Host(address.Unmap())).ToHashSet();
             own = own.SelectMany(prefix => Without(prefix, addresses)).ToEquatableArray();

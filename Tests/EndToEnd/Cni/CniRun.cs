@@ -16,6 +16,9 @@ internal sealed class CniRun(CniKind kind, string variation, CniEffort effort, A
     private const int PodsOfARound = 3;
     private const int PacketsPerSecond = 20;
 
+    // All that the connections of a run send: tcpdump has no processor while they do.
+    private const int CaptureKiB = 256 * 1024;
+
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan NotReadyLimit = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan ReachLimit = TimeSpan.FromSeconds(30);
@@ -55,7 +58,7 @@ internal sealed class CniRun(CniKind kind, string variation, CniEffort effort, A
     private async Task<CniReport> MeasureAsync(CniCluster cluster, string problem, TimeSpan newPodLimit, CancellationToken token)
     {
         var hasSilos = cluster.Api is not null;
-        var capture = await PacketCapture.StartAsync(cluster.Mesh, "zoo", TimeProvider.System, token);
+        var capture = await PacketCapture.StartAsync(cluster.Mesh, "zoo", TimeProvider.System, token, CaptureKiB);
         await using var meter = new PacketMeter(cluster.Metered, TimeProvider.System, PacketsPerSecond);
         var connections = new CniTraffic(cluster, effort.Patience).RunAsync(effort.Connections, token);
         var newPods = await ChurnAsync(cluster, newPodLimit, token);

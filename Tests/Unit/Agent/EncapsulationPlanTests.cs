@@ -78,9 +78,9 @@ public sealed class EncapsulationPlanTests
         Assert.Equal((0, 0), (off.Rules.Count, off.Refusals.Count));
     }
 
-    // A node's own packets leave by a link among its pods, where the program takes them.
+    // A node's own packets leave by a link among its pods, where the program takes them, or the kernel's VXLAN does.
     [Fact]
-    public void BuildDropped_Program_SparesThisNodesAddressAmongItsPods()
+    public void BuildDropped_ProgramOrOthersAreTold_SparesThisNodesAddressAmongItsPods()
     {
         var own = IPAddress.Parse("10.0.1.0");
         var roster = NodeRoster.Of([TestMesh.RosterNode(1) with { AnnouncedAddresses = [own] }, TestMesh.RosterNode(2)]);
@@ -88,7 +88,9 @@ public sealed class EncapsulationPlanTests
         Assert.Equal(8, dropped.Local.Count);
         Assert.False(PrefixSet.Covers(dropped.Local, IPPrefix.Host(own)));
         Assert.True(PrefixSet.Covers(dropped.Local, IPPrefix.Parse("10.0.1.128/25")));
-        Assert.Equal([TestMesh.PodCIDR(1)], DesiredState.BuildDropped(View(roster, Own([Vxlan], isWhole: false), 2))!.Local);
+        var kernel = View(roster, Own([Vxlan], isWhole: false), 2);
+        Assert.Equal(dropped.Local, DesiredState.BuildDropped(kernel with { CarriesNodes = true })!.Local);
+        Assert.Equal([TestMesh.PodCIDR(1)], DesiredState.BuildDropped(kernel)!.Local);
     }
 
     // Nothing that an earlier process left is taken away before somebody has looked.

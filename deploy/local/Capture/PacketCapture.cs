@@ -26,16 +26,18 @@ internal sealed partial class PacketCapture
     /// <param name="name">Name of the file, without extension.</param>
     /// <param name="timeProvider">Times the wait for its first word.</param>
     /// <param name="cancellationToken">Gives up; the process ends with the mesh.</param>
+    /// <param name="bufferKiB">How much the kernel keeps for tcpdump; by default enough for a pause of seconds.</param>
     public static async Task<PacketCapture> StartAsync(
-        MeshHarness mesh, string name, TimeProvider timeProvider, CancellationToken cancellationToken)
+        MeshHarness mesh, string name, TimeProvider timeProvider, CancellationToken cancellationToken, int bufferKiB = 16 * 1024)
     {
         var file = Path.Combine(mesh.State.CaptureDirectory, name + ".pcap");
         var log = Path.Combine(mesh.State.CaptureDirectory, name + ".log");
 
-        // The bridge itself, promiscuous: it sees every frame once, also those between two of its ports. 16 MiB of buffer
-        // outlast a pause of seconds; -Z because tcpdump would give up root before it opens the file.
+        // The bridge itself, promiscuous: it sees every frame once, also those between two of its ports. -Z because tcpdump would give up
+        // root before it opens the file.
         var process = mesh.Recorder.Start(
-            ["tcpdump", "-i", mesh.Plan.Bridge, "-n", "-s", "0", "-U", "-B", "16384", "-Z", "root", "-w", file], log);
+            ["tcpdump", "-i", mesh.Plan.Bridge, "-n", "-s", "0", "-U", "-B", FormattableString.Invariant($"{bufferKiB}"), "-Z", "root", "-w", file],
+            log);
         var start = timeProvider.GetTimestamp();
         while (!Read(log).Contains("listening on", StringComparison.Ordinal))
         {
