@@ -68,7 +68,7 @@ internal sealed class Eks : CableKind
         CniMachine.Set(null, $"ipv6/conf/{port}/disable_ipv6", 1);
         await CniMachine.IpAsync(null, [$"link set {port} master {CniPlan.Mesh.Bridge}", $"link set {port} up"], token);
         CniMachine.Set(node.Namespace, $"ipv4/conf/{SecondLink}/arp_ignore", 1);
-        CniMachine.AnswerForOthers(node.Namespace, TopologyCommands.NodeUnderlayLink);
+        CniMachine.Set(node.Namespace, $"ipv4/neigh/{TopologyCommands.NodeUnderlayLink}/proxy_delay", 0);
         await CniMachine.IpAsync(
             node.Namespace,
             [
@@ -85,10 +85,16 @@ internal sealed class Eks : CableKind
         Address(FirstAddress + (CniPlan.Mesh.Nodes.Count * slot) + node.Number);
 
     /// <inheritdoc/>
-    protected override IEnumerable<string> Attached(CniPod pod) => Rules(pod).Select(rule => "rule add " + rule);
+    protected override IEnumerable<string> Attached(CniPod pod) =>
+        Rules(pod).Select(rule => "rule add " + rule).Prepend($"neighbour add {Proxy(pod)}");
 
     /// <inheritdoc/>
-    protected override IEnumerable<string> Detached(CniPod pod) => Rules(pod).Select(rule => "rule delete " + rule);
+    protected override IEnumerable<string> Detached(CniPod pod) =>
+        Rules(pod).Select(rule => "rule delete " + rule).Append($"neighbour delete {Proxy(pod)}");
+
+    // The network below delivers a pod's packets to its node; proxy_arp would answer for all that the node reaches by another link, and
+    // through a tunnel that is every pod.
+    private static string Proxy(CniPod pod) => $"proxy {pod.Address} dev {TopologyCommands.NodeUnderlayLink}";
 
     private static IEnumerable<string> Rules(CniPod pod) =>
     [
