@@ -78,7 +78,7 @@ test-upgrade: build ## Other releases of the silo, built from this tree, in one 
 		exit $$(cat artifacts/test-results/upgrade)
 
 # A line for each cluster, below one head.
-test-cni: build ## The table of environments: nine kinds of cluster, each with the settings of its overlay and with each fix switched off; some twelve minutes. CNI=eks,calico
+test-cni: build ## The table of environments: nine kinds of cluster, each with the settings of its overlay and with each fix switched off; some 20 minutes. CNI=eks,calico
 	@Tests/install
 	@mkdir -p artifacts/test-results
 	@{ artifacts/bin/Orleans.WireGuard.Tests/release/Orleans.WireGuard.Tests --no-ansi --progress off --output Detailed --show-stdout all \

@@ -7,20 +7,56 @@ using Orleans.WireGuard.Tests.Support;
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
 /// <summary>
-/// How a test reaches into a <see cref="NetworkNamespace"/> while it stays outside: clients of what is inside, and a wait for what
-/// happens there.
+/// Tests that reach into a <see cref="NetworkNamespace"/> of their own while they stay outside: clients of what is inside, and a wait for
+/// what happens there.
 /// </summary>
-internal static class InsideNamespace
+public abstract class InsideNamespace : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    private NetworkNamespace? _namespace;
+
+    private protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private protected NetworkNamespace Namespace => _namespace!;
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        Assert.SkipUnless(NetworkNamespace.WhyImpossible is null, $"skipped: {NetworkNamespace.WhyImpossible}");
+        _namespace = await NetworkNamespace.CreateAsync(Token);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (_namespace is not null)
+        {
+            await _namespace.DisposeAsync();
+        }
+    }
+
+    /// <summary>Waits for a condition, which is asked again every moment.</summary>
+    private protected static Task WaitUntilAsync(Func<bool> condition) => WaitUntilAsync(() => Task.FromResult(condition()));
+
+    /// <inheritdoc cref="WaitUntilAsync(Func{bool})"/>
+    private protected static async Task WaitUntilAsync(Func<Task<bool>> condition)
+    {
+        using var timeout = new CancellationTokenSource(Patience, TimeProvider.System);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, Token);
+        while (!await condition())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
+        }
+    }
+
     /// <summary>A client of the userspace devices inside.</summary>
-    /// <param name="space">The namespace.</param>
     /// <param name="timeout">How long a request and the end of a device may take; by default what the options say.</param>
     /// <param name="mayStart">Whether it makes devices, or somebody else does.</param>
-    public static UapiWireGuardClient Client(this NetworkNamespace space, TimeSpan? timeout = null, bool mayStart = true)
+    private protected UapiWireGuardClient Client(TimeSpan? timeout = null, bool mayStart = true)
     {
-        var options = space.Options;
+        var options = Namespace.Options;
         return new UapiWireGuardClient(
             new UserspaceDeviceOptions
             {
@@ -36,28 +72,13 @@ internal static class InsideNamespace
     }
 
     /// <summary>The links inside.</summary>
-    public static NetlinkLinkClient Links(this NetworkNamespace space) =>
-        new(TimeProvider.System, protocol => OpenInside(space, protocol));
+    private protected NetlinkLinkClient Links() => new(TimeProvider.System, OpenInside);
 
     /// <summary>Where a userspace device inside listens.</summary>
-    public static string SocketPath(this NetworkNamespace space, string name) => Path.Join(space.SocketDirectory, $"{name}.sock");
-
-    /// <summary>Waits for a condition, which is asked again every moment.</summary>
-    public static Task WaitUntilAsync(Func<bool> condition) => WaitUntilAsync(() => Task.FromResult(condition()));
-
-    /// <inheritdoc cref="WaitUntilAsync(Func{bool})"/>
-    public static async Task WaitUntilAsync(Func<Task<bool>> condition)
-    {
-        using var timeout = new CancellationTokenSource(Patience, TimeProvider.System);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, TestContext.Current.CancellationToken);
-        while (!await condition())
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
-        }
-    }
+    private protected string SocketPath(string name) => Path.Join(Namespace.SocketDirectory, $"{name}.sock");
 
     // A socket belongs for ever to the namespace in which its thread was when it was opened.
-    private static NetlinkSocket OpenInside(NetworkNamespace space, int protocol)
+    private NetlinkSocket OpenInside(int protocol)
     {
         NetlinkSocket? channel = null;
         Exception? failure = null;
@@ -65,7 +86,7 @@ internal static class InsideNamespace
         {
             try
             {
-                using var handle = File.OpenHandle(space.Path);
+                using var handle = File.OpenHandle(Namespace.Path);
                 Native.Check(Native.SetNamespace(handle, Native.CLONE_NEWNET), "setns");
                 channel = NetlinkSocket.Open(protocol);
             }

@@ -4,12 +4,10 @@ using Orleans.WireGuard.Keys;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Devices.Uapi;
-using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.LocalMesh.Topology;
 using Orleans.WireGuard.Tests.Support;
 using Orleans.WireGuard.Tests.Unit.Linux.Devices;
 using static Orleans.WireGuard.Linux.Errno;
-using static Orleans.WireGuard.Tests.EndToEnd.InsideNamespace;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -19,7 +17,7 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// </summary>
 /// <remarks>How its process starts and ends is in <see cref="UserspaceDeviceTests"/>.</remarks>
 [Trait("Kind", "EndToEnd")]
-public sealed class UserspaceConfigurationTests : IAsyncLifetime
+public sealed class UserspaceConfigurationTests : InsideNamespace
 {
     private static readonly string Name = MeshPlan.DeviceNames[0];
     private static readonly string OtherName = MeshPlan.DeviceNames[1];
@@ -27,26 +25,6 @@ public sealed class UserspaceConfigurationTests : IAsyncLifetime
     private static readonly PublicKey First = UapiGolden.First;
     private static readonly PublicKey Second = UapiGolden.Second;
     private static readonly PublicKey Third = UapiGolden.Third;
-
-    private NetworkNamespace? _namespace;
-
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
-
-    private NetworkNamespace Namespace => _namespace!;
-
-    public async ValueTask InitializeAsync()
-    {
-        Assert.SkipUnless(NetworkNamespace.WhyImpossible is null, $"skipped: {NetworkNamespace.WhyImpossible}");
-        _namespace = await NetworkNamespace.CreateAsync(Token);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_namespace is not null)
-        {
-            await _namespace.DisposeAsync();
-        }
-    }
 
     [Fact]
     public async Task Configure_EveryMember_IsWhatWgShowsAndWhatTheFakeDoes()
@@ -190,12 +168,6 @@ public sealed class UserspaceConfigurationTests : IAsyncLifetime
     private static EquatableArray<IPPrefix> Prefixes(params string[] texts) => texts.Select(IPPrefix.Parse).ToEquatableArray();
 
     private static DevicePatch Peers(params PeerPatch[] peers) => DevicePatch.Empty with { Peers = [.. peers] };
-
-    private string SocketPath(string name) => Namespace.SocketPath(name);
-
-    private NetlinkLinkClient Links() => Namespace.Links();
-
-    private UapiWireGuardClient Client() => Namespace.Client();
 
     /// <summary>The device as <c>wg show … dump</c> has it.</summary>
     private async Task<Device> WgShowAsync(string name)

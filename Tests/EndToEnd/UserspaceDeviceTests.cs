@@ -2,11 +2,8 @@ using System.Globalization;
 using Orleans.WireGuard.Linux;
 using Orleans.WireGuard.Linux.Devices;
 using Orleans.WireGuard.Linux.Devices.Uapi;
-using Orleans.WireGuard.Linux.Routing;
 using Orleans.WireGuard.LocalMesh.Topology;
-using Orleans.WireGuard.Tests.Support;
 using static Orleans.WireGuard.Linux.Errno;
-using static Orleans.WireGuard.Tests.EndToEnd.InsideNamespace;
 
 namespace Orleans.WireGuard.Tests.EndToEnd;
 
@@ -15,30 +12,10 @@ namespace Orleans.WireGuard.Tests.EndToEnd;
 /// </summary>
 /// <remarks>What is written to a device and read back is in <see cref="UserspaceConfigurationTests"/>.</remarks>
 [Trait("Kind", "EndToEnd")]
-public sealed class UserspaceDeviceTests : IAsyncLifetime
+public sealed class UserspaceDeviceTests : InsideNamespace
 {
     private static readonly string Name = MeshPlan.DeviceNames[0];
     private static readonly string OtherName = MeshPlan.DeviceNames[1];
-
-    private NetworkNamespace? _namespace;
-
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
-
-    private NetworkNamespace Namespace => _namespace!;
-
-    public async ValueTask InitializeAsync()
-    {
-        Assert.SkipUnless(NetworkNamespace.WhyImpossible is null, $"skipped: {NetworkNamespace.WhyImpossible}");
-        _namespace = await NetworkNamespace.CreateAsync(Token);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_namespace is not null)
-        {
-            await _namespace.DisposeAsync();
-        }
-    }
 
     [Fact]
     public async Task CreateDevice_NewName_IsAnEmptyDeviceWhoseLinkIsDown()
@@ -211,11 +188,5 @@ public sealed class UserspaceDeviceTests : IAsyncLifetime
         return process;
     }
 
-    private string SocketPath(string name) => Namespace.SocketPath(name);
-
     private int? ProcessOf(string name) => UserspaceProcess.TryFind(name, Namespace.Path);
-
-    private NetlinkLinkClient Links() => Namespace.Links();
-
-    private UapiWireGuardClient Client(TimeSpan? timeout = null, bool mayStart = true) => Namespace.Client(timeout, mayStart);
 }

@@ -90,11 +90,6 @@ internal sealed class CniCluster : IAsyncDisposable
 
         _servers[name] = new EchoServer(name);
         var pod = new CniPod(node, slot, await Kind.AddAsync(_machine, node, slot, token));
-        if (_off?.IsEachSegmentAPacket == true)
-        {
-            await CniMachine.IpAsync(name, [$"link set {TopologyCommands.PodLink} gso_max_segs 1"], token);
-        }
-
         _addresses.Add(pod.Address);
         _pods[pod] = true;
         return pod;

@@ -13,9 +13,4 @@ internal sealed record CniFix(string Name, IReadOnlyDictionary<string, string> O
     /// A table of nftables in every pod that undoes what has no setting of its own; <see langword="null"/> if the settings are enough.
     /// </summary>
     public string? PodFilter { get; init; }
-
-    /// <summary>
-    /// Whether pods send each segment as a packet of its own: of several joined ones the kernel asks nowhere whether they are too large.
-    /// </summary>
-    public bool IsEachSegmentAPacket { get; init; }
 }

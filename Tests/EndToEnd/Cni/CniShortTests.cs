@@ -9,6 +9,7 @@ public sealed class CniShortTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData("ptp")]
+    [InlineData("flannel-vxlan")]
     [InlineData("azure-pod-subnet")]
     [InlineData("cilium-bpf-tunnel")]
     public Task Kind_WithItsSettings_IsEncryptedAndNothingIsLost(string kind) =>

@@ -29,7 +29,6 @@ internal sealed class CiliumHostRouting : CiliumKind
                   }
                 }
                 """,
-            IsEachSegmentAPacket = true,
         },
     ];
 

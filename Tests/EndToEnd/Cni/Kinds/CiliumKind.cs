@@ -14,7 +14,7 @@ internal abstract class CiliumKind : CableKind
     protected const string HostLink = "cilium_host";
 
     // Packets are counted meanwhile: a device that is made anew has no session.
-    private static readonly TimeSpan LostPackets = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan RepairTime = TimeSpan.FromSeconds(3);
 
     /// <inheritdoc/>
     public override string Addresses => "a CIDR for each node, CiliumNode.spec.ipam.podCIDRs";
@@ -54,7 +54,7 @@ internal abstract class CiliumKind : CableKind
     public override async Task DisturbAsync(NodePlan node, CancellationToken token)
     {
         await Command.RunAsync("ip", ["-n", node.Namespace, "link", "delete", MeshPlan.DeviceName], token);
-        await Task.Delay(LostPackets, TimeProvider.System, token);
+        await Task.Delay(RepairTime, TimeProvider.System, token);
     }
 
     /// <summary>How the stack of a node reaches another node's pods: commands of <c>ip</c>.</summary>
